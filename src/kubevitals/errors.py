@@ -1,0 +1,234 @@
+"""Every error kubevitals raises, as one tree. This module knows nothing of the rest of the package.
+
+    KubevitalsError
+    ├── QuantityError               (also a ValueError) text that is no Kubernetes quantity
+    ├── UsageError                  (also a ValueError) a wrong argument; the command line exits 2
+    ├── ConfigurationError          kubeconfig, context or option that cannot be used
+    │   ├── NoClusterError          nothing says which cluster to read
+    │   └── CredentialsError        a credential could not be had: exec plugin, token file, OIDC refresh
+    ├── ClusterError                a request to a cluster failed
+    │   ├── UnreachableError        refused, reset, no route
+    │   ├── HostNotFoundError       the name does not resolve
+    │   ├── ProxyError              the forward proxy refused or is not supported
+    │   ├── TLSError                unknown CA, expired, wrong host: `cause` says which
+    │   ├── RequestTimeoutError     no answer in time
+    │   ├── StatusError             the server answered with an error status
+    │   │   ├── UnauthorizedError   401
+    │   │   ├── ForbiddenError      403, with the RBAC rule that would allow the request
+    │   │   ├── NotFoundError       404
+    │   │   ├── GoneError           410, a resource version or continue token that has expired
+    │   │   ├── RateLimitedError    429
+    │   │   └── UnavailableError    503
+    │   └── DecodingError           the answer could not be read
+    │       ├── TruncatedBodyError  the connection ended in the middle of the body
+    │       ├── NotJSONError        something else than JSON
+    │       └── WrongKindError      JSON, but not the object that was asked for
+    └── MetricsError                the metrics API gives no usage
+        ├── MetricsNotInstalledError    no group metrics.k8s.io
+        ├── MetricsUnavailableError     registered, but its server does not answer
+        └── MetricsEmptyError           it answers, and has collected nothing yet
+
+`str(error)` is what happened and where; `error.remedy` is what to do next, or None; `error.code` is the
+stable word for it that travels in `problems` of the JSON schema.
+"""
+
+from __future__ import annotations
+
+
+class KubevitalsError(Exception):
+    """Base of all errors here."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class QuantityError(KubevitalsError, ValueError):
+    """The text is no Kubernetes quantity, or lies outside what fits into one."""
+
+    code = "bad_quantity"
+
+
+class UsageError(KubevitalsError, ValueError):
+    """An argument that cannot be meant: an unknown column, a negative limit."""
+
+    code = "usage"
+
+
+class ConfigurationError(KubevitalsError):
+    """A kubeconfig, a context in it or an option cannot be used."""
+
+    code = "configuration"
+
+
+class NoClusterError(ConfigurationError):
+    """No option, environment, service account or file names a cluster."""
+
+    code = "no_cluster"
+
+
+class CredentialsError(ConfigurationError):
+    """A credential could not be had: exec plugin, token file, certificate file, OIDC refresh."""
+
+    code = "credentials"
+
+
+class ClusterError(KubevitalsError):
+    """A request to a cluster failed; `request` is "GET /path" without its query."""
+
+    code = "cluster"
+
+    def __init__(self, message: str, *, remedy: str | None = None, request: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.request = request
+
+
+class UnreachableError(ClusterError):
+    """Nobody listens there, or the connection broke."""
+
+    code = "unreachable"
+
+
+class HostNotFoundError(ClusterError):
+    """The server's host name does not resolve."""
+
+    code = "host_not_found"
+
+
+class ProxyError(ClusterError):
+    """The forward proxy cannot be used."""
+
+    code = "proxy"
+
+
+class TLSError(ClusterError):
+    """The server's certificate is not accepted; `cause` is unknown_ca, expired, wrong_host or other."""
+
+    code = "tls"
+
+    def __init__(
+        self, message: str, *, remedy: str | None = None, request: str = "", cause: str = "other"
+    ) -> None:
+        super().__init__(message, remedy=remedy, request=request)
+        self.cause = cause
+
+
+class RequestTimeoutError(ClusterError, TimeoutError):
+    """No answer within the request time-out."""
+
+    code = "timeout"
+
+
+class StatusError(ClusterError):
+    """The server answered with an error status.
+
+    `status` is the HTTP code, `reason` the HTTP reason phrase, `body` the start of the answer's text,
+    shortened and without credentials; `headers` its response headers.
+    """
+
+    code = "status"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str | None = None,
+        request: str = "",
+        status: int = 0,
+        reason: str = "",
+        body: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, remedy=remedy, request=request)
+        self.status = status
+        self.reason = reason
+        self.body = body
+        self.headers = headers or {}
+
+
+class UnauthorizedError(StatusError):
+    """401: the cluster does not know who asks."""
+
+    code = "unauthorized"
+
+
+class ForbiddenError(StatusError):
+    """403: `rule` is the RBAC rule, as YAML, that would allow the request."""
+
+    code = "forbidden"
+    rule: str | None = None
+
+
+class NotFoundError(StatusError):
+    """404."""
+
+    code = "not_found"
+
+
+class GoneError(StatusError):
+    """410: the resource version or continue token has expired; list again."""
+
+    code = "gone"
+
+
+class RateLimitedError(StatusError):
+    """429: the server asks for fewer requests."""
+
+    code = "rate_limited"
+
+
+class UnavailableError(StatusError):
+    """503."""
+
+    code = "unavailable"
+
+
+class DecodingError(ClusterError):
+    """The server's answer could not be read."""
+
+    code = "bad_answer"
+
+
+class TruncatedBodyError(DecodingError):
+    """The connection ended before the body did."""
+
+    code = "truncated"
+
+
+class NotJSONError(DecodingError):
+    """The answer is not JSON."""
+
+    code = "not_json"
+
+
+class WrongKindError(DecodingError):
+    """The answer is JSON, but not the object that was asked for."""
+
+    code = "wrong_kind"
+
+
+class MetricsError(KubevitalsError):
+    """The metrics API gives no usage; its three subclasses are three different answers."""
+
+    code = "metrics"
+
+
+class MetricsNotInstalledError(MetricsError):
+    """The API server has no group metrics.k8s.io."""
+
+    code = "metrics_not_installed"
+
+
+class MetricsUnavailableError(MetricsError):
+    """The group is registered, but the server behind it does not answer."""
+
+    code = "metrics_unavailable"
+
+
+class MetricsEmptyError(MetricsError):
+    """The metrics API answers with an empty list: nothing has been collected yet."""
+
+    code = "metrics_empty"
