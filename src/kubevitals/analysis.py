@@ -1,0 +1,171 @@
+"""What the rows mean: roll-ups, order and pressure. Pure functions over the model; no text, no I/O."""
+
+from __future__ import annotations
+
+import math
+
+from kubevitals import model
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+    from typing import Any
+
+    GroupKey = tuple[str, str | None, str | None, str | None]  # name, namespace, workload kind and name
+
+CALM, BUSY, HOT = "calm", "busy", "hot"
+BUSY_FROM = 0.60
+HOT_ABOVE = 0.85
+
+
+def judge_pressure(ratio: float | None) -> str | None:
+    """Return where a ratio lies on the one scale: calm below 60 %, busy to 85 %, hot above."""
+    if ratio is None:
+        return None
+    if ratio < BUSY_FROM:
+        return CALM
+    return BUSY if ratio <= HOT_ABOVE else HOT
+
+
+def total_by_namespace(pods: Iterable[model.Pod]) -> list[model.Total]:
+    """Return one total a namespace, by name."""
+    return _total_by(pods, lambda pod: (pod.namespace, pod.namespace, None, None))
+
+
+def total_by_workload(pods: Iterable[model.Pod]) -> list[model.Total]:
+    """Return one total a workload, by namespace and name; a pod of its own is its own workload."""
+
+    def key(pod: model.Pod) -> GroupKey:
+        kind = pod.workload_kind or "Pod"
+        name = pod.workload_name or pod.name
+        return name, pod.namespace, kind, name
+
+    return _total_by(pods, key)
+
+
+def total_by_label(pods: Iterable[model.Pod], label: str) -> list[model.Total]:
+    """Return one total a value of `label`, across namespaces; pods without it are named "<none>"."""
+    return _total_by(pods, lambda pod: (pod.labels.get(label, "<none>"), None, None, None))
+
+
+def total_by_field(pods: Iterable[model.Pod], field: str) -> list[model.Total]:
+    """Return one total a value of a pod's text field: "node", "app", "qos", "status", "phase"."""
+    return _total_by(pods, lambda pod: (getattr(pod, field) or "<none>", None, None, None))
+
+
+def total_all(pods: Iterable[model.Pod], name: str = "") -> model.Total:
+    """Return the total of all the pods."""
+    group = _Group((name, None, None, None))
+    for pod in pods:
+        group.add(pod)
+    return group.total()
+
+
+def _total_by(pods: Iterable[model.Pod], key_of: Callable[[model.Pod], GroupKey]) -> list[model.Total]:
+    groups: dict[GroupKey, _Group] = {}
+    for pod in pods:
+        key = key_of(pod)
+        group = groups.get(key)
+        if group is None:
+            group = groups[key] = _Group(key)
+        group.add(pod)
+    return sorted(
+        (group.total() for group in groups.values()),
+        key=lambda total: (total.namespace or "", total.name, total.workload_kind or ""),
+    )
+
+
+class _Group:
+    """Adds pods up. Those that have ended hold nothing and count nowhere."""
+
+    __slots__ = ("key", "oldest", "pods", "restarts", "sums", "unused", "unwanted")
+
+    def __init__(self, key: GroupKey) -> None:
+        self.key = key
+        self.pods = self.unused = self.unwanted = 0
+        self.restarts: int | None = None
+        self.oldest: model.Pod | None = None
+        self.sums: dict[str, list[Any]] = {field: [] for field in _SUMMED}
+
+    def add(self, pod: model.Pod) -> None:
+        if pod.terminated:
+            return
+        self.pods += 1
+        if pod.restarts is not None:
+            self.restarts = (self.restarts or 0) + pod.restarts
+        if pod.cpu_usage_cores is None or pod.memory_usage_bytes is None:
+            self.unused += 1
+        if pod.cpu_request_cores is None or pod.memory_request_bytes is None:
+            self.unwanted += 1
+        if pod.timestamp is not None and (
+            self.oldest is None or self.oldest.timestamp is None or pod.timestamp < self.oldest.timestamp
+        ):
+            self.oldest = pod
+        for field, values in self.sums.items():
+            value = getattr(pod, field)
+            if value is not None:
+                values.append(value)
+
+    def total(self) -> model.Total:
+        name, namespace, kind, workload = self.key
+        oldest = self.oldest
+        return model.Total(
+            name=name,
+            namespace=namespace,
+            workload_kind=kind,
+            workload_name=workload,
+            pods=self.pods,
+            pods_without_usage=self.unused,
+            pods_without_request=self.unwanted,
+            restarts=self.restarts,
+            timestamp=oldest.timestamp if oldest is not None else None,
+            window_seconds=oldest.window_seconds if oldest is not None else None,
+            age_seconds=oldest.age_seconds if oldest is not None else None,
+            stale=oldest.stale if oldest is not None else None,
+            problem="usage_incomplete" if self.unused else None,
+            **{field: _add_up(field, values) for field, values in self.sums.items()},
+        )
+
+
+_SUMMED = (
+    "cpu_usage_cores",
+    "cpu_request_cores",
+    "cpu_limit_cores",
+    "memory_usage_bytes",
+    "memory_request_bytes",
+    "memory_limit_bytes",
+)
+
+
+def _add_up(field: str, values: list[Any]) -> Any:
+    if not values:
+        return None
+    return round(math.fsum(values), 9) if field.startswith("cpu") else sum(values)
+
+
+def rank(
+    rows: Sequence[model.RowT], keys: Sequence[tuple[Callable[[model.RowT], Any], bool]]
+) -> list[model.RowT]:
+    """Return the rows ordered by several keys, each (value of a row, descending); unknown comes last."""
+    ordered = list(rows)
+    for value_of, descending in reversed(keys):  # stable sorts: the first key decides last
+        known = [row for row in ordered if value_of(row) is not None]
+        unknown = [row for row in ordered if value_of(row) is None]
+        known.sort(key=value_of, reverse=descending)
+        ordered = known + unknown
+    return ordered
+
+
+def count_problems(rows: Iterable[model.Row]) -> dict[str, int]:
+    """Return how many rows have each problem, the most frequent first."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        if row.problem is not None:
+            counts[row.problem] = counts.get(row.problem, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def oldest_sample(rows: Iterable[model.Row]) -> datetime | None:
+    """Return the oldest timestamp of the rows, or None where none has one."""
+    return min((row.timestamp for row in rows if row.timestamp is not None), default=None)

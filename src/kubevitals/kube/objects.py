@@ -1,0 +1,217 @@
+"""The few wire fields of core objects that are read, as msgspec Structs. No meaning is attached here.
+
+msgspec skips everything that is not named, which is most of a pod. `gc=False` is safe because decoded
+JSON has no cycles, and spares the garbage collector a million objects.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+Quantity = str | int | float  # the API server writes text; a number in hand-made JSON means the same
+
+
+class _Wire(msgspec.Struct, rename="camel", gc=False):
+    """Base of all: camelCase on the wire, every field optional, unknown fields skipped."""
+
+
+class ListMeta(_Wire):
+    resource_version: str = ""
+    continue_: str = msgspec.field(name="continue", default="")
+
+
+class OwnerReference(_Wire):
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool | None = None
+
+
+class ObjectMeta(_Wire):
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    labels: dict[str, str] | None = None
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    owner_references: list[OwnerReference] | None = None
+
+
+class ResourceList(_Wire):
+    cpu: Quantity | None = None
+    memory: Quantity | None = None
+    pods: Quantity | None = None
+
+
+class ResourceRequirements(_Wire):
+    requests: ResourceList | None = None
+    limits: ResourceList | None = None
+
+
+class ContainerSpec(_Wire):
+    name: str = ""
+    resources: ResourceRequirements | None = None
+    restart_policy: str | None = None
+
+
+class PodSpec(_Wire):
+    node_name: str | None = None
+    containers: list[ContainerSpec] = []
+    init_containers: list[ContainerSpec] | None = None
+    overhead: ResourceList | None = None
+    resources: ResourceRequirements | None = None
+
+
+class Waiting(_Wire):
+    reason: str | None = None
+
+
+class Terminated(_Wire):
+    reason: str | None = None
+    exit_code: int = 0
+    signal: int = 0
+    finished_at: str | None = None
+
+
+class Running(_Wire):
+    started_at: str | None = None
+
+
+class ContainerState(_Wire):
+    waiting: Waiting | None = None
+    running: Running | None = None
+    terminated: Terminated | None = None
+
+
+class ContainerStatus(_Wire):
+    name: str = ""
+    ready: bool = False
+    started: bool | None = None
+    restart_count: int = 0
+    state: ContainerState | None = None
+    last_state: ContainerState | None = None
+    resources: ResourceRequirements | None = None
+    allocated_resources: ResourceList | None = None
+
+
+class ObjectCondition(_Wire):
+    type: str = ""
+    status: str = ""
+    reason: str | None = None
+    message: str | None = None
+    last_transition_time: str | None = None
+
+
+class PodCondition(_Wire):
+    """A pod's condition without its message, which is long and never shown."""
+
+    type: str = ""
+    status: str = ""
+    reason: str | None = None
+
+
+class PodStatus(_Wire):
+    phase: str | None = None
+    reason: str | None = None
+    pod_ip: str | None = msgspec.field(name="podIP", default=None)
+    qos_class: str | None = None
+    conditions: list[PodCondition] | None = None
+    container_statuses: list[ContainerStatus] | None = None
+    init_container_statuses: list[ContainerStatus] | None = None
+
+
+class Pod(_Wire):
+    metadata: ObjectMeta
+    spec: PodSpec = msgspec.field(default_factory=PodSpec)
+    status: PodStatus = msgspec.field(default_factory=PodStatus)
+
+
+class PodList(_Wire):
+    metadata: ListMeta
+    items: list[Pod] | None = None
+    kind: str = ""
+
+
+class NodeTaint(_Wire):
+    key: str = ""
+    value: str | None = None
+    effect: str = ""
+
+
+class NodeSpec(_Wire):
+    unschedulable: bool = False
+    taints: list[NodeTaint] | None = None
+
+
+class NodeAddress(_Wire):
+    type: str = ""
+    address: str = ""
+
+
+class NodeStatus(_Wire):
+    capacity: ResourceList | None = None
+    allocatable: ResourceList | None = None
+    conditions: list[ObjectCondition] | None = None
+    addresses: list[NodeAddress] | None = None
+
+
+class Node(_Wire):
+    metadata: ObjectMeta
+    spec: NodeSpec = msgspec.field(default_factory=NodeSpec)
+    status: NodeStatus = msgspec.field(default_factory=NodeStatus)
+
+
+class NodeList(_Wire):
+    metadata: ListMeta
+    items: list[Node] | None = None
+    kind: str = ""
+
+
+class PartialObject(_Wire):
+    metadata: ObjectMeta
+
+
+class PartialObjectList(_Wire):
+    metadata: ListMeta
+    items: list[PartialObject] | None = None
+    kind: str = ""
+
+
+class MetricsMeta(_Wire):
+    name: str = ""
+    namespace: str = ""
+
+
+class UsageAmounts(_Wire):
+    cpu: Quantity | None = None
+    memory: Quantity | None = None
+
+
+class ContainerMetrics(_Wire):
+    name: str = ""
+    usage: UsageAmounts | None = None
+
+
+class PodMetrics(_Wire):
+    metadata: MetricsMeta
+    timestamp: str = ""
+    window: str = ""
+    containers: list[ContainerMetrics] | None = None
+
+
+class PodMetricsList(_Wire):
+    items: list[PodMetrics] | None = None
+    kind: str = ""
+
+
+class NodeMetrics(_Wire):
+    metadata: MetricsMeta
+    timestamp: str = ""
+    window: str = ""
+    usage: UsageAmounts | None = None
+
+
+class NodeMetricsList(_Wire):
+    items: list[NodeMetrics] | None = None
+    kind: str = ""

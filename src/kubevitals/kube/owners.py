@@ -1,0 +1,79 @@
+"""The upper end of the owner chain: which CronJob is behind a Job, which Deployment behind a ReplicaSet.
+
+Only owners that pods do not tell by themselves are asked for, as metadata alone, so that a cluster
+without such pods costs no request and no rights.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubevitals import errors, model
+from kubevitals.kube import objects, pages, urls
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kubevitals.kube import client
+
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+_PARENTS = {"Job": ("batch", "jobs"), "ReplicaSet": ("apps", "replicasets")}
+
+Owner = tuple[str, str]  # kind, name
+
+
+def resolve(
+    source: client.Client, pods: Sequence[model.Pod], *, namespace: str | None
+) -> tuple[list[model.Pod], list[model.Problem]]:
+    """Return the pods with the top of their owner chain, and why some owners stay unknown.
+
+    Without the right to list Jobs or ReplicaSets, a pod keeps its direct owner.
+    """
+    parents: dict[tuple[str, str, str], Owner] = {}
+    problems: list[model.Problem] = []
+    for kind in sorted({pod.workload_kind for pod in pods if pod.workload_kind in _PARENTS}):
+        try:
+            parents.update(_fetch_parents(source, kind, namespace=namespace))
+        except (errors.ForbiddenError, errors.NotFoundError) as error:
+            problems.append(
+                model.Problem(
+                    "owners_unknown", f"what owns the {kind}s is unknown: {error.message}", error.remedy
+                )
+            )
+    if not parents:
+        return list(pods), problems
+    return [_with_parent(pod, parents) for pod in pods], problems
+
+
+def _fetch_parents(
+    source: client.Client, kind: str, *, namespace: str | None
+) -> dict[tuple[str, str, str], Owner]:
+    group, plural = _PARENTS[kind]
+    place = () if namespace is None else ("namespaces", namespace)
+    path = urls.path_join("apis", group, "v1", *place, plural)
+    answer = source.fetch_list(path, _decode_metadata, limit=pages.SIZE, accept=METADATA_ONLY)
+    parents = {}
+    for page in answer:
+        for meta in page.items:
+            owner = next((each for each in meta.owner_references or () if each.controller), None)
+            if owner is not None:
+                parents[kind, meta.namespace, meta.name] = (owner.kind, owner.name)
+    return parents
+
+
+def _decode_metadata(body: bytes) -> pages.Page[objects.ObjectMeta]:
+    wire = pages.decode_list(body, pages.decoder(objects.PartialObjectList), kind="PartialObjectMetadataList")
+    return pages.Page(wire.metadata, [each.metadata for each in wire.items or ()], problems=())
+
+
+def _with_parent(pod: model.Pod, parents: dict[tuple[str, str, str], Owner]) -> model.Pod:
+    kind, name = pod.workload_kind, pod.workload_name
+    if kind is None or name is None:
+        return pod
+    owner = parents.get((kind, pod.namespace, name))
+    if owner is None:
+        return pod
+    containers = tuple(
+        each._replace(workload_kind=owner[0], workload_name=owner[1]) for each in pod.containers
+    )
+    return pod._replace(workload_kind=owner[0], workload_name=owner[1], containers=containers)

@@ -1,0 +1,149 @@
+"""What a pod asks for and may use in all: the scheduler's rule. Pure.
+
+As in Kubernetes' component-helpers (`PodRequests`, `PodLimits`):
+
+- containers and sidecars add up;
+- an init container needs its own share on top of the sidecars started before it, and the pod needs the
+  larger of that and the sum;
+- a container that is being resized in place counts with the larger of what is asked and what it has;
+- pod-level resources replace the sum; overhead comes on top (of limits only where there is one).
+
+A resource that nobody declares is None: unknown is not zero.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from kubevitals import quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubevitals.kube import objects
+
+Amounts = tuple[float | None, int | None]  # cores, bytes
+UNDECLARED: Amounts = (None, None)
+NANO_DIGITS = 9  # a CPU quantity is a whole number of nanocores, so sums are rounded there: no float drift
+
+# The same few texts ("100m", "128Mi") stand in thousands of pods.
+parse_cpu: Callable[[str], float] = functools.lru_cache(maxsize=4096)(quantity.parse_cpu)
+parse_memory: Callable[[str], int] = functools.lru_cache(maxsize=4096)(quantity.parse_memory)
+
+
+def parse_amounts(resources: objects.ResourceList | None) -> Amounts:
+    """Return the CPU (cores) and memory (bytes) of a resource list, None where it names none.
+
+    Raises:
+        errors.QuantityError: a value is no quantity.
+    """
+    if resources is None:
+        return UNDECLARED
+    cpu, memory = resources.cpu, resources.memory
+    return (
+        None if cpu is None else parse_cpu(cpu if isinstance(cpu, str) else str(cpu)),
+        None if memory is None else parse_memory(memory if isinstance(memory, str) else str(memory)),
+    )
+
+
+def sum_requests(pod: objects.Pod) -> Amounts:
+    """Return what the scheduler reserves for the pod."""
+    spec = pod.spec
+    if spec.init_containers is None and spec.overhead is None and spec.resources is None:
+        statuses = pod.status.container_statuses
+        if len(spec.containers) == 1 and (not statuses or statuses[0].resources is None):
+            return parse_amounts(requests_of(spec.containers[0].resources))  # most pods are this plain
+    actual = {each.name: each for each in pod.status.container_statuses or ()}
+    actual.update({each.name: each for each in pod.status.init_container_statuses or ()})
+
+    def asked(container: objects.ContainerSpec) -> Amounts:
+        amounts = parse_amounts(requests_of(container.resources))
+        status = actual.get(container.name)
+        if status is None or status.resources is None:
+            return amounts
+        given = _larger(parse_amounts(requests_of(status.resources)), parse_amounts(status.allocated_resources))
+        return given if _resize_is_infeasible(pod) else _larger(amounts, given)
+
+    total = _aggregate(spec, asked)
+    if spec.resources is not None:
+        total = _override(total, parse_amounts(spec.resources.requests))
+    return add(total, parse_amounts(spec.overhead))
+
+
+def sum_limits(pod: objects.Pod) -> Amounts:
+    """Return the sum of what the pod's containers may use, as `kubectl describe node` counts it."""
+    spec = pod.spec
+
+    def allowed(container: objects.ContainerSpec) -> Amounts:
+        return parse_amounts(limits_of(container.resources))
+
+    total = _aggregate(spec, allowed)
+    if spec.resources is not None:
+        total = _override(total, parse_amounts(spec.resources.limits))
+    overhead_cpu, overhead_memory = parse_amounts(spec.overhead)
+    return add(total, (overhead_cpu if total[0] else None, overhead_memory if total[1] else None))
+
+
+def add(left: Amounts, right: Amounts) -> Amounts:
+    """Return the sum of two amounts; a side that is undeclared adds nothing."""
+    if right == UNDECLARED:
+        return left
+    cpu = _add(left[0], right[0])
+    memory = _add(left[1], right[1])
+    return (None if cpu is None else round(cpu, NANO_DIGITS), None if memory is None else int(memory))
+
+
+def _aggregate(spec: objects.PodSpec, amounts_of: Callable[[objects.ContainerSpec], Amounts]) -> Amounts:
+    total = UNDECLARED
+    for container in spec.containers:
+        total = add(total, amounts_of(container))
+    sidecars = peak = UNDECLARED
+    for container in spec.init_containers or ():
+        amounts = amounts_of(container)
+        if container.restart_policy == "Always":
+            total = add(total, amounts)
+            sidecars = add(sidecars, amounts)
+            peak = _larger(peak, sidecars)
+        else:
+            peak = _larger(peak, add(amounts, sidecars))
+    return _larger(total, peak)
+
+
+def requests_of(resources: objects.ResourceRequirements | None) -> objects.ResourceList | None:
+    """Return the declared requests, if any."""
+    return None if resources is None else resources.requests
+
+
+def limits_of(resources: objects.ResourceRequirements | None) -> objects.ResourceList | None:
+    """Return the declared limits, if any."""
+    return None if resources is None else resources.limits
+
+
+def _add(left: float | None, right: float | None) -> float | None:
+    if left is None:
+        return right
+    return left if right is None else left + right
+
+
+def _larger(left: Amounts, right: Amounts) -> Amounts:
+    cpu, memory = left
+    if right[0] is not None and (cpu is None or right[0] > cpu):
+        cpu = right[0]
+    if right[1] is not None and (memory is None or right[1] > memory):
+        memory = right[1]
+    return cpu, memory
+
+
+def _override(total: Amounts, pod_level: Amounts) -> Amounts:
+    return (
+        total[0] if pod_level[0] is None else pod_level[0],
+        total[1] if pod_level[1] is None else pod_level[1],
+    )
+
+
+def _resize_is_infeasible(pod: objects.Pod) -> bool:
+    return any(
+        each.type == "PodResizePending" and each.reason == "Infeasible"
+        for each in pod.status.conditions or ()
+    )

@@ -1,0 +1,270 @@
+"""Wire objects to the model's records, without usage: what a pod and a node are, ask for and may use. Pure.
+
+A bad quantity in one object costs that number and is named in a problem; it never costs the list.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubevitals import errors, model
+from kubevitals.kube import podresources, podstatus, timestamps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from kubevitals.kube import objects
+
+_NO_LABELS: Mapping[str, str] = {}
+_ROLE_PREFIX = "node-role.kubernetes.io/"
+
+
+class Reader:
+    """Turns wire objects of one list into records; equal label sets are kept once; `problems` collects."""
+
+    __slots__ = ("_label_sets", "problems")
+
+    def __init__(self) -> None:
+        self._label_sets: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
+        self.problems: list[model.Problem] = []
+
+    def read_pod(self, pod: objects.Pod) -> model.Pod:
+        """Return the pod's record with its containers, all usage unknown."""
+        meta, spec, state = pod.metadata, pod.spec, pod.status
+        labels = self._share(meta.labels)
+        app = labels.get("app") or labels.get("app.kubernetes.io/name")
+        workload_kind, workload_name = find_workload(meta, labels)
+        created_at = _parse_time(meta.creation_timestamp)
+        health = podstatus.describe_health(pod)
+        qos = state.qos_class
+
+        statuses = {each.name: each for each in state.container_statuses or ()}
+        specs = spec.containers
+        if spec.init_containers:
+            sidecars = [each for each in spec.init_containers if each.restart_policy == "Always"]
+            if sidecars:
+                specs = specs + sidecars
+                statuses.update({each.name: each for each in state.init_container_statuses or ()})
+        containers = []
+        last: tuple[datetime, str | None, int] | None = None
+        reason = state.reason
+        for container in specs:
+            status = statuses.get(container.name)
+            ended = last_end = None
+            word = why = None
+            if status is not None:
+                word, why = _describe_state(status)
+                reason = reason or why
+                ended = _last_termination(status)
+            if ended is not None:
+                last_end = _parse_time(ended.finished_at)
+                if last_end is not None and (last is None or last_end > last[0]):
+                    last = (last_end, ended.reason, ended.exit_code)
+            request = self._amounts(podresources.requests_of(container.resources), meta)
+            limit = self._amounts(podresources.limits_of(container.resources), meta)
+            containers.append(
+                model.Container(
+                    meta.namespace,
+                    meta.name,
+                    container.name,
+                    meta.uid,
+                    spec.node_name,
+                    state.pod_ip,
+                    app,
+                    workload_kind,
+                    workload_name,
+                    state.phase,
+                    word,
+                    why,
+                    status.ready if status is not None else None,
+                    status.restart_count if status is not None else None,
+                    qos,
+                    created_at,
+                    ended.reason if ended is not None else None,
+                    ended.exit_code if ended is not None else None,
+                    last_end,
+                    request[0],
+                    limit[0],
+                    request[1],
+                    limit[1],
+                )
+            )
+        if reason is None:
+            reason = _init_reason(health.status) or _unscheduled_reason(state)
+        request, limit = self._pod_amounts(pod)
+        return model.Pod(
+            meta.namespace,
+            meta.name,
+            meta.uid,
+            spec.node_name,
+            state.pod_ip,
+            app,
+            workload_kind,
+            workload_name,
+            state.phase,
+            health.status,
+            reason,
+            _is_ready(state),
+            health.containers_ready,
+            health.containers_total,
+            health.restarts,
+            qos,
+            created_at,
+            labels,
+            last[1] if last is not None else None,
+            last[2] if last is not None else None,
+            last[0] if last is not None else None,
+            request[0],
+            limit[0],
+            request[1],
+            limit[1],
+            containers=tuple(containers),
+        )
+
+    def read_node(self, node: objects.Node) -> model.Node:
+        """Return the node's record, usage and the sums over its pods unknown."""
+        meta, state = node.metadata, node.status
+        labels = self._share(meta.labels)
+        ready = next((each.status for each in state.conditions or () if each.type == "Ready"), None)
+        status = {"True": "Ready", None: "Unknown"}.get(ready, "NotReady")
+        allocatable = self._amounts(state.allocatable, meta)
+        capacity = self._amounts(state.capacity, meta)
+        return model.Node(
+            name=meta.name,
+            ready=None if ready is None else ready == "True",
+            status=f"{status},SchedulingDisabled" if node.spec.unschedulable else status,
+            roles=_read_roles(labels),
+            unschedulable=node.spec.unschedulable,
+            conditions=tuple(
+                model.Condition(
+                    each.type,
+                    each.status,
+                    each.reason,
+                    each.message,
+                    _parse_time(each.last_transition_time),
+                )
+                for each in state.conditions or ()
+            ),
+            taints=tuple(model.Taint(each.key, each.value, each.effect) for each in node.spec.taints or ()),
+            labels=labels,
+            ip=next((each.address for each in state.addresses or () if each.type == "InternalIP"), None),
+            created_at=_parse_time(meta.creation_timestamp),
+            pods_allocatable=self._count(state.allocatable, meta),
+            cpu_allocatable_cores=allocatable[0],
+            cpu_capacity_cores=capacity[0],
+            memory_allocatable_bytes=allocatable[1],
+            memory_capacity_bytes=capacity[1],
+        )
+
+    def _share(self, labels: dict[str, str] | None) -> Mapping[str, str]:
+        if not labels:
+            return _NO_LABELS
+        return self._label_sets.setdefault(tuple(labels.items()), labels)
+
+    def _amounts(
+        self, resources: objects.ResourceList | None, meta: objects.ObjectMeta
+    ) -> podresources.Amounts:
+        try:
+            return podresources.parse_amounts(resources)
+        except errors.QuantityError as error:
+            self._complain(error, meta)
+            return podresources.UNDECLARED
+
+    def _pod_amounts(self, pod: objects.Pod) -> tuple[podresources.Amounts, podresources.Amounts]:
+        try:
+            return podresources.sum_requests(pod), podresources.sum_limits(pod)
+        except errors.QuantityError as error:
+            self._complain(error, pod.metadata)
+            return podresources.UNDECLARED, podresources.UNDECLARED
+
+    def _count(self, resources: objects.ResourceList | None, meta: objects.ObjectMeta) -> int | None:
+        if resources is None or resources.pods is None:
+            return None
+        try:
+            return podresources.parse_memory(str(resources.pods))
+        except errors.QuantityError as error:
+            self._complain(error, meta)
+            return None
+
+    def _complain(self, error: errors.QuantityError, meta: objects.ObjectMeta) -> None:
+        subject = f"{meta.namespace}/{meta.name}" if meta.namespace else meta.name
+        problem = model.Problem(error.code, f"{subject}: {error.message}", object=subject)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+def find_workload(meta: objects.ObjectMeta, labels: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Return kind and name of what controls the object, as far as the object itself tells.
+
+    The Deployment controller names a ReplicaSet after its Deployment and the pod-template-hash, and writes
+    the hash on the pods: those need no look-up of the ReplicaSet. Jobs and other ReplicaSets do
+    (owners.py); a pod of its own gives (None, None).
+    """
+    for owner in meta.owner_references or ():
+        if owner.controller:
+            if owner.kind == "ReplicaSet":
+                template_hash = labels.get("pod-template-hash")
+                if template_hash and owner.name.endswith("-" + template_hash):
+                    return "Deployment", owner.name[: -len(template_hash) - 1]
+            return owner.kind, owner.name
+    return None, None
+
+
+def _parse_time(text: str | None) -> datetime | None:
+    """Return the moment, or None where there is none or it cannot be read: a date never costs a row."""
+    if text is None:
+        return None
+    try:
+        return timestamps.parse_time(text)
+    except errors.DecodingError:
+        return None
+
+
+def _describe_state(status: objects.ContainerStatus) -> tuple[str | None, str | None]:
+    """Return (word for the state, reason if it does not run)."""
+    state = status.state
+    if state is None:
+        return None, None
+    if state.running is not None:
+        return "Running", None
+    if state.waiting is not None:
+        return state.waiting.reason or "Waiting", state.waiting.reason
+    if state.terminated is not None:
+        return state.terminated.reason or "Terminated", state.terminated.reason
+    return None, None
+
+
+def _last_termination(status: objects.ContainerStatus) -> objects.Terminated | None:
+    state, before = status.state, status.last_state
+    if state is not None and state.terminated is not None:
+        return state.terminated
+    return before.terminated if before is not None else None
+
+
+def _is_ready(state: objects.PodStatus) -> bool | None:
+    return next((each.status == "True" for each in state.conditions or () if each.type == "Ready"), None)
+
+
+def _init_reason(status: str) -> str | None:
+    """Return the reason within "Init:CrashLoopBackOff"; "Init:0/2" is progress, not a reason."""
+    reason = status.removeprefix("Init:")
+    return reason if reason != status and "/" not in reason else None
+
+
+def _unscheduled_reason(state: objects.PodStatus) -> str | None:
+    return next(
+        (
+            each.reason
+            for each in state.conditions or ()
+            if each.type == "PodScheduled" and each.status == "False"
+        ),
+        None,
+    )
+
+
+def _read_roles(labels: Mapping[str, str]) -> tuple[str, ...]:
+    roles = {key[len(_ROLE_PREFIX) :] for key in labels if key.startswith(_ROLE_PREFIX)}
+    if legacy := labels.get("kubernetes.io/role"):
+        roles.add(legacy)
+    return tuple(sorted(roles - {""}))

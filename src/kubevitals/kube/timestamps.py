@@ -1,0 +1,43 @@
+"""The two ways in which Kubernetes writes time: RFC 3339 moments and Go durations."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from kubevitals import errors
+
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_time(text: str) -> datetime:
+    """Return an RFC 3339 moment as an aware UTC datetime.
+
+    Raises:
+        errors.DecodingError: the text is no such moment.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise errors.DecodingError(f"{text[:60]!r} is not a time in RFC 3339") from error
+
+
+def parse_duration(text: str) -> float:
+    """Return a Go duration in seconds: "15.021s", "1m0s", "800ms".
+
+    Raises:
+        errors.DecodingError: the text is no such duration.
+    """
+    total, position = 0.0, 0
+    for part in _DURATION_PART.finditer(text):
+        if part.start() != position:
+            break
+        total += float(part[1]) * _SECONDS[part[2]]
+        position = part.end()
+    if position != len(text) or not text:
+        if text == "0":  # Go's only duration without a unit
+            return 0.0
+        raise errors.DecodingError(f"{text[:60]!r} is not a duration")
+    return total

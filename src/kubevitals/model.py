@@ -1,0 +1,430 @@
+"""The records that cross every border: Node, Pod, Container, Total, Problem and the Snapshot that holds them.
+
+Immutable, typed, with the unit in the name of each number: cores (float), bytes (int), seconds (float),
+aware UTC times. Unknown is None, never 0. A record knows nothing of where it came from and does no I/O.
+
+The field names are the names on the wire (`-o json`, the HTTP API, `to_dicts()`); ratios are properties,
+unrounded, and None wherever one of their two numbers is unknown or the divisor is zero.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+SCHEMA = "kubevitals/v1"
+STALE_AFTER_WINDOWS = 3  # a sample older than this many of its own windows is stale
+
+
+class Problem(NamedTuple):
+    """Why something is unknown: a stable `code`, a sentence, what to do, and the object it is about."""
+
+    code: str
+    message: str
+    remedy: str | None = None
+    object: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the wire form."""
+        return self._asdict()
+
+
+class Condition(NamedTuple):
+    """One condition of a node, as its kubelet or the node controller states it."""
+
+    type: str
+    status: str
+    reason: str | None = None
+    message: str | None = None
+    last_transition_at: datetime | None = None
+
+
+class Taint(NamedTuple):
+    """One taint of a node."""
+
+    key: str
+    value: str | None
+    effect: str
+
+
+def _ratio(part: float | None, whole: float | None) -> float | None:
+    """Return part / whole, or None where that says nothing."""
+    return None if part is None or not whole else part / whole
+
+
+def _text(moment: datetime | None) -> str | None:
+    """Return RFC 3339 in UTC."""
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+
+
+class Container(NamedTuple):
+    """One container of a pod (a sidecar too), its usage beside its own request and limit."""
+
+    namespace: str
+    pod: str
+    name: str
+    uid: str | None = None  # of the pod
+    node: str | None = None
+    ip: str | None = None
+    app: str | None = None
+    workload_kind: str | None = None
+    workload_name: str | None = None
+    phase: str | None = None  # of the pod
+    status: str | None = None  # Running, or why it waits or ended
+    reason: str | None = None
+    ready: bool | None = None
+    restarts: int | None = None
+    qos: str | None = None
+    created_at: datetime | None = None
+    last_termination_reason: str | None = None
+    last_termination_exit_code: int | None = None
+    last_termination_at: datetime | None = None
+    cpu_request_cores: float | None = None
+    cpu_limit_cores: float | None = None
+    memory_request_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    timestamp: datetime | None = None
+    window_seconds: float | None = None
+    age_seconds: float | None = None
+    stale: bool | None = None
+    cpu_usage_cores: float | None = None
+    memory_usage_bytes: int | None = None
+    problem: str | None = None
+
+    @property
+    def cpu_of_request(self) -> float | None:
+        """CPU usage as a share of the request."""
+        return _ratio(self.cpu_usage_cores, self.cpu_request_cores)
+
+    @property
+    def cpu_of_limit(self) -> float | None:
+        """CPU usage as a share of the limit."""
+        return _ratio(self.cpu_usage_cores, self.cpu_limit_cores)
+
+    @property
+    def memory_of_request(self) -> float | None:
+        """Memory usage as a share of the request."""
+        return _ratio(self.memory_usage_bytes, self.memory_request_bytes)
+
+    @property
+    def memory_of_limit(self) -> float | None:
+        """Memory usage as a share of the limit."""
+        return _ratio(self.memory_usage_bytes, self.memory_limit_bytes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the wire form: every key present, times as RFC 3339 text."""
+        return _workload_row(self)
+
+
+class Pod(NamedTuple):
+    """One pod: what it uses, what the scheduler reserves for it, what it may use, and its health."""
+
+    namespace: str
+    name: str
+    uid: str | None = None
+    node: str | None = None
+    ip: str | None = None
+    app: str | None = None  # label app, else app.kubernetes.io/name
+    workload_kind: str | None = None  # the top of the owner chain: Deployment, CronJob, DaemonSet ...
+    workload_name: str | None = None
+    phase: str | None = None  # Pending, Running, Succeeded, Failed, Unknown
+    status: str | None = None  # the STATUS column of kubectl get pods
+    reason: str | None = None  # why it is not simply running
+    ready: bool | None = None  # its Ready condition
+    containers_ready: int | None = None
+    containers_total: int | None = None
+    restarts: int | None = None
+    qos: str | None = None
+    created_at: datetime | None = None
+    labels: Mapping[str, str] = {}  # shared and never changed
+    last_termination_reason: str | None = None  # of the container that ended last
+    last_termination_exit_code: int | None = None
+    last_termination_at: datetime | None = None
+    cpu_request_cores: float | None = None
+    cpu_limit_cores: float | None = None
+    memory_request_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    timestamp: datetime | None = None
+    window_seconds: float | None = None
+    age_seconds: float | None = None
+    stale: bool | None = None
+    cpu_usage_cores: float | None = None
+    memory_usage_bytes: int | None = None
+    problem: str | None = None
+    containers: tuple[Container, ...] = ()
+
+    @property
+    def terminated(self) -> bool:
+        """Whether it has ended: such a pod holds no resources and counts in no sum."""
+        return self.phase in ("Succeeded", "Failed")
+
+    @property
+    def cpu_of_request(self) -> float | None:
+        """CPU usage as a share of the request."""
+        return _ratio(self.cpu_usage_cores, self.cpu_request_cores)
+
+    @property
+    def cpu_of_limit(self) -> float | None:
+        """CPU usage as a share of the limit."""
+        return _ratio(self.cpu_usage_cores, self.cpu_limit_cores)
+
+    @property
+    def memory_of_request(self) -> float | None:
+        """Memory usage as a share of the request."""
+        return _ratio(self.memory_usage_bytes, self.memory_request_bytes)
+
+    @property
+    def memory_of_limit(self) -> float | None:
+        """Memory usage as a share of the limit."""
+        return _ratio(self.memory_usage_bytes, self.memory_limit_bytes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the wire form: every key present, times as RFC 3339 text."""
+        return _workload_row(self)
+
+
+class Node(NamedTuple):
+    """One node: what is used and what is promised on it, against what it can give."""
+
+    name: str
+    ready: bool | None = None
+    status: str | None = None  # the STATUS column of kubectl get nodes
+    roles: tuple[str, ...] = ()
+    unschedulable: bool | None = None
+    conditions: tuple[Condition, ...] = ()
+    taints: tuple[Taint, ...] = ()
+    labels: Mapping[str, str] = {}
+    ip: str | None = None
+    created_at: datetime | None = None
+    pods: int | None = None  # that have not ended
+    pods_allocatable: int | None = None
+    cpu_allocatable_cores: float | None = None
+    cpu_capacity_cores: float | None = None
+    memory_allocatable_bytes: int | None = None
+    memory_capacity_bytes: int | None = None
+    cpu_request_cores: float | None = None  # sum over its pods that have not ended
+    cpu_limit_cores: float | None = None
+    memory_request_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    timestamp: datetime | None = None
+    window_seconds: float | None = None
+    age_seconds: float | None = None
+    stale: bool | None = None
+    cpu_usage_cores: float | None = None
+    memory_usage_bytes: int | None = None
+    problem: str | None = None
+
+    @property
+    def cpu_of_allocatable(self) -> float | None:
+        """CPU usage as a share of what pods may be promised."""
+        return _ratio(self.cpu_usage_cores, self.cpu_allocatable_cores)
+
+    @property
+    def cpu_of_capacity(self) -> float | None:
+        """CPU usage as a share of the machine."""
+        return _ratio(self.cpu_usage_cores, self.cpu_capacity_cores)
+
+    @property
+    def cpu_request_of_allocatable(self) -> float | None:
+        """CPU promised to pods as a share of what may be promised."""
+        return _ratio(self.cpu_request_cores, self.cpu_allocatable_cores)
+
+    @property
+    def cpu_limit_of_allocatable(self) -> float | None:
+        """Sum of the pods' CPU limits as a share of allocatable; above 1 is overcommitted."""
+        return _ratio(self.cpu_limit_cores, self.cpu_allocatable_cores)
+
+    @property
+    def memory_of_allocatable(self) -> float | None:
+        """Memory usage as a share of what pods may be promised."""
+        return _ratio(self.memory_usage_bytes, self.memory_allocatable_bytes)
+
+    @property
+    def memory_of_capacity(self) -> float | None:
+        """Memory usage as a share of the machine."""
+        return _ratio(self.memory_usage_bytes, self.memory_capacity_bytes)
+
+    @property
+    def memory_request_of_allocatable(self) -> float | None:
+        """Memory promised to pods as a share of what may be promised."""
+        return _ratio(self.memory_request_bytes, self.memory_allocatable_bytes)
+
+    @property
+    def memory_limit_of_allocatable(self) -> float | None:
+        """Sum of the pods' memory limits as a share of allocatable; above 1 is overcommitted."""
+        return _ratio(self.memory_limit_bytes, self.memory_allocatable_bytes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the wire form: every key present, times as RFC 3339 text."""
+        row = self._asdict()
+        row["roles"] = list(self.roles)
+        row["conditions"] = [
+            {**each._asdict(), "last_transition_at": _text(each.last_transition_at)}
+            for each in self.conditions
+        ]
+        row["taints"] = [each._asdict() for each in self.taints]
+        row["labels"] = dict(self.labels)
+        row["created_at"] = _text(self.created_at)
+        row["timestamp"] = _text(self.timestamp)
+        for ratio in _NODE_RATIOS:
+            row[ratio] = getattr(self, ratio)
+        return row
+
+
+class Total(NamedTuple):
+    """The sum over a group of pods: of a namespace, a workload, or one value of a label.
+
+    Pods that have ended count nowhere. A sum is over the pods whose number is known; how many are not is
+    in `pods_without_usage` and `pods_without_request`. The timestamp is that of the oldest member.
+    """
+
+    name: str
+    namespace: str | None = None  # None for a label's value, which may span namespaces
+    workload_kind: str | None = None
+    workload_name: str | None = None
+    pods: int = 0
+    pods_without_usage: int = 0
+    pods_without_request: int = 0  # of CPU or of memory
+    restarts: int | None = None
+    cpu_request_cores: float | None = None
+    cpu_limit_cores: float | None = None
+    memory_request_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    timestamp: datetime | None = None
+    window_seconds: float | None = None
+    age_seconds: float | None = None
+    stale: bool | None = None
+    cpu_usage_cores: float | None = None
+    memory_usage_bytes: int | None = None
+    problem: str | None = None
+
+    @property
+    def cpu_of_request(self) -> float | None:
+        """CPU usage as a share of the requests."""
+        return _ratio(self.cpu_usage_cores, self.cpu_request_cores)
+
+    @property
+    def cpu_of_limit(self) -> float | None:
+        """CPU usage as a share of the limits."""
+        return _ratio(self.cpu_usage_cores, self.cpu_limit_cores)
+
+    @property
+    def memory_of_request(self) -> float | None:
+        """Memory usage as a share of the requests."""
+        return _ratio(self.memory_usage_bytes, self.memory_request_bytes)
+
+    @property
+    def memory_of_limit(self) -> float | None:
+        """Memory usage as a share of the limits."""
+        return _ratio(self.memory_usage_bytes, self.memory_limit_bytes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the wire form: every key present, times as RFC 3339 text."""
+        row = self._asdict()
+        row["timestamp"] = _text(self.timestamp)
+        for ratio in _POD_RATIOS:
+            row[ratio] = getattr(self, ratio)
+        return row
+
+
+_POD_RATIOS = ("cpu_of_request", "cpu_of_limit", "memory_of_request", "memory_of_limit")
+_NODE_RATIOS = (
+    "cpu_of_allocatable",
+    "cpu_of_capacity",
+    "cpu_request_of_allocatable",
+    "cpu_limit_of_allocatable",
+    "memory_of_allocatable",
+    "memory_of_capacity",
+    "memory_request_of_allocatable",
+    "memory_limit_of_allocatable",
+)
+
+
+def _workload_row(record: Pod | Container) -> dict[str, Any]:
+    row = record._asdict()
+    if isinstance(record, Pod):
+        del row["containers"]  # they are rows of their own
+        row["labels"] = dict(record.labels)
+    row["created_at"] = _text(record.created_at)
+    row["last_termination_at"] = _text(record.last_termination_at)
+    row["timestamp"] = _text(record.timestamp)
+    for ratio in _POD_RATIOS:
+        row[ratio] = getattr(record, ratio)
+    return row
+
+
+Row = Node | Pod | Container | Total
+RowT = TypeVar("RowT", Node, Pod, Container, Total)
+
+
+class Records(tuple[RowT, ...]):
+    """A tuple of records of one kind that can become dicts or a data frame."""
+
+    __slots__ = ()
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one dict a record with the keys of the JSON schema, every key present, None for unknown."""
+        return [record.to_dict() for record in self]
+
+    def to_pandas(self) -> Any:
+        """Return a pandas.DataFrame, one column a key; times become datetime64[ns, UTC]. Needs pandas."""
+        import pandas
+
+        frame = pandas.DataFrame(self.to_dicts())
+        for column in _TIMES.intersection(frame.columns):
+            frame[column] = pandas.to_datetime(frame[column], utc=True, format="ISO8601")
+        return frame
+
+    def to_polars(self) -> Any:
+        """Return a polars.DataFrame, one column a key; times become Datetime(UTC). Needs polars."""
+        import polars
+
+        rows = self.to_dicts()
+        for row in rows:
+            # One struct of all labels seen would be mostly nulls: each row keeps its own as key=value.
+            if "labels" in row:
+                row["labels"] = [f"{key}={value}" for key, value in row["labels"].items()]
+        frame = polars.DataFrame(rows, infer_schema_length=None)
+        times = [
+            polars.col(column).cast(polars.String).str.to_datetime(time_zone="UTC", strict=True)
+            for column in frame.columns
+            if column in _TIMES
+        ]
+        return frame.with_columns(times)
+
+
+_TIMES = frozenset({"timestamp", "created_at", "last_termination_at"})
+
+
+class Snapshot(NamedTuple):
+    """One reading of a cluster. Half an answer is a snapshot with `problems`, not an exception.
+
+    `nodes` and `pods` are empty where they were not asked for or may not be read: `problems` says which.
+    """
+
+    cluster: str  # the context's name
+    source: str  # where usage came from: metrics-server, or none
+    generated_at: datetime
+    nodes: Records[Node] = Records(())
+    pods: Records[Pod] = Records(())
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def containers(self) -> Records[Container]:
+        """The containers of all pods, in the pods' order."""
+        return Records(container for pod in self.pods for container in pod.containers)
+
+    def to_dict(self, kind: str, items: Iterable[Row]) -> dict[str, Any]:
+        """Return the envelope of the JSON schema around `items`, which are rows of `kind` ("PodList" ...)."""
+        return {
+            "schema": SCHEMA,
+            "kind": kind,
+            "cluster": self.cluster,
+            "source": self.source,
+            "generated_at": _text(self.generated_at),
+            "problems": [problem.to_dict() for problem in self.problems],
+            "items": [item.to_dict() for item in items],
+        }

@@ -1,0 +1,143 @@
+"""Kubernetes quantities to numbers, and numbers to text for people. It knows no objects and does no I/O.
+
+The grammar is that of `resource.Quantity`:
+
+    quantity = [sign] number [suffix]
+    number   = digits | digits "." [digits] | "." digits        (ASCII digits only)
+    suffix   = n u m | k M G T P E | Ki Mi Gi Ti Pi Ei | (e | E) [sign] digits
+
+CPU is cores as a float, memory is bytes as an int. Every value is computed exactly, in integers, and
+rounded once, at the end: there is no drift through floats.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kubevitals import errors
+
+_INT64_MAX = 2**63 - 1
+_SAFE_DIGITS = 19  # fewer digits than this always fit into an int64
+_EXPONENT_MAX = 9999  # far outside int64 in both directions; keeps 10**exponent small
+
+_QUANTITY = re.compile(
+    r"([+-]?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?", re.ASCII
+)
+_DECIMAL_EXPONENT = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_CPU_DIVISOR = {"n": 10**9, "u": 10**6, "m": 10**3}
+_BINARY_FACTOR = {
+    suffix: 1024**power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)
+}
+
+
+def parse_cpu(text: str) -> float:
+    """Return the CPU quantity `text` in cores: "250m" is 0.25, "7532567891n" is 7.532567891.
+
+    Raises:
+        errors.QuantityError: `text` is no quantity, or its value does not fit into an int64.
+    """
+    # Plain digits with n, u, m or nothing are nearly all there is in a cluster: they take no regex.
+    divisor = _CPU_DIVISOR.get(text[-1:])
+    if divisor is None:
+        divisor, number = 1, text
+    else:
+        number = text[:-1]
+    if number.isdigit() and number.isascii() and len(number) < _SAFE_DIGITS:
+        return int(number) / divisor
+    numerator, denominator = _parse_exact(text)
+    return numerator / denominator
+
+
+def parse_memory(text: str) -> int:
+    """Return the memory quantity `text` in bytes: "128Mi" is 134217728, "1e3" is 1000.
+
+    A fraction of a byte counts as a whole one, away from zero, as in the API server's own `Value()`.
+
+    Raises:
+        errors.QuantityError: `text` is no quantity, or its value does not fit into an int64.
+    """
+    factor = _BINARY_FACTOR.get(text[-2:])
+    if factor is None:
+        factor, number = 1, text
+    else:
+        number = text[:-2]
+    if number.isdigit() and number.isascii() and len(number) < _SAFE_DIGITS:
+        size = int(number) * factor
+        if size <= _INT64_MAX:
+            return size
+    numerator, denominator = _parse_exact(text)
+    return numerator // denominator if numerator < 0 else -(-numerator // denominator)
+
+
+def _parse_exact(text: str) -> tuple[int, int]:
+    """Return the value as a fraction (numerator, positive denominator)."""
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise errors.QuantityError(
+            f"{_shorten(text)} is not a Kubernetes quantity",
+            remedy="write a number with an optional suffix: 250m, 1.5, 2e3, 128Mi, 1G",
+        )
+    sign, whole, fraction, bare_fraction, suffix = match.groups()
+    fraction = bare_fraction or fraction or ""
+    digits = (whole or "") + fraction
+    try:
+        mantissa = int(digits)
+    except ValueError:  # more digits than Python converts: no int64 has thousands of them
+        raise _out_of_range(text) from None
+    if sign == "-":
+        mantissa = -mantissa
+    exponent = -len(fraction)
+    factor = 1
+    if suffix is not None:
+        if suffix in _BINARY_FACTOR:
+            factor = _BINARY_FACTOR[suffix]
+        elif suffix in _DECIMAL_EXPONENT:
+            exponent += _DECIMAL_EXPONENT[suffix]
+        else:
+            exponent += _parse_exponent(suffix, text)
+    if mantissa == 0:
+        return 0, 1
+    if abs(exponent) > _EXPONENT_MAX:
+        raise _out_of_range(text)
+    numerator = mantissa * factor * 10 ** max(exponent, 0)
+    denominator = 10 ** max(-exponent, 0)
+    if abs(numerator) > _INT64_MAX * denominator:
+        raise _out_of_range(text)
+    return numerator, denominator
+
+
+def _parse_exponent(suffix: str, text: str) -> int:
+    if len(suffix) > 12:  # checked before int(), whose time grows with the length
+        raise _out_of_range(text)
+    return int(suffix[1:])
+
+
+def _out_of_range(text: str) -> errors.QuantityError:
+    return errors.QuantityError(
+        f"{_shorten(text)} is outside the range of a Kubernetes quantity (64-bit signed integer)",
+        remedy="write a value between -2^63 and 2^63-1",
+    )
+
+
+def _shorten(text: str) -> str:
+    return repr(text) if len(text) <= 60 else repr(text[:57]) + "..."
+
+
+def format_cpu(cores: float) -> str:
+    """Return cores as millicores, rounded to nearest: 7.532567891 is "7533m"."""
+    return f"{round_half_up(cores * 1000)}m"
+
+
+def format_memory(size: float) -> str:
+    """Return bytes as mebibytes, rounded to nearest: 15160959320 is "14459Mi"."""
+    return f"{round_half_up(size / 1048576)}Mi"
+
+
+def format_ratio(ratio: float) -> str:
+    """Return a ratio as whole percent, rounded to nearest: 0.856 is "86%"."""
+    return f"{round_half_up(ratio * 100)}%"
+
+
+def round_half_up(value: float) -> int:
+    """Round to the nearest integer, halves up: people expect 0.5 to show as 1, not as 0."""
+    return int(value + 0.5) if value >= 0 else -int(0.5 - value)

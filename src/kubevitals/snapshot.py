@@ -1,0 +1,262 @@
+"""Joining what is there with what it uses: records without usage and samples become rows with both. Pure.
+
+Every pod and node of either side keeps its row; where a number is missing the row says why by a problem
+code, whose meaning is in `REASONS`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from kubevitals import errors, model
+from kubevitals.kube import timestamps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from kubevitals import sources
+
+# Why a row has no usage, or a doubtful one. The words follow "usage of N pods is unknown: M ...".
+REASONS = {
+    "ended": "have ended",
+    "not_running": "are not running",
+    "starting": "started less than 2 minutes ago",
+    "node_not_ready": "are on, or are, a node that is not ready",
+    "no_sample": "have no sample though they run: their kubelet or runtime gives none",
+    "gone": "are in the metrics only: they have just ended, or may not be read",
+    "bad_quantity": "have a value that is no quantity",
+    "stale": "have a sample older than three of its windows",
+    "metrics_not_installed": "need the metrics API, which is not installed",
+    "metrics_unavailable": "need the metrics API, which is unavailable",
+    "metrics_empty": "need the metrics API, which has collected nothing yet",
+    "usage_forbidden": "need rights on metrics.k8s.io",
+    "usage_failed": "need the metrics API, whose answer could not be had",
+}
+_STARTING_SECONDS = 120.0  # kubectl too expects a sample after two minutes, and not before
+
+_POD_FACTS = model.Pod._fields.index("timestamp")
+_CONTAINER_FACTS = model.Container._fields.index("timestamp")
+_NODE_FACTS = model.Node._fields.index("timestamp")
+
+# timestamp, window, age, stale: what a row says of when it was measured
+if TYPE_CHECKING:
+    _Moment = tuple[datetime | None, float | None, float | None, bool | None]
+_NEVER: _Moment = (None, None, None, None)
+
+
+def join_pods(
+    pods: Iterable[model.Pod],
+    samples: Mapping[tuple[str, str], sources.PodSample],
+    *,
+    now: datetime,
+    silent_nodes: frozenset[str] = frozenset(),
+    failure: str | None = None,
+    keep_unlisted: bool = True,
+) -> list[model.Pod]:
+    """Return one row a pod of either side.
+
+    `failure` is the code of why there is no usage at all. `silent_nodes` are not ready. With
+    `keep_unlisted` a pod that only has a sample gets a row ("gone"); without, the list decides.
+    """
+    moments = _Moments(now)
+    rows = []
+    unseen = dict(samples) if keep_unlisted else None
+    for pod in pods:
+        key = (pod.namespace, pod.name)
+        sample = samples.get(key)
+        if sample is None:
+            rows.append(_without_usage(pod, failure or _why_silent(pod, now, silent_nodes)))
+            continue
+        if unseen is not None:
+            del unseen[key]
+        rows.append(_with_usage(pod, sample, moments))
+    for (namespace, name), sample in (unseen or {}).items():
+        bare = model.Pod(
+            namespace, name, containers=tuple(model.Container(namespace, name, each[0]) for each in sample[2])
+        )
+        row = _with_usage(bare, sample, moments)
+        rows.append(row._replace(problem=row.problem or "gone"))
+    return rows
+
+
+def rows_of_samples(
+    samples: Mapping[tuple[str, str], sources.PodSample], *, now: datetime
+) -> list[model.Pod]:
+    """Return one row a sample where nothing else of the pods is known or asked for."""
+    moments = _Moments(now)
+    rows = []
+    for (namespace, name), sample in samples.items():
+        containers = tuple([model.Container(namespace, name, each[0]) for each in sample[2]])
+        rows.append(_with_usage(model.Pod(namespace, name, containers=containers), sample, moments))
+    return rows
+
+
+def join_nodes(
+    nodes: Iterable[model.Node],
+    samples: Mapping[str, sources.Sample],
+    *,
+    now: datetime,
+    pods: Sequence[model.Pod] | None = None,
+    failure: str | None = None,
+) -> list[model.Node]:
+    """Return one row a node of either side, with the sums over its `pods` (None: unknown)."""
+    moments = _Moments(now)
+    held = None if pods is None else _sum_by_node(pods)
+    rows = []
+    unseen = dict(samples)
+    for node in nodes:
+        record = node if held is None else _with_held(node, held.get(node.name, _Held()))
+        sample = unseen.pop(node.name, None)
+        if sample is None:
+            why = failure or ("node_not_ready" if not node.ready else "no_sample")
+            rows.append(_node(record, _NEVER, None, None, why))
+        else:
+            rows.append(_node_with_usage(record, sample, moments))
+    for name, sample in unseen.items():
+        row = _node_with_usage(model.Node(name), sample, moments)
+        rows.append(row._replace(problem=row.problem or "gone"))
+    return rows
+
+
+class _Moments:
+    """Reads times once: samples of one node share theirs."""
+
+    __slots__ = ("_known", "_now")
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._known: dict[tuple[str, str], _Moment] = {}
+
+    def read(self, timestamp: str, window: str) -> _Moment:
+        key = (timestamp, window)
+        moment = self._known.get(key)
+        if moment is None:
+            moment = self._known[key] = self._parse(timestamp, window)
+        return moment
+
+    def _parse(self, timestamp: str, window: str) -> _Moment:
+        try:
+            at = timestamps.parse_time(timestamp)
+        except errors.DecodingError:
+            return _NEVER
+        try:
+            seconds = timestamps.parse_duration(window)
+        except errors.DecodingError:
+            seconds = None
+        # Clocks differ: a sample from the future is as fresh as can be.
+        age = max(0.0, round((self._now - at).total_seconds(), 3))
+        stale = None if seconds is None else age > model.STALE_AFTER_WINDOWS * seconds
+        return at, seconds, age, stale
+
+
+def _with_usage(pod: model.Pod, sample: sources.PodSample, moments: _Moments) -> model.Pod:
+    moment = moments.read(sample[0], sample[1])
+    doubt = "stale" if moment[3] else None
+    measured = {each[0]: each for each in sample[2]}
+    containers = []
+    for container in pod.containers:
+        found = measured.get(container.name)
+        tail: tuple[object, ...]
+        if found is None:
+            why = "no_sample" if container.status == "Running" else "not_running"
+            tail = (*_NEVER, None, None, why)
+        else:
+            unread = found[1] is None or found[2] is None
+            tail = (*moment, found[1], found[2], "bad_quantity" if unread else doubt)
+        containers.append(model.Container._make((*container[:_CONTAINER_FACTS], *tail)))
+    cpu = [each[1] for each in sample[2]]
+    memory = [each[2] for each in sample[2]]
+    if None in cpu or None in memory:
+        doubt = "bad_quantity"
+    facts = pod[:_POD_FACTS]
+    return model.Pod._make((*facts, *moment, sum_cpu(cpu), sum_memory(memory), doubt, tuple(containers)))
+
+
+def sum_cpu(values: Sequence[float | None]) -> float | None:
+    """Return the sum in cores, exact to the nanocore; unknown if a part is, or if there is none."""
+    if len(values) == 1:
+        return values[0]
+    known = [value for value in values if value is not None]
+    return round(math.fsum(known), 9) if known and len(known) == len(values) else None
+
+
+def sum_memory(values: Sequence[int | None]) -> int | None:
+    """Return the sum in bytes; unknown if a part is, or if there is none."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
+
+
+def _without_usage(pod: model.Pod, why: str) -> model.Pod:
+    tail = (*_NEVER, None, None, why)
+    containers = tuple([model.Container._make((*each[:_CONTAINER_FACTS], *tail)) for each in pod.containers])
+    return model.Pod._make((*pod[:_POD_FACTS], *tail, containers))
+
+
+def _why_silent(pod: model.Pod, now: datetime, silent_nodes: frozenset[str]) -> str:
+    if pod.terminated:
+        return "ended"
+    if pod.node is not None and pod.node in silent_nodes:
+        return "node_not_ready"
+    if pod.phase != "Running" or any(each.status != "Running" for each in pod.containers):
+        return "not_running"
+    if pod.created_at is not None and (now - pod.created_at).total_seconds() < _STARTING_SECONDS:
+        return "starting"
+    return "no_sample"
+
+
+def _node_with_usage(node: model.Node, sample: sources.Sample, moments: _Moments) -> model.Node:
+    moment = moments.read(sample[0], sample[1])
+    problem = "stale" if moment[3] else None
+    if sample[2] is None or sample[3] is None:
+        problem = "bad_quantity"
+    return _node(node, moment, sample[2], sample[3], problem)
+
+
+def _node(
+    node: model.Node, moment: _Moment, cpu: float | None, memory: int | None, problem: str | None
+) -> model.Node:
+    return model.Node._make((*node[:_NODE_FACTS], *moment, cpu, memory, problem))
+
+
+class _Held:
+    """What the pods of one node hold together."""
+
+    __slots__ = ("cpu_limits", "cpu_requests", "memory_limits", "memory_requests", "pods")
+
+    def __init__(self) -> None:
+        self.pods = 0
+        self.cpu_requests: list[float] = []
+        self.cpu_limits: list[float] = []
+        self.memory_requests = 0
+        self.memory_limits = 0
+
+
+def _sum_by_node(pods: Iterable[model.Pod]) -> dict[str, _Held]:
+    held: dict[str, _Held] = {}
+    for pod in pods:
+        if pod.node is None or pod.terminated:
+            continue
+        of_node = held.get(pod.node)
+        if of_node is None:
+            of_node = held[pod.node] = _Held()
+        of_node.pods += 1
+        if pod.cpu_request_cores:
+            of_node.cpu_requests.append(pod.cpu_request_cores)
+        if pod.cpu_limit_cores:
+            of_node.cpu_limits.append(pod.cpu_limit_cores)
+        of_node.memory_requests += pod.memory_request_bytes or 0
+        of_node.memory_limits += pod.memory_limit_bytes or 0
+    return held
+
+
+def _with_held(node: model.Node, held: _Held) -> model.Node:
+    """Return the node with the sums over its pods; here nothing is unknown: no request is a sum of 0."""
+    return node._replace(
+        pods=held.pods,
+        cpu_request_cores=round(math.fsum(held.cpu_requests), 9),
+        cpu_limit_cores=round(math.fsum(held.cpu_limits), 9),
+        memory_request_bytes=held.memory_requests,
+        memory_limit_bytes=held.memory_limits,
+    )

@@ -1,0 +1,72 @@
+"""Where usage comes from: one file each, behind a protocol of one method.
+
+A source answers what was used and says when it was measured. It knows nothing of requests, limits or
+screens, and leaves out what it does not know: an absent row is unknown, never zero.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from kubevitals import model
+
+    class Source(Protocol):
+        """Anything that can tell usage."""
+
+        name: str
+
+        def fetch_usage(self, scope: Scope) -> Usage:
+            """Return the usage of what `scope` names.
+
+            Raises:
+                errors.MetricsError: the source gives no usage at all.
+                errors.ClusterError: the request failed in another way.
+            """
+            ...
+
+
+class Scope:
+    """What is asked for: nodes or pods or both; one namespace or all (None); which labels and fields."""
+
+    __slots__ = ("field_selector", "label_selector", "name", "namespace", "nodes", "pods")
+
+    def __init__(
+        self,
+        *,
+        nodes: bool = False,
+        pods: bool = False,
+        namespace: str | None = None,
+        name: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> None:
+        self.nodes = nodes
+        self.pods = pods
+        self.namespace = namespace
+        self.name = name  # of the one node or pod that is asked for
+        self.label_selector = label_selector
+        self.field_selector = field_selector
+
+
+class Usage:
+    """What a source answered. `nodes` by name, `pods` by (namespace, name); empty where not asked for.
+
+    `problems` names rows that could not be read; `failures` holds, by "nodes" and "pods", the error of a
+    part that could not be had while the other could.
+    """
+
+    __slots__ = ("nodes", "pods", "problems")
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Sample] = {}
+        self.pods: dict[tuple[str, str], PodSample] = {}
+        self.problems: list[model.Problem] = []
+
+
+# A sample is (timestamp text, window text, cores, bytes): plain tuples, because a large cluster has
+# 150,000 of them, and times stay text until a row needs them. A pod's sample holds its containers'.
+Sample = tuple[str, str, "float | None", "int | None"]
+ContainerSample = tuple[str, "float | None", "int | None"]  # name, cores, bytes
+PodSample = tuple[str, str, "list[ContainerSample]"]  # timestamp, window, containers

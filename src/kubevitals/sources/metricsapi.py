@@ -1,0 +1,295 @@
+"""Usage from the metrics API (metrics.k8s.io), whoever serves it: metrics-server, an adapter, a vendor.
+
+The version is discovered: v1 and v1beta1 have one schema and may both be there. It knows nothing of pods
+and nodes beyond their names.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from kubevitals import errors, model, quantity, sources
+from kubevitals.kube import urls
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
+
+    from kubevitals.kube import client as kube_client
+
+    WireContainer = tuple[str, Any, Any]  # name, cpu, memory
+    WirePod = tuple[str, str, str, str, list[WireContainer]]  # namespace, name, timestamp, window, containers
+    WireNode = tuple[str, str, str, Any, Any]  # name, timestamp, window, cpu, memory
+
+GROUP = "metrics.k8s.io"
+READABLE_VERSIONS = ("v1", "v1beta1")
+_SMALL = 1_000_000  # bytes; below it the standard library's json is quicker than importing msgspec
+_TINY = 65_536  # bytes; below it json is taken even where msgspec is loaded
+
+
+class MetricsAPI:
+    """The metrics API of one cluster as a source."""
+
+    name = "metrics-server"
+
+    def __init__(self, client: kube_client.Client) -> None:
+        self._client = client
+        self._versions: list[str] | None = None
+
+    def fetch_usage(self, scope: sources.Scope) -> sources.Usage:
+        """Return the usage of what `scope` names, by one request for nodes and one for pods.
+
+        Raises:
+            errors.MetricsNotInstalledError: the API server has no such group.
+            errors.MetricsUnavailableError: it has, but nobody answers behind it.
+            errors.ForbiddenError: the account may not read it.
+            errors.ClusterError: the request failed in another way.
+        """
+        usage = sources.Usage()
+        if scope.nodes:
+            body = self._fetch(("nodes",), scope)
+            if body is not None:
+                usage.nodes = _read_nodes(decode_nodes(body), usage.problems)
+        if scope.pods:
+            place = () if scope.namespace is None else ("namespaces", scope.namespace)
+            body = self._fetch((*place, "pods"), scope)
+            if body is not None:
+                usage.pods = _read_pods(decode_pods(body), usage.problems)
+        return usage
+
+    def fetch_raw(self, *segments: str, label_selector: str | None = None) -> bytes:
+        """Return the body of /apis/metrics.k8s.io/VERSION/SEGMENTS as the server sent it.
+
+        Raises: as `fetch_usage`.
+        """
+        query = [("labelSelector", label_selector)] if label_selector else []
+        return self._fetch_path(segments, query)
+
+    def discover_versions(self) -> list[str]:
+        """Return the versions of the group that can be read here, in the server's order; asked for once.
+
+        Raises:
+            errors.MetricsNotInstalledError: the group is absent, or serves only versions unknown here.
+        """
+        if self._versions is None:
+            self._versions = self._fetch_versions()
+        return self._versions
+
+    def _fetch_versions(self) -> list[str]:
+        try:
+            group = _load(self._client.fetch(f"/apis/{GROUP}"), kind="APIGroup")
+        except errors.NotFoundError as error:
+            raise errors.MetricsNotInstalledError(
+                "metrics API not installed: the cluster has no metrics.k8s.io",
+                remedy="install metrics-server (https://github.com/kubernetes-sigs/metrics-server) "
+                "or another provider of metrics.k8s.io",
+            ) from error
+        except errors.ForbiddenError:
+            # Discovery is open to every account by default. Where it was taken away, the lists may still be
+            # allowed, and the older version is the one that is served nearly everywhere.
+            return list(reversed(READABLE_VERSIONS))
+        except errors.UnavailableError as error:
+            raise _unavailable(error) from error
+        offered = [str(each.get("version", "")) for each in group.get("versions") or ()]
+        readable = [version for version in offered if version in READABLE_VERSIONS]
+        if not readable:
+            raise errors.MetricsNotInstalledError(
+                f"the cluster serves metrics.k8s.io only as {', '.join(offered)[:80] or 'no version at all'}, "
+                "which this kubevitals cannot read",
+                remedy="upgrade kubevitals",
+            )
+        return readable
+
+    def _fetch(self, segments: tuple[str, ...], scope: sources.Scope) -> bytes | None:
+        """Return the body of a list, or of one object as such; None where that one has no sample."""
+        query = []
+        if scope.name is not None:
+            segments = (*segments, scope.name)
+        else:
+            if scope.label_selector:
+                query.append(("labelSelector", scope.label_selector))
+            if scope.field_selector:
+                query.append(("fieldSelector", scope.field_selector))
+        try:
+            return self._fetch_path(segments, query)
+        except errors.NotFoundError:
+            if scope.name is None:
+                raise
+            return None
+
+    def _fetch_path(self, segments: Iterable[str], query: Sequence[tuple[str, str]]) -> bytes:
+        versions = self.discover_versions()
+        for version in versions:
+            last = version == versions[-1]
+            try:
+                # An unavailable metrics API is said at once: nothing here is worth waiting 15 seconds for.
+                return self._client.fetch(
+                    urls.path_join("apis", GROUP, version, *segments), query, retry=False
+                )
+            except errors.UnavailableError as error:
+                if last:
+                    raise _unavailable(error) from error
+            except errors.NotFoundError as error:
+                if not last:
+                    continue
+                if "page not found" in error.body:  # the whole version is gone, not one object
+                    self._versions = None
+                    raise _unavailable(error) from error
+                raise
+        raise AssertionError("discover_versions never returns an empty list")
+
+
+def _unavailable(error: errors.StatusError) -> errors.MetricsUnavailableError:
+    said = f": {error.body.strip()}" if error.body.strip() else ""
+    return errors.MetricsUnavailableError(
+        f"metrics API installed but unavailable (HTTP {error.status}{said})",
+        remedy="kubectl get apiservice v1beta1.metrics.k8s.io tells why; "
+        "then look at the pods behind it, often -n kube-system -l k8s-app=metrics-server",
+    )
+
+
+def decode_pods(body: bytes) -> Iterator[WirePod]:
+    """Yield the rows of a PodMetricsList, or of one PodMetrics.
+
+    Raises:
+        errors.DecodingError: the body is neither.
+    """
+    if _is_small(body):
+        for item in _items(_load(body, kind="PodMetricsList", single="PodMetrics")):
+            meta = item["metadata"]
+            yield (
+                meta.get("namespace", ""),
+                meta["name"],
+                item.get("timestamp") or "",
+                item.get("window") or "",
+                [
+                    (
+                        each["name"],
+                        (each.get("usage") or {}).get("cpu"),
+                        (each.get("usage") or {}).get("memory"),
+                    )
+                    for each in item.get("containers") or ()
+                ],
+            )
+        return
+    from kubevitals.kube import objects, pages
+
+    for pod in (
+        pages.decode_list(body, pages.decoder(objects.PodMetricsList), kind="PodMetricsList").items or ()
+    ):
+        yield (
+            pod.metadata.namespace,
+            pod.metadata.name,
+            pod.timestamp,
+            pod.window,
+            [
+                (each.name, each.usage and each.usage.cpu, each.usage and each.usage.memory)
+                for each in pod.containers or ()
+            ],
+        )
+
+
+def decode_nodes(body: bytes) -> Iterator[WireNode]:
+    """Yield the rows of a NodeMetricsList, or of one NodeMetrics.
+
+    Raises:
+        errors.DecodingError: the body is neither.
+    """
+    if _is_small(body):
+        for item in _items(_load(body, kind="NodeMetricsList", single="NodeMetrics")):
+            amounts = item.get("usage") or {}
+            yield (
+                item["metadata"]["name"],
+                item.get("timestamp") or "",
+                item.get("window") or "",
+                amounts.get("cpu"),
+                amounts.get("memory"),
+            )
+        return
+    from kubevitals.kube import objects, pages
+
+    for node in (
+        pages.decode_list(body, pages.decoder(objects.NodeMetricsList), kind="NodeMetricsList").items or ()
+    ):
+        amounts = node.usage
+        yield (
+            node.metadata.name,
+            node.timestamp,
+            node.window,
+            amounts and amounts.cpu,
+            amounts and amounts.memory,
+        )
+
+
+def _is_small(body: bytes) -> bool:
+    """Return whether json is the better decoder; one single object always is small."""
+    return len(body) < (_SMALL if "msgspec" not in sys.modules else _TINY)
+
+
+def _load(body: bytes, *, kind: str, single: str | None = None) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except ValueError as error:
+        raise errors.NotJSONError(
+            f"the server answered something else than JSON where a {kind} was expected",
+            remedy="check that the server address is that of a Kubernetes API server",
+        ) from error
+    found: Any = answer.get("kind") if isinstance(answer, dict) else type(answer).__name__
+    if found not in (kind, single):
+        raise errors.WrongKindError(
+            f"the server answered a {str(found)[:60]!r} where a {kind} was expected",
+            remedy="check that the server address is that of a Kubernetes API server",
+        )
+    return answer
+
+
+def _items(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    items = answer.get("items")
+    return (
+        items if items is not None else ([answer] if "items" not in answer and "timestamp" in answer else [])
+    )
+
+
+def _read_nodes(rows: Iterable[WireNode], problems: list[model.Problem]) -> dict[str, sources.Sample]:
+    samples = {}
+    for name, timestamp, window, cpu, memory in rows:
+        samples[name] = (timestamp, window, *_parse(cpu, memory, name, problems))
+    return samples
+
+
+def _read_pods(
+    rows: Iterable[WirePod], problems: list[model.Problem]
+) -> dict[tuple[str, str], sources.PodSample]:
+    samples: dict[tuple[str, str], sources.PodSample] = {}
+    parse_cpu, parse_memory = quantity.parse_cpu, quantity.parse_memory
+    for namespace, name, timestamp, window, containers in rows:
+        measured: list[sources.ContainerSample] = []
+        for container, cpu, memory in containers:
+            try:
+                measured.append((container, parse_cpu(cpu), parse_memory(memory)))
+            except (errors.QuantityError, TypeError, AttributeError):
+                subject = f"{namespace}/{name}/{container}"
+                measured.append((container, *_parse(cpu, memory, subject, problems)))
+        samples[namespace, name] = (timestamp, window, measured)
+    return samples
+
+
+def _parse(
+    cpu: Any, memory: Any, subject: str, problems: list[model.Problem]
+) -> tuple[float | None, int | None]:
+    """Return cores and bytes; what is missing or no quantity becomes None, the latter with a problem."""
+    cores: float | None = None
+    size: int | None = None
+    try:
+        cores = None if cpu is None else quantity.parse_cpu(str(cpu))
+    except errors.QuantityError as error:
+        problems.append(model.Problem(error.code, f"CPU usage of {subject}: {error.message}", object=subject))
+    try:
+        size = None if memory is None else quantity.parse_memory(str(memory))
+    except errors.QuantityError as error:
+        problems.append(
+            model.Problem(error.code, f"memory usage of {subject}: {error.message}", object=subject)
+        )
+    return cores, size
