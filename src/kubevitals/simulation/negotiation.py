@@ -1,0 +1,50 @@
+"""Which form of an answer an Accept header asks for. Pure functions."""
+
+from __future__ import annotations
+
+JSON = "application/json"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+
+
+class Form:
+    """`kind` is json, protobuf, table or metadata; `version` that of meta.k8s.io for the last two."""
+
+    __slots__ = ("kind", "version")
+
+    def __init__(self, kind: str, version: str = "v1") -> None:
+        self.kind = kind
+        self.version = version
+
+
+PLAIN = Form("json")
+_WILD = {"*/*", "application/*", JSON}
+
+
+def choose(accept: str, *, protobuf: bool = False, lists: bool = True) -> Form | None:
+    """The first acceptable clause; None if there is none. `protobuf` says whether that form can be had here."""
+    if not accept.strip():
+        return PLAIN
+    for clause in accept.split(","):
+        media, *parameters = (part.strip() for part in clause.split(";"))
+        values = dict(parameter.partition("=")[::2] for parameter in parameters)
+        transformed = values.get("as")
+        if media == PROTOBUF:
+            if protobuf and transformed is None:
+                return Form("protobuf")
+            continue
+        if media not in _WILD:
+            continue
+        if transformed is None:
+            return PLAIN
+        if values.get("g") != "meta.k8s.io" or values.get("v") not in {"v1", "v1beta1"}:
+            continue
+        if transformed == "Table":
+            return Form("table", values["v"])
+        if transformed == ("PartialObjectMetadataList" if lists else "PartialObjectMetadata"):
+            return Form("metadata", values["v"])
+    return None
+
+
+def accepted(*, protobuf: bool = False) -> str:
+    """The media types that can be had, as a 406 names them."""
+    return f"{JSON}, {PROTOBUF}" if protobuf else JSON

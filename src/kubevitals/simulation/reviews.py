@@ -1,0 +1,106 @@
+"""The review APIs: who am I, may I, may they, whose token is this. They answer truthfully for the known users."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from kubevitals.simulation import access, quantities, status
+
+if TYPE_CHECKING:
+    from kubevitals.simulation import records
+
+
+def answer(
+    resource: records.Resource,
+    namespace: str,
+    body: bytes,
+    *,
+    user: access.User,
+    registry: access.Registry,
+    now: float,
+) -> dict[str, Any]:
+    """The review of `body`, completed with its status; StatusError 400 if the body is no such object."""
+    review = _parse(body, resource)
+    given = review.get("spec")
+    spec: dict[str, Any] = given if isinstance(given, dict) else {}
+    if resource.kind == "SelfSubjectReview":
+        review["metadata"] = {"creationTimestamp": quantities.format_time(now)}
+        review["status"] = {"userInfo": user.info()}
+    elif resource.kind == "TokenReview":
+        review["status"] = _token_status(spec, registry)
+        review["spec"] = {}  # the token is not echoed
+    elif resource.kind == "SelfSubjectRulesReview":
+        review["status"] = _rules_status(user, str(spec.get("namespace", "")))
+    elif resource.kind == "SelfSubjectAccessReview":
+        review["status"] = _access_status(spec, user)
+    else:
+        if resource.kind == "LocalSubjectAccessReview":
+            attributes = spec.get("resourceAttributes")
+            if not isinstance(attributes, dict) or attributes.get("namespace") != namespace:
+                raise status.bad_request("spec.resourceAttributes.namespace must match metadata.namespace")
+        review["status"] = _access_status(spec, _subject(spec, registry))
+    review.setdefault("metadata", {"creationTimestamp": None})
+    return review
+
+
+def _parse(body: bytes, resource: records.Resource) -> dict[str, Any]:
+    try:
+        review = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise status.bad_request(
+            "the object provided is unrecognized (must be of type %s)" % resource.kind
+        ) from error
+    if not isinstance(review, dict) or review.get("kind", resource.kind) != resource.kind:
+        raise status.bad_request(f"the object provided is no {resource.kind}")
+    return {**review, "kind": resource.kind, "apiVersion": resource.api_version}
+
+
+def _subject(spec: dict[str, Any], registry: access.Registry) -> access.User:
+    groups = spec.get("groups")
+    names = [str(group) for group in groups] if isinstance(groups, list) else []
+    return registry.act_as(str(spec.get("user", "")), names)
+
+
+def _token_status(spec: dict[str, Any], registry: access.Registry) -> dict[str, Any]:
+    user = registry.by_token(str(spec.get("token", "")))
+    if user is None:
+        return {"user": {}, "error": "[invalid bearer token]"}
+    return {
+        "authenticated": True,
+        "user": user.info(),
+        "audiences": ["https://kubernetes.default.svc.cluster.local"],
+    }
+
+
+def _access_status(spec: dict[str, Any], user: access.User) -> dict[str, Any]:
+    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if isinstance(resource, dict):
+        text = {key: str(value) for key, value in resource.items()}
+        wanted = access.Attributes(
+            text.get("verb", ""),
+            group=text.get("group", ""),
+            version=text.get("version", ""),
+            resource=text.get("resource", ""),
+            subresource=text.get("subresource", ""),
+            namespace=text.get("namespace", ""),
+            name=text.get("name", ""),
+        )
+    elif isinstance(path, dict):
+        wanted = access.Attributes(str(path.get("verb", "")), path=str(path.get("path", "")) or "/")
+    else:
+        raise status.bad_request(
+            "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        )
+    allowed = user.allows(wanted)
+    return {"allowed": True, "reason": "RBAC: allowed by the simulation"} if allowed else {"allowed": False}
+
+
+def _rules_status(user: access.User, namespace: str) -> dict[str, Any]:
+    rules = [
+        {"verbs": list(rule.verbs), "apiGroups": list(rule.groups), "resources": list(rule.resources)}
+        for rule in user.every_rule()
+        if rule.namespace in {None, namespace}
+    ]
+    paths = [{"verbs": ["get"], "nonResourceURLs": list(user.paths())}]
+    return {"resourceRules": rules, "nonResourceRules": paths, "incomplete": False}
