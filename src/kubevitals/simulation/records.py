@@ -136,7 +136,7 @@ class Item:
 
     @property
     def fields(self) -> dict[str, str]:
-        """What field selectors may ask for: exactly the names that the real API server supports for the kind."""
+        """What field selectors may ask for: exactly the names the real API server supports for the kind."""
         fields = {"metadata.name": self.name}
         if self.resource.namespaced:
             fields["metadata.namespace"] = self.namespace
@@ -187,7 +187,7 @@ class NodeUsage:
 
 
 class PodUsage:
-    """A pod's usage by container: (name, nanocores, kibibytes), over the `window` seconds up to `timestamp`."""
+    """A pod's usage by container, (name, nanocores, kibibytes), in the `window` seconds up to `timestamp`."""
 
     __slots__ = ("containers", "labels", "name", "namespace", "timestamp", "window")
 

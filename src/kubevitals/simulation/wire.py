@@ -1,0 +1,141 @@
+"""How the simulated cluster writes values: times, quantities, compact JSON, names, and JSON texts with slots.
+
+Knows no object of the cluster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+MEBIBYTE = 1 << 20
+GIBIBYTE = 1 << 30
+
+# The alphabet of Kubernetes' generated names: no vowels and nothing that looks like one.
+ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+_HEXADECIMAL_TO_NAME = str.maketrans("0123456789abcdef-", "bcdfghjklmnpqrstv")
+
+_dates: dict[int, str] = {}
+
+
+def timestamp(epoch: float) -> str:
+    """An epoch as metav1.Time writes it: RFC 3339 in whole seconds, UTC."""
+    day, second = divmod(int(epoch), 86400)
+    date = _dates.get(day)
+    if date is None:
+        if len(_dates) > 4096:
+            _dates.clear()
+        date = _dates[day] = time.strftime("%Y-%m-%dT", time.gmtime(day * 86400))
+    hour, second = divmod(second, 3600)
+    minute, second = divmod(second, 60)
+    return f"{date}{hour:02}:{minute:02}:{second:02}Z"
+
+
+def micro_timestamp(epoch: float) -> str:
+    """An epoch as metav1.MicroTime writes it."""
+    return f"{timestamp(epoch)[:-1]}.{int(epoch % 1 * 1e6):06}Z"
+
+
+def cpu(millicores: int) -> str:
+    """A canonical CPU quantity: "250m", "2"."""
+    return f"{millicores}m" if millicores % 1000 else str(millicores // 1000)
+
+
+def memory(size: int) -> str:
+    """A canonical binary quantity of bytes: "512Mi", "2Gi", "16073456Ki"."""
+    for unit, suffix in ((GIBIBYTE, "Gi"), (MEBIBYTE, "Mi"), (1024, "Ki")):
+        if size and size % unit == 0:
+            return f"{size // unit}{suffix}"
+    return str(size)
+
+
+def compact(value: Any) -> str:
+    """JSON as the API server writes it, without spaces."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(text: str) -> str:
+    """64 hexadecimal digits, as container and image ids have them."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hashed(text: str) -> int:
+    """63 bits that depend on the text alone, the same in every process."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def name_suffix(hexadecimal: str) -> str:
+    """Letters of the generated-name alphabet for hexadecimal digits."""
+    return hexadecimal.translate(_HEXADECIMAL_TO_NAME)
+
+
+def slot(name: str) -> str:
+    """A place inside a JSON string that `fillable` leaves open."""
+    return f"@@{name}@@"
+
+
+def value_slot(name: str) -> str:
+    """A place for a whole JSON value."""
+    return f"@@!{name}@@"
+
+
+def member_slot(name: str) -> dict[str, int]:
+    """A place for whole object members, each with its comma; never the last in its object."""
+    return {f"@@?{name}@@": 0}
+
+
+def fillable(value: Any) -> str:
+    """The JSON of `value` as a text for the % operator, with a mapping of the slots' texts."""
+    text = compact(value).replace("%", "%%")
+    text = re.sub(r'"@@\?(\w+)@@":0,', r"%(\1)s", text)
+    text = re.sub(r'"@@!(\w+)@@"', r"%(\1)s", text)
+    return re.sub(r"@@(\w+)@@", r"%(\1)s", text)
+
+
+_LIST_KEYS = {
+    "addresses": ("type",),
+    "conditions": ("type",),
+    "containers": ("name",),
+    "env": ("name",),
+    "hostIPs": ("ip",),
+    "imagePullSecrets": ("name",),
+    "initContainers": ("name",),
+    "ownerReferences": ("uid",),
+    "podIPs": ("ip",),
+    "ports": ("containerPort", "protocol"),
+    "volumeMounts": ("mountPath",),
+    "volumes": ("name",),
+}
+
+
+def fields_of(value: Any, *, name: str = "") -> dict[str, Any]:
+    """The `fieldsV1` form of an object: which of its fields somebody manages."""
+    if isinstance(value, dict):
+        return {f"f:{key}": fields_of(inner, name=key) for key, inner in value.items()}
+    keys = _LIST_KEYS.get(name)
+    if not isinstance(value, list) or keys is None or not all(keys[0] in element for element in value):
+        return {}
+    fields: dict[str, Any] = {".": {}}
+    for element in value:
+        label = compact({key: element[key] for key in keys if key in element})
+        fields["k:" + label] = {".": {}, **fields_of(element)}
+    return fields
+
+
+def managed(who: str, when: str, what: Any, *, api_version: str = "v1", status: bool = False) -> dict[str, Any]:
+    """One entry of `metadata.managedFields`."""
+    entry = {
+        "manager": who,
+        "operation": "Update",
+        "apiVersion": api_version,
+        "time": when,
+        "fieldsType": "FieldsV1",
+        "fieldsV1": fields_of(what),
+    }
+    return {**entry, "subresource": "status"} if status else entry
