@@ -349,6 +349,8 @@ class Client:
             channel.close()
             raise
         self._pool.give_back(channel)
+        if head.status == 400 and b"HTTP request to an HTTPS server" in content[:200]:  # what Go servers say
+            return failures.speaks_tls(self._pool.address, request=order.name)
         if subject is None:
             method, _, path = order.name.partition(" ")
             subject = about.parse_subject(method, path, pairs)

@@ -166,6 +166,13 @@ def _from_tls(
             remedy="Renew client-certificate and client-key of the kubeconfig's user; they may have expired.",
             request=request,
         )
+    if "HANDSHAKE_FAILURE" in reason:
+        return errors.TLSError(
+            f"{where} refuses the TLS handshake",
+            remedy="It may want a client certificate that the kubeconfig's user does not have, "
+            "or offer no TLS version or cipher that is safe.",
+            request=request,
+        )
     if "PROTOCOL" in reason or "VERSION" in reason:
         return errors.TLSError(
             f"{where} offers no TLS version from 1.2 on",
@@ -257,6 +264,15 @@ def from_status(
     from kubevitals.kube import statuses
 
     return statuses.from_status(status, reason, headers, body, request=request, subject=subject, who=who)
+
+
+def speaks_tls(address: urls.Address, *, request: str = "") -> errors.TLSError:
+    """The error for a TLS server that is addressed by http://."""
+    return errors.TLSError(
+        f"{address.authority} speaks TLS, and its address says http://",
+        remedy="Write its address with https://.",
+        request=request,
+    )
 
 
 def not_json(body: bytes, *, request: str = "", content_type: str = "") -> errors.NotJSONError:

@@ -77,9 +77,6 @@ def from_status(
     elif 300 <= status < 400:
         message = f"the server redirects {request} ({status}), and redirects are not followed"
         remedy = "The address may be that of a login page or a proxy; give the API server's own."
-    elif status == 400 and b"HTTP request to an HTTPS server" in body:
-        message = "the server speaks HTTPS, and its address says http://"
-        remedy = "Write its address with https://."
     else:
         message = f"{request} failed: {status} {failures.clean(reason, 60)}".rstrip() + (
             f": {said}" if said else ""

@@ -29,6 +29,12 @@ _PIECE = 65536
 SLOWEST = 1024  # bytes a second: a body that keeps dripping more slowly than this counts as silent
 
 
+class _Socket(_socket.socket):
+    """A socket that `_ssl` can refer to: its sessions hold theirs weakly."""
+
+    __slots__ = ("__weakref__",)
+
+
 class Head:
     """Status line and headers of an answer; names in lower case, repeated ones joined by ", "."""
 
@@ -90,7 +96,7 @@ class Channel:
         self.reusable = False
         self.idle_since = 0.0
         self._clock = clock
-        self._raw: _socket.socket | None = None
+        self._raw: _Socket | None = None
         self._tls: Any = None  # an _ssl._SSLSocket, which typeshed does not know
         self._rest = b""  # read from the socket; the bytes from `_at` on are not yet used
         self._at = 0
@@ -313,6 +319,10 @@ class Channel:
             raise ConnectionAbortedError("closed")
         while True:
             rest, self._rest, self._at = self._rest[self._at :], b"", 0
+            if rest[:2] == b"\x15\x03":  # a TLS alert
+                from kubevitals.kube import failures
+
+                raise failures.speaks_tls(self.address)
             if rest and not b"HTTP/".startswith(rest[:5]):
                 raise errors.DecodingError(f"the answer is not HTTP: it begins with {_show(rest[:40])}")
             end = rest.find(b"\r\n\r\n")
@@ -398,7 +408,7 @@ def fetch_once(
     return once.fetch(method, url, headers=dict(headers or {}), body=body or b"", ca=ca, timeout=timeout)
 
 
-def _dial(address: urls.Address, deadline: float, clock: Callable[[], float]) -> _socket.socket:
+def _dial(address: urls.Address, deadline: float, clock: Callable[[], float]) -> _Socket:
     """Connect to the first address of the host that answers; each gets its share of the time that is left."""
     found = _socket.getaddrinfo(_ascii(address.host), address.port, 0, _socket.SOCK_STREAM)
     failure: OSError = OSError("the name has no address")
@@ -406,7 +416,7 @@ def _dial(address: urls.Address, deadline: float, clock: Callable[[], float]) ->
         left = deadline - clock()
         if left <= 0:
             raise TimeoutError
-        raw = _socket.socket(family, kind, protocol)
+        raw = _Socket(family, kind, protocol)
         try:
             raw.settimeout(left / (len(found) - index))
             raw.connect(place)
