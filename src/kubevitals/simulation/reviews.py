@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from kubevitals.simulation import access, quantities, status
+from kubevitals.simulation import access, protobuf_reading, quantities, status
 
 if TYPE_CHECKING:
     from kubevitals.simulation import records
@@ -46,10 +46,11 @@ def answer(
 
 def _parse(body: bytes, resource: records.Resource) -> dict[str, Any]:
     try:
-        review = json.loads(body)
+        protobuf = body.startswith(protobuf_reading.MAGIC)
+        review = protobuf_reading.read_review(body) if protobuf else json.loads(body)
     except (ValueError, RecursionError) as error:
         raise status.bad_request(
-            "the object provided is unrecognized (must be of type %s)" % resource.kind
+            f"the object provided is unrecognized (must be of type {resource.kind})"
         ) from error
     if not isinstance(review, dict) or review.get("kind", resource.kind) != resource.kind:
         raise status.bad_request(f"the object provided is no {resource.kind}")
