@@ -1,0 +1,94 @@
+"""What tests on a real control plane share. They run when asked for, `pytest tests/e2e`, not with the others."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.e2e import controlplane, toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+HERE = Path(__file__).parent
+NODES = 50
+PODS = 1000
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    """Leave this folder out unless an argument of the command line lies in it."""
+    arguments = (config.invocation_params.dir / argument.partition("::")[0] for argument in config.args)
+    asked_for = any(path.resolve().is_relative_to(HERE) for path in arguments)
+    return None if asked_for else True
+
+
+def provide(*names: str) -> dict[str, Path]:
+    """The paths of these tools. One that is missing skips the test, and fails it in CI unless listed there."""
+    try:
+        return toolchain.require(*names)
+    except toolchain.MissingToolError as missing:
+        listed = toolchain.UNAVAILABLE.get(missing.name)
+        if os.environ.get("CI") == "true" and listed is None:
+            pytest.fail(f"{missing}; CI must have it", pytrace=False)
+        pytest.skip(f"{missing}" if listed is None else f"{missing.name} cannot be had: {listed}")
+
+
+@pytest.fixture(scope="session")
+def bare_tools() -> None:
+    """The programs that every control plane needs are there."""
+    provide(*controlplane.TOOLS, "kubectl")
+
+
+@pytest.fixture(scope="session")
+def controller_tools() -> None:
+    """The programs of a control plane with controllers are there."""
+    provide(*controlplane.TOOLS, *controlplane.CONTROLLER_TOOLS, "kubectl")
+
+
+@pytest.fixture(scope="session")
+def cluster(bare_tools: None) -> Iterator[controlplane.ControlPlane]:
+    """One cluster for the whole run, 50 nodes and 1,000 pods with usage. For tests that leave it as it was."""
+    with controlplane.ControlPlane() as running:
+        running.add_nodes(NODES)
+        running.add_pods(PODS)
+        running.metrics_server.install()
+        running.metrics_server.wait_until_full(nodes=NODES, pods=PODS)
+        yield running
+
+
+@pytest.fixture
+def private_cluster(bare_tools: None) -> Iterator[controlplane.ControlPlane]:
+    """An empty cluster, without metrics-server, for one test that may break it."""
+    with controlplane.ControlPlane() as running:
+        yield running
+
+
+@pytest.fixture
+def make_cluster(bare_tools: None) -> Iterator[Callable[..., controlplane.ControlPlane]]:
+    """Makes private clusters with options of their own; they end with the test."""
+    made = []
+
+    def make(**options: Any) -> controlplane.ControlPlane:
+        running = controlplane.ControlPlane(**options)
+        made.append(running)
+        running.start()
+        return running
+
+    yield make
+    for running in made:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def kubectls(bare_tools: None) -> list[Path]:
+    """Every real kubectl at hand: the pinned one, the user's, and the versions that stand beside that one."""
+    programs = [provide("kubectl")["kubectl"]]
+    own = shutil.which("kubectl")
+    if own is not None:
+        folder = Path(own).resolve().parent
+        sdk = Path("/usr/lib/google-cloud-sdk/bin")  # some images keep many versions there
+        programs += [Path(own), *sorted({*folder.glob("kubectl.1.*"), *sdk.glob("kubectl.1.*")})]
+    return programs

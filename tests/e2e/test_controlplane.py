@@ -1,0 +1,237 @@
+"""The ground itself: that the control plane is real, starts, answers kubectl, breaks on demand, leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.e2e import apiclient, controlplane, metricsserver, population, processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+
+
+def _alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and waits for its parent does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
+
+
+def _within(seconds: float, check: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if check():
+            return True
+        time.sleep(0.05)
+    return check()
+
+
+def _rows(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+def test_kubectl_top_shows_every_node_and_pod(
+    cluster: controlplane.ControlPlane, kubectls: list[Path]
+) -> None:
+    """Every kubectl at hand prints a row for each of the 50 nodes and 1,000 pods."""
+    for program in kubectls:
+        nodes = cluster.kubectl("top", "nodes", "--no-headers", program=program)
+        pods = cluster.kubectl("top", "pods", "--no-headers", program=program)
+        assert len(_rows(nodes.stdout)) == 50, (program, nodes.stderr)
+        assert len(_rows(pods.stdout)) == 1000, (program, pods.stderr)
+
+
+def test_usage_is_what_the_annotations_say(cluster: controlplane.ControlPlane) -> None:
+    """The usage that metrics-server works out of kwok's counters is the annotated one, for each container."""
+    shown = cluster.kubectl("top", "pod", "pod-3", "--containers", "--no-headers")
+    wanted = population.varied_pod("pod-3", 3, "node-3")["metadata"]["annotations"]
+    memory = wanted["usage.test/memory"]
+    rows = {row[1]: row[2:] for row in _rows(shown.stdout)}
+    assert sorted(rows) == ["app", "sidecar"]
+    for cpu, used in rows.values():
+        assert used == memory
+        assert abs(int(cpu.removesuffix("m")) - int(wanted["usage.test/cpu"].removesuffix("m"))) <= 2
+
+
+def test_metrics_api_is_aggregated_with_a_verified_certificate(cluster: controlplane.ControlPlane) -> None:
+    """The API server reaches metrics-server through its aggregation layer and checks its certificate."""
+    registration = cluster.api.get("/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io")
+    assert "insecureSkipTLSVerify" not in registration["spec"]
+    assert {"type": "Available", "status": "True"}.items() <= registration["status"]["conditions"][0].items()
+
+
+def test_users_have_the_rights_they_are_granted_and_no_others(cluster: controlplane.ControlPlane) -> None:
+    """A certificate user and a service account may list pods after a grant, and not before or after."""
+    person = cluster.accounts.create_user("ann", groups=("readers",))
+    token = cluster.accounts.create_service_account("robot")
+    robot = cluster.accounts.write_kubeconfig("robot", user={"token": token})
+    rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]
+    for kubeconfig in (person, robot):
+        assert "forbidden" in cluster.kubectl("get", "pods", kubeconfig=kubeconfig).stderr.lower()
+    cluster.accounts.grant("list-pods", rules=rules, to=("ann", "default:robot"))
+    for kubeconfig in (person, robot):
+        assert (
+            len(_rows(cluster.kubectl("get", "pods", "--no-headers", kubeconfig=kubeconfig).stdout)) == 1000
+        )
+    cluster.accounts.revoke("list-pods")
+    for kubeconfig in (person, robot):
+        assert _within(
+            5, lambda who=kubeconfig: cluster.kubectl("get", "pods", kubeconfig=who).returncode == 1
+        )
+
+
+def _metrics_answer(cluster: controlplane.ControlPlane) -> tuple[int, str]:
+    status, body = cluster.api.raw("GET", f"{metricsserver.API}/nodes")
+    return status, body.decode()
+
+
+def test_metrics_server_can_be_taken_through_its_life(private_cluster: controlplane.ControlPlane) -> None:
+    """Not installed 404, not running 503, then empty, full, killed 503, back empty and full, uninstalled 404."""
+    cluster, metrics = private_cluster, private_cluster.metrics_server
+    cluster.add_nodes(2)
+    cluster.add_pods(4)
+    assert _metrics_answer(cluster)[0] == 404
+    metrics.install(run=False)
+    assert _within(10, lambda: _metrics_answer(cluster)[0] == 503)
+    for _ in range(2):
+        metrics.start()
+        assert metrics.wait_until_empty_or_full() == (0, 0)
+        metrics.wait_until_full(nodes=2, pods=4)
+        metrics.kill()
+        assert _within(10, lambda: _metrics_answer(cluster)[0] == 503)
+    metrics.uninstall()
+    assert _within(10, lambda: _metrics_answer(cluster)[0] == 404)
+
+
+def test_api_server_restarts_on_the_same_port_with_all_objects(
+    private_cluster: controlplane.ControlPlane,
+) -> None:
+    """After a crash and a restart the same clients read the same objects at the same address."""
+    cluster = private_cluster
+    names = cluster.add_nodes(3)
+    cluster.stop_api_server()
+    assert not cluster.api.answers("/readyz")
+    cluster.restart_api_server()
+    assert _rows(cluster.kubectl("get", "nodes", "-o", "name").stdout) == [[f"node/{name}"] for name in names]
+
+
+def test_compacted_history_is_gone(make_cluster: Callable[..., controlplane.ControlPlane]) -> None:
+    """A watch from before a compaction gets 410 Gone where no cache can serve it."""
+    cluster = make_cluster(api_server_flags=["--watch-cache=false"])
+    before = cluster.api.get("/api/v1/nodes")["metadata"]["resourceVersion"]
+    cluster.add_nodes(2)
+    assert cluster.compact_history() > int(before)
+    path = f"/api/v1/nodes?watch=1&timeoutSeconds=5&resourceVersion={before}"
+    status, body = cluster.api.raw("GET", path)
+    event = json.loads(body.splitlines()[0])
+    assert (status, event["type"], event["object"]["code"]) == (200, "ERROR", 410)
+
+
+DEPLOYMENT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: registry.example/web:1}]}
+"""
+
+
+def test_controllers_turn_a_deployment_into_running_pods(
+    controller_tools: None, make_cluster: Callable[..., controlplane.ControlPlane]
+) -> None:
+    """With the controllers, a Deployment gets pods, the scheduler binds them, kwok runs them, view is filled."""
+    cluster = make_cluster(controllers=True)
+    cluster.add_nodes(2)
+    cluster.apply(DEPLOYMENT)
+
+    def phases() -> list[str]:
+        return [pod["status"]["phase"] for pod in cluster.api.get("/api/v1/namespaces/default/pods")["items"]]
+
+    assert _within(30, lambda: phases() == ["Running"] * 3), cluster.server("kube-scheduler").tail()
+    assert cluster.api.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/view")["rules"]
+
+
+def test_two_at_once_and_both_leave_nothing(make_cluster: Callable[..., controlplane.ControlPlane]) -> None:
+    """Two clusters side by side hold their own objects; when one stops, its files, processes and port are gone."""
+    first, second = make_cluster(), make_cluster()
+    first.add_nodes(1, prefix="left")
+    second.add_nodes(1, prefix="right")
+    assert first.kubectl("get", "nodes", "-o", "name").stdout == "node/left-0\n"
+    assert second.kubectl("get", "nodes", "-o", "name").stdout == "node/right-0\n"
+    pids = [first.server(name).pid for name in ("etcd", "kube-apiserver", "kwok")]
+    first.stop()
+    assert not first.directory.exists()
+    assert not any(_alive(pid) for pid in pids)
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", first.port)) != 0
+    assert second.api.answers("/readyz")
+
+
+def test_start_that_fails_says_why_and_leaves_nothing(
+    bare_tools: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refused flag raises with the end of the server's log, and the directory is gone."""
+    homes: list[processes.Home] = []
+
+    class Watched(processes.Home):
+        def __init__(self, prefix: str) -> None:
+            super().__init__(prefix)
+            homes.append(self)
+
+    monkeypatch.setattr(processes, "Home", Watched)
+    with pytest.raises(processes.StartError, match="unknown flag: --no-such-flag"):
+        controlplane.ControlPlane(api_server_flags=["--no-such-flag"]).start()
+    assert len(homes) == 1
+    assert not homes[0].directory.exists()
+
+
+STARTER = """
+import json, time
+from tests.e2e import controlplane
+cluster = controlplane.ControlPlane()
+cluster.start()
+cluster.metrics_server.install()
+names = ("etcd", "kube-apiserver", "kwok", "metrics-server")
+told = {"directory": str(cluster.directory), "pids": [cluster.server(name).pid for name in names]}
+told["pids"].append(cluster._home._guardian.pid)
+print(json.dumps(told), flush=True)
+time.sleep(300)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_killed_parent_leaves_nothing(bare_tools: None, number: signal.Signals) -> None:
+    """When the process that started a cluster is killed, its servers, its guardian and its files go too."""
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTER], cwd=ROOT, stdout=subprocess.PIPE, text=True, process_group=0
+    ) as starter:
+        assert starter.stdout is not None
+        told: dict[str, Any] = json.loads(starter.stdout.readline())
+        assert all(_alive(pid) for pid in told["pids"])
+        os.killpg(starter.pid, number)
+    assert _within(10, lambda: not any(_alive(pid) for pid in told["pids"]))
+    assert _within(10, lambda: not Path(told["directory"]).exists())
+
+
+def test_many_threads_create_objects(private_cluster: controlplane.ControlPlane) -> None:
+    """A failure in one of many parallel requests is raised, not lost."""
+    node = population.node("twice")
+    with pytest.raises(apiclient.ApiError, match="409"):
+        population.create(private_cluster.api, [node] * 8)
