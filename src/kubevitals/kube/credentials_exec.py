@@ -75,9 +75,8 @@ class ExecCredentials(connection.Credentials):
         Raises:
             errors.CredentialsError: the plugin is missing, failed, hung, or answered nonsense.
         """
-        with (
-            self._lock
-        ):  # held while the plugin runs: it may talk to a person, and one conversation is enough
+        # The lock is held while the plugin runs: it may talk to a person, and one conversation is enough.
+        with self._lock:
             expired = self._expires is not None and self._clock() > self._expires
             if self._current is None or expired:
                 made, self._expires = self._run()
@@ -97,7 +96,13 @@ class ExecCredentials(connection.Credentials):
         interactive = self._decide_interactive()
         environ = {**self._environ, **self._plugin.env}
         environ["KUBERNETES_EXEC_INFO"] = self._describe(interactive=interactive)
-        output = _run_plugin(self._plugin, environ, path=self._environ.get("PATH", os.defpath), interactive=interactive, timeout=self._timeout)  # fmt: skip  # noqa: E501
+        output = _run_plugin(
+            self._plugin,
+            environ,
+            path=self._environ.get("PATH", os.defpath),
+            interactive=interactive,
+            timeout=self._timeout,
+        )
         return execplugin.parse_answer(output, self._plugin)
 
     def _decide_interactive(self) -> bool:

@@ -153,8 +153,10 @@ def _cluster_info(
         info["proxy-url"] = proxy
     if cluster.flag("disable-compression"):
         info["disable-compression"] = True
-    extensions = {item.get("name"): item.get("extension") for item in cluster.items("extensions") if isinstance(item.get("name"), str)}  # fmt: skip  # noqa: E501
-    info["config"] = extensions.get(_EXEC_EXTENSION)
+    info["config"] = None
+    for item in cluster.items("extensions"):
+        if item.get("name") == _EXEC_EXTENSION:
+            info["config"] = item.get("extension")
     return info
 
 
