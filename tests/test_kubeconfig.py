@@ -215,7 +215,7 @@ def test_server_overrides_the_context(tmp_path: pathlib.Path) -> None:
 
 
 def test_merging(tmp_path: pathlib.Path) -> None:
-    """The first file to name an entry wins it whole, the first current context wins, missing files are no error."""
+    """The first file to name an entry wins it whole, and so does the first current context."""
     one = document("shared", cluster={"proxy-url": "http://one:1"}, current="")
     two = document("shared", cluster={"tls-server-name": "two"}, user={"token": "two"}, current="second")
     three = document("second", user={"token": "three"}, current="shared")

@@ -13,11 +13,12 @@ from kubevitals.kube import plainyaml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
 _SIZE_LIMIT = 64 << 20  # bytes; a kubeconfig of 1,000 contexts has 6 MB
 _NAME_LIMIT = 200
+_DEPTH_LIMIT = 100
 
 
 def printable(text: str) -> str:
@@ -264,12 +265,28 @@ def _parse_yaml(text: str, path: str) -> object:
     }
     loader = type("KubeconfigLoader", (parent,), {"yaml_implicit_resolvers": resolvers})(text)
     try:
+        _check_depth(yaml.parse(text, Loader=parent), path)
         return loader.get_data() if loader.check_data() else None  # the first document only, as kubectl
     except (yaml.YAMLError, ValueError, TypeError) as error:
         # Not `from error`: PyYAML's words and traceback may quote the file.
         raise _yaml_error(error, text, path) from None
     finally:
         loader.dispose()
+
+
+def _check_depth(events: Iterable[Any], path: str) -> None:
+    """Refuse what is nested so deeply that PyYAML's C code would run off its stack and end the process."""
+    depth = 0
+    for event in events:
+        name = type(event).__name__
+        if name == "DocumentEndEvent":
+            break
+        if name in {"MappingStartEvent", "SequenceStartEvent"}:
+            depth += 1
+        elif name in {"MappingEndEvent", "SequenceEndEvent"}:
+            depth -= 1
+        if depth > _DEPTH_LIMIT:
+            raise _no_kubeconfig(path, "it is nested too deeply")
 
 
 def _yaml_error(error: Exception, text: str, path: str) -> errors.ConfigurationError:
