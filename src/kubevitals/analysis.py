@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 
 from kubevitals import model
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     GroupKey = tuple[str, str | None, str | None, str | None]  # name, namespace, workload kind and name
+    SortKey = tuple[str, bool | None]
 
 CALM, BUSY, HOT = "calm", "busy", "hot"
 BUSY_FROM = 0.60
@@ -144,14 +146,31 @@ def _add_up(field: str, values: list[Any]) -> Any:
     return round(math.fsum(values), 9) if field.startswith("cpu") else sum(values)
 
 
-def rank(
-    rows: Sequence[model.RowT], keys: Sequence[tuple[Callable[[model.RowT], Any], bool]]
-) -> list[model.RowT]:
-    """Return the rows ordered by several keys, each (value of a row, descending); unknown comes last."""
+def total_rows(rows: Iterable[model.Pod | model.Container | model.Total]) -> model.Total:
+    """Return the sums of the six amounts over rows of any kind, as a Total without a name."""
+    rows = list(rows)
+    sums = {
+        field: _add_up(field, [value for row in rows if (value := getattr(row, field)) is not None])
+        for field in _SUMMED
+    }
+    pods = sum(row.pods for row in rows if isinstance(row, model.Total))
+    return model.Total(name="", pods=pods, **sums)
+
+
+def rank(rows: Sequence[model.RowT], keys: Sequence[SortKey]) -> list[model.RowT]:
+    """Return the rows ordered by several keys, unknown values last.
+
+    Each key is (field or ratio, descending); None for descending means numbers from the largest, all else
+    from the smallest.
+    """
     ordered = list(rows)
-    for value_of, descending in reversed(keys):  # stable sorts: the first key decides last
+    for name, turn in reversed(keys):  # stable sorts: the first key decides last
+        value_of = operator.attrgetter(name)
         known = [row for row in ordered if value_of(row) is not None]
         unknown = [row for row in ordered if value_of(row) is None]
+        descending = turn
+        if descending is None:
+            descending = bool(known) and isinstance(value_of(known[0]), int | float)
         known.sort(key=value_of, reverse=descending)
         ordered = known + unknown
     return ordered

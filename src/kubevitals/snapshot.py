@@ -24,6 +24,7 @@ REASONS = {
     "not_running": "are not running",
     "starting": "started less than 2 minutes ago",
     "node_not_ready": "are on, or are, a node that is not ready",
+    "node_silent": "are on a node none of whose pods has a sample: look at its kubelet",
     "no_sample": "have no sample though they run: their kubelet or runtime gives none",
     "gone": "are in the metrics only: they have just ended, or may not be read",
     "bad_quantity": "have a value that is no quantity",
@@ -60,14 +61,19 @@ def join_pods(
     `failure` is the code of why there is no usage at all. `silent_nodes` are not ready. With
     `keep_unlisted` a pod that only has a sample gets a row ("gone"); without, the list decides.
     """
+    pods = list(pods)
     moments = _Moments(now)
+    mute = find_silent_nodes(pods, samples, now) - silent_nodes if failure is None else frozenset()
     rows = []
     unseen = dict(samples) if keep_unlisted else None
     for pod in pods:
         key = (pod.namespace, pod.name)
         sample = samples.get(key)
         if sample is None:
-            rows.append(_without_usage(pod, failure or _why_silent(pod, now, silent_nodes)))
+            why = _why_silent(pod, now, silent_nodes)
+            if why == "no_sample" and pod.node in mute:
+                why = "node_silent"
+            rows.append(_without_usage(pod, why if why == "ended" else failure or why))
             continue
         if unseen is not None:
             del unseen[key]
@@ -118,6 +124,32 @@ def join_nodes(
         row = _node_with_usage(model.Node(name), sample, moments)
         rows.append(row._replace(problem=row.problem or "gone"))
     return rows
+
+
+def expect_usage(pods: Iterable[model.Pod], now: datetime, *, whole: bool) -> bool:
+    """Return whether a metrics API that works would have a sample of at least one of the pods.
+
+    Any running pod will do if these are all pods of a cluster; of a part of them, one that is not new.
+    """
+    running = [
+        pod for pod in pods if pod.phase == "Running" and _why_silent(pod, now, frozenset()) != "not_running"
+    ]
+    return any(whole or _why_silent(pod, now, frozenset()) == "no_sample" for pod in running)
+
+
+def find_silent_nodes(
+    pods: Iterable[model.Pod], samples: Mapping[tuple[str, str], sources.PodSample], now: datetime
+) -> frozenset[str]:
+    """Return the nodes of which no pod has a sample though two or more should: their kubelet is silent."""
+    silent: dict[str, int] = {}
+    for pod in pods:
+        if pod.node is None:
+            continue
+        if (pod.namespace, pod.name) in samples:
+            silent[pod.node] = -(1 << 60)
+        elif _why_silent(pod, now, frozenset()) == "no_sample":
+            silent[pod.node] = silent.get(pod.node, 0) + 1
+    return frozenset(name for name, count in silent.items() if count > 1)
 
 
 class _Moments:

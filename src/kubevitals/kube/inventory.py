@@ -55,6 +55,20 @@ def fetch_pods(
     return pods, problems
 
 
+def any_pod_runs(
+    source: client.Client, *, namespace: str | None = None, label_selector: str | None = None
+) -> bool:
+    """Return whether a pod is running there, by a request for a single one.
+
+    Raises:
+        errors.ClusterError: the list could not be had.
+    """
+    place = () if namespace is None else ("namespaces", namespace)
+    query = [*_selectors(label_selector, "status.phase=Running"), ("limit", "1")]
+    body = source.fetch(urls.path_join("api", "v1", *place, "pods"), query)
+    return bool(decode_pods(body).items)
+
+
 def decode_pods(body: bytes) -> pages.Page[model.Pod]:
     """Return the records of a PodList.
 

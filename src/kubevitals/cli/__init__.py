@@ -1,0 +1,170 @@
+"""The command line: which command is called, and how it ends. Each command is a file of its own, loaded only
+when it is called: the start of the program is part of the product.
+
+Exit codes: 0 good, 1 failure, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+import kubevitals
+from kubevitals import errors
+from kubevitals.surfaces import terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    class Command(Protocol):
+        """What the module of a command provides."""
+
+        def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+        def run(self, arguments: argparse.Namespace) -> int: ...
+
+
+# name: (module, one line)
+COMMANDS = {
+    "top": ("top", "usage of nodes, pods, containers, namespaces or workloads against what they asked for"),
+    "overview": ("overview", "nodes, the busiest pods and what is wrong, on one screen"),
+    "simulate": ("simulate", "serve a simulated cluster on loopback, for demos and tests"),
+    "completion": ("completion", "print the completion script for bash, zsh or fish"),
+}
+_HIDDEN = {"__complete": "completing"}
+
+_EPILOG = """\
+examples:
+  kubevitals top nodes --simulate          look at a simulated cluster, no cluster needed
+  kubevitals top pods -A --sort-by memory  every pod, the largest first
+  kubevitals top pods -n shop -o json      numbers for programs, documented in docs/schema.md
+  kubectl vitals top nodes                 the same as a kubectl plugin
+
+kubevitals COMMAND --help tells about one command.
+Exit codes: 0 good, 1 failure, 2 wrong usage, 130 interrupted.
+"""
+
+
+def main(argv: Sequence[str], *, program: str = "kubevitals") -> int:
+    """Run the command in `argv` and return the exit code. Foreseeable failures are told, never raised."""
+    gc.disable()  # a command is over before garbage matters; collecting costs half of the time of a large table
+    terminal.make_robust(sys.stdout)
+    terminal.make_robust(sys.stderr)
+    try:
+        code = _run(list(argv), _program_name(program))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, say `head`, has what it wants
+        terminal.silence_broken_pipe()
+        return 0
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
+    except errors.UsageError as error:
+        tell_error(error)
+        return 2
+    except errors.KubevitalsError as error:
+        tell_error(error)
+        return 1
+    return code
+
+
+def _run(argv: list[str], program: str) -> int:
+    index = _find_command(argv)
+    if index is None:
+        return _run_bare(argv, program)
+    name = argv[index]
+    module = _load(COMMANDS[name][0] if name in COMMANDS else _HIDDEN[name])
+    if name in _HIDDEN:
+        return int(module.run_words(argv[index + 1 :]))
+    import argparse
+
+    from kubevitals.cli import options
+
+    parser = argparse.ArgumentParser(
+        prog=f"{program} {name}",
+        description=(module.__doc__ or "").strip().split("\n\n")[0],
+        epilog=getattr(module, "EPILOG", None),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.add_arguments(parser)
+    # Global options may stand before the command, as with kubectl.
+    arguments = parser.parse_intermixed_args(options.spell_out([*argv[:index], *argv[index + 1 :]]))
+    return int(module.run(arguments))
+
+
+def _find_command(argv: Sequence[str]) -> int | None:
+    """Return where the command stands: the first word that is one, not the value of an option before it."""
+    from kubevitals.cli import options
+
+    skip = False
+    for index, word in enumerate(argv):
+        if skip:
+            skip = False
+        elif word.startswith("-"):
+            skip = word in options.TAKING_VALUE
+        elif word in COMMANDS or word in _HIDDEN:
+            return index
+        else:
+            return None
+    return None
+
+
+def _run_bare(argv: Sequence[str], program: str) -> int:
+    if "--version" in argv or list(argv) == ["version"]:
+        print(f"kubevitals {kubevitals.__version__}")
+        return 0
+    words = [word for word in argv if not word.startswith("-")]
+    if not argv or "-h" in argv or "--help" in argv or words[:1] == ["help"]:
+        if len(words) > 1 and words[1] in COMMANDS:
+            return _run([words[1], "--help"], program)
+        print(_describe(program), end="")
+        return 0
+    if words:
+        import difflib
+
+        close = difflib.get_close_matches(words[0], COMMANDS, n=1, cutoff=0.5)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise errors.UsageError(
+            f"there is no command {terminal.clean(words[0])[:60]!r}{hint}",
+            remedy=f"{program} --help lists the commands",
+        )
+    raise errors.UsageError(
+        f"no command after {terminal.clean(argv[-1])[:60]!r}", remedy=f"{program} --help lists the commands"
+    )
+
+
+def _describe(program: str) -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name.ljust(width)}   {text}\n" for name, (_, text) in COMMANDS.items()]
+    return (
+        f"usage: {program} COMMAND [OPTION ...]\n\n"
+        "How a Kubernetes cluster is doing: CPU, memory and health of nodes, pods and containers\n"
+        "against what they asked for and may use.\n\n"
+        f"commands:\n{''.join(lines)}\n{_EPILOG}"
+    )
+
+
+def _load(name: str) -> Command | object:
+    import importlib
+
+    return importlib.import_module(f"kubevitals.cli.{name}")
+
+
+def _program_name(path: str) -> str:
+    return "kubectl vitals" if os.path.basename(path).startswith("kubectl-vitals") else "kubevitals"  # noqa: PTH119
+
+
+def tell_error(error: errors.KubevitalsError) -> None:
+    """Print what happened and what to do about it."""
+    print(f"error: {_lines(error.message)}", file=sys.stderr)
+    if error.remedy:
+        print(f"  try: {_lines(error.remedy)}", file=sys.stderr)
+
+
+def _lines(text: str) -> str:
+    """Return the text made harmless, its own line breaks kept and indented."""
+    return "\n       ".join(terminal.clean(line) for line in text.splitlines())

@@ -1,0 +1,74 @@
+"""What is said beside the output, on stderr: warnings, what is unknown and why, what was not found."""
+
+from __future__ import annotations
+
+import sys
+
+from kubevitals import analysis, snapshot
+from kubevitals.surfaces import terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, TextIO
+
+    from kubevitals import cluster as clusters
+    from kubevitals import model
+
+# Problems that leave a whole answer without usage: the command has failed, whatever else it shows.
+_FATAL = frozenset(
+    {"metrics_not_installed", "metrics_unavailable", "metrics_empty", "usage_forbidden", "usage_failed"}
+)
+_QUIET = frozenset({"usage_incomplete"})  # its members say why themselves
+_SHOWN_PROBLEMS = 5
+
+
+def tell_warnings(cluster: clusters.Cluster) -> None:
+    """Print what the connection warns of, say an unchecked certificate."""
+    for warning in cluster.connection.warnings:
+        _print(f"warning: {warning}")
+
+
+def tell_missing(rows: Sequence[Any], names: Sequence[str], kind: str) -> int:
+    """Print which of the names were not found; return the exit code for it."""
+    for name in names:
+        print(f"error: {kind.removesuffix('s')} {terminal.clean(name)!r} not found", file=sys.stderr)
+    return 1 if names else 0
+
+
+def tell_problems(taken: model.Snapshot, rows: Sequence[Any], *, usage_only: bool = False) -> int:
+    """Print the snapshot's problems and how many rows lack usage, and why; return the exit code for it."""
+    fatal = [problem for problem in taken.problems if problem.code in _FATAL]
+    for problem in taken.problems[:_SHOWN_PROBLEMS]:
+        _print(f"{'error' if problem in fatal else 'warning'}: {problem.message}")
+        if problem.remedy:
+            _print(f"  try: {problem.remedy}")
+    if len(taken.problems) > _SHOWN_PROBLEMS:
+        _print(f"warning: {len(taken.problems) - _SHOWN_PROBLEMS} more problems; -o json lists them all")
+    if not usage_only:
+        for line in describe_unknown(rows):
+            _print(line)
+    return 1 if fatal else 0
+
+
+def describe_unknown(rows: Sequence[Any]) -> list[str]:
+    """Return the lines that count the rows without usage by reason."""
+    counts = analysis.count_problems(rows)
+    for code in (*_FATAL, *_QUIET):
+        counts.pop(code, None)
+    stale = counts.pop("stale", 0)
+    lines = []
+    if counts:
+        unknown = sum(counts.values())
+        reasons = "; ".join(f"{count} {snapshot.REASONS.get(code, code)}" for code, count in counts.items())
+        lines.append(f"note: no usage for {unknown} of {len(rows)} rows: {reasons}")
+    if stale:
+        lines.append(
+            f"note: {stale} of {len(rows)} rows {snapshot.REASONS['stale']}; -o wide shows their age"
+        )
+    return lines
+
+
+def _print(text: str, stream: TextIO | None = None) -> None:
+    lines = [terminal.clean(line) for line in text.splitlines()]
+    print("\n    ".join(lines), file=stream or sys.stderr)

@@ -1,0 +1,176 @@
+"""The options that every command shares: which cluster, as kubectl calls them, and the simulated one."""
+
+from __future__ import annotations
+
+from kubevitals import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
+
+    from kubevitals import cluster as clusters
+
+# flag, name in kubevitals.connect(), metavar, help. A metavar of None makes a switch.
+_CLUSTER_OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
+    ("--kubeconfig", "kubeconfig", "FILE", "the kubeconfig to use instead of KUBECONFIG or ~/.kube/config"),
+    ("--context", "context", "NAME", "the context of the kubeconfig"),
+    ("--cluster", "cluster", "NAME", "the cluster entry of the kubeconfig"),
+    ("--user", "user", "NAME", "the user entry of the kubeconfig"),
+    ("--server", "server", "URL", "the API server's address"),
+    ("--token", "token", "TOKEN", "a bearer token; it shows in process lists, so prefer --token-file"),
+    ("--token-file", "token_file", "FILE", "a file with a bearer token, read again when it changes"),
+    ("--username", "username", "NAME", "for basic authentication"),
+    ("--password", "password", "TEXT", "for basic authentication"),
+    (
+        "--certificate-authority",
+        "certificate_authority",
+        "FILE",
+        "the CA that signed the server's certificate",
+    ),
+    ("--client-certificate", "client_certificate", "FILE", "a client certificate"),
+    ("--client-key", "client_key", "FILE", "and its private key"),
+    ("--tls-server-name", "tls_server_name", "NAME", "the name to expect in the server's certificate"),
+    ("--proxy-url", "proxy_url", "URL", "the HTTP proxy to go through"),
+    ("--as", "as_user", "USER", "act as this user (impersonation)"),
+    ("--as-uid", "as_uid", "UID", "and with this uid"),
+)
+# Switches that may also say "=false", which overrides the kubeconfig.
+_SWITCHES = {
+    "--insecure-skip-tls-verify": "do not check the server's certificate",
+    "--disable-compression": "do not ask for gzip",
+}
+_SHORT = {"--server": "-s"}
+TAKING_VALUE = frozenset(
+    {flag for flag, _, metavar, _ in _CLUSTER_OPTIONS if metavar}
+    | set(_SHORT.values())
+    | {"-n", "--namespace", "--as-group", "--as-user-extra", "--request-timeout", "--simulation"}
+)
+_NUMBERS = frozenset({"nodes", "pods", "seed"})
+
+
+def add_cluster_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose a cluster."""
+    group = parser.add_argument_group("which cluster, and as whom (as kubectl)")
+    for flag, name, metavar, text in _CLUSTER_OPTIONS:
+        flags = [_SHORT[flag], flag] if flag in _SHORT else [flag]
+        group.add_argument(*flags, dest=name, metavar=metavar, help=text)
+    for flag, text in _SWITCHES.items():
+        group.add_argument(flag, type=_parse_switch, metavar="[=true|false]", help=text)
+    group.add_argument(
+        "--as-group",
+        dest="as_groups",
+        action="append",
+        metavar="GROUP",
+        help="act in this group (repeatable)",
+    )
+    group.add_argument(
+        "--as-user-extra", action="append", metavar="KEY=VALUE", help="an extra of the user (repeatable)"
+    )
+    group.add_argument(
+        "--request-timeout",
+        type=parse_duration,
+        default=15.0,
+        metavar="TIME",
+        help="how long one request may take with its retries: 15s (the default), 1m, 500ms",
+    )
+    group.add_argument("--cache-dir", help="accepted for kubectl's sake: nothing is cached on disk")
+    group = parser.add_argument_group("no cluster at hand")
+    group.add_argument("--simulate", action="store_true", help="start a simulated cluster and use that")
+    group.add_argument(
+        "--simulation",
+        type=parse_simulation,
+        metavar="SETTINGS",
+        help="how large and how ill it is, say nodes=20,pods=500,seed=7,fault=metrics-empty; implies --simulate",
+    )
+
+
+def spell_out(argv: list[str]) -> list[str]:
+    """Return the words with switches in full: a bare --disable-compression is --disable-compression=true."""
+    return [f"{word}=true" if word in _SWITCHES else word for word in argv]
+
+
+def add_namespace_options(parser: argparse.ArgumentParser) -> None:
+    """Add -n and -A."""
+    parser.add_argument(
+        "-n", "--namespace", metavar="NAME", help="the namespace; the context's own by default"
+    )
+    parser.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces")
+
+
+def connect(arguments: argparse.Namespace) -> clusters.Cluster:
+    """Return the cluster that the options choose, its warnings told.
+
+    Raises: as `kubevitals.connect`.
+    """
+    from kubevitals import cluster as clusters
+
+    given: dict[str, Any] = {
+        name: getattr(arguments, name)
+        for _, name, _, _ in _CLUSTER_OPTIONS
+        if getattr(arguments, name) is not None
+    }
+    for name in ("insecure_skip_tls_verify", "disable_compression"):
+        if getattr(arguments, name) is not None:
+            given[name] = getattr(arguments, name)
+    if arguments.as_groups:
+        given["as_groups"] = arguments.as_groups
+    if arguments.as_user_extra:
+        given["as_user_extra"] = _parse_extras(arguments.as_user_extra)
+    if getattr(arguments, "namespace", None):
+        given["namespace"] = arguments.namespace
+    simulation = arguments.simulation
+    if arguments.simulate or simulation is not None:
+        return clusters.connect(simulation=simulation or {}, request_timeout=arguments.request_timeout)
+    return clusters.connect(request_timeout=arguments.request_timeout, **given)
+
+
+def parse_duration(text: str) -> float:
+    """Return seconds: a Go duration, or a bare number of seconds as kubectl allows; 0 means no limit."""
+    import argparse
+
+    from kubevitals.kube import timestamps
+
+    try:
+        seconds = float(text) if text.replace(".", "", 1).isdigit() else timestamps.parse_duration(text)
+    except errors.DecodingError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration like 15s, 1m or 500ms") from None
+    return seconds or 86_400.0
+
+
+def parse_simulation(text: str) -> dict[str, Any]:
+    """Return the settings of a simulated cluster from "nodes=20,pods=500,fault=slow,fault=metrics-stale"."""
+    import argparse
+
+    settings: dict[str, Any] = {}
+    for part in filter(None, text.split(",")):
+        key, _, value = part.partition("=")
+        if key in _NUMBERS and value.isdigit():
+            settings[key] = int(value)
+        elif key == "fault" and value:
+            settings.setdefault("faults", []).append(value)
+        elif key == "metrics-api" and value in ("v1", "v1beta1", "both"):
+            settings["metrics_versions"] = ("v1", "v1beta1") if value == "both" else (value,)
+        else:
+            raise argparse.ArgumentTypeError(
+                f"{part!r} is not one of nodes=N, pods=N, seed=N, fault=NAME, metrics-api=v1|v1beta1|both"
+            )
+    return settings
+
+
+def _parse_switch(text: str) -> bool:
+    import argparse
+
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
+def _parse_extras(pairs: list[str]) -> dict[str, list[str]]:
+    extras: dict[str, list[str]] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise errors.UsageError(f"--as-user-extra {pair!r} is not KEY=VALUE")
+        extras.setdefault(key, []).append(value)
+    return extras

@@ -1,0 +1,226 @@
+"""One cluster as the library shows it: connect, then take snapshots.
+
+A snapshot needs up to three lists (usage, nodes, pods), which are fetched at the same time. Half an answer
+is a snapshot with problems; only when nothing at all could be read is there an exception.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from kubevitals import reading
+from kubevitals.kube import client as kube_client
+from kubevitals.kube import connection as connections
+from kubevitals.sources import metricsapi
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+    from typing import Any, Self
+
+    from kubevitals import model, sources
+    from kubevitals.simulation import cluster as simulated
+
+
+def connect(
+    context: str | None = None,
+    *,
+    simulate: bool = False,
+    simulation: dict[str, Any] | None = None,
+    request_timeout: float = 15.0,
+    **options: Any,
+) -> Cluster:
+    """Return the cluster that kubectl would talk to, or a simulated one. Nothing is requested yet.
+
+    Args:
+        context: a context of the kubeconfig; its current one where None.
+        simulate: start a simulated cluster on loopback instead; it ends with `close()`.
+        simulation: how large and how it is: `nodes`, `pods`, `seed`, `faults` ... Implies `simulate`.
+        request_timeout: seconds for one request with all its retries.
+        **options: kubectl's global flags with underscores: `kubeconfig`, `namespace`, `cluster`, `user`,
+            `server`, `token`, `certificate_authority`, `client_certificate`, `client_key`, `insecure_skip_tls_verify`,
+            `tls_server_name`, `as_user`, `as_groups` ...
+
+    Raises:
+        errors.NoClusterError: nothing names a cluster.
+        errors.ConfigurationError: the kubeconfig or an option cannot be used.
+        errors.CredentialsError: a credential could not be had.
+
+    Example:
+        >>> with kubevitals.connect("prod") as cluster:
+        ...     for pod in cluster.pods(namespace="shop"):
+        ...         print(pod.name, pod.cpu_usage_cores, pod.memory_of_limit)
+    """
+    if simulate or simulation is not None:
+        return _connect_simulated(simulation or {}, request_timeout)
+    import os
+
+    from kubevitals.kube import kubeconfig
+
+    if context is not None:
+        options["context"] = context
+    connection = kubeconfig.open_connection(kubeconfig.Options(**options), environ=os.environ)
+    return Cluster(kube_client.Client(connection, request_timeout=request_timeout))
+
+
+def _connect_simulated(settings: dict[str, Any], request_timeout: float) -> Cluster:
+    from kubevitals.simulation import cluster as simulated
+
+    world = simulated.SimulatedCluster(**settings)
+    world.start()
+    connection = connections.Connection(
+        world.url,
+        _Token(world.token),
+        context="simulated",
+        ca=world.ca,
+        origin="the simulation",
+        compression=False,  # on loopback it costs more than it saves
+    )
+    return Cluster(kube_client.Client(connection, request_timeout=request_timeout), world=world)
+
+
+class _Token(connections.Credentials):
+    """The token of a simulated cluster."""
+
+    __slots__ = ("_credential",)
+    kind = "token"
+
+    def __init__(self, token: str) -> None:
+        self._credential = connections.Credential(f"Bearer {token}")
+
+    def fetch(self) -> connections.Credential:
+        return self._credential
+
+
+class Cluster:
+    """A connected cluster. Use it in a `with` block, or `close()` it. Threads may share it."""
+
+    def __init__(
+        self,
+        client: kube_client.Client,
+        *,
+        source: sources.Source | None = None,
+        world: simulated.SimulatedCluster | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.client = client
+        self.source: sources.Source = source or metricsapi.MetricsAPI(client)
+        self.world = world
+        self._clock = clock
+
+    @property
+    def connection(self) -> connections.Connection:
+        """Where and as whom requests are made."""
+        return self.client.connection
+
+    @property
+    def name(self) -> str:
+        """The context's name."""
+        return self.connection.context
+
+    def snapshot(
+        self,
+        *,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        nodes: bool = True,
+        pods: bool = True,
+        pod_details: bool = True,
+        node_label_selector: str | None = None,
+    ) -> model.Snapshot:
+        """Return one reading of nodes and pods.
+
+        Args:
+            namespace: read one namespace; all of them where None. Sums on nodes need all.
+            label_selector: which pods, as in `kubectl -l`.
+            field_selector: which pods, as in `kubectl --field-selector`.
+            nodes: read nodes and their usage.
+            pods: read pods and their usage.
+            pod_details: False reads usage alone: no requests, limits or health, and a fraction of the data.
+            node_label_selector: which nodes.
+
+        Raises:
+            errors.ForbiddenError: the account may read nothing of what is asked for.
+            errors.ClusterError: the cluster does not answer, or not as a cluster does.
+        """
+        return self.read(
+            reading.Request(
+                nodes=nodes,
+                pods=pods,
+                namespace=namespace,
+                label_selector=label_selector,
+                field_selector=field_selector,
+                node_label_selector=node_label_selector,
+                pod_details=pod_details,
+            )
+        )
+
+    def read(self, request: reading.Request) -> model.Snapshot:
+        """Return the snapshot that `request` describes. Raises as `snapshot`."""
+        return reading.take(self.client, self.source, request, now=self.now)
+
+    def nodes(self, *, label_selector: str | None = None) -> model.Records[model.Node]:
+        """Return the nodes with usage, requests and allocatable. Raises as `snapshot`."""
+        return self.read(
+            reading.Request(pod_usage=False, with_owners=False, node_label_selector=label_selector)
+        ).nodes
+
+    def pods(
+        self,
+        *,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> model.Records[model.Pod]:
+        """Return the pods of a namespace (None: of all) with usage, requests and limits.
+
+        Raises as `snapshot`.
+        """
+        return self.snapshot(
+            namespace=namespace, label_selector=label_selector, field_selector=field_selector, nodes=False
+        ).pods
+
+    def containers(
+        self,
+        *,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> model.Records[model.Container]:
+        """Return the containers of those pods. Raises as `snapshot`."""
+        return self.snapshot(
+            namespace=namespace, label_selector=label_selector, field_selector=field_selector, nodes=False
+        ).containers
+
+    def watch(
+        self, *, interval: float = 15.0, sleep: Callable[[float], None] = time.sleep, **scope: Any
+    ) -> Iterator[model.Snapshot]:
+        """Yield a snapshot now and then every `interval` seconds, without end; `scope` as for `snapshot`.
+
+        Raises as `snapshot`, when it happens: catch it around `next` to go on.
+        """
+        while True:
+            started = time.monotonic()
+            yield self.snapshot(**scope)
+            sleep(max(0.0, interval - (time.monotonic() - started)))
+
+    def now(self) -> datetime:
+        """Return the time that ages are counted from."""
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+    def close(self) -> None:
+        """Close the connections, and end the simulated cluster if this is one."""
+        self.client.close()
+        if self.world is not None:
+            self.world.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

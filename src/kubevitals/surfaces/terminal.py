@@ -1,0 +1,97 @@
+"""What the place we print to can show: colour, glyphs, width; and making hostile text harmless for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from kubevitals import analysis
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TextIO
+
+_RESET = "\x1b[0m"
+_COLORS = {analysis.CALM: "\x1b[32m", analysis.BUSY: "\x1b[33m", analysis.HOT: "\x1b[31m"}
+_DIM, _BOLD = "\x1b[2m", "\x1b[1m"
+_GLYPHS = {analysis.CALM: "○", analysis.BUSY: "◐", analysis.HOT: "●"}
+_ASCII_GLYPHS = {analysis.CALM: ".", analysis.BUSY: "+", analysis.HOT: "!"}
+CLEAR_BELOW = "\x1b[J"
+CLEAR_LINE_END = "\x1b[K"
+
+
+class Style:
+    """How to print: in colour, with a glyph beside each percentage, within so many columns."""
+
+    __slots__ = ("color", "glyphs", "width")
+
+    def __init__(
+        self, *, color: bool = False, glyphs: Mapping[str, str] | None = None, width: int | None = None
+    ) -> None:
+        self.color = color
+        self.glyphs = glyphs  # None: none
+        self.width = width  # None: as wide as it comes
+
+    def paint(self, text: str, pressure: str | None) -> str:
+        """Return the text in the colour of its pressure, if there are colours and it has one."""
+        return f"{_COLORS[pressure]}{text}{_RESET}" if self.color and pressure else text
+
+    def dim(self, text: str) -> str:
+        """Return the text as a side remark."""
+        return f"{_DIM}{text}{_RESET}" if self.color else text
+
+    def bold(self, text: str) -> str:
+        """Return the text as a heading."""
+        return f"{_BOLD}{text}{_RESET}" if self.color else text
+
+
+PLAIN = Style()
+
+
+def detect_style(stream: TextIO, *, environ: Mapping[str, str] = os.environ) -> Style:
+    """Return what suits `stream`: plain text for a pipe or file, and what a terminal can show otherwise.
+
+    NO_COLOR (any value that is not empty) and TERM=dumb switch colour off; the glyphs stay.
+    """
+    if not stream.isatty():
+        return PLAIN
+    dumb = environ.get("TERM") == "dumb"
+    encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
+    return Style(
+        color=not dumb and not environ.get("NO_COLOR"),
+        glyphs=_GLYPHS if encoding.startswith("utf") else _ASCII_GLYPHS,
+        width=_measure_width(stream, environ),
+    )
+
+
+def _measure_width(stream: TextIO, environ: Mapping[str, str]) -> int | None:
+    columns = environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
+def clean(text: str) -> str:
+    """Return the text without what could steer a terminal: names and reasons come from the cluster."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def make_robust(stream: TextIO) -> None:
+    """Let `stream` write any text: what its encoding cannot hold is escaped, not an exception."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+
+
+def silence_broken_pipe() -> None:
+    """Point stdout nowhere, so that Python's own flush at the end does not complain after `| head`."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass
