@@ -1,7 +1,8 @@
-"""What tests on a real control plane share. They run when asked for, `pytest tests/e2e`, not with the others."""
+"""What tests on a real control plane share. They run when asked for, `pytest tests/e2e`, else not."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -26,7 +27,7 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
 
 
 def provide(*names: str) -> dict[str, Path]:
-    """The paths of these tools. One that is missing skips the test, and fails it in CI unless listed there."""
+    """The paths of these tools. A missing one skips the test; in CI it fails it, unless listed there."""
     try:
         return toolchain.require(*names)
     except toolchain.MissingToolError as missing:
@@ -50,7 +51,7 @@ def controller_tools() -> None:
 
 @pytest.fixture(scope="session")
 def cluster(bare_tools: None) -> Iterator[controlplane.ControlPlane]:
-    """One cluster for the whole run, 50 nodes and 1,000 pods with usage. For tests that leave it as it was."""
+    """One for the whole run, with usage of 50 nodes and 1,000 pods, for tests that leave it as it was."""
     with controlplane.ControlPlane() as running:
         running.add_nodes(NODES)
         running.add_pods(PODS)
@@ -69,17 +70,12 @@ def private_cluster(bare_tools: None) -> Iterator[controlplane.ControlPlane]:
 @pytest.fixture
 def make_cluster(bare_tools: None) -> Iterator[Callable[..., controlplane.ControlPlane]]:
     """Makes private clusters with options of their own; they end with the test."""
-    made = []
+    with contextlib.ExitStack() as made:
 
-    def make(**options: Any) -> controlplane.ControlPlane:
-        running = controlplane.ControlPlane(**options)
-        made.append(running)
-        running.start()
-        return running
+        def make(**options: Any) -> controlplane.ControlPlane:
+            return made.enter_context(controlplane.ControlPlane(**options))
 
-    yield make
-    for running in made:
-        running.stop()
+        yield make
 
 
 @pytest.fixture(scope="session")

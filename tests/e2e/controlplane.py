@@ -137,7 +137,10 @@ class ControlPlane:
         etcd.wait_until(lambda: _plain_answers(self._etcd_port, "/health"))
 
     def _start_api_server(self) -> None:
-        self.add_server("kube-apiserver", *self._api_server_flags(), *self._extra_flags).start()
+        flags = self._api_server_flags()
+        if not self._controllers:  # nobody would take the taint `not-ready` from a new node again
+            flags.append("--disable-admission-plugins=TaintNodesByCondition")
+        self.add_server("kube-apiserver", *flags, *self._extra_flags).start()
 
     def _api_server_flags(self) -> list[str]:
         directory = self.directory
@@ -214,6 +217,8 @@ class ControlPlane:
             f"--server-address=127.0.0.1:{self.kubelet_port}",
             f"--tls-cert-file={serving[0]}",
             f"--tls-private-key-file={serving[1]}",
+            # the controllers give up a node without a lease; without them, leases are only load
+            f"--node-lease-duration-seconds={40 if self._controllers else 0}",
         )
         kwok.start()
         kwok.wait_until(lambda: _plain_answers(self.kubelet_port, "/healthz"))
@@ -221,7 +226,7 @@ class ControlPlane:
     def wake_kubelets(self, *, seconds: float = 10) -> None:
         """Ask kwok for the metrics of a node until a running pod is in them.
 
-        Its cache of pods fills at the first question: without this, metrics-server's first reading has none.
+        Its cache of pods fills at the first question: else metrics-server's first reading has none.
         """
         pods = self.api.get("/api/v1/pods?fieldSelector=status.phase%3DRunning&limit=1")["items"]
         if not pods:
@@ -237,8 +242,6 @@ class ControlPlane:
             "kube-controller-manager",
             *common,
             f"--secure-port={self._home.reserve_port()}",
-            # kwok renews no leases here: every node would be lost
-            "--controllers=*,-node-lifecycle-controller",
             f"--service-account-private-key-file={self.directory / 'service-accounts.key'}",
             f"--root-ca-file={self.authority_file}",
             "--use-service-account-credentials",
@@ -259,11 +262,11 @@ class ControlPlane:
         self.api.apply(*apiclient.parse_manifests(manifests))
 
     def add_nodes(self, count: int, **details: Any) -> list[str]:
-        """Create nodes and wait until kwok has made them ready; their names. See `population.node`."""
+        """Create nodes and wait until kwok has made them ready; their names. As `population.node`."""
         return population.add_nodes(self.api, count, **details)
 
     def add_pods(self, count: int, **details: Any) -> list[str]:
-        """Create pods on the nodes there are and wait until they run; their names. As `population.add_pods`."""
+        """Create pods on the nodes there are and wait until they run; their names."""
         self.add_namespace(details.get("namespace", "default"))
         return population.add_pods(self.api, count, **details)
 

@@ -3,7 +3,8 @@
 A test run that is killed cannot tidy up after itself. So this program leads the process group that all
 servers of one control plane join, and waits at a pipe: a `d` on it means that everything was tidied already;
 its end without that, or another parent, means that the starter is gone. Run as
-`python -I -S guardian.py DIRECTORY`. Must not import the project, and must not need anything of the directory.
+`python -I -S guardian.py DIRECTORY`. Must not import the project, nor need anything of the
+directory.
 """
 
 from __future__ import annotations

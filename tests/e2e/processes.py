@@ -37,8 +37,8 @@ class Home:
         memory = Path("/dev/shm")
         root = memory if os.access(memory, os.W_OK | os.X_OK) else None
         self.directory = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
-        self._reservations: list[socket.socket] = []
         self._servers: list[Server] = []
+        self._undo = contextlib.ExitStack()
         try:
             self._guardian = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(GUARDIAN), str(self.directory)],
@@ -51,6 +51,8 @@ class Home:
         except BaseException:
             shutil.rmtree(self.directory, ignore_errors=True)
             raise
+        self._undo.callback(self._dismiss_guardian)
+        self._undo.callback(shutil.rmtree, self.directory, ignore_errors=True)
 
     def reserve_port(self) -> int:
         """A free TCP port of 127.0.0.1 that no other home on this machine will choose while this one lives.
@@ -68,7 +70,7 @@ class Home:
             except OSError:
                 reservation.close()
                 continue
-            self._reservations.append(reservation)
+            self._undo.callback(reservation.close)
             return port
         raise StartError("no free port on 127.0.0.1")
 
@@ -78,6 +80,7 @@ class Home:
             name, [str(part) for part in command], directory=self.directory, group=self._guardian.pid
         )
         self._servers.append(server)
+        self._undo.callback(server.kill)
         return server
 
     def memory(self) -> dict[str, int]:
@@ -85,12 +88,10 @@ class Home:
         return {server.name: server.memory() for server in self._servers if server.running}
 
     def close(self) -> None:
-        """Kill every server, remove the directory. What they held was for the tests alone."""
-        for server in reversed(self._servers):
-            server.kill()
-        shutil.rmtree(self.directory, ignore_errors=True)
-        for reservation in self._reservations:
-            reservation.close()
+        """Kill every server, remove the directory, even if one of these fails. A second call does nothing."""
+        self._undo.close()
+
+    def _dismiss_guardian(self) -> None:
         with contextlib.suppress(OSError):
             self._guardian.communicate(b"d", timeout=10)
 

@@ -1,7 +1,8 @@
-"""The ground itself: that the control plane is real, starts, answers kubectl, breaks on demand, leaves nothing."""
+"""The ground itself: the control plane is real, answers kubectl, breaks on demand, and leaves nothing."""
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -80,7 +81,7 @@ def test_users_have_the_rights_they_are_granted_and_no_others(cluster: controlpl
     robot = cluster.accounts.write_kubeconfig("robot", user={"token": token})
     rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]
     for kubeconfig in (person, robot):
-        assert "forbidden" in cluster.kubectl("get", "pods", kubeconfig=kubeconfig).stderr.lower()
+        assert "(Forbidden)" in cluster.kubectl("get", "pods", kubeconfig=kubeconfig).stderr
     cluster.accounts.grant("list-pods", rules=rules, to=("ann", "default:robot"))
     for kubeconfig in (person, robot):
         assert (
@@ -88,9 +89,12 @@ def test_users_have_the_rights_they_are_granted_and_no_others(cluster: controlpl
         )
     cluster.accounts.revoke("list-pods")
     for kubeconfig in (person, robot):
-        assert _within(
-            5, lambda who=kubeconfig: cluster.kubectl("get", "pods", kubeconfig=who).returncode == 1
-        )
+        refused = functools.partial(_is_refused, cluster, kubeconfig)
+        assert _within(5, refused)
+
+
+def _is_refused(cluster: controlplane.ControlPlane, kubeconfig: Path) -> bool:
+    return cluster.kubectl("get", "pods", kubeconfig=kubeconfig).returncode == 1
 
 
 def _metrics_answer(cluster: controlplane.ControlPlane) -> tuple[int, str]:
@@ -99,7 +103,7 @@ def _metrics_answer(cluster: controlplane.ControlPlane) -> tuple[int, str]:
 
 
 def test_metrics_server_can_be_taken_through_its_life(private_cluster: controlplane.ControlPlane) -> None:
-    """Not installed 404, not running 503, then empty, full, killed 503, back empty and full, uninstalled 404."""
+    """Not installed 404, not running 503, then empty, full, killed 503, back, and uninstalled 404."""
     cluster, metrics = private_cluster, private_cluster.metrics_server
     cluster.add_nodes(2)
     cluster.add_pods(4)
@@ -156,7 +160,7 @@ spec:
 def test_controllers_turn_a_deployment_into_running_pods(
     controller_tools: None, make_cluster: Callable[..., controlplane.ControlPlane]
 ) -> None:
-    """With the controllers, a Deployment gets pods, the scheduler binds them, kwok runs them, view is filled."""
+    """A Deployment gets pods, the scheduler binds them, kwok runs them; the role `view` is filled."""
     cluster = make_cluster(controllers=True)
     cluster.add_nodes(2)
     cluster.apply(DEPLOYMENT)
@@ -169,7 +173,7 @@ def test_controllers_turn_a_deployment_into_running_pods(
 
 
 def test_two_at_once_and_both_leave_nothing(make_cluster: Callable[..., controlplane.ControlPlane]) -> None:
-    """Two clusters side by side hold their own objects; when one stops, its files, processes and port are gone."""
+    """Two clusters hold objects of their own; when one stops, its files, processes and port are gone."""
     first, second = make_cluster(), make_cluster()
     first.add_nodes(1, prefix="left")
     second.add_nodes(1, prefix="right")
