@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 SUMMARY = "serve a simulated cluster on this machine"
 DESCRIPTION = """\
-Serves a deterministic cluster on 127.0.0.1, over TLS with a certificate of its own: nodes, pods, workloads, events
-and the metrics API, alive and with the troubles of real ones. kubectl and every other client can be pointed at it.
-It runs until Ctrl-C or SIGTERM. Nothing it does reaches another machine.
+Serves a deterministic cluster on 127.0.0.1, over TLS with a certificate of its own: nodes, pods,
+workloads, events and the metrics API, alive and with the troubles of real ones. kubectl and every other
+client can be pointed at it. It runs until Ctrl-C or SIGTERM. Nothing it does reaches another machine.
 """
 EXAMPLES = """\
 examples:
@@ -40,8 +40,9 @@ Faults can be switched while it runs, by the administrator that the kubeconfig n
   echo '["forbidden=pods"]' | kubectl --kubeconfig sim.yaml create --raw /simulation/faults -f -
   echo '[]' | kubectl --kubeconfig sim.yaml create --raw /simulation/faults -f -
   kubectl --kubeconfig sim.yaml get --raw /simulation/faults
-Further contexts of the kubeconfig are users with fewer rights: simulated-reader, simulated-metrics-reader,
-simulated-viewer-NAMESPACE, simulated-nothing; and simulated-certificate, with a client certificate.
+Further contexts of the kubeconfig are users with fewer rights: simulated-reader,
+simulated-metrics-reader, simulated-viewer-NAMESPACE, simulated-nothing; and simulated-certificate, with
+a client certificate.
 """
 _BIG = 10_000  # pods from which on the start takes long enough to be told about
 _VERSIONS = {"v1beta1": ("v1beta1",), "v1": ("v1",), "both": ("v1", "v1beta1")}
@@ -57,7 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     size.add_argument("--nodes", type=_size(1, 20_000), metavar="N", help="how many nodes (default: a few)")
     size.add_argument("--pods", type=_size(0, 500_000), metavar="M", help="how many pods at the start")
     size.add_argument(
-        "--seed", type=int, default=1, metavar="S", help="another number, another world (default: %(default)s)"
+        "--seed",
+        type=int,
+        default=1,
+        metavar="S",
+        help="another number, another world (default: %(default)s)",
     )
     size.add_argument(
         "--metrics-api",
@@ -67,10 +72,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     serving = parser.add_argument_group("serving")
     serving.add_argument(
-        "--port", type=_size(0, 65_535), default=0, metavar="P", help="port to listen on (default: any free one)"
+        "--port",
+        type=_size(0, 65_535),
+        default=0,
+        metavar="P",
+        help="port to listen on (default: any free one)",
     )
     serving.add_argument(
-        "--write-kubeconfig", metavar="FILE", help="write a kubeconfig for it, readable by you only; - is stdout"
+        "--write-kubeconfig",
+        metavar="FILE",
+        help="write a kubeconfig for it, readable by you only; - is stdout",
     )
     serving.add_argument("--no-tls", action="store_true", help="speak plain HTTP")
     trouble = parser.add_argument_group("faults")
@@ -186,7 +197,7 @@ def _announce(simulated: cluster.SimulatedCluster, target: str | None) -> None:
 def _check_target(target: str) -> None:
     """Refuses to overwrite a kubeconfig that somebody else wrote."""
     try:
-        with open(target, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 pathlib is slow to import
+        with open(target, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 pathlib starts slowly
             start = file.read(len(_MARK))
     except FileNotFoundError:
         return
@@ -203,7 +214,7 @@ def _write_private(target: str, text: str) -> None:
     """Writes in one step, mode 0600."""
     import tempfile
 
-    folder = os.path.dirname(os.path.abspath(target))  # noqa: PTH100, PTH120 pathlib is slow to import
+    folder = os.path.dirname(os.path.abspath(target))  # noqa: PTH100, PTH120 pathlib starts slowly
     try:
         handle, temporary = tempfile.mkstemp(prefix=".kubeconfig-", dir=folder)
     except OSError as error:

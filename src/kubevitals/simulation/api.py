@@ -119,7 +119,8 @@ class Api:
         if not wanted:
             return user
         if not name:
-            raise status.StatusError(500, "InternalError", "Internal error occurred: requested impersonation without impersonating a user")  # fmt: skip
+            message = "Internal error occurred: requested impersonation without impersonating a user"
+            raise status.StatusError(500, "InternalError", message)
         if not user.master:
             raise status.forbidden(user.name, "impersonate", "users", group="", namespace="", name=name)
         groups = [value for key, value in wanted if key == "impersonate-group"]

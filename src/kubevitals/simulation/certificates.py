@@ -69,7 +69,7 @@ class Authority:
         )
 
     def issue_client(self, user: str, groups: Sequence[str]) -> Pair:
-        """A client certificate as Kubernetes reads it: the user as common name, the groups as organisations."""
+        """A client certificate: the user as common name, the groups as organisations."""
         from cryptography.x509.oid import ExtendedKeyUsageOID
 
         return self._issue(
@@ -109,7 +109,7 @@ class Authority:
 
 
 def open_server_context(pair: Pair, *, clients: bytes) -> ssl.SSLContext:
-    """The server's side of TLS 1.2 and 1.3, asking for (not insisting on) client certificates of `clients`."""
+    """The server's side of TLS 1.2 and 1.3; asks for client certificates of `clients`, insists on none."""
     import ssl
     import tempfile
     from pathlib import Path

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
+    from typing import Self
 
     from kubevitals.simulation import http
 
@@ -50,10 +51,10 @@ class World(metrics.UsageWorld, Protocol):
 class SimulatedCluster:
     """A context manager; `url`, `ca` and `token` (an administrator's) are there after start().
 
-    `nodes`, `pods` and `seed` make the world, or `world` is given ready. `port` 0 takes any that is free. `faults`
-    are names from `kubevitals.simulation.faults.FAULTS`, some with a value (`slow=2s`). `metrics_versions` are the
-    versions of metrics.k8s.io that are registered. `clock` gives epoch seconds, and simulated time runs `speed`
-    times as fast from the moment of creation on; at 0 it stands still.
+    `nodes`, `pods` and `seed` make the world, or `world` is given ready. `port` 0 takes any that is free.
+    `faults` are names from `kubevitals.simulation.faults.FAULTS`, some with a value (`slow=2s`).
+    `metrics_versions` are the versions of metrics.k8s.io that are registered. `clock` gives epoch seconds,
+    and simulated time runs `speed` times as fast from the moment of creation on; at 0 it stands still.
     """
 
     def __init__(
@@ -111,14 +112,13 @@ class SimulatedCluster:
 
     # --- running
 
-    def start(self) -> SimulatedCluster:
+    def start(self) -> None:
         """Begins to listen; ConfigurationError if the port cannot be had."""
         if self._tls:
             self._make_certificates()
         self._server.start()
         self._ticker = threading.Thread(target=self._run, name="simulation-life", daemon=True)
         self._ticker.start()
-        return self
 
     def stop(self) -> None:
         """Ends every connection and all threads; may be called twice."""
@@ -129,8 +129,9 @@ class SimulatedCluster:
             self._ticker.join(2.0)
             self._ticker = None
 
-    def __enter__(self) -> SimulatedCluster:
-        return self.start()
+    def __enter__(self) -> Self:
+        self.start()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -197,7 +198,8 @@ class SimulatedCluster:
         return self._contexts[self._fault_set.active("expired-certificate")]
 
     def kubeconfig(self) -> str:
-        """A kubeconfig as YAML: the context `simulated` is the administrator's, `simulated-USER` everybody else's.
+        """A kubeconfig as YAML: the context `simulated` is the administrator's, `simulated-USER` everybody
+        else's.
 
         `simulated-certificate` is the administrator with a client certificate instead of a token.
         """
@@ -205,12 +207,14 @@ class SimulatedCluster:
         if self._tls:
             pair = self.client_certificate()
             users["certificate"] = (
-                f"    client-certificate-data: {_base64(pair.certificate)}\n    client-key-data: {_base64(pair.key)}\n"
+                f"    client-certificate-data: {_base64(pair.certificate)}\n"
+                f"    client-key-data: {_base64(pair.key)}\n"
             )
         authority = f"    certificate-authority-data: {_base64(self.ca)}\n" if self._tls else ""
         lines = [
             "apiVersion: v1\nkind: Config\npreferences: {}\n",
-            f"current-context: {CONTEXT}\nclusters:\n- name: {CONTEXT}\n  cluster:\n    server: {self.url}\n{authority}",
+            f"current-context: {CONTEXT}\n",
+            f"clusters:\n- name: {CONTEXT}\n  cluster:\n    server: {self.url}\n{authority}",
             "contexts:\n",
         ]
         for name in users:
@@ -245,29 +249,39 @@ class SimulatedCluster:
         )
 
     def _show_faults(self) -> None:
-        """Makes the APIServices of the metrics API look as the faults in force want it."""
+        """Makes the objects behind the metrics API look as the faults in force want it."""
         with self._life_lock:
-            shown = self._store.current("apiservices.apiregistration.k8s.io").entries
-            present = [entry.item for entry in shown if alterations.is_metrics_service(entry.item)]
-            absent = self._fault_set.active("metrics-absent")
-            broken = self._fault_set.active("metrics-unavailable")
-            changes: list[records.Change] = []
-            if absent:
-                self._hidden.extend(present)
-                changes = [records.Change("DELETED", item) for item in present]
-                present = []
-            elif self._hidden:
-                changes = [records.Change("ADDED", item) for item in self._hidden]
-                present, self._hidden = [*present, *self._hidden], []
-            for item in present:
-                altered = isinstance(item, alterations.AlteredItem)
-                if broken and not altered:
-                    changes.append(
-                        records.Change("MODIFIED", alterations.unavailable(item, since=self.now()))
-                    )
-                elif not broken and isinstance(item, alterations.AlteredItem):
-                    changes.append(records.Change("MODIFIED", item.original))
+            changes = [*self._registration_changes(), *self._endpoint_changes()]
             self._store.apply(changes)
+
+    def _registration_changes(self) -> list[records.Change]:
+        present = self._items("apiservices.apiregistration.k8s.io", alterations.is_metrics_service)
+        if self._fault_set.active("metrics-absent"):
+            self._hidden.extend(_original(item) for item in present)
+            return [records.Change("DELETED", item) for item in present]
+        changes = [records.Change("ADDED", item) for item in self._hidden]
+        present, self._hidden = [*present, *self._hidden], []
+        reason = self._fault_set.value("metrics-unavailable")
+        for item in present:
+            if reason is not None:
+                altered = alterations.unavailable(_original(item), reason, since=self.now())
+                changes.append(records.Change("MODIFIED", altered))
+            elif isinstance(item, alterations.AlteredItem):
+                changes.append(records.Change("MODIFIED", item.original))
+        return changes
+
+    def _endpoint_changes(self) -> list[records.Change]:
+        changes = []
+        missing = self._fault_set.value("metrics-unavailable") == "MissingEndpoints"
+        for item in self._items("endpointslices.discovery.k8s.io", alterations.is_metrics_endpoints):
+            if missing:
+                changes.append(records.Change("MODIFIED", alterations.without_endpoints(_original(item))))
+            elif isinstance(item, alterations.AlteredItem):
+                changes.append(records.Change("MODIFIED", item.original))
+        return changes
+
+    def _items(self, key: str, wanted: Callable[[records.Item], bool]) -> list[records.Item]:
+        return [entry.item for entry in self._store.current(key).entries if wanted(entry.item)]
 
     # --- answering
 
@@ -276,6 +290,10 @@ class SimulatedCluster:
         if peer is not None:
             user = self._registry.by_certificate(peer.common_name, peer.organisations)
         return self._api.answer(request, user)
+
+
+def _original(item: records.Item) -> records.Item:
+    return item.original if isinstance(item, alterations.AlteredItem) else item
 
 
 def _parse(names: Sequence[str]) -> faults.FaultSet:

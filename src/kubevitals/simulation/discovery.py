@@ -1,6 +1,7 @@
 """What the simulated API server says it serves: groups, versions and resources, plain and aggregated.
 
-Pure functions over records.RESOURCES; which versions of the metrics API exist, and whether they answer, is told.
+Pure functions over records.RESOURCES; which versions of the metrics API exist, and whether they answer, is
+told.
 """
 
 from __future__ import annotations
@@ -34,18 +35,24 @@ METRICS = (
     records.Resource("PodMetrics", "pods", group=METRICS_GROUP, verbs=("get", "list")),
 )
 _CREATE = ("create",)
-REVIEWS = (
-    records.Resource("SelfSubjectReview", "selfsubjectreviews", group="authentication.k8s.io", namespaced=False, verbs=_CREATE),
-    records.Resource("TokenReview", "tokenreviews", group="authentication.k8s.io", namespaced=False, verbs=_CREATE),
-    records.Resource("LocalSubjectAccessReview", "localsubjectaccessreviews", group="authorization.k8s.io", verbs=_CREATE),
-    records.Resource("SelfSubjectAccessReview", "selfsubjectaccessreviews", group="authorization.k8s.io", namespaced=False, verbs=_CREATE),
-    records.Resource("SelfSubjectRulesReview", "selfsubjectrulesreviews", group="authorization.k8s.io", namespaced=False, verbs=_CREATE),
-    records.Resource("SubjectAccessReview", "subjectaccessreviews", group="authorization.k8s.io", namespaced=False, verbs=_CREATE),
-)  # fmt: skip
+_AUTHENTICATION, _AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io"
+REVIEWS = tuple(
+    records.Resource(
+        kind, f"{kind.lower()}s", group=group, namespaced=kind.startswith("Local"), verbs=_CREATE
+    )
+    for kind, group in (
+        ("SelfSubjectReview", _AUTHENTICATION),
+        ("TokenReview", _AUTHENTICATION),
+        ("LocalSubjectAccessReview", _AUTHORIZATION),
+        ("SelfSubjectAccessReview", _AUTHORIZATION),
+        ("SelfSubjectRulesReview", _AUTHORIZATION),
+        ("SubjectAccessReview", _AUTHORIZATION),
+    )
+)
 _SUBRESOURCES = {"pods": ("log", "Pod", ("get",))}
 # The order in which the real server lists its groups; kubectl resolves ambiguous names by it.
 _GROUP_ORDER = (
-    "", "apiregistration.k8s.io", "apps", "authentication.k8s.io", "authorization.k8s.io", "autoscaling", "batch",
+    "", "apiregistration.k8s.io", "apps", _AUTHENTICATION, _AUTHORIZATION, "autoscaling", "batch",
     "coordination.k8s.io", "discovery.k8s.io", METRICS_GROUP,
 )  # fmt: skip
 

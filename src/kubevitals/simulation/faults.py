@@ -34,6 +34,12 @@ def _parse_seconds(text: str) -> float:
     return seconds
 
 
+def _parse_reason(text: str) -> str:
+    if text not in REASONS:
+        raise ValueError(text)
+    return text
+
+
 def _parse_resource(text: str) -> str:
     if not text or not text.replace(".", "").replace("-", "").isalnum():
         raise ValueError(text)
@@ -41,7 +47,9 @@ def _parse_resource(text: str) -> str:
 
 
 class Fault:
-    """One fault: `argument` names what may follow `name=`, "" if nothing may; `default` is what stands for none."""
+    """One fault: `argument` names what may follow `name=`, "" if nothing may; `default` is what stands for
+    none.
+    """
 
     __slots__ = ("argument", "default", "name", "parse", "summary")
 
@@ -61,9 +69,18 @@ class Fault:
         self.parse = parse
 
 
+REASONS = ("FailedDiscoveryCheck", "MissingEndpoints")
+
 _TABLE = (
     Fault("metrics-absent", "no metrics API: the group metrics.k8s.io is not registered (404)"),
-    Fault("metrics-unavailable", "the metrics API is registered, but nobody answers behind it (503, plain text)"),
+    Fault(
+        "metrics-unavailable",
+        "the metrics API is registered, but nobody answers behind it (503, plain text); the reason that its "
+        f"APIService gives is {REASONS[0]}, or as given {REASONS[1]}",
+        argument="REASON",
+        default=REASONS[0],
+        parse=_parse_reason,
+    ),
     Fault("metrics-empty", "the metrics API answers with empty lists, as before its first collection"),
     Fault("metrics-stale", "the metrics API repeats its last values: their timestamps stand still"),
     Fault("unauthorized", "no credential is accepted (401)"),
@@ -76,19 +93,33 @@ _TABLE = (
     ),
     Fault(
         "throttled",
-        "too many requests (429 with Retry-After: 1); with a number, only the next so many requests",
+        "too many requests (429 with Retry-After: 1); with a number, only the next so many",
         argument="COUNT",
         parse=_parse_count,
     ),
-    Fault("slow", "every answer waits, 1 second or as given", argument="DURATION", default=1.0, parse=_parse_seconds),
-    Fault("cut-off", "the connection ends in the middle of each body; with a number, of the next so many",
-          argument="COUNT", parse=_parse_count),
+    Fault(
+        "slow",
+        "every answer waits, for 1 second or as given",
+        argument="DURATION",
+        default=1.0,
+        parse=_parse_seconds,
+    ),
+    Fault(
+        "cut-off",
+        "the connection ends in the middle of each body; with a number, of the next so many",
+        argument="COUNT",
+        parse=_parse_count,
+    ),
     Fault("bad-quantity", 'the first CPU value of the metrics API is "12x"'),
     Fault("watch-gone", "each watch ends at once with 410: too old resource version"),
-    Fault("connection-reset", "the connection is reset instead of an answer; with a number, the next so many times",
-          argument="COUNT", parse=_parse_count),
+    Fault(
+        "connection-reset",
+        "the connection is reset instead of an answer; with a number, the next so many times",
+        argument="COUNT",
+        parse=_parse_count,
+    ),
     Fault("expired-certificate", "new TLS connections see a server certificate that expired yesterday"),
-)  # fmt: skip
+)
 
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in _TABLE}
 
@@ -116,7 +147,7 @@ def parse_faults(names: Iterable[str]) -> dict[str, Any]:
     return active
 
 
-_EXAMPLES = {"RESOURCE": "pods", "COUNT": "3", "DURATION": "2s"}
+_EXAMPLES = {"REASON": REASONS[1], "RESOURCE": "pods", "COUNT": "3", "DURATION": "2s"}
 
 
 def _shown(text: str) -> str:
@@ -159,7 +190,9 @@ class FaultSet:
         return self._active.get(name)
 
     def take(self, name: str) -> bool:
-        """Whether the fault hits this request; counts one down where it has a number, and ends after the last."""
+        """Whether the fault hits this request; counts one down where it has a number, and ends after the
+        last.
+        """
         if name not in self._active:
             return False
         with self._lock:

@@ -1,6 +1,7 @@
 """HTTP/1.1 as a server speaks it: one request read off a socket, one reply written to it.
 
-Knows nothing of Kubernetes. Everything that arrives is hostile: heads and bodies have hard limits and deadlines.
+Knows nothing of Kubernetes. Everything that arrives is hostile: heads and bodies have hard limits and
+deadlines.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ _PHRASES = {
     404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable", 410: "Gone",
     413: "Request Entity Too Large", 415: "Unsupported Media Type", 422: "Unprocessable Entity",
     429: "Too Many Requests", 431: "Request Header Fields Too Large", 500: "Internal Server Error",
-    501: "Not Implemented", 503: "Service Unavailable", 504: "Gateway Timeout", 505: "HTTP Version Not Supported",
+    501: "Not Implemented", 503: "Service Unavailable", 504: "Gateway Timeout",
+    505: "HTTP Version Not Supported",
 }  # fmt: skip
 
 
 class ProtocolError(Exception):
-    """The bytes that came are no acceptable request; `status` is the answer before the connection closes."""
+    """The bytes are no acceptable request; `status` is the answer before the connection closes."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -262,7 +264,7 @@ def _parse_head(head: bytes) -> tuple[str, str, dict[str, str], list[tuple[str, 
 
 
 def write_reply(sock: socket.socket, request: Request | None, reply: Reply) -> bool:
-    """Sends `reply`; returns whether the connection may carry another request. OSError when the client left."""
+    """Sends `reply`; returns whether the connection lives on. OSError when the client left."""
     keep = (
         not reply.close and request is not None and request.headers.get("connection", "").lower() != "close"
     )

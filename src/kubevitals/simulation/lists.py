@@ -210,7 +210,8 @@ class Reader:
 def encode_list(resource: records.Resource, page: Page) -> http.Body:
     """A page as plain JSON; the objects' bytes are shared with the store, not copied."""
     metadata = status.encode(page.metadata()).decode()
-    head = f'{{"kind":"{resource.kind}List","apiVersion":"{resource.api_version}","metadata":{metadata},"items":['
+    head = f'{{"kind":"{resource.kind}List","apiVersion":"{resource.api_version}",'
+    head += f'"metadata":{metadata},"items":['
     parts: list[bytes] = [head.encode()]
     opening = b"{"
     for entry in page.entries:

@@ -1,7 +1,7 @@
 """The metrics API as metrics-server answers it behind the aggregation layer, in JSON and in protobuf.
 
-Rows are encoded once for each turn of the (simulated) metrics-server; lists of everything are kept whole. Knows
-nothing of users, and of HTTP only the body.
+Rows are encoded once for each turn of the (simulated) metrics-server; lists of everything are kept whole.
+Knows nothing of users, and of HTTP only the body.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class UsageWorld(Protocol):
 
 
 class MetricsApi:
-    """Answers for one world. `clock` is the simulated now, `start` the instant from which turns are counted."""
+    """Answers for one world; turns are counted from `start` on the simulated `clock`."""
 
     def __init__(
         self, world: UsageWorld, *, clock: Callable[[], float], start: float, faults: faults_.FaultSet
@@ -104,7 +104,7 @@ class MetricsApi:
         labels: selectors.Selector,
         fields: selectors.FieldSelector,
     ) -> dict[str, Any]:
-        """What `kubectl get nodes.metrics.k8s.io` wants: a Table, or the metadata alone; one row with `name`."""
+        """A Table (or the metadata alone) for `kubectl get nodes.metrics.k8s.io [NAME]`."""
         turn = self._turn(resource)
         rows = [row for row in turn.choose(namespace, labels, fields) if not name or row.usage.name == name]
         if name and not rows:
@@ -237,7 +237,8 @@ _LABELS_LIMIT = 4096
 
 
 def _encode_labels(labels: dict[str, str]) -> str:
-    # Pods of one template share one mapping, so it is encoded once; the entry holds it, so its id stays its own.
+    # Pods of one template share one mapping, so it is encoded once; the entry holds it, so its id stays its
+    # own.
     known = _LABELS.get(id(labels))
     if known is not None and known[0] is labels:
         return known[1]
@@ -271,8 +272,10 @@ def _encode_row(row: Row) -> bytes:
     namespace = f'"namespace":"{row.namespace}",' if row.namespace else ""
     labels = f',"labels":{_encode_labels(usage.labels)}' if usage.labels else ""
     head = (
-        f'{{"metadata":{{"name":"{usage.name}",{namespace}"creationTimestamp":"{_format_time(row.served)}"{labels}}},'
-        f'"timestamp":"{_format_time(usage.timestamp)}","window":"{quantities.format_duration(usage.window)}",'
+        f'{{"metadata":{{"name":"{usage.name}",{namespace}'
+        f'"creationTimestamp":"{_format_time(row.served)}"{labels}}},'
+        f'"timestamp":"{_format_time(usage.timestamp)}",'
+        f'"window":"{quantities.format_duration(usage.window)}",'
     )
     if isinstance(usage, records.NodeUsage):
         return f"{head}{_usage_text(usage.cpu_nanocores, usage.memory_kibibytes, row.bad_cpu)}}}".encode()

@@ -21,7 +21,7 @@ _WILD = {"*/*", "application/*", JSON}
 
 
 def choose(accept: str, *, protobuf: bool = False, lists: bool = True) -> Form | None:
-    """The first acceptable clause; None if there is none. `protobuf` says whether that form can be had here."""
+    """The first acceptable clause, None without one; `protobuf` says whether that can be had here."""
     if not accept.strip():
         return PLAIN
     for clause in accept.split(","):

@@ -35,13 +35,14 @@ _SPECS: dict[str, _Schema] = {
     "SubjectAccessReview": _SUBJECT,
     "LocalSubjectAccessReview": _SUBJECT,
 }
+_ENVELOPE: _Schema = {1: ("meta", {1: ("apiVersion", None), 2: ("kind", None)}), 2: ("raw", b"")}
 
 
 def read_review(body: bytes) -> dict[str, Any]:
     """`body` as the JSON form would decode; ValueError if it is no known message."""
     if not body.startswith(MAGIC):
         raise ValueError("no magic bytes")
-    envelope = _read(body[len(MAGIC) :], {1: ("meta", {1: ("apiVersion", None), 2: ("kind", None)}), 2: ("raw", b"")})
+    envelope = _read(body[len(MAGIC) :], _ENVELOPE)
     meta = envelope.get("meta", {})
     kind = meta.get("kind", "")
     if kind not in _SPECS:

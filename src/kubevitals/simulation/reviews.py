@@ -1,4 +1,6 @@
-"""The review APIs: who am I, may I, may they, whose token is this. They answer truthfully for the known users."""
+"""The review APIs: who am I, may I, may they, whose token is this. They answer truthfully for the known
+users.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,9 @@ _NAMESPACE_PARTS = {"status", "finalize"}
 
 
 class Route:
-    """A request, understood. `resource` is None for paths that are about none, `known` False for no such resource."""
+    """A request, understood. `resource` is None for paths that are about none, `known` False for no such
+    resource.
+    """
 
     __slots__ = ("attributes", "known", "resource")
 

@@ -1,4 +1,6 @@
-"""Label and field selectors, parsed and matched as the API server does. Knows nothing of objects but two mappings."""
+"""Label and field selectors, parsed and matched as the API server does. Knows nothing of objects but two
+mappings.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ class Requirement:
         self.values = frozenset(values)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether `labels` meet the condition; a label that is absent is in no set and therefore `notin` every."""
+        """Whether `labels` meet the condition; a label that is absent is in no set and therefore `notin`
+        every.
+        """
         value = labels.get(self.key)
         if self.operator == "in":
             return value is not None and value in self.values
@@ -117,7 +121,8 @@ def _requirement(tokens: list[str]) -> Requirement:
         bound = _exact_value(key, tokens)
         if not bound.lstrip("-").isdigit():
             raise SelectorError(
-                f"values[0][{key}]: Invalid value: \"{bound}\": for 'Gt', 'Lt' operators, the value must be an integer"
+                f'values[0][{key}]: Invalid value: "{bound}": '
+                "for 'Gt', 'Lt' operators, the value must be an integer"
             )
         return Requirement(key, "gt" if follows == ">" else "lt", (bound,))
     raise SelectorError(
@@ -166,18 +171,20 @@ def _check_key(key: str) -> None:
         good = False
     if not good:
         raise SelectorError(
-            f'unable to parse requirement: <nil>: Invalid value: "{key}": name part must consist of alphanumeric '
-            "characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or "
-            "'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+            f'unable to parse requirement: <nil>: Invalid value: "{key}": name part must consist of '
+            "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+            "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+            "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
         )
 
 
 def _check_value(key: str, value: str) -> None:
     if len(value) > 63 or _VALUE.fullmatch(value) is None:
         raise SelectorError(
-            f'unable to parse requirement: values[0][{key}]: Invalid value: "{value}": a valid label must be an empty '
-            "string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-            "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+            f'unable to parse requirement: values[0][{key}]: Invalid value: "{value}": a valid label must '
+            "be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+            "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation "
+            "is "
             "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
         )
 
@@ -229,8 +236,8 @@ _FIELDS: dict[str, tuple[tuple[str, ...], str]] = {
     "events": (
         (
             "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid",
-            "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason",
-            "reportingComponent", "source", "type",
+            "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath",
+            "reason", "reportingComponent", "source", "type",
         ),
         "field label not supported: {0}",
     ),

@@ -37,7 +37,9 @@ class Peer:
 
 
 class Server:
-    """Listens on 127.0.0.1 from start() to stop(). `context` gives the TLS side for the next connection, or None."""
+    """Listens on 127.0.0.1 from start() to stop(). `context` gives the TLS side for the next connection, or
+    None.
+    """
 
     def __init__(
         self,
@@ -103,7 +105,7 @@ class Server:
             try:
                 raw, _ = listener.accept()
             except OSError:
-                if self._stopping or listener.fileno() < 0:
+                if listener.fileno() < 0:
                     return
                 time.sleep(0.05)  # out of file descriptors: others will be given back
                 continue

@@ -117,7 +117,8 @@ def forbidden(
     subject = qualified(resource, group) + (f' "{name}"' if name else "")
     full = f"{resource}/{subresource}" if subresource else resource
     scope = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
-    message = f'{subject} is forbidden: User "{user}" cannot {verb} resource "{full}" in API group "{group}" {scope}'
+    wish = f'{verb} resource "{full}" in API group "{group}" {scope}'
+    message = f'{subject} is forbidden: User "{user}" cannot {wish}'
     return StatusError(403, "Forbidden", message, details=_details(resource, group, name))
 
 
@@ -127,10 +128,11 @@ def forbidden_path(user: str, verb: str, path: str) -> StatusError:
 
 
 _CONTINUE_EXPIRED = (
-    "The provided continue parameter is too old to display a consistent list result. You can start a new list "
-    "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
-    "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
-    "modified, or deleted between the time the first chunk was returned and now may show up in the list."
+    "The provided continue parameter is too old to display a consistent list result. You can start a new "
+    "list without the continue parameter, or use the continue token in this response to retrieve the "
+    "remainder of the results. Continuing with the provided token results in an inconsistent list - objects "
+    "that were created, modified, or deleted between the time the first chunk was returned and now may show "
+    "up in the list."
 )
 
 

@@ -1,7 +1,7 @@
 """The objects of the simulated cluster with their resource versions: snapshots to list, events to watch.
 
-Knows the seam of the world (records) and nothing of HTTP. A list of entries is never altered, only replaced: who
-holds one pages through it consistently for as long as it is kept.
+Knows the seam of the world (records) and nothing of HTTP. A list of entries is never altered, only replaced:
+who holds one pages through it consistently for as long as it is kept.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class Entry:
         self._tail: bytes | None = None
 
     def tail(self) -> bytes:
-        """The object's JSON without its head `{"kind":…,"apiVersion":…,`: what stands in a list after a brace."""
+        """The object's JSON without its head `{"kind":…,"apiVersion":…,`: what stands in a list after a
+        brace.
+        """
         tail = self._tail
         if tail is None:
             tail = self.item.render(self.version)[len(self.item.resource.prefix) :]
@@ -106,8 +108,8 @@ class _Collection:
 class Store:
     """Every object of the cluster. Thread-safe.
 
-    `keep_seconds` is how long a replaced state can still be paged through, and `keep_events` how many events of a
-    resource a watch may reach back.
+    `keep_seconds` is how long a replaced state can still be paged through, and `keep_events` how many events
+    of a resource a watch may reach back.
     """
 
     def __init__(
@@ -223,7 +225,8 @@ class Store:
     def events(self, key: str, *, after: int, timeout: float) -> tuple[Sequence[Event], int] | None:
         """The events after a version, and the version up to which they reach.
 
-        Waits for `timeout` seconds at most and is then empty. None when `after` is too old, or the store closed.
+        Waits for `timeout` seconds at most and is then empty. None when `after` is too old, or the store
+        closed.
         """
         with self._changed:
             collection = self._of(key)

@@ -152,8 +152,8 @@ _LAYOUTS: dict[str, Layout] = {
     "pods": table_pods.LAYOUT,
     "nodes": Layout(
         table_cells.columns(
-            "Name Status Roles Age Version Internal-IP:wide External-IP:wide OS-Image:wide Kernel-Version:wide "
-            "Container-Runtime:wide"
+            "Name Status Roles Age Version Internal-IP:wide External-IP:wide OS-Image:wide "
+            "Kernel-Version:wide Container-Runtime:wide"
         ),
         _node,
     ),
@@ -163,7 +163,8 @@ _LAYOUTS: dict[str, Layout] = {
     ),
     "events": Layout(
         table_cells.columns(
-            "Last_Seen Type Reason Object Subobject:wide Source:wide Message First_Seen:wide Count#:wide Name:wide"
+            "Last_Seen Type Reason Object Subobject:wide Source:wide Message First_Seen:wide Count#:wide "
+            "Name:wide"
         ),
         _event,
     ),

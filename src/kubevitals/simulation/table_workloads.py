@@ -158,7 +158,8 @@ LAYOUTS: dict[str, Layout] = {
     "statefulsets.apps": Layout(table_cells.columns(f"Name Ready Age {_TEMPLATE}"), _stateful_set),
     "daemonsets.apps": Layout(
         table_cells.columns(
-            f"Name Desired# Current# Ready# Up-to-date# Available# Node_Selector Age {_TEMPLATE} Selector:wide"
+            "Name Desired# Current# Ready# Up-to-date# Available# Node_Selector Age "
+            f"{_TEMPLATE} Selector:wide"
         ),
         _daemon_set,
     ),

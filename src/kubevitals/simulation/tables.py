@@ -26,7 +26,7 @@ def build(
     now: float,
     titles: bool = True,
 ) -> dict[str, Any]:
-    """A Table of `entries`; `include` is Metadata, None or Object; `titles` False leaves the definitions out."""
+    """A Table; `include` is Metadata, None or Object; without `titles` it defines no columns."""
     layout = table_columns.layout(resource.key)
     table: dict[str, Any] = {
         "kind": "Table",
