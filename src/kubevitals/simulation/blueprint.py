@@ -12,10 +12,11 @@ from kubevitals.simulation import wire
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Container:
-    """A container. `cpu` and `memory` are (request, limit, usual usage) in millicores and MiB; 0 is undeclared.
+    """A container. `cpu` and `memory` are (request, limit, usual usage) in millicores and MiB.
 
-    `rhythm` is how its CPU follows the hour: "daily", "nightly" or "flat". `leak_minutes`: from start to the
-    memory limit, 0 if it does not leak. `sidecar`: an init container that goes on (restartPolicy Always).
+    0 is undeclared. `rhythm` is how its CPU follows the hour: "daily", "nightly" or "flat". `leak_minutes`:
+    from start to the memory limit, 0 if it does not leak. `sidecar`: an init container that goes on
+    (restartPolicy Always).
     """
 
     name: str

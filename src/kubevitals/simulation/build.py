@@ -141,12 +141,16 @@ def _open_rest(state: states.State) -> None:
     state.put(network.api_server_service(state.uid(), created=oldest))
     for node in state.nodes:
         state.put(nodes.document(node))
-        state.put(network.lease(node, renewed=node.lost - 35 if node.lost else state.start - 5, uid=state.uid()))
+        state.put(
+            network.lease(node, renewed=node.lost - 35 if node.lost else state.start - 5, uid=state.uid())
+        )
     groups = {(resource.group, resource.version) for resource in records.RESOURCES.values()}
     for group, version in sorted(groups):
         state.put(network.api_service(group, version, uid=state.uid(), created=oldest))
     target = ("kube-system", "metrics-server")
     for version in ("v1", "v1beta1"):
         state.put(
-            network.api_service("metrics.k8s.io", version, uid=state.uid(), created=oldest + 900, target=target)
+            network.api_service(
+                "metrics.k8s.io", version, uid=state.uid(), created=oldest + 900, target=target
+            )
         )

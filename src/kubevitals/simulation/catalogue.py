@@ -30,6 +30,10 @@ class Entry:
     tier: str = "backend"
 
 
+# The tables are set by hand: one entry takes a few dense lines, not twenty.
+# fmt: off
+
+
 def _app(image: str, **options: object) -> Container:
     return Container("app", f"registry.shop.example/{image}", **options)  # type: ignore[arg-type]
 
@@ -51,20 +55,21 @@ WORKLOADS: tuple[Entry, ...] = (
                              "--kubelet-use-node-status-port")),
     ), priority_class="system-cluster-critical", user=1000), port=443),
     Entry("shop", "storefront", "Deployment", 3, Blueprint((
-        _app("shop/storefront:5.14.2", cpu=(150, 600, 120), memory=(192, 384, 150), rhythm="daily", port=8080),
+        _app("shop/storefront:5.14.2", cpu=(150, 600, 120), memory=(192, 384, 150), rhythm="daily",
+             port=8080),
     ), init=(_PROXY,)), mood="scaling", port=80, hpa=(2, 8, 70), tier="frontend"),
     Entry("shop", "cart", "Deployment", 2, Blueprint((
         _app("shop/cart:2.8.1", cpu=(100, 400, 140), memory=(128, 256, 96), rhythm="daily", port=8080),
     )), mood="above-request", port=80),
     Entry("payments", "payment-gateway", "Deployment", 2, Blueprint((
         _app("payments/gateway:3.2.0", cpu=(200, 200, 85), memory=(256, 256, 188), rhythm="daily", port=8443),
-    ), priority_class=""), port=443),
+    )), port=443),
     Entry("payments", "ledger-db", "StatefulSet", 2, Blueprint((
-        Container("postgres", "docker.io/library/postgres:18.1", cpu=(250, 1000, 160), memory=(768, 1024, 690),
-                  port=5432, rhythm="daily"),
+        Container("postgres", "docker.io/library/postgres:18.1", cpu=(250, 1000, 160),
+                  memory=(768, 1024, 690), port=5432, rhythm="daily"),
         Container("exporter", "quay.io/prometheuscommunity/postgres-exporter:v0.18.1", cpu=(10, 50, 2),
                   memory=(24, 48, 19), port=9187),
-    ), pool="", volume="data", grace=120), port=5432, tier="data"),
+    ), volume="data", grace=120), port=5432, tier="data"),
     Entry("checkout", "checkout-api", "Deployment", 2, Blueprint((
         _app("checkout/api:7.0.3", cpu=(120, 500, 90), memory=(192, 320, 170), rhythm="daily", port=8080),
     ), init=(_VAULT,)), mood="bad-image", port=80),
@@ -106,7 +111,8 @@ WORKLOADS: tuple[Entry, ...] = (
                   memory=(640, 768, 700), port=9200, rhythm="daily"),
     ), volume="index", grace=60), mood="near-limit", port=9200, tier="data"),
     Entry("shop", "image-resizer", "Deployment", 1, Blueprint((
-        _app("shop/image-resizer:1.9.0", cpu=(100, 300, 80), memory=(128, 256, 110), rhythm="daily", port=8080),
+        _app("shop/image-resizer:1.9.0", cpu=(100, 300, 80), memory=(128, 256, 110), rhythm="daily",
+             port=8080),
     ), overhead=(100, 120), runtime_class="kata"), port=80),
     Entry("shop", "catalog-api", "Deployment", 2, Blueprint((
         _app("shop/catalog-api:4.1.7", cpu=(0, 400, 70), memory=(0, 256, 120), rhythm="daily", port=8080),
@@ -119,7 +125,8 @@ WORKLOADS: tuple[Entry, ...] = (
         _app("checkout/session-drain:0.3.2", cpu=(50, 100, 15), memory=(64, 128, 50)),
     ), grace=600), mood="terminating"),
     Entry("payments", "fraud-score", "Deployment", 1, Blueprint((
-        _app("payments/fraud-score:6.6.1", cpu=(250, 1000, 210), memory=(384, 512, 330), rhythm="daily", port=8080),
+        _app("payments/fraud-score:6.6.1", cpu=(250, 1000, 210), memory=(384, 512, 330), rhythm="daily",
+             port=8080),
     ), init=(Container("wait-for-model", "registry.shop.example/platform/wait-for:1.2", cpu=(10, 50, 1),
                        memory=(16, 32, 4)),)), mood="init-waiting", port=80),
     Entry("kube-system", "coredns", "Deployment", 2, Blueprint((
@@ -131,9 +138,10 @@ WORKLOADS: tuple[Entry, ...] = (
                   memory=(1024, 2048, 1380), port=9090),
         Container("config-reloader", "quay.io/prometheus-operator/prometheus-config-reloader:v0.87.0",
                   cpu=(10, 50, 1), memory=(24, 50, 21)),
-    ), pool="", volume="tsdb", grace=600), mood="restarted", port=9090),
+    ), volume="tsdb", grace=600), mood="restarted", port=9090),
     Entry("monitoring", "grafana", "Deployment", 1, Blueprint((
-        Container("grafana", "docker.io/grafana/grafana:12.3.0", cpu=(50, 0, 9), memory=(128, 256, 104), port=3000),
+        Container("grafana", "docker.io/grafana/grafana:12.3.0", cpu=(50, 0, 9), memory=(128, 256, 104),
+                  port=3000),
     )), port=80),
 )
 
@@ -168,3 +176,5 @@ AGENTS: tuple[Entry, ...] = (
                   memory=(24, 48, 17), port=9100),
     ), everywhere=True, host_network=True)),
 )
+
+# fmt: on

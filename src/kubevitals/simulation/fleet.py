@@ -10,16 +10,64 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TEAMS = (
-    "shop", "checkout", "payments", "logistics", "identity", "search", "pricing", "loyalty", "support",
-    "warehouse", "returns", "partners", "content", "media", "mobile", "analytics", "billing", "fulfilment",
-    "suppliers", "gifts", "tax", "insights", "experiments", "messaging",
+    "shop",
+    "checkout",
+    "payments",
+    "logistics",
+    "identity",
+    "search",
+    "pricing",
+    "loyalty",
+    "support",
+    "warehouse",
+    "returns",
+    "partners",
+    "content",
+    "media",
+    "mobile",
+    "analytics",
+    "billing",
+    "fulfilment",
+    "suppliers",
+    "gifts",
+    "tax",
+    "insights",
+    "experiments",
+    "messaging",
 )
 _STAGES = ("", "staging", "eu", "us", "apac", "canary", "preview", "load")
 _THINGS = (
-    "account", "address", "basket", "campaign", "coupon", "customer", "delivery", "discount", "event",
-    "inventory", "invoice", "label", "notification", "offer", "purchase", "parcel", "price", "profile", "quote",
-    "rating", "refund", "review", "route", "session", "shipment", "stock", "subscription", "ticket", "tracking",
-    "voucher", "wishlist",
+    "account",
+    "address",
+    "basket",
+    "campaign",
+    "coupon",
+    "customer",
+    "delivery",
+    "discount",
+    "event",
+    "inventory",
+    "invoice",
+    "label",
+    "notification",
+    "offer",
+    "purchase",
+    "parcel",
+    "price",
+    "profile",
+    "quote",
+    "rating",
+    "refund",
+    "review",
+    "route",
+    "session",
+    "shipment",
+    "stock",
+    "subscription",
+    "ticket",
+    "tracking",
+    "voucher",
+    "wishlist",
 )
 _ROLES = ("api", "worker", "gateway", "indexer", "cache", "consumer", "scheduler", "sync", "web", "projector")
 _REPLICAS = (1, 2, 2, 3, 3, 4, 6, 8, 12)
@@ -45,7 +93,12 @@ def entries(pods: int, *, random: random.Random) -> Iterator[catalogue.Entry]:
             f"{thing}-{role}",
             "StatefulSet" if stateful else "Deployment",
             replicas,
-            _blueprint(f"{team}/{thing}-{role}:1.{number % 40}.{number % 7}", role, random=random, leaks=mood == "leak"),
+            _blueprint(
+                f"{team}/{thing}-{role}:1.{number % 40}.{number % 7}",
+                role,
+                random=random,
+                leaks=mood == "leak",
+            ),
             mood=mood,
             port=80 if role in ("api", "gateway", "web", "cache") else 0,
             hpa=(max(1, replicas - 1), replicas * 3, 70) if role == "web" else None,
@@ -72,9 +125,14 @@ def _names(number: int) -> tuple[str, str, str, str]:
 
 def _mood(number: int) -> str:
     """Trouble is rare, and grows with the cluster."""
-    return {53: "crashloop", 97: "leak", 131: "bad-image", 160: "above-request", 30: "restarted", 78: "scaling"}.get(
-        number % 200, ""
-    )
+    return {
+        53: "crashloop",
+        97: "leak",
+        131: "bad-image",
+        160: "above-request",
+        30: "restarted",
+        78: "scaling",
+    }.get(number % 200, "")
 
 
 def _blueprint(image: str, role: str, *, random: random.Random, leaks: bool) -> blueprint.Blueprint:
@@ -90,7 +148,7 @@ def _blueprint(image: str, role: str, *, random: random.Random, leaks: bool) -> 
         leak_minutes=75 if leaks else 0,
         port=8080 if role != "worker" else 0,
     )
-    containers = (app,)
+    containers: tuple[blueprint.Container, ...] = (app,)
     if role == "cache":
         containers += (
             blueprint.Container(

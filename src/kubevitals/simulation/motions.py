@@ -41,9 +41,7 @@ def initializing(blueprint: blueprints.Blueprint, since: float) -> tuple[States,
 
 def initialized(blueprint: blueprints.Blueprint, since: float) -> States:
     """Init containers that have done their work, and sidecars that go on."""
-    return tuple(
-        pods.running(since) if container.sidecar else _done(since) for container in blueprint.init
-    )
+    return tuple(pods.running(since) if container.sidecar else _done(since) for container in blueprint.init)
 
 
 def _done(since: float) -> pods.ContainerState:
@@ -162,7 +160,9 @@ def finish(state: states.State, pod: Pod, *, exit_code: int = 0, when: float | N
     now = state.now if when is None else when
     reason = "Completed" if exit_code == 0 else "Error"
     containers = tuple(
-        pods.terminated(reason, exit_code, started=old.started or now - 60, finished=now, restarts=old.restarts)
+        pods.terminated(
+            reason, exit_code, started=old.started or now - 60, finished=now, restarts=old.restarts
+        )
         for old in pod.containers
     )
     phase = "Succeeded" if exit_code == 0 else "Failed"
@@ -172,9 +172,7 @@ def finish(state: states.State, pod: Pod, *, exit_code: int = 0, when: float | N
 def stop_first(state: states.State, pod: Pod, reason: str, exit_code: int) -> Pod:
     """Its first container ends and will start again."""
     old = pod.containers[0]
-    ended = pods.terminated(
-        reason, exit_code, started=old.started, finished=state.now, restarts=old.restarts
-    )
+    ended = pods.terminated(reason, exit_code, started=old.started, finished=state.now, restarts=old.restarts)
     ended.last = old.last
     return state.change_pod(pod, containers=(ended, *pod.containers[1:]), ready_at=state.now)
 
@@ -191,10 +189,7 @@ def restart_first(state: states.State, pod: Pod, *, ready: bool = True) -> Pod:
 def back_off_text(pod: Pod) -> str:
     """What the kubelet says while it waits to restart the first container."""
     name = pod.pod_set.blueprint.containers[0].name
-    return (
-        f"back-off 5m0s restarting failed container={name} "
-        f"pod={pod.name}_{pod.namespace}({pod.uid})"
-    )
+    return f"back-off 5m0s restarting failed container={name} pod={pod.name}_{pod.namespace}({pod.uid})"
 
 
 def back_off(state: states.State, pod: Pod) -> Pod:
@@ -212,8 +207,8 @@ def evict(state: states.State, pod: Pod) -> Pod:
     """The kubelet puts it out for lack of memory."""
     message = (
         "The node was low on resource: memory. Threshold quantity: 100Mi, available: 88532Ki. Container "
-        f"{pod.pod_set.blueprint.containers[0].name} was using 251036Ki, request is 0, has larger consumption "
-        "of memory."
+        f"{pod.pod_set.blueprint.containers[0].name} was using 251036Ki, request is 0, "
+        "has larger consumption of memory."
     )
     tell(state, pod, "Evicted", message, warning=True)
     return state.change_pod(

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from kubevitals.simulation import pods, state, workloads
+    from kubevitals.simulation import state, workloads
 
 _RESOURCES = records.RESOURCES
 _SLICE = 100  # endpoints in a slice, as the endpoint slice controller's default
@@ -247,7 +247,7 @@ def api_service(
     reason: str = "",
     message: str = "",
 ) -> documents.Document:
-    """An APIService; `target` is (namespace, name) of the Service of an aggregated API, None for a local one."""
+    """An APIService; `target` is (namespace, name) of an aggregated API's Service, None for a local API."""
     status = {
         "type": "Available",
         "status": "True" if available else "False",

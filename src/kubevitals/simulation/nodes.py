@@ -72,7 +72,10 @@ def _body(node: topology.Node, lost: float, heartbeat: float, ready_since: float
     if lost:
         since = {"timeAdded": wire.timestamp(lost)}
         key = "node.kubernetes.io/unreachable"
-        taints += [{"key": key, "effect": "NoSchedule", **since}, {"key": key, "effect": "NoExecute", **since}]
+        taints += [
+            {"key": key, "effect": "NoSchedule", **since},
+            {"key": key, "effect": "NoExecute", **since},
+        ]
     if taints:
         spec["taints"] = taints
     return {

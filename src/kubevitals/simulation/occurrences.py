@@ -1,4 +1,4 @@
-"""Kubernetes Events of the simulated cluster: recorded, counted up when they repeat, forgotten after an hour."""
+"""Kubernetes Events: recorded, counted up when they repeat, forgotten after an hour."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from kubevitals.simulation import pod_spec, pod_status, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
     from kubevitals.simulation import blueprint as blueprints
@@ -21,7 +20,7 @@ service_account = pod_spec.service_account
 
 
 class Text:
-    """What is compiled of one set: the whole pod with slots, and the fixed parts of each container's status."""
+    """What is compiled of one set: the whole pod with slots, and what is fixed in containers' statuses."""
 
     __slots__ = ("containers", "init", "qos", "whole")
 
@@ -62,7 +61,7 @@ def compile_text(pod_set: pods.PodSet) -> Text:
         "status": wire.value_slot("status"),
     }
     every = (*blueprint.init, *blueprint.containers)
-    parts = [_container_parts(container, pod_spec.mounts(pod_set)) for container in every]
+    parts = [_container_parts(container) for container in every]
     count = len(blueprint.init)
     return Text(wire.fillable(whole), parts[:count], parts[count:], qos=blueprint.qos)
 
@@ -91,7 +90,8 @@ def _managed_fields(
     condition = {"lastProbeTime": 0, "lastTransitionTime": 0, "status": 0}
     status = {
         "conditions": [
-            {"type": kind, **condition} for kind in ("ContainersReady", "Initialized", "PodReadyToStartContainers")
+            {"type": kind, **condition}
+            for kind in ("ContainersReady", "Initialized", "PodReadyToStartContainers")
         ]
         + [{"type": "Ready", **condition}],
         "containerStatuses": 0,
@@ -115,21 +115,18 @@ def _managed_fields(
     ]
 
 
-def _container_parts(container: blueprints.Container, mounts: list[dict[str, Any]]) -> Parts:
+def _container_parts(container: blueprints.Container) -> Parts:
     """What is fixed in a container's status: its start, its image, and its end."""
     resources = pod_spec.resources(container)
     end: dict[str, Any] = {}
     if "requests" in resources:
         end["allocatedResources"] = resources["requests"]
     end["resources"] = resources
-    end["volumeMounts"] = [
-        {**mount, "recursiveReadOnly": "Disabled"} if mount.get("readOnly") else mount for mount in mounts
-    ]
     end["user"] = {"linux": {"uid": 0, "gid": 0, "supplementalGroups": [0]}}
     return (
         f'{{"name":{wire.compact(container.name)},"state":',
         f',"image":{wire.compact(container.image)},"imageID":{wire.compact(container.image_id)}',
-        wire.fillable(end)[1:],
+        wire.compact(end)[1:],
     )
 
 
@@ -137,7 +134,6 @@ def render(pod: pods.Pod, text: Text, resource_version: int) -> bytes:
     """Fill the slots."""
     pod_set = pod.pod_set
     node = pod.node
-    nonce = wire.name_suffix(pod.uid[-5:])
     deletion = ""
     if pod.deleted:
         deletion = (
@@ -153,11 +149,11 @@ def render(pod: pods.Pod, text: Text, resource_version: int) -> bytes:
         "touched": wire.timestamp(pod.ready_at),
         "deletion": deletion,
         "labels": labels,
-        "nonce": nonce,
+        "nonce": wire.name_suffix(pod.uid[-5:]),
         "node": f'"nodeName":"{node.name}",' if node is not None else "",
         "node_name": node.name if node is not None else "",
         "node_uid": node.uid if node is not None else "",
         "pod_ip": pod.ip or (node.ip if node is not None else ""),
-        "status": pod_status.status(pod, text, nonce),
+        "status": pod_status.status(pod, text),
     }
     return filled.encode()

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from kubevitals.simulation import pods
 
 _TOKEN = f"kube-api-access-{wire.slot('nonce')}"
-_PRIORITIES = {"": 0, "system-node-critical": 2000001000, "system-cluster-critical": 2000000000, "batch-low": -10}
+_PRIORITIES = {
+    "": 0,
+    "system-node-critical": 2000001000,
+    "system-cluster-critical": 2000000000,
+    "batch-low": -10,
+}
 
 
 def service_account(pod_set: pods.PodSet) -> str:
@@ -45,11 +50,13 @@ def mounts(pod_set: pods.PodSet) -> list[dict[str, Any]]:
     mounted: list[dict[str, Any]] = [{"name": "config", "mountPath": "/etc/config", "readOnly": True}]
     if pod_set.blueprint.volume:
         mounted.append({"name": pod_set.blueprint.volume, "mountPath": "/data"})
-    mounted.append({
-        "name": _TOKEN,
-        "readOnly": True,
-        "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
-    })
+    mounted.append(
+        {
+            "name": _TOKEN,
+            "readOnly": True,
+            "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+        }
+    )
     return mounted
 
 
@@ -73,7 +80,12 @@ def spec(pod_set: pods.PodSet) -> dict[str, Any]:
         result["hostNetwork"] = True
     user = 0 if blueprint.everywhere or pod_set.kind == "Node" else blueprint.user
     result["securityContext"] = (
-        {"runAsUser": user, "runAsNonRoot": True, "fsGroup": user, "seccompProfile": {"type": "RuntimeDefault"}}
+        {
+            "runAsUser": user,
+            "runAsNonRoot": True,
+            "fsGroup": user,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
         if user
         else {}
     )
@@ -106,7 +118,8 @@ def template(pod_set: pods.PodSet) -> dict[str, Any]:
     inner = {
         key: value
         for key, value in spec(pod_set).items()
-        if key not in ("tolerations", "priority", "preemptionPolicy", "enableServiceLinks", "hostname", "subdomain")
+        if key
+        not in ("tolerations", "priority", "preemptionPolicy", "enableServiceLinks", "hostname", "subdomain")
         and not key.startswith("@@")
     }
     inner["volumes"] = [
@@ -180,7 +193,6 @@ def _environment(pod_set: pods.PodSet, container: blueprints.Container) -> list[
 
     environment: list[dict[str, Any]] = [
         {"name": "POD_NAME", "valueFrom": field("metadata.name")},
-        {"name": "POD_NAMESPACE", "valueFrom": field("metadata.namespace")},
         {"name": "NODE_NAME", "valueFrom": field("spec.nodeName")},
         {"name": "SERVICE_NAME", "value": f"{pod_set.workload.name}/{container.name}"},
     ]

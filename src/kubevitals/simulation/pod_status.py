@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from kubevitals.simulation import pod_json, pods
 
 
-def status(pod: pods.Pod, text: pod_json.Text, nonce: str) -> str:
+def status(pod: pods.Pod, text: pod_json.Text) -> str:
     """The value of `status`."""
     blueprint = pod.pod_set.blueprint
     node = pod.node
@@ -32,7 +32,7 @@ def status(pod: pods.Pod, text: pod_json.Text, nonce: str) -> str:
     ):
         if states:
             statuses = [
-                _container(pod, part, state, key=name[0] + str(index), nonce=nonce)
+                _container(pod, part, state, key=name[0] + str(index))
                 for index, (part, state) in enumerate(zip(parts, states, strict=True))
             ]
             pieces.append(f',"{name}":[{",".join(statuses)}]')
@@ -40,9 +40,7 @@ def status(pod: pods.Pod, text: pod_json.Text, nonce: str) -> str:
     return "".join(pieces)
 
 
-def _container(
-    pod: pods.Pod, part: tuple[str, str, str], state: pods.ContainerState, *, key: str, nonce: str
-) -> str:
+def _container(pod: pods.Pod, part: tuple[str, str, str], state: pods.ContainerState, *, key: str) -> str:
     restarts = state.restarts
     identity = _container_id(pod, key, restarts) if state.kind != "waiting" else ""
     last = "{}"
@@ -55,7 +53,7 @@ def _container(
     return (
         f'{start}{_state(state, identity)},"lastState":{last},"ready":{"true" if state.ready else "false"},'
         f'"restartCount":{restarts}{image},{shown}'
-        f'"started":{"true" if state.kind == "running" else "false"},{end.replace("%(nonce)s", nonce)}'
+        f'"started":{"true" if state.kind == "running" else "false"},{end}'
     )
 
 
@@ -87,6 +85,12 @@ def _condition(kind: str, when: str, value: str = "True", *, reason: str = "", m
     )
 
 
+_GOOD = ",".join(
+    _condition(kind, "%s")
+    for kind in ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+)
+
+
 def _conditions(pod: pods.Pod) -> str:
     """The conditions in the kubelet's order."""
     if pod.node is None:
@@ -94,24 +98,25 @@ def _conditions(pod: pods.Pod) -> str:
         return _condition("PodScheduled", created, "False", reason="Unschedulable", message=pod.message)
     if pod.reason == "Evicted":
         when = wire.timestamp(pod.ready_at)
-        return _condition(
-            "DisruptionTarget", when, reason="TerminationByKubelet", message=pod.message
-        ) + "," + _condition("PodScheduled", wire.timestamp(pod.created))
+        return (
+            _condition("DisruptionTarget", when, reason="TerminationByKubelet", message=pod.message)
+            + ","
+            + _condition("PodScheduled", wire.timestamp(pod.created))
+        )
     scheduled = wire.timestamp(pod.started or pod.created)
     changed = wire.timestamp(pod.ready_at)
     if pod.phase == "Running" and pod.ready:  # nearly every pod
-        conditions = [
-            _condition("PodReadyToStartContainers", scheduled),
-            _condition("Initialized", scheduled),
-            _condition("Ready", changed),
-            _condition("ContainersReady", changed),
-            _condition("PodScheduled", scheduled),
-        ]
+        if not pod.disrupted:
+            return _GOOD % (scheduled, scheduled, changed, changed, scheduled)
+        conditions = [_GOOD % (scheduled, scheduled, changed, changed, scheduled)]
     else:
         conditions = _conditions_of_trouble(pod, scheduled=scheduled, changed=changed)
     if pod.disrupted:
         conditions.insert(
-            0, _condition("DisruptionTarget", changed, reason=pod.disrupted, message=_DISRUPTIONS[pod.disrupted])
+            0,
+            _condition(
+                "DisruptionTarget", changed, reason=pod.disrupted, message=_DISRUPTIONS[pod.disrupted]
+            ),
         )
     return ",".join(conditions)
 
@@ -124,7 +129,11 @@ _DISRUPTIONS = {
 
 def _conditions_of_trouble(pod: pods.Pod, *, scheduled: str, changed: str) -> list[str]:
     blueprint = pod.pod_set.blueprint
-    begun = "True" if any(state.kind != "waiting" or state.last for state in (*pod.init, *pod.containers)) else "False"
+    begun = (
+        "True"
+        if any(state.kind != "waiting" or state.last for state in (*pod.init, *pod.containers))
+        else "False"
+    )
     ended = pod.phase in ("Succeeded", "Failed")
     if ended:
         begun = "False"

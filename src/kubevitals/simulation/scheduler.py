@@ -70,9 +70,7 @@ class Scheduler:
         cpu, memory, gpus = self.cost(blueprint)
         counts: dict[str, int] = {}
         for node in nodes:
-            if node.lost:
-                reason = "node(s) had untolerated taint(s)"
-            elif node.tainted and node.pool.name != blueprint.pool:
+            if node.lost or (node.tainted and node.pool.name != blueprint.pool):
                 reason = "node(s) had untolerated taint(s)"
             elif blueprint.pool and node.pool.name != blueprint.pool:
                 reason = "node(s) didn't match Pod's node affinity/selector"

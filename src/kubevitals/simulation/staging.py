@@ -91,9 +91,7 @@ def _cron(state: states.State, workload: workloads.Workload, count: int) -> None
         latest -= CRON_PERIOD  # so that the latest one had the time to end
     for back in range(count - 1, -1, -1):
         when = latest - back * CRON_PERIOD
-        pod_set = workload.open_set(
-            state, created=when, desired=1, name=f"{workload.name}-{int(when) // 60}"
-        )
+        pod_set = workload.open_set(state, created=when, desired=1, name=f"{workload.name}-{int(when) // 60}")
         pod = motions.admit(state, pod_set, created=when)
         if pod.node is None:
             continue
@@ -150,11 +148,11 @@ def _bad_image(state: states.State, workload: workloads.Workload, made: list[pod
     state.remove_pod(surplus)
     workload.desired = old.desired = len(made) - 1
     created = state.start - 1500
-    pod_set = workload.open_set(state, created=created, desired=1)
+    pod_set = workload.open_set(state, created=created, desired=1, tag="8.0.0-rc.1")
     pod = motions.admit(state, pod_set, created=created)
     if pod.node is None:
         return
-    image = workload.entry.blueprint.containers[0].image
+    image = pod_set.blueprint.containers[0].image
     init = motions.initialized(workload.entry.blueprint, created + 10)
     waiting = pods.waiting(
         "ImagePullBackOff", f'Back-off pulling image "{image}": ErrImagePull: {pull_error(image)}'
@@ -172,7 +170,7 @@ def pull_error(image: str) -> str:
     return f'failed to resolve reference "{image}": {image}: not found'
 
 
-def _unschedulable(state: states.State, workload: workloads.Workload, made: list[pods.Pod]) -> None:
+def _unschedulable(state: states.State, _workload: workloads.Workload, made: list[pods.Pod]) -> None:
     for pod in made:
         if pod.node is None:
             motions.tell(
@@ -208,11 +206,11 @@ def _init_error(state: states.State, workload: workloads.Workload, made: list[po
         workload.finished[pod.pod_set.name] = ended
 
 
-def _init_waiting(state: states.State, workload: workloads.Workload, made: list[pods.Pod]) -> None:
+def _init_waiting(state: states.State, _workload: workloads.Workload, made: list[pods.Pod]) -> None:
     _just_arrived(state, made, age=240, done=False)
 
 
-def _pod_initializing(state: states.State, workload: workloads.Workload, made: list[pods.Pod]) -> None:
+def _pod_initializing(state: states.State, _workload: workloads.Workload, made: list[pods.Pod]) -> None:
     _just_arrived(state, made, age=35, done=True)
 
 
@@ -250,7 +248,7 @@ def _terminating(state: states.State, workload: workloads.Workload, made: list[p
     workload.desired = workload.sets[0].desired = len(made) - 1
 
 
-def _restarted(state: states.State, workload: workloads.Workload, made: list[pods.Pod]) -> None:
+def _restarted(state: states.State, _workload: workloads.Workload, made: list[pods.Pod]) -> None:
     for pod in made[:2]:
         if pod.node is None:
             continue

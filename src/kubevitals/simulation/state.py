@@ -50,10 +50,9 @@ class State:
     def items(self) -> Iterator[records.Item]:
         """Every object there is."""
         yield from self.documents.values()
-        for pod in self.pods():
-            yield pod
+        yield from self.every_pod()
 
-    def pods(self) -> Iterator[pods.Pod]:
+    def every_pod(self) -> Iterator[pods.Pod]:
         """Every pod."""
         for workload in self.workloads:
             for pod_set in workload.sets:
@@ -148,7 +147,7 @@ class State:
         """Bring the owners of what has changed up to date: their status, endpoint slices, autoscalers."""
         stirred, self._stirred = self._stirred, {}
         for workload in stirred.values():
-            for document in workload.documents(self):
+            for document in workload.objects(self):
                 before = self.documents.get((document.resource.key, document.namespace, document.name))
                 if before is None or not before.same_as(document):
                     self.put(document)

@@ -80,7 +80,16 @@ class Node:
     )
 
     def __init__(
-        self, index: int, name: str, *, pool: Pool, cores: int, size: str, uid: str, max_pods: int, created: float
+        self,
+        index: int,
+        name: str,
+        *,
+        pool: Pool,
+        cores: int,
+        size: str,
+        uid: str,
+        max_pods: int,
+        created: float,
     ) -> None:
         self.index = index
         self.name = name
@@ -172,7 +181,9 @@ def pool_of(index: int, count: int) -> Pool:
     return MEMORY if position < gpus + large else GENERAL
 
 
-def build_nodes(count: int, *, pods: int, cpu: int, memory: int, uid: Callable[[], str], start: float) -> list[Node]:
+def build_nodes(
+    count: int, *, pods: int, cpu: int, memory: int, uid: Callable[[], str], start: float
+) -> list[Node]:
     """Machines large enough that `cpu` millicores and `memory` bytes of requests fill about 60 % of them."""
     kinds = [pool_of(index, count) for index in range(count)]
     workers = sum(1 for kind in kinds if kind is not CONTROL and kind is not GPU) or 1

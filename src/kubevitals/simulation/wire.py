@@ -21,20 +21,20 @@ GIBIBYTE = 1 << 30
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _HEXADECIMAL_TO_NAME = str.maketrans("0123456789abcdef-", "bcdfghjklmnpqrstv")
 
-_dates: dict[int, str] = {}
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_REMEMBERED = 100_000
+_times: dict[int, str] = {}
 
 
 def timestamp(epoch: float) -> str:
     """An epoch as metav1.Time writes it: RFC 3339 in whole seconds, UTC."""
-    day, second = divmod(int(epoch), 86400)
-    date = _dates.get(day)
-    if date is None:
-        if len(_dates) > 4096:
-            _dates.clear()
-        date = _dates[day] = time.strftime("%Y-%m-%dT", time.gmtime(day * 86400))
-    hour, second = divmod(second, 3600)
-    minute, second = divmod(second, 60)
-    return f"{date}{hour:02}:{minute:02}:{second:02}Z"
+    second = int(epoch)
+    text = _times.get(second)
+    if text is None:
+        if len(_times) > _REMEMBERED:  # a cluster has far fewer moments than pods have mentions of them
+            _times.clear()
+        text = _times[second] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
+    return text
 
 
 def micro_timestamp(epoch: float) -> str:
@@ -57,7 +57,7 @@ def memory(size: int) -> str:
 
 def compact(value: Any) -> str:
     """JSON as the API server writes it, without spaces."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def digest(text: str) -> str:
@@ -128,7 +128,9 @@ def fields_of(value: Any, *, name: str = "") -> dict[str, Any]:
     return fields
 
 
-def managed(who: str, when: str, what: Any, *, api_version: str = "v1", status: bool = False) -> dict[str, Any]:
+def managed(
+    who: str, when: str, what: Any, *, api_version: str = "v1", status: bool = False
+) -> dict[str, Any]:
     """One entry of `metadata.managedFields`."""
     entry = {
         "manager": who,

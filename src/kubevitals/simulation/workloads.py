@@ -5,19 +5,22 @@ What a workload wishes is here; `documents` turns it into API objects, `life` ma
 
 from __future__ import annotations
 
-from kubevitals.simulation import documents, network, pod_spec, pods, records, wire
+import dataclasses
+
+from kubevitals.simulation import documents, network, owners, pod_spec, pods, records, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from kubevitals.simulation import blueprint as blueprints
     from kubevitals.simulation import catalogue, state
 
 _RESOURCES = records.RESOURCES
 _KINDS = {
-    "StatefulSet": (_RESOURCES["statefulsets.apps"], documents.stateful_set),
-    "DaemonSet": (_RESOURCES["daemonsets.apps"], documents.daemon_set),
+    "StatefulSet": (_RESOURCES["statefulsets.apps"], owners.stateful_set),
+    "DaemonSet": (_RESOURCES["daemonsets.apps"], owners.daemon_set),
 }
 
 
@@ -69,8 +72,13 @@ class Workload:
     def __repr__(self) -> str:
         return f"<Workload {self.kind} {self.namespace}/{self.name}>"
 
-    def open_set(self, state: state.State, *, created: float, desired: int, name: str = "") -> pods.PodSet:
-        """A new set of pods: a deployment's next ReplicaSet, a cron job's next Job, or the one of the others."""
+    def open_set(
+        self, state: state.State, *, created: float, desired: int, name: str = "", tag: str = ""
+    ) -> pods.PodSet:
+        """A new set of pods: a deployment's next ReplicaSet, a cron job's next Job, or the one of the others.
+
+        `tag` gives its first container another version of its image.
+        """
         kind = {"Deployment": "ReplicaSet", "CronJob": "Job", "Static": "Node", "Bare": ""}.get(
             self.kind, self.kind
         )
@@ -114,7 +122,7 @@ class Workload:
             created=created,
             labels=labels,
             annotations=annotations,
-            blueprint=self.entry.blueprint,
+            blueprint=self._blueprint(tag),
             workload=self,
             desired=desired,
             revision=self.sets[-1].revision + 1 if self.sets else 1,
@@ -122,12 +130,20 @@ class Workload:
         self.sets.append(pod_set)
         return pod_set
 
+    def _blueprint(self, tag: str) -> blueprints.Blueprint:
+        blueprint = self.entry.blueprint
+        if not tag:
+            return blueprint
+        first, *others = blueprint.containers
+        first = dataclasses.replace(first, image=f"{first.image.rsplit(':', 1)[0]}:{tag}")
+        return dataclasses.replace(blueprint, containers=(first, *others))
+
     def job_template(self) -> dict[str, Any]:
         """The pod template of a cron job."""
         template = pod_spec.template(self.sets[-1])
         return {**template, "metadata": {}}
 
-    def documents(self, state: state.State) -> Iterator[documents.Document]:
+    def objects(self, state: state.State) -> Iterator[documents.Document]:
         """Its objects as they should be now."""
         if self.kind == "Deployment":
             yield from self._deployment()
@@ -172,7 +188,7 @@ class Workload:
                 uid=pod_set.uid,
                 labels=pod_set.labels,
                 created=pod_set.created,
-                make=documents.replica_set,
+                make=owners.replica_set,
                 arguments=(pod_set, pod_set.desired, set_total, set_ready),
                 extra={"status.replicas": str(set_total)},
                 annotations={
@@ -185,8 +201,8 @@ class Workload:
         newest = self.sets[-1]
         document = self._document(
             _RESOURCES["deployments.apps"],
-            documents.deployment,
-            (self, newest, self.desired, total, updated, ready),
+            owners.deployment,
+            (self, newest, self.desired, (total, updated, ready)),
             generation=newest.revision,
         )
         revision = {"deployment.kubernetes.io/revision": str(newest.revision)}
@@ -210,15 +226,15 @@ class Workload:
                 uid=pod_set.uid,
                 labels=pod_set.labels,
                 created=pod_set.created,
-                make=documents.job,
-                arguments=(pod_set, *counts, self.finished.get(pod_set.name, 0.0)),
+                make=owners.job,
+                arguments=(pod_set, counts, self.finished.get(pod_set.name, 0.0)),
                 extra={"status.successful": str(succeeded)},
                 owner=("batch/v1", "CronJob", self.name, self.uid) if self.kind == "CronJob" else None,
                 generation=1,
             )
         if self.kind == "CronJob":
             arguments = (self, tuple(active_jobs), self.scheduled, self.succeeded)
-            yield self._document(_RESOURCES["cronjobs.batch"], documents.cron_job, arguments)
+            yield self._document(_RESOURCES["cronjobs.batch"], owners.cron_job, arguments)
 
 
 def _counts(pod_set: pods.PodSet) -> tuple[int, int]:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class World:
     """A cluster of `nodes` nodes and, at the start, `pods` pods.
 
-    Deterministic: the same arguments give the same bytes at the same tick (15 s), however often and in however
-    large steps it is asked. `start` is the epoch that counts as now at the start; history lies before it.
+    Deterministic: the same arguments give the same bytes at the same tick (15 s), however often and in
+    however large steps it is asked. `start` is the epoch that counts as now at the start; history lies
+    before it.
     Not thread-safe: the caller serialises the calls.
     """
 
