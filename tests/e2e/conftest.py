@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.e2e import controlplane, toolchain
+from tests.e2e import controlplane, provision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,27 +25,16 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     return None if asked_for else True
 
 
-def provide(*names: str) -> dict[str, Path]:
-    """The paths of these tools. A missing one skips the test; in CI it fails it, unless listed there."""
-    try:
-        return toolchain.require(*names)
-    except toolchain.MissingToolError as missing:
-        listed = toolchain.UNAVAILABLE.get(missing.name)
-        if os.environ.get("CI") == "true" and listed is None:
-            pytest.fail(f"{missing}; CI must have it", pytrace=False)
-        pytest.skip(f"{missing}" if listed is None else f"{missing.name} cannot be had: {listed}")
-
-
 @pytest.fixture(scope="session")
 def bare_tools() -> None:
     """The programs that every control plane needs are there."""
-    provide(*controlplane.TOOLS, "kubectl")
+    provision.provide(*controlplane.TOOLS, "kubectl")
 
 
 @pytest.fixture(scope="session")
 def controller_tools() -> None:
     """The programs of a control plane with controllers are there."""
-    provide(*controlplane.TOOLS, *controlplane.CONTROLLER_TOOLS, "kubectl")
+    provision.provide(*controlplane.TOOLS, *controlplane.CONTROLLER_TOOLS, "kubectl")
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +69,7 @@ def make_cluster(bare_tools: None) -> Iterator[Callable[..., controlplane.Contro
 @pytest.fixture(scope="session")
 def kubectls(bare_tools: None) -> list[Path]:
     """Every real kubectl at hand: the pinned one, the user's, and the versions that stand beside that one."""
-    programs = [provide("kubectl")["kubectl"]]
+    programs = [provision.provide("kubectl")["kubectl"]]
     own = shutil.which("kubectl")
     if own is not None:
         folder = Path(own).resolve().parent

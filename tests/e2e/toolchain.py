@@ -95,7 +95,7 @@ TOOLS = (
         folder="metrics-server",
         module="sigs.k8s.io/metrics-server",
         package="sigs.k8s.io/metrics-server/cmd/metrics-server",
-        stamps=("sigs.k8s.io/metrics-server/pkg/version.gitVersion",),
+        stamps=("k8s.io/client-go/pkg/version.gitVersion",),
     ),
     _kubernetes("kubectl", "version", "--client"),
     _kubernetes("kube-controller-manager"),
