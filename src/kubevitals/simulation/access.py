@@ -147,8 +147,8 @@ _BASIC = (
 _READ = ("get", "list", "watch")
 _VIEWED = (
     "configmaps", "cronjobs", "daemonsets", "deployments", "endpointslices", "events",
-    "horizontalpodautoscalers", "jobs", "limitranges", "persistentvolumeclaims", "pods", "pods/log", "replicasets", "resourcequotas",
-    "serviceaccounts", "services", "statefulsets",
+    "horizontalpodautoscalers", "jobs", "limitranges", "persistentvolumeclaims", "pods", "pods/log",
+    "replicasets", "resourcequotas", "serviceaccounts", "services", "statefulsets",
 )  # fmt: skip
 _VIEWED_GROUPS = ("", "apps", "autoscaling", "batch", "discovery.k8s.io", "metrics.k8s.io")
 _CLUSTER_WIDE = ("nodes", "namespaces", "apiservices", "leases")

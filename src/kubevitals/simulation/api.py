@@ -20,6 +20,7 @@ from kubevitals.simulation import (
     metrics,
     negotiation,
     reviews,
+    roots,
     routes,
     status,
     tables,
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
     from kubevitals.simulation import records, store
 
-_HEALTH = {"/healthz", "/livez", "/readyz"}
-_CHECKS = ("ping", "log", "etcd", "informer-sync", "poststarthook/start-apiserver-admission-initializer")
 _FAULTS_PATH = "/simulation/faults"
 
 
@@ -68,7 +67,7 @@ class Api:
 
     def answer(self, request: http.Request, certificate_user: access.User | None = None) -> http.Reply:
         """The reply to `request`, whose connection brought a client certificate of `certificate_user`."""
-        spared = request.path in _HEALTH or request.path == _FAULTS_PATH
+        spared = request.path in roots.HEALTH or request.path == _FAULTS_PATH
         try:
             if not spared:
                 early = self._strike_early()
@@ -109,7 +108,7 @@ class Api:
             return user
         if certificate_user is not None:
             return certificate_user
-        if request.path in _HEALTH:
+        if request.path in roots.HEALTH:
             return access.User(access.ANONYMOUS, groups=["system:unauthenticated"])
         raise status.unauthorized()
 
@@ -139,7 +138,8 @@ class Api:
             return self._answer_faults(user, request)
         self._authorize(user, what)
         if what.path:
-            return self._answer_path(what.path, request)
+            unavailable = self._faults.active("metrics-unavailable")
+            return roots.answer(what.path, request, self.served_metrics(), unavailable=unavailable)
         return self._answer_resource(user, route, request)
 
     def _authorize(self, user: access.User, what: access.Attributes) -> None:
@@ -164,55 +164,9 @@ class Api:
             subresource=what.subresource,
         )
 
-    # --- paths that are no resources
-
-    def _answer_path(self, path: str, request: http.Request) -> http.Reply:
-        if request.method not in {"GET", "HEAD"}:
-            raise status.method_not_allowed()
-        root = path.split("/")[1]
-        if f"/{root}" in _HEALTH:
-            return _answer_health(path, request)
-        if path == "/version":
-            return _json(discovery.VERSION)
-        if path == "/":
-            return _json({"paths": ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/readyz", "/version"]})
-        if root in {"api", "apis"}:
-            found = self._discover(path, request)
-            if found is not None:
-                return found
-        return status.text_reply(404, "404 page not found")
-
     def served_metrics(self) -> tuple[str, ...]:
         """The versions of the metrics API that are registered at the moment."""
         return () if self._faults.active("metrics-absent") else self._metrics_versions
-
-    def _discover(self, path: str, request: http.Request) -> http.Reply | None:
-        versions = self.served_metrics()
-        parts = path.split("/")[1:]
-        if len(parts) == 1:
-            form = discovery.choose_aggregated(request.headers.get("accept", ""))
-            core = parts[0] == "api"
-            if form is not None:
-                stale = self._faults.active("metrics-unavailable")
-                found = discovery.aggregated(form, versions, core=core, stale=stale)
-                return http.Reply(
-                    200, status.encode(found) + b"\n", content_type=discovery.aggregated_type(form)
-                )
-            host = request.headers.get("host", "")[:200]
-            return _json(discovery.api_versions(host) if core else discovery.group_list(versions))
-        if parts[0] == "api":
-            shown = discovery.resource_list("", parts[1], versions)
-        elif len(parts) == 2:
-            shown = discovery.group(parts[1], versions)
-        else:
-            if (
-                parts[1] == metrics.GROUP
-                and parts[2] in versions
-                and self._faults.active("metrics-unavailable")
-            ):
-                return status.text_reply(503, "service unavailable")
-            shown = discovery.resource_list(parts[1], parts[2], versions)
-        return None if shown is None else _json(shown)
 
     def _answer_faults(self, user: access.User, request: http.Request) -> http.Reply:
         if not user.master:
@@ -237,7 +191,7 @@ class Api:
             {"name": each.name, "argument": each.argument, "summary": each.summary}
             for each in faults.FAULTS.values()
         ]
-        return _json({"faults": self._faults.names(), "known": known})
+        return roots.json_reply({"faults": self._faults.names(), "known": known})
 
     # --- resources
 
@@ -296,9 +250,9 @@ class Api:
             table = tables.build(
                 resource, [entry], metadata=metadata, version=form.version, include=include, now=self._clock()
             )
-            return _json(table)
+            return roots.json_reply(table)
         if form.kind == "metadata":
-            return _json(tables.partial(entry, version=form.version))
+            return roots.json_reply(tables.partial(entry, version=form.version))
         return http.Reply(200, http.Body((entry.encoded(), b"\n")))
 
     def _answer_watch(self, query: lists.Query, request: http.Request, form: negotiation.Form) -> http.Reply:
@@ -343,7 +297,7 @@ class Api:
                 form=_media(form),
             )
             return http.Reply(200, body, content_type=_media(form))
-        return _json(
+        return roots.json_reply(
             self._usage.table(
                 what.resource, form, namespace=what.namespace, name=what.name, labels=labels, fields=fields
             )
@@ -352,21 +306,3 @@ class Api:
 
 def _media(form: negotiation.Form) -> str:
     return metrics.PROTOBUF if form.kind == "protobuf" else metrics.JSON
-
-
-def _json(value: dict[str, Any]) -> http.Reply:
-    return http.Reply(200, status.encode(value) + b"\n")
-
-
-def _answer_health(path: str, request: http.Request) -> http.Reply:
-    name = path.split("/")[1]
-    single = path.removeprefix(f"/{name}").strip("/")
-    if single:
-        if single not in _CHECKS:
-            return status.text_reply(404, "404 page not found")
-        return http.Reply(200, b"ok", content_type="text/plain; charset=utf-8")
-    text = "ok"
-    if "verbose" in request.query:
-        lines = [f"[+]{check} ok" for check in _CHECKS]
-        text = "\n".join([*lines, f"{name} check passed", ""])
-    return http.Reply(200, text.encode(), content_type="text/plain; charset=utf-8")

@@ -77,7 +77,7 @@ class Request:
 
 
 class Body:
-    """The bytes of an answer, kept in pieces so that a large list is never held twice, and compressed once."""
+    """The bytes of an answer, in pieces so that a large list is never held twice, and compressed once."""
 
     __slots__ = ("_gzipped", "length", "parts")
 

@@ -182,7 +182,8 @@ def _check_value(key: str, value: str) -> None:
     if len(value) > 63 or _VALUE.fullmatch(value) is None:
         raise SelectorError(
             f'unable to parse requirement: values[0][{key}]: Invalid value: "{value}": a valid label must '
-            "be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+            "be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
+            "end with an "
             "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation "
             "is "
             "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
