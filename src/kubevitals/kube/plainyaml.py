@@ -19,7 +19,8 @@ _DEPTH_LIMIT: Final = 32
 _PLAIN_STARTS: Final = _LETTERS | _DIGITS | frozenset("_/.-+~")
 _CONTINUATION_STARTS: Final = _LETTERS | _DIGITS | frozenset("/")
 # Without another character than these a text may be a number, a base-60 number or a point in time.
-_NUMERIC_CHARACTERS: Final = _DIGITS | frozenset("abcdefABCDEFxX_.:+-tTzZ ")
+_NUMERIC_CHARACTERS: Final = _DIGITS | frozenset("eE_.:+-tTzZ ")
+_HEX_CHARACTERS: Final = _DIGITS | frozenset("abcdefABCDEFxX_")
 _WORDS: Final[dict[str, bool | None]] = {
     **{word: True for low in ("yes", "true", "on") for word in (low, low.capitalize(), low.upper())},
     **{word: False for low in ("no", "false", "off") for word in (low, low.capitalize(), low.upper())},
@@ -219,8 +220,9 @@ def _read_plain(text: str) -> object:
     if first in _DIGITS:
         if _DIGITS.issuperset(text) and len(text) <= 18 and (first != "0" or text == "0"):
             return int(text)
-        if not _NUMERIC_CHARACTERS.issuperset(text):
-            return text
+        characters = _HEX_CHARACTERS if text[:2] in ("0x", "0X", "0b", "0B") else _NUMERIC_CHARACTERS
+        if not characters.issuperset(text):
+            return text  # a token of hex digits, say
         raise _Unsure
     second = text[1:2]
     if first == "-" and second and (second == "-" or second in _LETTERS):
