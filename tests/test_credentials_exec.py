@@ -47,7 +47,7 @@ def runs(folder: pathlib.Path) -> int:
     return len((folder / "runs").read_text().splitlines()) if (folder / "runs").exists() else 0
 
 
-def describe(command: str, **fields: Any) -> dict[str, Any]:
+def describe(command: str, /, **fields: Any) -> dict[str, Any]:
     return {"apiVersion": V1, "interactiveMode": "Never", "command": command, **fields}
 
 
