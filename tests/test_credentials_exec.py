@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import time
 from typing import Any
 
 import pytest
+from tests import servers
 
 from kubevitals import errors
 from kubevitals.kube import connection, credentials_exec, execplugin, kubeconfig, kubeconfig_file
@@ -427,3 +429,43 @@ def test_repr_shows_no_secret() -> None:
     plugin = parse("p", args=[SECRET], env=[{"name": "A", "value": SECRET}])
     made = credentials_exec.ExecCredentials(plugin, environ={})
     assert SECRET not in repr(plugin) + repr(made)
+
+
+@pytest.mark.kubectl
+@pytest.mark.parametrize("version", [V1, V1BETA1])
+def test_exec_info_as_kubectl(tmp_path: pathlib.Path, version: str) -> None:
+    """kubectl, given the same kubeconfig, tells the plugin the same."""
+    kubectl = os.environ.get("KUBECTL") or shutil.which("kubectl")
+    if not kubectl:
+        pytest.skip("no kubectl: neither the variable KUBECTL nor PATH names one")
+    command = put_plugin(tmp_path, f'echo "$KUBERNETES_EXEC_INFO" >> {tmp_path}/info; exit 1')
+    plugin = describe(command, apiVersion=version, provideClusterInfo=True)
+    extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "06e3"}}
+    cluster = {
+        "server": "https://127.0.0.1:1/prefix/",
+        "certificate-authority-data": base64.b64encode(servers.authority().pem).decode(),
+        "tls-server-name": "b.test",
+        "proxy-url": "http://127.0.0.1:1",
+        "disable-compression": True,
+        "extensions": [extension],
+    }
+    config = {
+        "current-context": "a",
+        "clusters": [{"name": "a", "cluster": cluster}],
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+        "users": [{"name": "a", "user": {"exec": plugin}}],
+    }
+    path = tmp_path / "config"
+    path.write_text(json.dumps(config))
+    arguments = [kubectl, f"--kubeconfig={path}", "--request-timeout=5s", "get", "--raw", "/version"]
+    subprocess.run(arguments, capture_output=True, check=False, timeout=30, stdin=subprocess.DEVNULL)
+    theirs = [json.loads(line) for line in (tmp_path / "info").read_text().splitlines() if line]
+    (tmp_path / "info").unlink()
+    made = kubeconfig.open_connection(
+        kubeconfig.Options(kubeconfig=str(path)), environ=ENVIRON, interactive=False
+    )
+    with pytest.raises(errors.CredentialsError):
+        made.credentials.fetch()
+    ours = json.loads((tmp_path / "info").read_text())
+    theirs[0]["spec"]["cluster"]["server"] = theirs[0]["spec"]["cluster"]["server"].rstrip("/")
+    assert ours == theirs[0]

@@ -220,7 +220,7 @@ def check(text: str) -> object | None:
     return parsed
 
 
-@hypothesis.settings(max_examples=300, deadline=None)
+@hypothesis.settings(max_examples=200, deadline=None)
 @hypothesis.given(DOCUMENTS, STYLES, strategies.booleans())
 def test_dumped_documents(document: Any, style: dict[str, Any], indented: bool) -> None:
     """Every document dumped by PyYAML in any style is read alike or left alone."""
@@ -254,7 +254,7 @@ LINES = strategies.builds(
 )
 
 
-@hypothesis.settings(max_examples=400, deadline=None)
+@hypothesis.settings(max_examples=200, deadline=None)
 @hypothesis.given(strategies.lists(LINES, max_size=7))
 def test_random_lines(lines: list[str]) -> None:
     """Lines put together at random, mostly not YAML at all, are read alike or left alone."""
@@ -322,7 +322,7 @@ class Writer:
                 self.block(indent + self.random.choice([1, 2, 4]), depth - 1)
 
 
-@hypothesis.settings(max_examples=400, deadline=None)
+@hypothesis.settings(max_examples=200, deadline=None)
 @hypothesis.given(strategies.randoms(use_true_random=False))
 def test_handwritten_documents(random: Random) -> None:
     """Documents as people indent them are read alike or left alone."""
@@ -354,7 +354,7 @@ PIECES = [
 ]
 
 
-@hypothesis.settings(max_examples=300, deadline=None)
+@hypothesis.settings(max_examples=200, deadline=None)
 @hypothesis.given(strategies.data())
 def test_mutated_kubeconfigs(data: strategies.DataObject) -> None:
     """A usual kubeconfig with some characters put in, taken out or replaced is read alike or left alone."""

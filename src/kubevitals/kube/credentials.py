@@ -7,8 +7,8 @@ know HTTP or how a context was chosen, and nothing secret leaves it but in a `Cr
 from __future__ import annotations
 
 import os
-import threading
 import time
+from _thread import allocate_lock, get_ident  # threading costs 4 ms
 
 from kubevitals import errors
 from kubevitals.kube import connection, kubeconfig_file
@@ -82,6 +82,26 @@ class WatchedFile:
         self._stamp = None
 
 
+class LastGiven:
+    """Which credential each thread was given last: the one that a 401 in that thread speaks of."""
+
+    __slots__ = ("_by_thread",)
+
+    def __init__(self) -> None:
+        self._by_thread: dict[int, connection.Credential] = {}
+
+    def note(self, credential: connection.Credential) -> connection.Credential:
+        """Remember it for this thread, and give it back."""
+        if len(self._by_thread) > 1000:
+            self._by_thread.clear()  # of threads long gone; at worst a live one renews once more than needed
+        self._by_thread[get_ident()] = credential
+        return credential
+
+    def find(self) -> connection.Credential | None:
+        """What this thread was given last, or None."""
+        return self._by_thread.get(get_ident())
+
+
 class StoredCredentials(connection.Credentials):
     """Credentials that need no asking: fixed values, or files that are re-read when they change."""
 
@@ -90,9 +110,9 @@ class StoredCredentials(connection.Credentials):
         "_certificate",
         "_current",
         "_files",
+        "_given",
         "_key",
         "_lock",
-        "_seen",
         "_token_file",
         "kind",
     )
@@ -112,8 +132,8 @@ class StoredCredentials(connection.Credentials):
         self._certificate = certificate
         self._key = key
         self._files = [item for item in (token_file, certificate, key) if isinstance(item, WatchedFile)]
-        self._lock = threading.Lock()
-        self._seen = threading.local()
+        self._lock = allocate_lock()
+        self._given = LastGiven()
         self._current: connection.Credential | None = None
 
     def fetch(self) -> connection.Credential:
@@ -127,14 +147,13 @@ class StoredCredentials(connection.Credentials):
                 )
                 if made != self._current:
                     self._current = made
-            self._seen.value = self._current
-            return self._current
+            return self._given.note(self._current)
 
     def renew(self) -> bool:
         """Read the files anew; True if they hold something else than this thread was last given."""
         if not self._files:
             return False
-        used = getattr(self._seen, "value", None)
+        used = self._given.find()
         with self._lock:
             for file in self._files:
                 file.forget()

@@ -6,11 +6,11 @@ An answer is kept in memory until it expires. What a plugin's description and an
 from __future__ import annotations
 
 import os
-import threading
 import time
+from _thread import allocate_lock
 
 from kubevitals import errors
-from kubevitals.kube import connection, execplugin, kubeconfig_file
+from kubevitals.kube import connection, credentials, execplugin, kubeconfig_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ class ExecCredentials(connection.Credentials):
         "_current",
         "_environ",
         "_expires",
+        "_given",
         "_interactive",
         "_is_terminal",
         "_lock",
         "_plugin",
-        "_seen",
         "_timeout",
     )
     kind = "exec"
@@ -64,8 +64,8 @@ class ExecCredentials(connection.Credentials):
         self._interactive = interactive
         self._is_terminal = is_terminal
         self._timeout = timeout
-        self._lock = threading.Lock()
-        self._seen = threading.local()
+        self._lock = allocate_lock()
+        self._given = credentials.LastGiven()
         self._current: connection.Credential | None = None
         self._expires: float | None = None
 
@@ -82,13 +82,12 @@ class ExecCredentials(connection.Credentials):
                 made, self._expires = self._run()
                 if made != self._current:
                     self._current = made
-            self._seen.value = self._current
-            return self._current
+            return self._given.note(self._current)
 
     def renew(self) -> bool:
         """Forget the credential, unless another thread has fetched a newer one since this thread's."""
         with self._lock:
-            if getattr(self._seen, "value", None) is self._current:
+            if self._given.find() is self._current:
                 self._current = None
         return True
 

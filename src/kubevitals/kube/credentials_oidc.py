@@ -5,7 +5,7 @@ The id-token is used until it expires and then refreshed. New tokens stay in mem
 
 from __future__ import annotations
 
-import threading
+from _thread import allocate_lock
 
 from kubevitals import errors
 from kubevitals.kube import connection, credentials, kubeconfig_file
@@ -92,11 +92,11 @@ class OidcCredentials(connection.Credentials):
         "_clock",
         "_current",
         "_fetch",
+        "_given",
         "_id_token",
         "_issuer",
         "_lock",
         "_refresh_token",
-        "_seen",
         "_stored",
         "_where",
     )
@@ -126,8 +126,8 @@ class OidcCredentials(connection.Credentials):
         self._stored = stored
         self._clock = clock
         self._fetch = fetch
-        self._lock = threading.Lock()
-        self._seen = threading.local()
+        self._lock = allocate_lock()
+        self._given = credentials.LastGiven()
         self._current: connection.Credential | None = None
 
     def fetch(self) -> connection.Credential:
@@ -147,15 +147,14 @@ class OidcCredentials(connection.Credentials):
             )
             if made != self._current:
                 self._current = made
-            self._seen.value = self._current
-            return self._current
+            return self._given.note(self._current)
 
     def renew(self) -> bool:
         """Forget the id-token; of use only where there is a refresh-token."""
         with self._lock:
             if not self._refresh_token:
                 return False
-            if getattr(self._seen, "value", None) is self._current:
+            if self._given.find() is self._current:
                 self._id_token = ""
             return True
 
