@@ -40,8 +40,8 @@ def connect(
         simulation: how large and how it is: `nodes`, `pods`, `seed`, `faults` ... Implies `simulate`.
         request_timeout: seconds for one request with all its retries.
         **options: kubectl's global flags with underscores: `kubeconfig`, `namespace`, `cluster`, `user`,
-            `server`, `token`, `certificate_authority`, `client_certificate`, `client_key`, `insecure_skip_tls_verify`,
-            `tls_server_name`, `as_user`, `as_groups` ...
+            `server`, `token`, `certificate_authority`, `client_certificate`, `client_key`,
+            `insecure_skip_tls_verify`, `tls_server_name`, `as_user`, `as_groups` ...
 
     Raises:
         errors.NoClusterError: nothing names a cluster.

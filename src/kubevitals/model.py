@@ -9,11 +9,13 @@ unrounded, and None wherever one of their two numbers is unknown or the divisor 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
+    from typing import Any, NamedTuple, TypeVar
+else:
+    from kubevitals.record import NamedTuple
 
 SCHEMA = "kubevitals/v1"
 STALE_AFTER_WINDOWS = 3  # a sample older than this many of its own windows is stale
@@ -357,7 +359,10 @@ def _workload_row(record: Pod | Container) -> dict[str, Any]:
 
 
 Row = Node | Pod | Container | Total
-RowT = TypeVar("RowT", Node, Pod, Container, Total)
+if TYPE_CHECKING:
+    RowT = TypeVar("RowT", Node, Pod, Container, Total)
+else:
+    RowT = object  # a stand-in: only type checkers look at it
 
 
 class Records(tuple[RowT, ...]):

@@ -6,8 +6,6 @@ becomes a problem of the snapshot as long as something of what was asked for can
 
 from __future__ import annotations
 
-import threading
-
 from kubevitals import errors, model, snapshot, sources
 
 TYPE_CHECKING = False
@@ -297,6 +295,11 @@ def empty() -> errors.MetricsEmptyError:
 
 def together(jobs: list[Callable[[], None]]) -> None:
     """Run the jobs at the same time, the last one here; an unexpected error of any of them is raised here."""
+    if len(jobs) == 1:
+        jobs[0]()
+        return
+    import threading
+
     failed: list[BaseException] = []
 
     def run(job: Callable[[], None]) -> None:

@@ -40,6 +40,8 @@ _STARTING_SECONDS = 120.0  # kubectl too expects a sample after two minutes, and
 _POD_FACTS = model.Pod._fields.index("timestamp")
 _CONTAINER_FACTS = model.Container._fields.index("timestamp")
 _NODE_FACTS = model.Node._fields.index("timestamp")
+_UNKNOWN_POD = model.Pod("", "")[2:_POD_FACTS]
+_UNKNOWN_CONTAINER = model.Container("", "", "")[3:_CONTAINER_FACTS]
 
 # timestamp, window, age, stale: what a row says of when it was measured
 if TYPE_CHECKING:
@@ -92,10 +94,32 @@ def rows_of_samples(
 ) -> list[model.Pod]:
     """Return one row a sample where nothing else of the pods is known or asked for."""
     moments = _Moments(now)
+    make_pod, make_container = model.Pod._make, model.Container._make
     rows = []
-    for (namespace, name), sample in samples.items():
-        containers = tuple([model.Container(namespace, name, each[0]) for each in sample[2]])
-        rows.append(_with_usage(model.Pod(namespace, name, containers=containers), sample, moments))
+    for (namespace, name), (timestamp, window, measured) in samples.items():
+        moment = moments.read(timestamp, window)
+        doubt = "stale" if moment[3] else None
+        containers = tuple(
+            [
+                make_container(
+                    (
+                        namespace,
+                        name,
+                        container,
+                        *_UNKNOWN_CONTAINER,
+                        *moment,
+                        cpu,
+                        memory,
+                        doubt if cpu is not None and memory is not None else "bad_quantity",
+                    )
+                )
+                for container, cpu, memory in measured
+            ]
+        )
+        cpu, memory = _sum_sample(measured)
+        if cpu is None or memory is None:
+            doubt = "bad_quantity"
+        rows.append(make_pod((namespace, name, *_UNKNOWN_POD, *moment, cpu, memory, doubt, containers)))
     return rows
 
 
@@ -178,7 +202,8 @@ class _Moments:
         except errors.DecodingError:
             seconds = None
         # Clocks differ: a sample from the future is as fresh as can be.
-        age = max(0.0, round((self._now - at).total_seconds(), 3))
+        age = round((self._now - at).total_seconds(), 3)
+        age = max(age, 0.0)
         stale = None if seconds is None else age > model.STALE_AFTER_WINDOWS * seconds
         return at, seconds, age, stale
 
@@ -198,26 +223,23 @@ def _with_usage(pod: model.Pod, sample: sources.PodSample, moments: _Moments) ->
             unread = found[1] is None or found[2] is None
             tail = (*moment, found[1], found[2], "bad_quantity" if unread else doubt)
         containers.append(model.Container._make((*container[:_CONTAINER_FACTS], *tail)))
-    cpu = [each[1] for each in sample[2]]
-    memory = [each[2] for each in sample[2]]
-    if None in cpu or None in memory:
+    cpu, memory = _sum_sample(sample[2])
+    if cpu is None or memory is None:
         doubt = "bad_quantity"
-    facts = pod[:_POD_FACTS]
-    return model.Pod._make((*facts, *moment, sum_cpu(cpu), sum_memory(memory), doubt, tuple(containers)))
+    return model.Pod._make((*pod[:_POD_FACTS], *moment, cpu, memory, doubt, tuple(containers)))
 
 
-def sum_cpu(values: Sequence[float | None]) -> float | None:
-    """Return the sum in cores, exact to the nanocore; unknown if a part is, or if there is none."""
-    if len(values) == 1:
-        return values[0]
-    known = [value for value in values if value is not None]
-    return round(math.fsum(known), 9) if known and len(known) == len(values) else None
-
-
-def sum_memory(values: Sequence[int | None]) -> int | None:
-    """Return the sum in bytes; unknown if a part is, or if there is none."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known and len(known) == len(values) else None
+def _sum_sample(measured: Sequence[sources.ContainerSample]) -> tuple[float | None, int | None]:
+    """Return a pod's cores, exact to the nanocore, and bytes; unknown if a part is, or if there is none."""
+    if len(measured) == 1:
+        return measured[0][1], measured[0][2]
+    cpu = [each[1] for each in measured if each[1] is not None]
+    memory = [each[2] for each in measured if each[2] is not None]
+    whole = len(measured)
+    return (
+        round(math.fsum(cpu), 9) if cpu and len(cpu) == whole else None,
+        sum(memory) if memory and len(memory) == whole else None,
+    )
 
 
 def _without_usage(pod: model.Pod, why: str) -> model.Pod:

@@ -16,16 +16,8 @@ from kubevitals.surfaces import terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
-    from typing import Protocol
-
-    class Command(Protocol):
-        """What the module of a command provides."""
-
-        def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
-        def run(self, arguments: argparse.Namespace) -> int: ...
-
+    from typing import Any
 
 # name: (module, one line)
 COMMANDS = {
@@ -50,7 +42,7 @@ Exit codes: 0 good, 1 failure, 2 wrong usage, 130 interrupted.
 
 def main(argv: Sequence[str], *, program: str = "kubevitals") -> int:
     """Run the command in `argv` and return the exit code. Foreseeable failures are told, never raised."""
-    gc.disable()  # a command is over before garbage matters; collecting costs half of the time of a large table
+    gc.disable()  # a command is over before garbage matters; collecting doubles the time of a large table
     terminal.make_robust(sys.stdout)
     terminal.make_robust(sys.stderr)
     try:
@@ -79,18 +71,9 @@ def _run(argv: list[str], program: str) -> int:
     module = _load(COMMANDS[name][0] if name in COMMANDS else _HIDDEN[name])
     if name in _HIDDEN:
         return int(module.run_words(argv[index + 1 :]))
-    import argparse
+    from kubevitals.cli import options, parsing
 
-    from kubevitals.cli import options
-
-    parser = argparse.ArgumentParser(
-        prog=f"{program} {name}",
-        description=(module.__doc__ or "").strip().split("\n\n")[0],
-        epilog=getattr(module, "EPILOG", None),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    module.add_arguments(parser)
+    parser = parsing.make_parser(f"{program} {name}", module)
     # Global options may stand before the command, as with kubectl.
     arguments = parser.parse_intermixed_args(options.spell_out([*argv[:index], *argv[index + 1 :]]))
     return int(module.run(arguments))
@@ -148,7 +131,8 @@ def _describe(program: str) -> str:
     )
 
 
-def _load(name: str) -> Command | object:
+def _load(name: str) -> Any:
+    """Return the module of a command: it has add_arguments(parser) and run(arguments)."""
     import importlib
 
     return importlib.import_module(f"kubevitals.cli.{name}")

@@ -29,7 +29,7 @@ def tell_warnings(cluster: clusters.Cluster) -> None:
         _print(f"warning: {warning}")
 
 
-def tell_missing(rows: Sequence[Any], names: Sequence[str], kind: str) -> int:
+def tell_missing(names: Sequence[str], kind: str) -> int:
     """Print which of the names were not found; return the exit code for it."""
     for name in names:
         print(f"error: {kind.removesuffix('s')} {terminal.clean(name)!r} not found", file=sys.stderr)

@@ -81,7 +81,7 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
         "--simulation",
         type=parse_simulation,
         metavar="SETTINGS",
-        help="how large and how ill it is, say nodes=20,pods=500,seed=7,fault=metrics-empty; implies --simulate",
+        help="how large and how ill it is, as nodes=20,pods=500,fault=metrics-empty; implies --simulate",
     )
 
 

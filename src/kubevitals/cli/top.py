@@ -7,16 +7,17 @@ the API server knows. A number that is unknown is "-", never 0, and the reason i
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
 from kubevitals import analysis, errors, model, reading
 from kubevitals.cli import notes, options
 from kubevitals.surfaces import columns as column_sets
 from kubevitals.surfaces import table, terminal
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from typing import Any
 
     from kubevitals import cluster as clusters
 
@@ -181,7 +182,7 @@ class View:
         ):
             if given and kind == "nodes":
                 raise errors.UsageError(f"{flag} is about pods, not nodes", remedy=f"leave {flag} out")
-        if arguments.containers and kind not in ("containers",):
+        if arguments.containers and kind != "containers":
             raise errors.UsageError(f"--containers goes with pods, not with {kind}")
         if arguments.usage and self.kind not in _USAGE_COLUMNS:
             raise errors.UsageError(
@@ -233,28 +234,20 @@ class View:
         rows, text = self.render(snapshot, request, style=terminal.detect_style(sys.stdout))
         sys.stdout.write(text)
         sys.stdout.flush()
-        code = notes.tell_missing(rows, self._missing_names(rows), self.base)
+        code = notes.tell_missing(self._missing_names(rows), self.base)
         return max(code, notes.tell_problems(snapshot, rows, usage_only=self.arguments.usage))
 
     def render(
         self, snapshot: model.Snapshot, request: reading.Request, *, style: terminal.Style
     ) -> tuple[list[Any], str]:
         """Return the rows in their order, and the text to print."""
-        from kubevitals.surfaces import documents
-
         arguments = self.arguments
         everything = self._rows(snapshot)
         rows = self.rank(everything)[: arguments.limit]
         headers = not arguments.no_headers
         output = arguments.output
-        if output == "json":
-            return everything, documents.render_json(snapshot, self.kind, rows)
-        if output == "yaml":
-            return everything, documents.render_yaml(snapshot, self.kind, rows)
-        if output == "csv":
-            return everything, documents.render_csv(rows, headers=headers)
-        if output == "name":
-            return everything, documents.render_names(self.kind, rows)
+        if output in ("json", "yaml", "csv", "name"):
+            return everything, self._render_document(snapshot, rows, output)
         if not rows:
             if not self.names:
                 place = (
@@ -270,6 +263,17 @@ class View:
             rows, columns, now=snapshot.generated_at, style=style, headers=headers, total=total
         )
         return everything, text
+
+    def _render_document(self, snapshot: model.Snapshot, rows: Sequence[Any], output: str) -> str:
+        from kubevitals.surfaces import documents
+
+        if output == "json":
+            return documents.render_json(snapshot, self.kind, rows)
+        if output == "yaml":
+            return documents.render_yaml(snapshot, self.kind, rows)
+        if output == "csv":
+            return documents.render_csv(rows, headers=not self.arguments.no_headers)
+        return documents.render_names(self.kind, rows)
 
     def rank(self, rows: Sequence[Any]) -> list[Any]:
         """Return the rows in the order that was asked for; by place and name otherwise."""

@@ -30,6 +30,10 @@ def parse_duration(text: str) -> float:
     Raises:
         errors.DecodingError: the text is no such duration.
     """
+    if text[-1:] == "s":  # plain seconds, as metrics-server writes them
+        number = text[:-1]
+        if number.isascii() and number.replace(".", "", 1).isdigit():
+            return float(number)
     total, position = 0.0, 0
     for part in _DURATION_PART.finditer(text):
         if part.start() != position:

@@ -91,7 +91,7 @@ def make_robust(stream: TextIO) -> None:
 
 def silence_broken_pipe() -> None:
     """Point stdout nowhere, so that Python's own flush at the end does not complain after `| head`."""
-    try:
+    import contextlib
+
+    with contextlib.suppress(OSError, ValueError):  # a stdout without a descriptor has no pipe to break
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        pass
