@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sys
 
-from kubevitals import errors
+from kubevitals import cluster, errors
 from kubevitals.sources import metricsapi
 
 TYPE_CHECKING = False
@@ -46,9 +46,7 @@ def get_pods_metrics(
         ValueError: no namespace.
         and as `get_nodes_metrics`.
     """
-    if not namespace:
-        raise ValueError("namespace parameter is required and cannot be empty")
-    return _reader(api_client)(("namespaces", namespace, "pods"), label_selector)
+    return _reader(api_client)(_pods_of(namespace), label_selector)
 
 
 def get_pods_metrics_in_all_namespaces(
@@ -68,14 +66,18 @@ def get_pods_metrics_in_all_namespaces(
 
     def attempt(name: str) -> dict[str, Any]:
         try:
-            if not name:
-                raise ValueError("namespace parameter is required and cannot be empty")
-            return read(("namespaces", name, "pods"), label_selector)
+            return read(_pods_of(name), label_selector)
         except Exception as error:  # noqa: BLE001 - as documented: whatever fails becomes that namespace's entry
             return {"kind": "Error", "error": str(error)}
 
     with ThreadPoolExecutor(min(_AT_ONCE, len(names)) or 1) as pool:
         return dict(zip(names, pool.map(attempt, names), strict=True))
+
+
+def _pods_of(namespace: str | None) -> tuple[str, ...]:
+    if not namespace:
+        raise ValueError("namespace parameter is required and cannot be empty")
+    return "namespaces", namespace, "pods"
 
 
 def _split(answer: dict[str, Any]) -> dict[str, Any]:
@@ -92,13 +94,13 @@ def _split(answer: dict[str, Any]) -> dict[str, Any]:
 
 def _reader(api_client: Any) -> Callable[[tuple[str, ...], str | None], dict[str, Any]]:
     """Return what reads a path below the group's version, for either kind of client."""
-    cluster_client = getattr(api_client, "client", None)
-    if hasattr(cluster_client, "fetch"):
-        return _read_with_cluster(metricsapi.MetricsAPI(cluster_client))
+    if isinstance(api_client, cluster.Cluster):
+        return _read_with_cluster(metricsapi.MetricsAPI(api_client.client))
     if hasattr(api_client, "call_api"):
         return _read_with_official(api_client)
     raise TypeError(
-        f"api_client must be a kubernetes.client.ApiClient or a kubevitals.Cluster, not {type(api_client).__name__}"
+        "api_client must be a kubernetes.client.ApiClient or a kubevitals.Cluster, "
+        f"not {type(api_client).__name__}"
     )
 
 
