@@ -286,6 +286,25 @@ class _Held:
         self.memory_requests = 0
         self.memory_limits = 0
 
+    def add_limits(self, pod: model.Pod) -> None:
+        """Add the pod's limit; of one that is not bounded as a whole, the limits its containers do have.
+
+        `kubectl describe node` counts so too.
+        """
+        cpu, memory = pod.cpu_limit_cores, pod.memory_limit_bytes
+        self.cpu_limits += (
+            [cpu]
+            if cpu is not None
+            else [each.cpu_limit_cores for each in pod.containers if each.cpu_limit_cores is not None]
+        )
+        self.memory_limits += (
+            memory
+            if memory is not None
+            else sum(
+                each.memory_limit_bytes for each in pod.containers if each.memory_limit_bytes is not None
+            )
+        )
+
 
 def _sum_by_node(pods: Iterable[model.Pod]) -> dict[str, _Held]:
     held: dict[str, _Held] = {}
@@ -298,10 +317,8 @@ def _sum_by_node(pods: Iterable[model.Pod]) -> dict[str, _Held]:
         of_node.pods += 1
         if pod.cpu_request_cores:
             of_node.cpu_requests.append(pod.cpu_request_cores)
-        if pod.cpu_limit_cores:
-            of_node.cpu_limits.append(pod.cpu_limit_cores)
         of_node.memory_requests += pod.memory_request_bytes or 0
-        of_node.memory_limits += pod.memory_limit_bytes or 0
+        of_node.add_limits(pod)
     return held
 
 

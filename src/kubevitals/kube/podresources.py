@@ -62,7 +62,9 @@ def sum_requests(pod: objects.Pod) -> Amounts:
         status = actual.get(container.name)
         if status is None or status.resources is None:
             return amounts
-        given = _larger(parse_amounts(requests_of(status.resources)), parse_amounts(status.allocated_resources))
+        given = _larger(
+            parse_amounts(requests_of(status.resources)), parse_amounts(status.allocated_resources)
+        )
         return given if _resize_is_infeasible(pod) else _larger(amounts, given)
 
     total = _aggregate(spec, asked)
@@ -72,13 +74,21 @@ def sum_requests(pod: objects.Pod) -> Amounts:
 
 
 def sum_limits(pod: objects.Pod) -> Amounts:
-    """Return the sum of what the pod's containers may use, as `kubectl describe node` counts it."""
+    """Return what the pod may use: None where one of its containers may use as much as it likes."""
     spec = pod.spec
 
     def allowed(container: objects.ContainerSpec) -> Amounts:
         return parse_amounts(limits_of(container.resources))
 
     total = _aggregate(spec, allowed)
+    bounds = [
+        allowed(each) for each in (*spec.containers, *(spec.init_containers or ())) if _stays(each, spec)
+    ]
+    if any(None in bound for bound in bounds):
+        total = (
+            None if any(cpu is None for cpu, _ in bounds) else total[0],
+            None if any(memory is None for _, memory in bounds) else total[1],
+        )
     if spec.resources is not None:
         total = _override(total, parse_amounts(spec.resources.limits))
     overhead_cpu, overhead_memory = parse_amounts(spec.overhead)
@@ -92,6 +102,11 @@ def add(left: Amounts, right: Amounts) -> Amounts:
     cpu = _add(left[0], right[0])
     memory = _add(left[1], right[1])
     return (None if cpu is None else round(cpu, NANO_DIGITS), None if memory is None else int(memory))
+
+
+def _stays(container: objects.ContainerSpec, spec: objects.PodSpec) -> bool:
+    """Return whether the container runs as long as the pod does: all but init containers that end."""
+    return container.restart_policy == "Always" or container in spec.containers
 
 
 def _aggregate(spec: objects.PodSpec, amounts_of: Callable[[objects.ContainerSpec], Amounts]) -> Amounts:
