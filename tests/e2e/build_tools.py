@@ -109,7 +109,11 @@ def build(tool: toolchain.Tool) -> None:
         text=True,
         errors="replace",
     ) as process:
-        said = _follow(tool.name, process)
+        try:
+            said = _follow(tool.name, process)
+        except BaseException:
+            process.terminate()  # what it has compiled so far is in Go's own cache
+            raise
     if process.returncode != 0:
         raise BuildError(_reason(said) or f"go build ended with code {process.returncode}")
     partial.replace(target)
@@ -175,4 +179,7 @@ def _one_build_at_a_time() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the next run goes on from here")

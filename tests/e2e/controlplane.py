@@ -224,17 +224,23 @@ class ControlPlane:
         kwok.wait_until(lambda: _plain_answers(self.kubelet_port, "/healthz"))
 
     def wake_kubelets(self, *, seconds: float = 10) -> None:
-        """Ask kwok for the metrics of a node until a running pod is in them.
+        """Ask kwok for the metrics of each node once, and until a running pod is in them.
 
-        Its cache of pods fills at the first question: else metrics-server's first reading has none.
+        Its cache of pods fills at the first question, and its counters begin at zero, which metrics-server
+        drops: without this, usage would come one reading later.
         """
+        for name in self.node_names():
+            _plain(self.kubelet_port, population.metrics_path(name))
         pods = self.api.get("/api/v1/pods?fieldSelector=status.phase%3DRunning&limit=1")["items"]
-        if not pods:
-            return
-        name, node = pods[0]["metadata"]["name"], pods[0]["spec"]["nodeName"]
-        path, word = f"/metrics/nodes/{node}/metrics/resource", f'pod="{name}"'.encode()
-        kwok = self._servers["kwok"]
-        kwok.wait_until(lambda: word in _plain(self.kubelet_port, path), seconds=seconds)
+        if pods:
+            path = population.metrics_path(pods[0]["spec"]["nodeName"])
+            word = f'pod="{pods[0]["metadata"]["name"]}"'.encode()
+            kwok = self._servers["kwok"]
+            kwok.wait_until(lambda: word in _plain(self.kubelet_port, path), seconds=seconds)
+
+    def node_names(self) -> list[str]:
+        """The names of all nodes."""
+        return [node["metadata"]["name"] for node in self.api.get("/api/v1/nodes")["items"]]
 
     def _start_controllers(self) -> None:
         common = (f"--kubeconfig={self.kubeconfig}", "--leader-elect=false", "--bind-address=127.0.0.1")

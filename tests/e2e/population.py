@@ -20,6 +20,11 @@ METRICS_PATH = (
 WAIT_SECONDS = 180.0
 
 
+def metrics_path(name: str) -> str:
+    """Where kwok answers for the kubelet of this node."""
+    return f"/metrics/nodes/{name}/metrics/resource"
+
+
 def node(
     name: str,
     *,
@@ -38,7 +43,7 @@ def node(
         "kind": "Node",
         "metadata": {
             "name": name,
-            "annotations": {METRICS_PATH: f"/metrics/nodes/{name}/metrics/resource"},
+            "annotations": {METRICS_PATH: metrics_path(name)},
             "labels": {
                 "kubernetes.io/hostname": name[:63].rstrip("-."),
                 "kubernetes.io/os": "linux",
