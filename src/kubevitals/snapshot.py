@@ -18,22 +18,23 @@ if TYPE_CHECKING:
 
     from kubevitals import sources
 
-# Why a row has no usage, or a doubtful one. The words follow "usage of N pods is unknown: M ...".
+# Why a row has no usage, or a doubtful one. The words follow a count: "3 not running".
 REASONS = {
-    "ended": "have ended",
-    "not_running": "are not running",
+    "ended": "ended",
+    "not_running": "not running",
     "starting": "started less than 2 minutes ago",
-    "node_not_ready": "are on, or are, a node that is not ready",
-    "node_silent": "are on a node none of whose pods has a sample: look at its kubelet",
-    "no_sample": "have no sample though they run: their kubelet or runtime gives none",
-    "gone": "are in the metrics only: they have just ended, or may not be read",
-    "bad_quantity": "have a value that is no quantity",
-    "stale": "have a sample older than three of its windows",
-    "metrics_not_installed": "need the metrics API, which is not installed",
-    "metrics_unavailable": "need the metrics API, which is unavailable",
-    "metrics_empty": "need the metrics API, which has collected nothing yet",
-    "usage_forbidden": "need rights on metrics.k8s.io",
-    "usage_failed": "need the metrics API, whose answer could not be had",
+    "not_ready": "not ready",
+    "node_not_ready": "on a node that is not ready",
+    "node_silent": "on a node without any sample (look at its kubelet)",
+    "no_sample": "running without a sample (the kubelet or the runtime gives none)",
+    "gone": "in the metrics only (just ended, or not readable)",
+    "bad_quantity": "with a value that is no quantity",
+    "stale": "with a sample older than three of its windows",
+    "metrics_not_installed": "without the metrics API, which is not installed",
+    "metrics_unavailable": "without the metrics API, which is unavailable",
+    "metrics_empty": "without the metrics API, which has collected nothing yet",
+    "usage_forbidden": "without rights on metrics.k8s.io",
+    "usage_failed": "without the metrics API, whose answer could not be had",
 }
 _STARTING_SECONDS = 120.0  # kubectl too expects a sample after two minutes, and not before
 
@@ -140,7 +141,7 @@ def join_nodes(
         record = node if held is None else _with_held(node, held.get(node.name, _Held()))
         sample = unseen.pop(node.name, None)
         if sample is None:
-            why = failure or ("node_not_ready" if not node.ready else "no_sample")
+            why = failure or ("not_ready" if not node.ready else "no_sample")
             rows.append(_node(record, _NEVER, None, None, why))
         else:
             rows.append(_node_with_usage(record, sample, moments))

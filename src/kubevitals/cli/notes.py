@@ -36,7 +36,7 @@ def tell_missing(names: Sequence[str], kind: str) -> int:
     return 1 if names else 0
 
 
-def tell_problems(taken: model.Snapshot, rows: Sequence[Any], *, usage_only: bool = False) -> int:
+def tell_problems(taken: model.Snapshot, rows: Sequence[Any], *, kind: str, usage_only: bool = False) -> int:
     """Print the snapshot's problems and how many rows lack usage, and why; return the exit code for it."""
     fatal = [problem for problem in taken.problems if problem.code in _FATAL]
     for problem in taken.problems[:_SHOWN_PROBLEMS]:
@@ -46,12 +46,12 @@ def tell_problems(taken: model.Snapshot, rows: Sequence[Any], *, usage_only: boo
     if len(taken.problems) > _SHOWN_PROBLEMS:
         _print(f"warning: {len(taken.problems) - _SHOWN_PROBLEMS} more problems; -o json lists them all")
     if not usage_only:
-        for line in describe_unknown(rows):
+        for line in describe_unknown(rows, kind):
             _print(line)
     return 1 if fatal else 0
 
 
-def describe_unknown(rows: Sequence[Any]) -> list[str]:
+def describe_unknown(rows: Sequence[Any], kind: str) -> list[str]:
     """Return the lines that count the rows without usage by reason."""
     counts = analysis.count_problems(rows)
     for code in (*_FATAL, *_QUIET):

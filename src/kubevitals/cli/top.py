@@ -159,6 +159,7 @@ class View:
             kind = "containers"
         self.base = kind
         self.kind = "groups" if arguments.group_by else kind
+        self.noun = "groups of pods" if arguments.group_by else kind
         self.arguments = arguments
         self.names = tuple(dict.fromkeys(_bare_name(name) for name in arguments.names))
         self._check()
@@ -235,7 +236,7 @@ class View:
         sys.stdout.write(text)
         sys.stdout.flush()
         code = notes.tell_missing(self._missing_names(rows), self.base)
-        return max(code, notes.tell_problems(snapshot, rows, usage_only=self.arguments.usage))
+        return max(code, notes.tell_problems(snapshot, rows, kind=self.noun, usage_only=self.arguments.usage))
 
     def render(
         self, snapshot: model.Snapshot, request: reading.Request, *, style: terminal.Style

@@ -54,7 +54,7 @@ def _read(cluster: clusters.Cluster, view: top.View) -> tuple[str, list[str]]:
     snapshot = cluster.read(request)
     rows, body = view.render(snapshot, request, style=terminal.detect_style(sys.stdout))
     remarks = [f"error: {problem.message}" for problem in snapshot.problems]
-    return body, [*remarks, *notes.describe_unknown(rows)]
+    return body, [*remarks, *notes.describe_unknown(rows, view.noun)]
 
 
 def _write(body: str, remarks: list[str], *, in_place: bool) -> None:
