@@ -98,6 +98,7 @@ class Server:
         self._listener = socket.create_server(
             (host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET
         )
+        self.port = int(self._listener.getsockname()[1])
         self._host = f"[{host}]" if ":" in host else host
         self._threads: list[threading.Thread] = []
         self._open: set[socket.socket] = set()
@@ -105,10 +106,6 @@ class Server:
         self._stopped = False
         if tls is not None:
             tls.sni_callback = lambda _socket, name, _context: self.server_names.append(name)
-
-    @property
-    def port(self) -> int:
-        return int(self._listener.getsockname()[1])
 
     @property
     def url(self) -> str:
@@ -230,12 +227,9 @@ class Tunnel:
         self._authorization = authorization
         self._refusal = refusal
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
         self._threads: list[threading.Thread] = []
         self._stopped = False
-
-    @property
-    def port(self) -> int:
-        return int(self._listener.getsockname()[1])
 
     def __enter__(self) -> Self:
         thread = threading.Thread(target=self._accept, daemon=True)

@@ -78,14 +78,23 @@ def read_lines(channel: transport.Channel, head: transport.Head, *, patience: fl
 
 
 def _read_pieces(channel: transport.Channel, head: transport.Head) -> Iterator[bytes]:
-    size = _frame(head)
-    inflate = _open_inflater(head)
+    inflater = _open_inflater(head)
+    for piece in _read_raw_pieces(channel, _frame(head)):
+        if inflater is None:
+            yield piece
+        else:
+            yield from inflater.inflate(piece)
+
+
+def _read_raw_pieces(channel: transport.Channel, size: int) -> Iterator[bytes]:
     if size == _CHUNKED:
         while chunk := _read_chunk_size(channel):
             while chunk:
-                piece = _receive_some(channel, chunk)
+                piece = channel.receive(min(chunk, _PIECE))
+                if not piece:
+                    raise _cut_off(channel)
                 chunk -= len(piece)
-                yield inflate(piece) if inflate else piece
+                yield piece
             _end_chunk(channel)
         return
     while size:
@@ -96,7 +105,7 @@ def _read_pieces(channel: transport.Channel, head: transport.Head) -> Iterator[b
             return
         if size > 0:
             size -= len(piece)
-        yield inflate(piece) if inflate else piece
+        yield piece
 
 
 def _frame(head: transport.Head) -> int:
@@ -146,13 +155,6 @@ def _end_chunk(channel: transport.Channel) -> None:
         raise errors.DecodingError("a chunk of the answer is longer than its size")
 
 
-def _receive_some(channel: transport.Channel, count: int) -> bytes:
-    piece = channel.receive(min(count, _PIECE))
-    if not piece:
-        raise _cut_off(channel)
-    return piece
-
-
 def _copy(channel: transport.Channel, sink: _Sink, count: int) -> None:
     """Move `count` bytes of the body into `sink`; large counts directly, small ones through the buffer."""
     expected = count
@@ -195,7 +197,7 @@ class _Sink:
         self._size = 0
         self._limit = limit
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes | memoryview) -> None:
         self._size += len(piece)
         if self._size > self._limit:
             raise _too_large(self._limit)
@@ -233,14 +235,15 @@ class _Sink:
 class _GzipSink(_Sink):
     """Collects a gzip body of one or several members, decompressed."""
 
-    __slots__ = ("_inflate",)
+    __slots__ = ("_inflater",)
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
-        self._inflate = _Inflater()
+        self._inflater = _Inflater()
 
-    def write(self, piece: bytes) -> None:
-        super().write(self._inflate(piece))
+    def write(self, piece: bytes | memoryview) -> None:
+        for part in self._inflater.inflate(piece):
+            super().write(part)
 
     def fill(self, channel: transport.Channel, count: int) -> int:
         scratch = memoryview(bytearray(_PIECE))
@@ -248,12 +251,12 @@ class _GzipSink(_Sink):
             received = channel.receive_into(scratch[: min(count, _PIECE)])
             if not received:
                 return count
-            super().write(self._inflate(scratch[:received]))
+            self.write(scratch[:received])
             count -= received
         return 0
 
     def close(self) -> bytes:
-        if not self._inflate.is_complete:
+        if not self._inflater.is_complete:
             raise errors.TruncatedBodyError("the compressed answer ends before its end")
         return super().close()
 
@@ -273,18 +276,22 @@ class _Inflater:
     def is_complete(self) -> bool:
         return self._member.eof or not self._begun
 
-    def __call__(self, piece: bytes | memoryview) -> bytes:
+    def inflate(self, piece: bytes | memoryview) -> Iterator[bytes]:
+        """What `piece` unpacks to, in parts that stay small even if it is a bomb."""
         import zlib
 
         self._begun = True
+        rest: bytes | memoryview = piece
         try:
-            content = self._member.decompress(piece)
-            while rest := self._member.unused_data:
-                self._member = zlib.decompressobj(_GZIP)
-                content += self._member.decompress(rest)
+            while rest:
+                yield self._member.decompress(rest, _STEP)
+                rest = self._member.unconsumed_tail
+                if self._member.eof:
+                    rest = self._member.unused_data
+                    if rest:
+                        self._member = zlib.decompressobj(_GZIP)
         except zlib.error as error:
             raise errors.DecodingError("the answer's gzip compression is broken") from error
-        return content
 
 
 def _open_inflater(head: transport.Head) -> _Inflater | None:

@@ -47,7 +47,7 @@ def clean(text: str | bytes, limit: int = _SHOWN) -> str:
     text = re.sub(r"-----BEGIN [^-]*PRIVATE KEY-----.*", "[hidden]", text, flags=re.DOTALL)
     text = re.sub(r"(?<=://)[^/@\s]+@", "[hidden]@", text)
     text = re.sub(
-        r"(?i)\b(password|passwd|secret|token|api[_-]?key)([\"']?\s*[:=]\s*[\"']?)[^\s\"'&,;]+",
+        r"(?i)(password|passwd|secret|token|api[_-]?key)([\"']?\s*[:=]\s*[\"']?)[^\s\"'&,;]+",
         r"\1\2[hidden]",
         text,
     )

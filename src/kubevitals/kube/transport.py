@@ -410,7 +410,7 @@ def fetch_once(
 
 def _dial(address: urls.Address, deadline: float, clock: Callable[[], float]) -> _Socket:
     """Connect to the first address of the host that answers; each gets its share of the time that is left."""
-    found = _socket.getaddrinfo(_ascii(address.host), address.port, 0, _socket.SOCK_STREAM)
+    found = _socket.getaddrinfo(_ascii(address.host).encode(), address.port, 0, _socket.SOCK_STREAM)
     failure: OSError = OSError("the name has no address")
     for index, (family, kind, protocol, _, place) in enumerate(found):
         left = deadline - clock()
@@ -432,7 +432,7 @@ def _dial(address: urls.Address, deadline: float, clock: Callable[[], float]) ->
 
 
 def _ascii(host: str) -> str:
-    """An international name in its ASCII form. The plain ones skip the codec, which is slow to import."""
+    """An international name in its ASCII form. The others skip the codec, which is slow to import."""
     return host if host.isascii() else host.encode("idna").decode("ascii")
 
 

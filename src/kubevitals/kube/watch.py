@@ -137,6 +137,10 @@ class Watch:
         self.close()
         _end(self._events)
 
+    def leave(self) -> None:
+        """Close the connection, in the reading thread, when the iteration is left half-way."""
+        _end(self._events)
+
     def close(self) -> None:
         """End the iteration. The reading thread closes the connection itself."""
         self._stop.set()
@@ -285,8 +289,9 @@ class WatchedList:
             self._problem = None
             version = _version_of(pages[-1])
             yield WatchEvent("SYNC", pages, resource_version=version)
+            watch = self._open_watch(version)
             try:
-                for event in self._open_watch(version):
+                for event in watch:
                     failures = 0
                     if event.type != "BOOKMARK":
                         yield event
@@ -295,6 +300,8 @@ class WatchedList:
                 failures += 1
                 if self._stop.wait(_delay(self._client, failures)):
                     return
+            finally:
+                watch.leave()
 
     def _open_watch(self, version: str) -> Watch:
         watch = Watch(
