@@ -61,10 +61,10 @@ def describe_unknown(rows: Sequence[Any], kind: str) -> list[str]:
     if counts:
         unknown = sum(counts.values())
         reasons = "; ".join(f"{count} {snapshot.REASONS.get(code, code)}" for code, count in counts.items())
-        lines.append(f"note: no usage for {unknown} of {len(rows)} rows: {reasons}")
+        lines.append(f"note: no usage for {unknown} of {len(rows)} {kind}: {reasons}")
     if stale:
         lines.append(
-            f"note: {stale} of {len(rows)} rows {snapshot.REASONS['stale']}; -o wide shows their age"
+            f"note: {stale} of {len(rows)} {kind} {snapshot.REASONS['stale']}; -o wide shows their age"
         )
     return lines
 
