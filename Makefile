@@ -1,0 +1,48 @@
+# kubevitals. On a fresh machine with Python >= 3.11 and make: `make run`, `make test`.
+
+PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?= --simulate
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-all check format bench lock clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with pinned, hashed dependencies
+
+$(READY): requirements/dev.txt requirements/runtime.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "kubevitals needs Python 3.11 or newer, and none was found on PATH" >&2; exit 1; }
+	tools/setup-venv "$(PYTHON)" $(VENV)
+	@touch $@
+
+run: setup ## look at a simulated cluster; ARGS="--context prod" looks at a real one
+	@$(BIN)/kubevitals overview $(ARGS)
+
+test: setup ## run all tests, on every Python from 3.11 to 3.14 at hand
+	tools/test-pythons
+
+check: setup ## lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	tools/check-tree
+
+format: setup ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## measure against kubectl and the official client; BENCH_ARGS=--quick for a short run
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+lock: setup ## compile requirements/*.in to *.txt
+	tools/lock
+
+clean: ## remove what setup and tests made
+	rm -rf .venv* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -prune -exec rm -rf {} +
