@@ -9,7 +9,17 @@ from __future__ import annotations
 import dataclasses
 import gc
 
-from kubevitals.simulation import catalogue, fleet, network, nodes, records, staging, topology, workloads
+from kubevitals.simulation import (
+    catalogue,
+    fleet,
+    motions,
+    network,
+    nodes,
+    records,
+    staging,
+    topology,
+    workloads,
+)
 from kubevitals.simulation import state as states
 
 TYPE_CHECKING = False
@@ -141,6 +151,8 @@ def _open_rest(state: states.State) -> None:
     state.put(network.api_server_service(state.uid(), created=oldest))
     for node in state.nodes:
         state.put(nodes.document(node))
+        if node.lost:
+            motions.tell_node(state, node, "NodeNotReady", when=node.lost + 40)
         state.put(
             network.lease(node, renewed=node.lost - 35 if node.lost else state.start - 5, uid=state.uid())
         )

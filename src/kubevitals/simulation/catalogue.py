@@ -80,7 +80,7 @@ WORKLOADS: tuple[Entry, ...] = (
         _app("shop/legacy-sync:0.4.11", cpu=(50, 200, 10), memory=(64, 128, 30)),
     )), mood="crashloop"),
     Entry("default", "debug-shell", "Bare", 1, Blueprint((
-        Container("shell", "docker.io/library/busybox:1.37", cpu=(0, 0, 0), memory=(0, 0, 1),
+        Container("shell", "docker.io/library/busybox:1.37", cpu=(0, 0, 0), memory=(0, 0, 3),
                   arguments=("sleep", "infinity")),
     )), mood="idle"),
     Entry("batch", "invoice-export", "CronJob", 1, Blueprint((

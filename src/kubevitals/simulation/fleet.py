@@ -111,16 +111,16 @@ def entries(pods: int, *, random: random.Random) -> Iterator[catalogue.Entry]:
 def _names(number: int) -> tuple[str, str, str, str]:
     """Every combination once: teams vary fastest, so that each namespace fills slowly."""
     per_stage = len(_THINGS) * len(_ROLES)
-    team = _TEAMS[number % len(_TEAMS)]
+    index = number % len(_TEAMS)
     turn = number // len(_TEAMS)
     within, stage = turn % per_stage, turn // per_stage
-    # 31 things and 10 roles have no common divisor, so this walks through all pairs.
-    thing = _THINGS[within % len(_THINGS)]
-    role = _ROLES[within % len(_ROLES)]
+    # 31 things and 10 roles have no common divisor, so each team walks through all pairs, from its own start.
+    thing = _THINGS[(within + index * 13) % len(_THINGS)]
+    role = _ROLES[(within + index * 3) % len(_ROLES)]
     name = _STAGES[stage % len(_STAGES)]
     if stage >= len(_STAGES):
         name = f"{name or 'main'}{stage // len(_STAGES) + 1}"
-    return team, name, thing, role
+    return _TEAMS[index], name, thing, role
 
 
 def _mood(number: int) -> str:

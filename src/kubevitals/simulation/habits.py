@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubevitals.simulation import life as lives
-    from kubevitals.simulation import topology, workloads
+    from kubevitals.simulation import workloads
 
 _ACTORS = 60
 _MINUTE = 4  # ticks
@@ -72,31 +72,8 @@ def _oom(life: lives.Life, pod: pods.Pod) -> None:
         if life.current(pod) is not None:
             life.after(_HOUR // 4, _oom, life, pod)
         return
-    assert found.node is not None
-    container = found.pod_set.blueprint.containers[0]
-    kibibytes = container.memory[1] * 1024
-    life.state.events.record(
-        "Node",
-        Machine(found.node),
-        "OOMKilling",
-        f"Memory cgroup out of memory: Killed process {found.salt % 900000 + 1000} ({container.name}) "
-        f"total-vm:{kibibytes * 3}kB, anon-rss:{kibibytes - 2048}kB",
-        source="kernel-monitor",
-        warning=True,
-        host=found.node.name,
-    )
+    motions.tell_out_of_memory(life.state, found)
     life.after(1, _after_oom, life, motions.stop_first(life.state, found, "OOMKilled", 137))
-
-
-class Machine:
-    """A node as the subject of an event: nodes have no namespace."""
-
-    __slots__ = ("name", "namespace", "uid")
-
-    def __init__(self, node: topology.Node) -> None:
-        self.name = node.name
-        self.namespace = ""
-        self.uid = node.uid
 
 
 def _after_oom(life: lives.Life, pod: pods.Pod) -> None:
@@ -321,6 +298,20 @@ def _replace(life: lives.Life, workload: workloads.Workload) -> None:
     life.reconcile(workload)
 
 
+def _near_limit(life: lives.Life, workload: workloads.Workload, number: int) -> None:
+    life.after(_HOUR // 8 + number, _miss_probe, life, workload)
+
+
+def _miss_probe(life: lives.Life, workload: workloads.Workload) -> None:
+    """Close to its memory limit it sometimes answers too late."""
+    life.after(_HOUR // 6, _miss_probe, life, workload)
+    for candidate in workload.sets[-1].pods.values():
+        pod = life.able(candidate)
+        if pod is not None and pod.phase == "Running":
+            motions.tell_unhealthy(life.state, pod)
+            break
+
+
 _HABITS: dict[str, Callable[[lives.Life, workloads.Workload, int], None]] = {
     "bad-image": _bad_image,
     "crashloop": _crash,
@@ -328,6 +319,7 @@ _HABITS: dict[str, Callable[[lives.Life, workloads.Workload, int], None]] = {
     "evicted": _evictions,
     "init-waiting": _handover,
     "leak": _leak,
+    "near-limit": _near_limit,
     "pod-initializing": _handover,
     "scaling": _scaling,
     "terminating": _drain,

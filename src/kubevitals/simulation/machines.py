@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubevitals.simulation import habits, motions, network, nodes, topology
+from kubevitals.simulation import motions, network, nodes, topology
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,19 +63,9 @@ def _fall(life: lives.Life, number: int) -> None:
             motions.tell(
                 state, pod, "NodeNotReady", "Node is not ready", source="node-controller", warning=True
             )
-    _tell(life, node, "NodeNotReady")
+    motions.tell_node(state, node, "NodeNotReady")
     life.after(_TOLERATION, _expel, life, node)
     life.after(_OUTAGE, _return, life, node)
-
-
-def _tell(life: lives.Life, node: topology.Node, reason: str) -> None:
-    life.state.events.record(
-        "Node",
-        habits.Machine(node),
-        reason,
-        f"Node {node.name} status is now: {reason}",
-        source="node-controller" if reason == "NodeNotReady" else "kubelet",
-    )
 
 
 def _expel(life: lives.Life, node: topology.Node) -> None:
@@ -100,7 +90,7 @@ def _return(life: lives.Life, node: topology.Node) -> None:
     node.heartbeat = node.ready_since = state.now
     state.scheduler.reopen()
     state.put(nodes.document(node))
-    _tell(life, node, "NodeReady")
+    motions.tell_node(state, node, "NodeReady")
     for pod in list(node.pods.values()):
         if pod.deleted:
             life.remove(pod)

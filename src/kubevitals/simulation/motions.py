@@ -223,3 +223,66 @@ def delete(state: states.State, pod: Pod, *, disrupted: str = "") -> Pod:
         for container in pod.pod_set.blueprint.containers:
             tell(state, pod, "Killing", f"Stopping container {container.name}", container=container.name)
     return state.change_pod(pod, deleted=state.now + grace, disrupted=disrupted)
+
+
+def tell_out_of_memory(state: states.State, pod: Pod, *, when: float | None = None) -> None:
+    """The kernel's word, on the node, that it killed the pod's first container."""
+    assert pod.node is not None
+    container = pod.pod_set.blueprint.containers[0]
+    kibibytes = container.memory[1] * 1024
+    state.events.record(
+        "Node",
+        Machine(pod.node),
+        "OOMKilling",
+        f"Memory cgroup out of memory: Killed process {pod.salt % 900000 + 1000} ({container.name}) "
+        f"total-vm:{kibibytes * 3}kB, anon-rss:{kibibytes - 2048}kB",
+        source="kernel-monitor",
+        when=when,
+        warning=True,
+        host=pod.node.name,
+    )
+
+
+def tell_node(state: states.State, node: topology.Node, reason: str, *, when: float | None = None) -> None:
+    """The node controller's (or the kubelet's) word on the node's readiness."""
+    state.events.record(
+        "Node",
+        Machine(node),
+        reason,
+        f"Node {node.name} status is now: {reason}",
+        source="node-controller" if reason == "NodeNotReady" else "kubelet",
+        when=when,
+    )
+
+
+def tell_unhealthy(
+    state: states.State, pod: Pod, *, when: float | None = None, first: float | None = None, count: int = 1
+) -> None:
+    """A readiness probe that was answered too late."""
+    container = next(item for item in pod.pod_set.blueprint.containers if item.port)
+    message = (
+        f'Readiness probe failed: Get "http://{pod.ip}:{container.port}/readyz": context deadline exceeded '
+        "(Client.Timeout exceeded while awaiting headers)"
+    )
+    tell(
+        state,
+        pod,
+        "Unhealthy",
+        message,
+        when=when,
+        first=first,
+        count=count,
+        warning=True,
+        container=container.name,
+    )
+
+
+class Machine:
+    """A node as the subject of an event: nodes have no namespace."""
+
+    __slots__ = ("name", "namespace", "uid")
+
+    def __init__(self, node: topology.Node) -> None:
+        self.name = node.name
+        self.namespace = ""
+        self.uid = node.uid

@@ -58,7 +58,7 @@ def deployment(
         "updatedReplicas": updated,
         "readyReplicas": ready,
         "availableReplicas": ready,
-        "unavailableReplicas": max(desired - ready, 0),
+        "unavailableReplicas": max(max(total, desired) - ready, 0),
     }
     status |= {key: value for key, value in shown.items() if value}
     return {

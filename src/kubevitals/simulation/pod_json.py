@@ -24,7 +24,7 @@ class Text:
 
     __slots__ = ("containers", "init", "qos", "whole")
 
-    def __init__(self, whole: str, init: list[Parts], containers: list[Parts], *, qos: str) -> None:
+    def __init__(self, whole: wire.Form, init: list[Parts], containers: list[Parts], *, qos: str) -> None:
         self.whole = whole
         self.qos = qos
         self.init = init
@@ -63,7 +63,7 @@ def compile_text(pod_set: pods.PodSet) -> Text:
     every = (*blueprint.init, *blueprint.containers)
     parts = [_container_parts(container) for container in every]
     count = len(blueprint.init)
-    return Text(wire.fillable(whole), parts[:count], parts[count:], qos=blueprint.qos)
+    return Text(wire.Form(whole), parts[:count], parts[count:], qos=blueprint.qos)
 
 
 def _owner(pod_set: pods.PodSet) -> list[dict[str, Any]]:
@@ -141,19 +141,21 @@ def render(pod: pods.Pod, text: Text, resource_version: int) -> bytes:
             f'"deletionGracePeriodSeconds":{pod_set.blueprint.grace},'
         )
     labels = pod_set.labels_text if pod.labels is pod_set.labels else wire.compact(pod.labels)
-    filled = text.whole % {
-        "name": pod.name,
-        "uid": pod.uid,
-        "version": resource_version,
-        "created": wire.timestamp(pod.created),
-        "touched": wire.timestamp(pod.ready_at),
-        "deletion": deletion,
-        "labels": labels,
-        "nonce": wire.name_suffix(pod.uid[-5:]),
-        "node": f'"nodeName":"{node.name}",' if node is not None else "",
-        "node_name": node.name if node is not None else "",
-        "node_uid": node.uid if node is not None else "",
-        "pod_ip": pod.ip or (node.ip if node is not None else ""),
-        "status": pod_status.status(pod, text),
-    }
+    filled = text.whole.fill(
+        {
+            "name": pod.name,
+            "uid": pod.uid,
+            "version": str(resource_version),
+            "created": wire.timestamp(pod.created),
+            "touched": wire.timestamp(pod.ready_at),
+            "deletion": deletion,
+            "labels": labels,
+            "nonce": wire.name_suffix(pod.uid[-5:]),
+            "node": f'"nodeName":"{node.name}",' if node is not None else "",
+            "node_name": node.name if node is not None else "",
+            "node_uid": node.uid if node is not None else "",
+            "pod_ip": pod.ip or (node.ip if node is not None else ""),
+            "status": pod_status.status(pod, text),
+        }
+    )
     return filled.encode()

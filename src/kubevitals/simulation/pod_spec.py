@@ -171,10 +171,9 @@ def _container(pod_set: pods.PodSet, container: blueprints.Container) -> dict[st
         result["restartPolicy"] = "Always"
     result["volumeMounts"] = mounts(pod_set)
     if container.port:
-        probe = {"httpGet": {"path": "/healthz", "port": container.port, "scheme": "HTTP"}}
+        probe = {"httpGet": {"path": "/readyz", "port": container.port, "scheme": "HTTP"}}
         often = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
-        result["livenessProbe"] = {**probe, "initialDelaySeconds": 15, **often}
-        result["readinessProbe"] = {"httpGet": {**probe["httpGet"], "path": "/readyz"}, **often}
+        result["readinessProbe"] = {**probe, "initialDelaySeconds": 15, **often}
     result["terminationMessagePath"] = "/dev/termination-log"
     result["terminationMessagePolicy"] = "File"
     result["imagePullPolicy"] = "IfNotPresent"
@@ -191,15 +190,10 @@ def _environment(pod_set: pods.PodSet, container: blueprints.Container) -> list[
     def field(path: str) -> dict[str, Any]:
         return {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}
 
-    environment: list[dict[str, Any]] = [
+    return [
         {"name": "POD_NAME", "valueFrom": field("metadata.name")},
-        {"name": "NODE_NAME", "valueFrom": field("spec.nodeName")},
         {"name": "SERVICE_NAME", "value": f"{pod_set.workload.name}/{container.name}"},
     ]
-    if container.memory[1]:
-        limit = {"containerName": container.name, "resource": "limits.memory", "divisor": "0"}
-        environment.append({"name": "MEMORY_LIMIT", "valueFrom": {"resourceFieldRef": limit}})
-    return environment
 
 
 def _tolerations(blueprint: blueprints.Blueprint) -> list[dict[str, Any]]:

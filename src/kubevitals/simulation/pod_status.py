@@ -142,7 +142,7 @@ def _conditions_of_trouble(pod: pods.Pod, *, scheduled: str, changed: str) -> li
         for container, state in zip(blueprint.init, pod.init, strict=True)
         if not (state.ready if container.sidecar else state.kind == "terminated" and state.exit_code == 0)
     ]
-    if undone and not ended:
+    if undone:  # also in a pod that failed there: kubectl tells Init:Error by it
         initialized = _condition(
             "Initialized",
             scheduled,

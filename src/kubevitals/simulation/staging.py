@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubevitals.simulation import motions, pods, topology, usage
+from kubevitals.simulation import motions, occurrences, pods, topology, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ def _leak(state: states.State, workload: workloads.Workload, made: list[pods.Pod
         last = pods.terminated("OOMKilled", 137, started=since - lifetime, finished=since - 1)
         again = pods.running(since, restarts=restarts, last=last)
         state.change_pod(pod, containers=(again, *pod.containers[1:]), ready_at=since)
+        if since > state.start - occurrences.LIFETIME:
+            motions.tell_out_of_memory(state, pod, when=since - 1)
 
 
 def _crash(state: states.State, workload: workloads.Workload, made: list[pods.Pod]) -> None:
@@ -259,6 +261,12 @@ def _restarted(state: states.State, _workload: workloads.Workload, made: list[po
         state.change_pod(pod, containers=(again, *pod.containers[1:]), ready_at=since)
 
 
+def _near_limit(state: states.State, _workload: workloads.Workload, made: list[pods.Pod]) -> None:
+    for pod in made[:1]:
+        if pod.node is not None and not pod.lost:
+            motions.tell_unhealthy(state, pod, when=state.start - 260, first=state.start - 2900, count=5)
+
+
 _MOODS: dict[str, Callable[[states.State, workloads.Workload, list[pods.Pod]], None]] = {
     "bad-image": _bad_image,
     "completed": _completed,
@@ -267,6 +275,7 @@ _MOODS: dict[str, Callable[[states.State, workloads.Workload, list[pods.Pod]], N
     "init-error": _init_error,
     "init-waiting": _init_waiting,
     "leak": _leak,
+    "near-limit": _near_limit,
     "pod-initializing": _pod_initializing,
     "restarted": _restarted,
     "terminating": _terminating,

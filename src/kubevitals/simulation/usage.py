@@ -128,7 +128,8 @@ class Meter:
         gc.disable()  # hundreds of thousands of small new objects, none of them garbage
         try:
             for node in nodes:
-                if not node.lost:
+                # A kubelet that has just come back has not been scraped twice yet.
+                if not node.lost and self._start + (tick - 1) * TICK > node.ready_since:
                     self._scrape_node(node, tick, known=known)
         finally:
             if collecting:
