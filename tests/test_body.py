@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import body, transport, urls
+from kubevitals.kube import body, dial, heads, transport, urls
 
 
 class Pair:
@@ -27,7 +27,7 @@ class Pair:
         self._thread = threading.Thread(target=self._send, args=(far, sent))
         self._thread.start()
         self.channel = transport.Channel(urls.split_url("http://x.test"))
-        raw = transport._Socket(fileno=self.near.detach())
+        raw = dial.Socket(fileno=self.near.detach())
         self.channel._raw = raw
 
     @staticmethod
@@ -45,7 +45,7 @@ class Pair:
 
 def read(sent: bytes, headers: dict[str, str], *, limit: int = body.LIMIT, status: int = 200) -> bytes:
     pair = Pair(sent)
-    head = transport.Head(status, "", version="HTTP/1.1", headers=headers)
+    head = heads.Head(status, "", version="HTTP/1.1", headers=headers)
     try:
         return body.read(pair.channel, head, patience=2, limit=limit)
     finally:
@@ -54,7 +54,7 @@ def read(sent: bytes, headers: dict[str, str], *, limit: int = body.LIMIT, statu
 
 def read_lines(sent: bytes, headers: dict[str, str]) -> list[bytes]:
     pair = Pair(sent)
-    head = transport.Head(200, "", version="HTTP/1.1", headers=headers)
+    head = heads.Head(200, "", version="HTTP/1.1", headers=headers)
     try:
         return list(body.read_lines(pair.channel, head, patience=2))
     finally:

@@ -89,15 +89,13 @@ def test_a_403_for_the_whole_cluster() -> None:
 def test_a_403_in_a_namespace_for_a_service_account() -> None:
     """In a namespace a Role is enough, and a service account is bound as one."""
     text = (
-        'pods is forbidden: User "system:serviceaccount:mon:kv" cannot get resource "pods/log" in API group "" '
-        'in the namespace "shop": RBAC: role "x" not found'
+        'pods is forbidden: User "system:serviceaccount:mon:kv" cannot get resource "pods/log" '
+        'in API group "" in the namespace "shop": RBAC: role "x" not found'
     )
     error = status(403, servers.status_object(403, "Forbidden", text))
     assert str(error).startswith("system:serviceaccount:mon:kv may not get pods/log in the namespace shop")
     assert yaml.safe_load(error.rule) == [{"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}]
-    assert (
-        "kubectl create role kubevitals-get-pods-log -n shop --verb=get --resource=pods/log" in error.remedy
-    )
+    assert "create role kubevitals-get-pods-log -n shop --verb=get --resource=pods/log" in error.remedy
     assert "--role=kubevitals-get-pods-log --serviceaccount=mon:kv" in error.remedy
 
 

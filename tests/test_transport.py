@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import body, proxy, transport, urls
+from kubevitals.kube import body, heads, proxy, transport, urls
 
 
 def exchange(
     *steps: Any, method: str = "GET", timeout: float = 2.0, patience: float = 1.0
-) -> tuple[transport.Head, bytes, transport.Channel]:
+) -> tuple[heads.Head, bytes, transport.Channel]:
     """One request to a server that answers by `steps`; the closed channel is returned for its marks."""
     with servers.Server(list(steps)) as server:
         channel = transport.Channel(urls.split_url(server.url))
@@ -140,7 +140,7 @@ def test_headers_have_a_limit(reply: bytes) -> None:
 def test_any_head_is_read_or_refused(raw: bytes) -> None:
     """Whatever bytes come, the result is a head or a DecodingError."""
     try:
-        head = transport.parse_head(b"HTTP/1.1 200 OK\r\n" + raw)
+        head = heads.parse_head(b"HTTP/1.1 200 OK\r\n" + raw)
     except errors.DecodingError:
         return
     assert head.status == 200

@@ -13,7 +13,7 @@ import pytest
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import client, connection, watch
+from kubevitals.kube import client, connection, retries, watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ def cluster_of(*answers: Any) -> Iterator[tuple[client.Client, servers.Server]]:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "_FIRST_DELAY", 0.02)
-    monkeypatch.setattr(client, "_FIRST_DELAY", 0.02)
+    monkeypatch.setattr(retries, "_FIRST_DELAY", 0.02)
 
 
 HOLD = [stream(end=b""), "wait"]
@@ -105,15 +105,17 @@ def test_a_stream_that_ends_is_resumed(end: list[Any]) -> None:
 
 def test_bookmarks_move_the_position() -> None:
     """A stream is resumed from its last bookmark."""
-    with cluster_of(stream(event("BOOKMARK", 50)), HOLD) as (cluster, server):
-        with cluster.watch("/p", resource_version="10") as changes:
-            assert take(changes, 1) == ["BOOKMARK 50"]
-            thread = threading.Thread(target=lambda: list(changes))
-            thread.start()
-            _wait_for(lambda: versions(server) == ["10", "50"])
-            changes.close()
-            thread.join(2)
-            assert not thread.is_alive()
+    with (
+        cluster_of(stream(event("BOOKMARK", 50)), HOLD) as (cluster, server),
+        cluster.watch("/p", resource_version="10") as changes,
+    ):
+        assert take(changes, 1) == ["BOOKMARK 50"]
+        thread = threading.Thread(target=lambda: list(changes))
+        thread.start()
+        _wait_for(lambda: versions(server) == ["10", "50"])
+        changes.close()
+        thread.join(2)
+        assert not thread.is_alive()
 
 
 def _wait_for(condition: Any) -> None:
@@ -128,9 +130,12 @@ def _wait_for(condition: Any) -> None:
 )
 def test_a_forgotten_position_is_raised(reply: bytes) -> None:
     """410 as a status or as an event ends the watch with GoneError."""
-    with cluster_of(reply) as (cluster, _), cluster.watch("/p", resource_version="1") as changes:
-        with pytest.raises(errors.GoneError) as caught:
-            next(changes)
+    with (
+        cluster_of(reply) as (cluster, _),
+        cluster.watch("/p", resource_version="1") as changes,
+        pytest.raises(errors.GoneError) as caught,
+    ):
+        next(changes)
     assert caught.value.request == "GET /p"
 
 
@@ -217,11 +222,13 @@ def test_an_own_decoder() -> None:
         seen.append(line)
         return watch.WatchEvent("ADDED", line, resource_version="7")
 
-    with cluster_of(stream(event("ADDED", 2), gone_event())) as (cluster, _):
-        with cluster.watch("/p", resource_version="1", decode=decode) as changes:
-            assert take(changes, 1) == ["ADDED 7"]
-            with pytest.raises(errors.GoneError):
-                next(changes)
+    with (
+        cluster_of(stream(event("ADDED", 2), gone_event())) as (cluster, _),
+        cluster.watch("/p", resource_version="1", decode=decode) as changes,
+    ):
+        assert take(changes, 1) == ["ADDED 7"]
+        with pytest.raises(errors.GoneError):
+            next(changes)
     assert seen == [event("ADDED", 2).strip()]
 
 

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubevitals.kube import transport
+    from kubevitals.kube import heads, transport
 
 LIMIT = 4 << 30  # bytes of a body, decompressed: 600,000 full pods; beyond it is a gzip bomb
 _LINE_LIMIT = 64 << 20  # bytes of a watch event; etcd refuses objects of more than some megabytes
@@ -25,7 +25,7 @@ _CHUNKED = -1
 _UNTIL_CLOSE = -2
 
 
-def read(channel: transport.Channel, head: transport.Head, *, patience: float, limit: int = LIMIT) -> bytes:
+def read(channel: transport.Channel, head: heads.Head, *, patience: float, limit: int = LIMIT) -> bytes:
     """The whole body, decompressed. Silence of `patience` seconds is a TimeoutError.
 
     Raises:
@@ -52,7 +52,7 @@ def read(channel: transport.Channel, head: transport.Head, *, patience: float, l
     return content
 
 
-def read_lines(channel: transport.Channel, head: transport.Head, *, patience: float) -> Iterator[bytes]:
+def read_lines(channel: transport.Channel, head: heads.Head, *, patience: float) -> Iterator[bytes]:
     """Each line of the body as it arrives, without its line break; blank ones are left out.
 
     Ends at the end of the body. Raises as `read` does.
@@ -77,7 +77,7 @@ def read_lines(channel: transport.Channel, head: transport.Head, *, patience: fl
         yield line
 
 
-def _read_pieces(channel: transport.Channel, head: transport.Head) -> Iterator[bytes]:
+def _read_pieces(channel: transport.Channel, head: heads.Head) -> Iterator[bytes]:
     inflater = _open_inflater(head)
     for piece in _read_raw_pieces(channel, _frame(head)):
         if inflater is None:
@@ -108,7 +108,7 @@ def _read_raw_pieces(channel: transport.Channel, size: int) -> Iterator[bytes]:
         yield piece
 
 
-def _frame(head: transport.Head) -> int:
+def _frame(head: heads.Head) -> int:
     """The length of the body, or how its end is known."""
     if head.status in (204, 304):
         return 0
@@ -294,7 +294,7 @@ class _Inflater:
             raise errors.DecodingError("the answer's gzip compression is broken") from error
 
 
-def _open_inflater(head: transport.Head) -> _Inflater | None:
+def _open_inflater(head: heads.Head) -> _Inflater | None:
     coding = head.headers.get("content-encoding", "identity").lower()
     if coding in ("identity", ""):
         return None
@@ -303,5 +303,5 @@ def _open_inflater(head: transport.Head) -> _Inflater | None:
     raise errors.DecodingError(f"the answer is compressed by {coding[:40]!r}, which was not asked for")
 
 
-def _open_sink(head: transport.Head, limit: int) -> _Sink:
+def _open_sink(head: heads.Head, limit: int) -> _Sink:
     return _Sink(limit) if _open_inflater(head) is None else _GzipSink(limit)

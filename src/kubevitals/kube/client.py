@@ -6,14 +6,13 @@ Threads may use one client at the same time; each request takes an idle connecti
 
 from __future__ import annotations
 
-import _ssl
 import os
 import time
 
 import kubevitals
 from kubevitals import errors
 from kubevitals.kube import body as bodies
-from kubevitals.kube import pool, urls
+from kubevitals.kube import pool, retries, urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,16 +21,13 @@ if TYPE_CHECKING:
     from typing import Self, TypeVar
 
     from kubevitals.kube import connection as connections
-    from kubevitals.kube import subjects, transport
+    from kubevitals.kube import heads, subjects, transport
     from kubevitals.kube import watch as watches
 
     L = TypeVar("L")
 
 path_join = urls.path_join
 
-_RETRIED = (429, 500, 502, 503, 504)
-_FIRST_DELAY = 0.2  # seconds; doubled for each further try
-_LONGEST_DELAY = 5.0
 _ERROR_BODY = 1 << 20  # bytes of an error's body that are read
 _RESTARTS = 3
 _PAGES = 100_000
@@ -75,7 +71,7 @@ class Client:
         self._pool = pool.Pool(connection, connect_timeout=connect_timeout, environ=environ, clock=clock)
         self._clock = clock
         self._sleep = sleep
-        self.jitter = jitter or _draw
+        self.jitter = jitter or retries.draw
         self._user_agent = user_agent or f"kubevitals/{kubevitals.__version__}"
         # As kubectl, no secret goes over a plain connection; on this machine nobody listens in.
         address = self._pool.address
@@ -261,7 +257,7 @@ class Client:
                     return self._read(channel, head, order, accept=accept)
             except errors.ClusterError as failure:
                 error = failure
-                delay = self._delay(attempts) if retry and _is_broken(failure) else None
+                delay = retries.delay(attempts, self.jitter) if retry and retries.is_broken(failure) else None
             else:
                 refusal = self._refuse(channel, head, order, pairs=pairs, subject=subject)
                 error = refusal
@@ -269,9 +265,9 @@ class Client:
                     renewed = True
                     continue
                 delay = None
-                if retry and head.status in _RETRIED:
-                    delay = _parse_retry_after(head.headers.get("retry-after"))
-                    delay = self._delay(attempts) if delay is None else delay
+                if retry and head.status in retries.STATUSES:
+                    delay = retries.parse_retry_after(head.headers.get("retry-after"))
+                    delay = retries.delay(attempts, self.jitter) if delay is None else delay
             if delay is None or self._clock() + delay >= deadline:
                 if attempts > 1:
                     from kubevitals.kube import failures
@@ -302,7 +298,7 @@ class Client:
         target = self._pool.address.path + path + urls.format_query(pairs)
         return pool.Order(method, target, name=f"{method} {path}", headers=headers, body=body)
 
-    def _send(self, order: pool.Order, *, deadline: float) -> tuple[transport.Channel, transport.Head]:
+    def _send(self, order: pool.Order, *, deadline: float) -> tuple[transport.Channel, heads.Head]:
         """Send it with the credential of the moment; the head of the answer."""
         credential = self.connection.credentials.fetch()
         headers = order.headers
@@ -314,9 +310,7 @@ class Client:
             self._note_warnings(head.headers["warning"])
         return channel, head
 
-    def _read(
-        self, channel: transport.Channel, head: transport.Head, order: pool.Order, *, accept: str
-    ) -> bytes:
+    def _read(self, channel: transport.Channel, head: heads.Head, order: pool.Order, *, accept: str) -> bytes:
         with self._pool.guard(channel, order, patience=self.request_timeout):
             content = bodies.read(channel, head, patience=self.request_timeout)
         self._pool.give_back(channel)
@@ -330,7 +324,7 @@ class Client:
     def _refuse(
         self,
         channel: transport.Channel,
-        head: transport.Head,
+        head: heads.Head,
         order: pool.Order,
         *,
         pairs: list[tuple[str, str]],
@@ -364,43 +358,12 @@ class Client:
             who=self.connection.credentials.kind if self._shows_credentials else "anonymous",
         )
 
-    def _delay(self, attempts: int) -> float:
-        longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(attempts - 1, 16))
-        return longest * (0.5 + 0.5 * self.jitter())
-
     def _note_warnings(self, value: str) -> None:
         from kubevitals.kube import failures
 
         for text in failures.parse_warnings(value):
             if text not in self.warnings and len(self.warnings) < _WARNINGS:
                 self.warnings.append(text)
-
-
-def _draw() -> float:
-    """A number from 0 to 1 for the jitter, without importing `random` for it."""
-    return int.from_bytes(os.urandom(2), "big") / 65535
-
-
-def _is_broken(error: errors.ClusterError) -> bool:
-    """True if a connection broke that once stood: another one may live longer. A refusal is said at once."""
-    if isinstance(error, errors.TruncatedBodyError):
-        return True
-    causes = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, _ssl.SSLError)
-    return isinstance(error, errors.UnreachableError) and isinstance(error.__cause__, causes)
-
-
-def _parse_retry_after(text: str | None) -> float | None:
-    """Seconds to wait, from Retry-After as seconds or as a date."""
-    if not text:
-        return None
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    from email import utils
-
-    try:
-        return max(0.0, utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _decode(content: bytes, decode: Callable[[bytes], L], request: str) -> L:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from kubevitals.kube import connection as connections
+    from kubevitals.kube import heads
 
 _IDLE_LIMIT = 8  # connections kept open
 _IDLE_SECONDS = 60.0  # shorter than the idle time-outs of API servers and of the load balancers before them
@@ -77,7 +78,7 @@ class Pool:
 
     def begin(
         self, order: Order, credential: connections.Credential, *, deadline: float
-    ) -> tuple[transport.Channel, transport.Head]:
+    ) -> tuple[transport.Channel, heads.Head]:
         """Send `order` and read the head of its answer. The caller reads the body and gives the channel back.
 
         An idle connection that turns out to be closed, before any byte of an answer, is replaced once.
@@ -148,7 +149,7 @@ class Pool:
             origin=self._connection.origin,
         )
 
-    def _exchange(self, channel: transport.Channel, order: Order, *, deadline: float) -> transport.Head:
+    def _exchange(self, channel: transport.Channel, order: Order, *, deadline: float) -> heads.Head:
         with self.guard(channel, order, patience=deadline - self._clock()):
             channel.send(order.method, order.target, order.headers, body=order.body, deadline=deadline)
             return channel.read_head(deadline)

@@ -14,6 +14,7 @@ import _ssl
 import time
 
 from kubevitals import errors
+from kubevitals.kube import dial, heads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,32 +25,8 @@ if TYPE_CHECKING:
     from kubevitals.kube import tls, urls
 
 HEAD_LIMIT = 65536  # bytes of status line and headers, interim answers included
-_HEADERS_LIMIT = 256
 _PIECE = 65536
 SLOWEST = 1024  # bytes a second: a body that keeps dripping more slowly than this counts as silent
-
-
-class _Socket(_socket.socket):
-    """A socket that `_ssl` can refer to: its sessions hold theirs weakly."""
-
-    __slots__ = ("__weakref__",)
-
-
-class Head:
-    """Status line and headers of an answer; names in lower case, repeated ones joined by ", "."""
-
-    __slots__ = ("headers", "reason", "status", "version")
-
-    def __init__(self, status: int, reason: str, *, version: str, headers: dict[str, str]) -> None:
-        self.status = status
-        self.reason = reason
-        self.version = version
-        self.headers = headers
-
-    @property
-    def keeps_alive(self) -> bool:
-        """True if the server will read another request on this connection."""
-        return self.version != "HTTP/1.0" and "close" not in self.headers.get("connection", "").lower()
 
 
 class Channel:
@@ -96,7 +73,7 @@ class Channel:
         self.reusable = False
         self.idle_since = 0.0
         self._clock = clock
-        self._raw: _Socket | None = None
+        self._raw: dial.Socket | None = None
         self._tls: Any = None  # an _ssl._SSLSocket, which typeshed does not know
         self._rest = b""  # read from the socket; the bytes from `_at` on are not yet used
         self._at = 0
@@ -115,7 +92,7 @@ class Channel:
         """
         deadline = self._clock() + timeout
         nearest = self.proxy.address if self.proxy else self.address
-        self._raw = raw = _dial(nearest, deadline, self._clock)
+        self._raw = raw = dial.connect(nearest, deadline, self._clock)
         raw.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         if self.context is None:
             return
@@ -125,7 +102,7 @@ class Channel:
         self.stage = "tls"
         raw.settimeout(self._left(deadline))
         wrap: Any = self.context._wrap_socket  # type: ignore[attr-defined]  # noqa: SLF001  as ssl.SSLSocket does
-        self._tls = wrap(raw, False, _ascii(self.server_name))  # noqa: FBT003  False: the client's side
+        self._tls = wrap(raw, False, dial.to_ascii(self.server_name))  # noqa: FBT003  False: the client's side
         self._tls.do_handshake()
 
     def send(
@@ -154,7 +131,7 @@ class Channel:
         self._write(("\r\n".join(lines) + "\r\n\r\n").encode() + body, deadline)
         self.stage = "wait"
 
-    def read_head(self, deadline: float) -> Head:
+    def read_head(self, deadline: float) -> heads.Head:
         """The head of the answer, interim (1xx) ones skipped.
 
         Raises:
@@ -166,7 +143,7 @@ class Channel:
         while True:
             raw = self._read_head_bytes(deadline, allowance)
             allowance -= len(raw) + 4
-            head = parse_head(raw)
+            head = heads.parse_head(raw)
             if head.status >= 200:
                 self.stage = "body"
                 return head
@@ -324,7 +301,7 @@ class Channel:
 
                 raise failures.speaks_tls(self.address)
             if rest and not b"HTTP/".startswith(rest[:5]):
-                raise errors.DecodingError(f"the answer is not HTTP: it begins with {_show(rest[:40])}")
+                raise errors.DecodingError(f"the answer is not HTTP: it begins with {heads.show(rest[:40])}")
             end = rest.find(b"\r\n\r\n")
             width = 4
             if end < 0:
@@ -361,30 +338,6 @@ class Channel:
         self.received = 0
 
 
-def parse_head(raw: bytes) -> Head:
-    """Status line and headers, without the blank line that ends them.
-
-    Raises:
-        errors.DecodingError: this is no answer in HTTP/1.x.
-    """
-    first, *lines = raw.decode("latin-1").split("\n")
-    version, _, rest = first.rstrip("\r").partition(" ")
-    code, _, reason = rest.partition(" ")
-    if version not in ("HTTP/1.1", "HTTP/1.0") or len(code) != 3 or not (code.isascii() and code.isdigit()):
-        raise errors.DecodingError(f"the answer is not HTTP/1.1: it begins with {_show(raw[:40])}")
-    if len(lines) > _HEADERS_LIMIT:
-        raise errors.DecodingError(f"the answer has more than {_HEADERS_LIMIT} headers")
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon or not name or name != name.strip():
-            raise errors.DecodingError(f"a header of the answer cannot be read: {_show(line[:40].encode())}")
-        key = name.lower()
-        value = value.strip()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    return Head(int(code), reason.strip(), version=version, headers=headers)
-
-
 def fetch_once(
     method: str,
     url: str,
@@ -406,35 +359,3 @@ def fetch_once(
     from kubevitals.kube import once
 
     return once.fetch(method, url, headers=dict(headers or {}), body=body or b"", ca=ca, timeout=timeout)
-
-
-def _dial(address: urls.Address, deadline: float, clock: Callable[[], float]) -> _Socket:
-    """Connect to the first address of the host that answers; each gets its share of the time that is left."""
-    found = _socket.getaddrinfo(_ascii(address.host).encode(), address.port, 0, _socket.SOCK_STREAM)
-    failure: OSError = OSError("the name has no address")
-    for index, (family, kind, protocol, _, place) in enumerate(found):
-        left = deadline - clock()
-        if left <= 0:
-            raise TimeoutError
-        raw = _Socket(family, kind, protocol)
-        try:
-            raw.settimeout(left / (len(found) - index))
-            raw.connect(place)
-        except OSError as error:
-            raw.close()
-            failure = error
-        except BaseException:
-            raw.close()
-            raise
-        else:
-            return raw
-    raise failure
-
-
-def _ascii(host: str) -> str:
-    """An international name in its ASCII form. The others skip the codec, which is slow to import."""
-    return host if host.isascii() else host.encode("idna").decode("ascii")
-
-
-def _show(data: bytes) -> str:
-    return repr(data.decode("latin-1"))

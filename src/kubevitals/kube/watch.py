@@ -1,4 +1,4 @@
-"""Following a list: a stream of changes that resumes by itself, and a list that is kept current by one.
+"""Following a list: a stream of changes that resumes by itself.
 
 It must not know what the objects are: callers pass decoders. Each watch belongs to one reading thread and
 may be closed from any other.
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from kubevitals.kube import client as clients
-    from kubevitals.kube import pool, transport
+    from kubevitals.kube import heads, pool, transport, watchedlist
 
 _SLACK = 30.0  # seconds of silence beyond the time after which the server itself ends the stream
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 30.0
-_FINAL = (
+FINAL = (
     errors.ConfigurationError,
     errors.UnauthorizedError,
     errors.ForbiddenError,
@@ -61,7 +61,7 @@ class Stream:
         self,
         owner: pool.Pool,
         channel: transport.Channel,
-        head: transport.Head,
+        head: heads.Head,
         *,
         order: pool.Order,
         patience: float,
@@ -135,11 +135,11 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-        _end(self._events)
+        end(self._events)
 
     def leave(self) -> None:
         """Close the connection, in the reading thread, when the iteration is left half-way."""
-        _end(self._events)
+        end(self._events)
 
     def close(self) -> None:
         """End the iteration. The reading thread closes the connection itself."""
@@ -155,7 +155,7 @@ class Watch:
             try:
                 yield from self._read_stream()
                 failed = self.resource_version == before
-            except _FINAL:
+            except FINAL:
                 if self._stop.is_set():
                     return
                 raise
@@ -167,7 +167,7 @@ class Watch:
             # A stream that ended without any news is a failure too, or a server that ends each at once
             # would be asked without pause.
             failures = failures + 1 if failed else 0
-            if failures and self._stop.wait(_delay(self._client, failures)):
+            if failures and self._stop.wait(delay(self._client, failures)):
                 return
 
     def _read_stream(self) -> Iterator[WatchEvent]:
@@ -206,118 +206,6 @@ class Watch:
         return event
 
 
-class WatchedList:
-    """A list and then its changes, without end: iterate over WatchEvents.
-
-    The first event is SYNC with the pages of the whole list in `object`; so is each one after the server had
-    forgotten the position. `problem` holds the failure while it lasts. `close` ends it from any thread.
-
-    Raises while iterating:
-        errors.ClusterError: the first list fails, or later a failure that trying again does not mend.
-    """
-
-    def __init__(
-        self,
-        client: clients.Client,
-        path: str,
-        *,
-        decode_list: Callable[[bytes], Any],
-        decode_event: Callable[[bytes], WatchEvent] | None = None,
-        query: urls.Query = (),
-        limit: int | None = 500,
-        timeout: float = 300.0,
-    ) -> None:
-        """What `decode_list` returns has `metadata.resource_version` (or `resource_version`)."""
-        self._client = client
-        self._path = path
-        self._decode_list = decode_list
-        self._decode_event = decode_event
-        self._query = urls.query_pairs(query)
-        self._limit = limit
-        self._timeout = timeout
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._watch: Watch | None = None
-        self._problem: errors.KubevitalsError | None = None
-        self._events = self._follow()
-
-    @property
-    def problem(self) -> errors.KubevitalsError | None:
-        """Why the list is not current at the moment; None while it is."""
-        watch = self._watch
-        return self._problem or (watch.problem if watch is not None else None)
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> WatchEvent:
-        return next(self._events)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-        _end(self._events)
-
-    def close(self) -> None:
-        """End the iteration, promptly; a list that is being fetched is waited for by its reading thread."""
-        self._stop.set()
-        with self._lock:
-            if self._watch is not None:
-                self._watch.close()
-
-    def _follow(self) -> Generator[WatchEvent, None, None]:
-        failures = 0
-        listed = False
-        while not self._stop.is_set():
-            try:
-                pages = self._client.fetch_list(
-                    self._path, self._decode_list, query=self._query, limit=self._limit
-                )
-            except errors.ClusterError as error:
-                if not listed or (isinstance(error, _FINAL) and not isinstance(error, errors.GoneError)):
-                    raise
-                self._problem = error
-                failures += 1
-                if self._stop.wait(_delay(self._client, failures)):
-                    return
-                continue
-            listed = True
-            self._problem = None
-            version = _version_of(pages[-1])
-            yield WatchEvent("SYNC", pages, resource_version=version)
-            watch = self._open_watch(version)
-            try:
-                for event in watch:
-                    failures = 0
-                    if event.type != "BOOKMARK":
-                        yield event
-            except errors.GoneError:
-                # A server that forgets at once must not be asked for whole lists without pause.
-                failures += 1
-                if self._stop.wait(_delay(self._client, failures)):
-                    return
-            finally:
-                watch.leave()
-
-    def _open_watch(self, version: str) -> Watch:
-        watch = Watch(
-            self._client,
-            self._path,
-            resource_version=version,
-            query=self._query,
-            timeout=self._timeout,
-            decode=self._decode_event,
-            stop=self._stop,
-        )
-        with self._lock:
-            self._watch = watch
-        return watch
-
-
 def watch_list(
     client: clients.Client,
     path: str,
@@ -327,9 +215,11 @@ def watch_list(
     query: urls.Query = (),
     limit: int | None = 500,
     timeout: float = 300.0,
-) -> WatchedList:
-    """The list under `path` and its changes; see WatchedList. Nothing is sent before it is iterated over."""
-    return WatchedList(
+) -> watchedlist.WatchedList:
+    """The list under `path` and its changes; see watchedlist.WatchedList. Sends nothing before it is used."""
+    from kubevitals.kube import watchedlist
+
+    return watchedlist.WatchedList(
         client,
         path,
         decode_list=decode_list,
@@ -377,20 +267,15 @@ def _error_of(line: bytes, request: str) -> errors.StatusError:
     return failures.from_status(status, "", {}, json.dumps(event.object).encode(), request=request)
 
 
-def _version_of(page: Any) -> str:
-    version = getattr(page, "resource_version", None)
-    if version is None:
-        version = getattr(getattr(page, "metadata", None), "resource_version", "")
-    return version or ""
-
-
-def _end(events: Generator[WatchEvent, None, None]) -> None:
+def end(events: Generator[WatchEvent, None, None]) -> None:
+    """Close a generator of events, unless another thread is in it."""
     try:
         events.close()
     except ValueError:  # another thread is in it, and leaves it by itself now
         return
 
 
-def _delay(client: clients.Client, failures: int) -> float:
+def delay(client: clients.Client, failures: int) -> float:
+    """Seconds of back-off after so many failures in a row."""
     longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(failures - 1, 16))
     return longest * (0.5 + 0.5 * client.jitter())

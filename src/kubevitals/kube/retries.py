@@ -1,0 +1,50 @@
+"""When a request is tried again, and after how long. Pure but for the dice and, for dates, the wall clock."""
+
+from __future__ import annotations
+
+import _ssl
+import os
+import time
+
+from kubevitals import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STATUSES = (429, 500, 502, 503, 504)  # answers that may be better a moment later
+_FIRST_DELAY = 0.2  # seconds; doubled for each further try
+_LONGEST_DELAY = 5.0
+
+
+def delay(attempts: int, jitter: Callable[[], float]) -> float:
+    """Seconds to wait after so many attempts: between half of the growing delay and the whole of it."""
+    longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(attempts - 1, 16))
+    return longest * (0.5 + 0.5 * jitter())
+
+
+def draw() -> float:
+    """A number from 0 to 1 for the jitter, without importing `random` for it."""
+    return int.from_bytes(os.urandom(2), "big") / 65535
+
+
+def is_broken(error: errors.ClusterError) -> bool:
+    """True if a connection broke that once stood: another one may live longer. A refusal is said at once."""
+    if isinstance(error, errors.TruncatedBodyError):
+        return True
+    causes = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, _ssl.SSLError)
+    return isinstance(error, errors.UnreachableError) and isinstance(error.__cause__, causes)
+
+
+def parse_retry_after(text: str | None) -> float | None:
+    """Seconds to wait, from Retry-After as seconds or as a date."""
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    from email import utils
+
+    try:
+        return max(0.0, utils.parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError, OSError):
+        return None
