@@ -120,6 +120,29 @@ def test_metrics_server_can_be_taken_through_its_life(private_cluster: controlpl
     assert _within(10, lambda: _metrics_answer(cluster)[0] == 404)
 
 
+def test_containers_have_usage_of_their_own_and_pending_pods_have_none(
+    private_cluster: controlplane.ControlPlane,
+) -> None:
+    """Annotations set the usage of one container; a pod may be kept pending, and then has no usage."""
+    cluster = private_cluster
+    (node,) = cluster.add_nodes(1)
+    two = [population.container("web"), population.container("log")]
+    notes = {"usage.test/cpu.web": "250m", "usage.test/memory.web": "100Mi", "usage.test/memory.log": "7Mi"}
+    population.create(
+        cluster.api,
+        [
+            population.pod("pair", node_name=node, containers=two, annotations=notes),
+            population.pod("waits", node_name=node, annotations={"stays.test/pending": ""}),
+        ],
+    )
+    cluster.metrics_server.install()
+    cluster.metrics_server.wait_until_full(nodes=1, pods=1)
+    (item,) = cluster.metrics_server.usage("pods")["items"]
+    memory = {each["name"]: each["usage"]["memory"] for each in item["containers"]}
+    assert memory == {"web": "100Mi", "log": "7Mi"}
+    assert cluster.api.get("/api/v1/namespaces/default/pods/waits")["status"]["phase"] == "Pending"
+
+
 def test_api_server_restarts_on_the_same_port_with_all_objects(
     private_cluster: controlplane.ControlPlane,
 ) -> None:
