@@ -1,0 +1,165 @@
+"""`kubevitals simulate`, as a process and in pieces."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import pathlib
+import signal
+import ssl
+import stat
+import subprocess
+import sys
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from kubevitals import errors
+from kubevitals.cli import simulate
+from kubevitals.simulation import faults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROGRAM = """
+import argparse, sys
+from kubevitals import errors
+from kubevitals.cli import simulate
+parser = argparse.ArgumentParser(prog="kubevitals simulate")
+simulate.add_arguments(parser)
+try:
+    sys.exit(simulate.run(parser.parse_args()))
+except errors.KubevitalsError as error:
+    sys.exit(f"{error} | {error.remedy}")
+"""
+
+
+@contextlib.contextmanager
+def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def parse(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="kubevitals simulate")
+    simulate.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serves_until_told_to_stop(tmp_path: pathlib.Path, number: signal.Signals) -> None:
+    """It prints one line when ready, writes a private kubeconfig that works, and a signal ends it with 0."""
+    target = tmp_path / "sim.yaml"
+    with running("--nodes", "2", "--pods", "9", "--write-kubeconfig", str(target)) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert f"use it with KUBECONFIG={target}" in line
+        assert stat.S_IMODE(target.stat().st_mode) == 0o600
+        config = yaml.safe_load(target.read_text())
+        server = config["clusters"][0]["cluster"]["server"]
+        assert server in line
+        token = next(user["user"]["token"] for user in config["users"] if user["name"] == "simulated-admin")
+        assert token not in line
+        import base64
+
+        authority = base64.b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]).decode()
+        request = urllib.request.Request(
+            f"{server}/api/v1/nodes", headers={"Authorization": f"Bearer {token}"}
+        )
+        with urllib.request.urlopen(request, context=ssl.create_default_context(cadata=authority)) as answer:
+            assert answer.read().count(b'"machineID"') == 2
+        process.send_signal(number)
+        out, err = process.communicate(timeout=10)
+        assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_kubeconfig_to_stdout() -> None:
+    """With - the kubeconfig is what stdout gets, and the line goes to stderr."""
+    with running("--nodes", "1", "--pods", "1", "--no-tls", "--write-kubeconfig", "-") as process:
+        assert process.stderr is not None
+        assert "simulated cluster ready at http://127.0.0.1:" in process.stderr.readline()
+        process.terminate()
+        out, _ = process.communicate(timeout=10)
+        assert yaml.safe_load(out)["current-context"] == "simulated"
+
+
+def test_without_kubeconfig() -> None:
+    """Without a file the line says how to get one."""
+    with running("--nodes", "1", "--pods", "1") as process:
+        assert process.stdout is not None
+        assert "--write-kubeconfig FILE" in process.stdout.readline()
+
+
+def test_list_faults(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every fault is listed with its value and what it does."""
+    assert simulate.run(parse("--list-faults")) == 0
+    shown = capsys.readouterr().out
+    for name in faults.FAULTS:
+        assert f"\n{name}" in f"\n{shown}"
+    assert "slow[=DURATION]" in shown
+
+
+def test_somebody_elses_kubeconfig_is_kept(tmp_path: pathlib.Path) -> None:
+    """A file that it did not write is not overwritten."""
+    target = tmp_path / "config"
+    target.write_text("apiVersion: v1\n")
+    with pytest.raises(errors.ConfigurationError) as caught:
+        simulate.run(parse("--write-kubeconfig", str(target)))
+    assert "was not written by kubevitals simulate" in str(caught.value)
+    assert target.read_text() == "apiVersion: v1\n"
+
+
+def test_unwritable_file(tmp_path: pathlib.Path) -> None:
+    """A file that cannot be written is an error with a remedy, and nothing keeps running."""
+    target = tmp_path / "missing" / "config"
+    with pytest.raises(errors.ConfigurationError) as caught:
+        simulate.run(parse("--nodes", "1", "--pods", "1", "--no-tls", "--write-kubeconfig", str(target)))
+    assert str(caught.value) == f"the kubeconfig cannot be written to {target}: No such file or directory"
+    assert caught.value.remedy
+
+
+def test_own_kubeconfig_is_overwritten(tmp_path: pathlib.Path) -> None:
+    """A kubeconfig of an earlier run is replaced in one step, and stays private."""
+    target = tmp_path / "config"
+    simulate._write_private(str(target), simulate._MARK + "a")
+    simulate._check_target(str(target))
+    simulate._write_private(str(target), simulate._MARK + "b")
+    assert target.read_text() == simulate._MARK + "b"
+    assert os.listdir(tmp_path) == ["config"]
+
+
+def test_unknown_fault() -> None:
+    """A fault that is none is refused with the closest name."""
+    with pytest.raises(errors.UsageError) as caught:
+        simulate.run(parse("--fault", "metric-absent"))
+    assert (caught.value.remedy or "").startswith("did you mean metrics-absent?")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--nodes", "0"], ["--pods", "-1"], ["--port", "70000"], ["--nodes", "x"], ["--metrics-api", "v2"]],
+)
+def test_wrong_numbers(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Numbers out of range end with 2 and say what is possible."""
+    with pytest.raises(SystemExit) as caught:
+        parse(*arguments)
+    assert caught.value.code == 2
+    assert arguments[1] in capsys.readouterr().err
+
+
+def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help shows examples and how to switch faults."""
+    with pytest.raises(SystemExit):
+        parse("--help")
+    shown = capsys.readouterr().out
+    assert "KUBECONFIG=sim.yaml kubevitals top pods -A" in shown
+    assert "/simulation/faults" in shown
