@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     PodList = tuple[list[model.Pod], list[model.Problem]]
 
 
+_TELLING = ("nodes", "pods", "pod usage", "node usage")  # whose error is told first
+
+
 class Request:
     """What a snapshot shall hold. Selectors are Kubernetes' own texts; `namespace` None means all."""
 
@@ -197,9 +200,11 @@ class _Reading:
             listed = self._pod_list is not None
             missing.append(not listed and self._pod_usage is None)
         if all(missing):
-            for what in ("nodes", "pods", "pod usage", "node usage"):
-                if what in self._errors:
-                    raise self._errors[what]
+            failed = [self._errors[what] for what in _TELLING if what in self._errors]
+            refused = [error for error in failed if isinstance(error, errors.ForbiddenError)]
+            if len(refused) == len(failed) > 1:
+                raise _join_refusals(refused)
+            raise failed[0]
 
     def _join_nodes(self, now: datetime) -> list[model.Node]:
         request, usage = self._request, self._node_usage
@@ -282,6 +287,22 @@ class _Reading:
     def _add(self, problem: model.Problem) -> None:
         if problem not in self._problems:
             self._problems.append(problem)
+
+
+def _join_refusals(refused: list[errors.ForbiddenError]) -> errors.ForbiddenError:
+    """Return one error that names every rule that is missing, so that one round of granting is enough."""
+    first = refused[0]
+    joined = errors.ForbiddenError(
+        "\n".join(dict.fromkeys(error.message for error in refused)),
+        remedy="\n".join(dict.fromkeys(error.remedy for error in refused if error.remedy)),
+        request=first.request,
+        status=first.status,
+        reason=first.reason,
+        body=first.body,
+        headers=first.headers,
+    )
+    joined.rule = "".join(dict.fromkeys(error.rule for error in refused if error.rule))
+    return joined
 
 
 def empty() -> errors.MetricsEmptyError:

@@ -147,6 +147,8 @@ def tell_error(error: errors.KubevitalsError) -> None:
     print(f"error: {_lines(error.message)}", file=sys.stderr)
     if error.remedy:
         print(f"  try: {_lines(error.remedy)}", file=sys.stderr)
+    if isinstance(error, errors.ForbiddenError) and error.rule:
+        print(f"  the RBAC rule that would allow it:\n       {_lines(error.rule)}", file=sys.stderr)
 
 
 def _lines(text: str) -> str:
