@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kubevitals.surfaces.columns import Column
 
 _GAP = "   "
+_GLYPH_ROOM = "  "  # a space and a glyph beside each ratio
 
 
 def render_table(
@@ -46,16 +47,25 @@ def render_table(
         f"%{'' if column.numeric else '-'}{width}s" for column, width in zip(columns, widths, strict=True)
     )
     lines = []
+    room = _GLYPH_ROOM if style.glyphs is not None else ""
     if headers:
-        heading = line_form % tuple(column.heading for column in columns)
-        lines.append(style.bold(heading.rstrip()))
+        headings = [
+            (column.heading.rjust(width) if column.numeric else column.heading.ljust(width))
+            + (room if column.ratio else "")
+            for column, width in zip(columns, widths, strict=True)
+        ]
+        lines.append(style.bold(_GAP.join(headings).rstrip()))
     if style is terminal.PLAIN:
         lines += [(line_form % row).rstrip() for row in zip(*cells, strict=True)]
     else:
         shown = rows if total is None else [*rows, total]
         lines += _paint(shown, columns, cells, widths=widths, style=style)
     if total is not None:
-        lines.insert(-1, _GAP.join("-" * width for width in widths))
+        rules = [
+            "-" * (width + (len(room) if column.ratio else 0))
+            for column, width in zip(columns, widths, strict=True)
+        ]
+        lines.insert(-1, _GAP.join(rules))
     return "\n".join(lines) + "\n" if lines else ""
 
 
@@ -72,7 +82,7 @@ def _fit(columns: Sequence[Column], widths: Sequence[int], style: terminal.Style
     kept = list(range(len(columns)))
     if style.width is None:
         return kept
-    extra = 2 if style.glyphs is not None else 0  # a glyph and a space beside each ratio
+    extra = len(_GLYPH_ROOM) if style.glyphs is not None else 0
 
     def width_of(index: int) -> int:
         return widths[index] + (extra if columns[index].ratio else 0)
