@@ -166,6 +166,7 @@ class Client:
                     limit = None
                 continue
             page = _decode(content, decode, f"GET {path}")
+            del content  # megabytes that need not wait for the next page
             pages.append(page)
             previous, token = token, _continue_of(page)
             if not token:

@@ -161,9 +161,12 @@ def _from_tls(
         )
     if any(alert in reason for alert in _CLIENT_CERTIFICATE_ALERTS):
         sent = "refuses the client certificate" if certificate else "wants a client certificate"
+        remedy = "Renew client-certificate and client-key of the kubeconfig's user; they may have expired."
+        if not certificate:
+            remedy = "Give the kubeconfig's user a client-certificate and client-key."
         return errors.TLSError(
             f"{where} {sent} ({clean(reason.lower().replace('_', ' '))})",
-            remedy="Renew client-certificate and client-key of the kubeconfig's user; they may have expired.",
+            remedy=remedy,
             request=request,
         )
     if "HANDSHAKE_FAILURE" in reason:
