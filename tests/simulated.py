@@ -1,4 +1,4 @@
-"""Plain requests to a simulated cluster, for the tests of its server: the standard library's client, nothing of ours."""
+"""Plain requests to a simulated cluster, by the standard library's client, for the tests of its server."""
 
 from __future__ import annotations
 

@@ -91,7 +91,9 @@ def node(name: str) -> PlainItem:
 
 
 class SmallWorld:
-    """Two nodes and `pods` pods, half in `default`, half in `shop`; `pending` changes come with the next step."""
+    """Two nodes and `pods` pods, half in `default`, half in `shop`; `pending` changes come with the next
+    step.
+    """
 
     def __init__(self, *, pods: int = 8) -> None:
         self.nodes = [node("node-1"), node("node-2")]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
-import os
-import pathlib
 import signal
 import ssl
 import stat
@@ -22,6 +21,7 @@ from kubevitals.cli import simulate
 from kubevitals.simulation import faults
 
 if TYPE_CHECKING:
+    import pathlib
     from collections.abc import Iterator
 
 PROGRAM = """
@@ -69,8 +69,6 @@ def test_serves_until_told_to_stop(tmp_path: pathlib.Path, number: signal.Signal
         assert server in line
         token = next(user["user"]["token"] for user in config["users"] if user["name"] == "simulated-admin")
         assert token not in line
-        import base64
-
         authority = base64.b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]).decode()
         request = urllib.request.Request(
             f"{server}/api/v1/nodes", headers={"Authorization": f"Bearer {token}"}
@@ -134,7 +132,7 @@ def test_own_kubeconfig_is_overwritten(tmp_path: pathlib.Path) -> None:
     simulate._check_target(str(target))
     simulate._write_private(str(target), simulate._MARK + "b")
     assert target.read_text() == simulate._MARK + "b"
-    assert os.listdir(tmp_path) == ["config"]
+    assert [each.name for each in tmp_path.iterdir()] == ["config"]
 
 
 def test_unknown_fault() -> None:

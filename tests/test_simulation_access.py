@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import pathlib
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from tests import simulated, small_world
 from kubevitals.simulation import cluster, protobuf_reading
 
 if TYPE_CHECKING:
+    import pathlib
     from collections.abc import Iterator
 
 AUTHORIZATION = "/apis/authorization.k8s.io/v1"
@@ -28,20 +28,47 @@ def served() -> Iterator[cluster.SimulatedCluster]:
         yield running
 
 
+CLUSTER = "at the cluster scope"
+DEFAULT = 'in the namespace "default"'
+
+
 @pytest.mark.parametrize(
-    ("user", "path", "message"),
+    ("user", "path", "what", "wish"),
     [
-        ("nothing", "/api/v1/pods", 'pods is forbidden: User "nothing" cannot list resource "pods" in API group "" at the cluster scope'),
-        ("nothing", "/api/v1/namespaces/default/pods/x", 'pods "x" is forbidden: User "nothing" cannot get resource "pods" in API group "" in the namespace "default"'),
-        ("viewer-shop", "/api/v1/namespaces/default/pods?watch=1", 'pods is forbidden: User "viewer-shop" cannot watch resource "pods" in API group "" in the namespace "default"'),
-        ("viewer-shop", "/apis/metrics.k8s.io/v1beta1/nodes", 'nodes.metrics.k8s.io is forbidden: User "viewer-shop" cannot list resource "nodes" in API group "metrics.k8s.io" at the cluster scope'),
-        ("metrics-reader", "/api/v1/namespaces/shop/pods/a/log", 'pods "a" is forbidden: User "metrics-reader" cannot get resource "pods/log" in API group "" in the namespace "shop"'),
-        ("reader", "/metrics", 'forbidden: User "reader" cannot get path "/metrics"'),
+        ("nothing", "/api/v1/pods", "pods", f'list resource "pods" in API group "" {CLUSTER}'),
+        (
+            "nothing",
+            "/api/v1/namespaces/default/pods/x",
+            'pods "x"',
+            f'get resource "pods" in API group "" {DEFAULT}',
+        ),
+        (
+            "viewer-shop",
+            "/api/v1/namespaces/default/pods?watch=1",
+            "pods",
+            f'watch resource "pods" in API group "" {DEFAULT}',
+        ),
+        (
+            "viewer-shop",
+            "/apis/metrics.k8s.io/v1beta1/nodes",
+            "nodes.metrics.k8s.io",
+            f'list resource "nodes" in API group "metrics.k8s.io" {CLUSTER}',
+        ),
+        (
+            "metrics-reader",
+            "/api/v1/namespaces/default/pods/a/log",
+            'pods "a"',
+            f'get resource "pods/log" in API group "" {DEFAULT}',
+        ),
+        ("reader", "/metrics", None, 'get path "/metrics"'),
     ],
-)  # fmt: skip
-def test_forbidden(served: cluster.SimulatedCluster, user: str, path: str, message: str) -> None:
+)
+def test_forbidden(
+    served: cluster.SimulatedCluster, user: str, path: str, what: str | None, wish: str
+) -> None:
     """What a user may not do is 403 in the RBAC authorizer's words."""
     answer = simulated.ask(served, path, user=user)
+    message = f'{f"{what} is " if what else ""}forbidden: User "{user}" cannot {wish}'
     assert (answer.status, answer.json()["reason"], answer.json()["message"]) == (403, "Forbidden", message)
 
 
@@ -146,7 +173,7 @@ def may(served: cluster.SimulatedCluster, user: str, **attributes: str) -> bool:
 def test_access_reviews_are_truthful(
     served: cluster.SimulatedCluster, user: str, path: str, attributes: dict[str, str]
 ) -> None:
-    """SelfSubjectAccessReview says what the request itself will meet, and SubjectAccessReview says the same."""
+    """Both access reviews say what the request itself will meet."""
     granted = simulated.ask(served, path, user=user).status == 200
     assert may(served, user, **attributes) is granted
     groups = ["system:masters"] if user == "admin" else []

@@ -130,8 +130,10 @@ def test_forbidden(served: cluster.SimulatedCluster) -> None:
     answer = simulated.ask(served, f"{METRICS}/pods")
     assert (answer.status, answer.json()["message"]) == (
         403,
-        'pods.metrics.k8s.io is forbidden: User "admin" cannot list resource "pods" in API group "metrics.k8s.io" '
-        "at the cluster scope",
+        (
+            'pods.metrics.k8s.io is forbidden: User "admin" cannot list resource "pods" '
+            'in API group "metrics.k8s.io" at the cluster scope'
+        ),
     )
     served.set_faults(["forbidden=nodes.metrics.k8s.io"])
     assert simulated.ask(served, f"{METRICS}/nodes").status == 403

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.kubectl
 
 
 def find_kubectls() -> list[pathlib.Path]:
-    """KUBECTL (a path list), else the kubectl on PATH, or the versions `kubectl.1.*` beside it where it has such."""
+    """KUBECTL (a path list), else the kubectl on PATH, or the versions `kubectl.1.*` beside it."""
     given = os.environ.get("KUBECTL")
     if given:
         return [pathlib.Path(each) for each in given.split(os.pathsep) if each]
@@ -37,6 +37,7 @@ def find_kubectls() -> list[pathlib.Path]:
 
 
 KUBECTLS = find_kubectls()
+NO_KUBECTL: list[pathlib.Path | None] = [None]
 
 
 class Kubectl:
@@ -85,7 +86,7 @@ def prepare(program: pathlib.Path | None, served: cluster.SimulatedCluster, home
     return Kubectl(program, home, kubeconfig)
 
 
-@pytest.fixture(scope="module", params=KUBECTLS or [None], ids=lambda each: each.name if each else "none")
+@pytest.fixture(scope="module", params=KUBECTLS or NO_KUBECTL, ids=str)
 def each_kubectl(
     request: pytest.FixtureRequest, served: cluster.SimulatedCluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Kubectl:
@@ -128,7 +129,8 @@ def test_core_commands(each_kubectl: Kubectl) -> None:
 
 def test_top_pods_by_both_encodings(kubectl: Kubectl) -> None:
     """`top pods` shows the same from protobuf as from JSON, whatever the options."""
-    for options in ("-A", "-A --containers", "-A --sum --sort-by=cpu", "-n shop", "-A -l k8s-app=metrics-server", "-n kube-system --sort-by=memory"):  # fmt: skip
+    choices = ("-A", "-A --containers", "-A --sum --sort-by=cpu", "-n shop --sort-by=memory")
+    for options in (*choices, "-A -l k8s-app=metrics-server"):
         protobuf = kubectl.run(f"top pods {options}")
         assert protobuf == kubectl.run(f"top pods {options} --use-protocol-buffers=false")
         assert len(rows(protobuf)) > 1
@@ -208,7 +210,7 @@ def test_the_rest(kubectl: Kubectl) -> None:
 
 
 def test_faults(served: cluster.SimulatedCluster, kubectl: Kubectl) -> None:
-    """kubectl's own messages for a metrics API that is missing, and the switch by kubectl itself."""
+    """The messages of kubectl for a metrics API that is missing, and the switch by kubectl itself."""
     try:
         kubectl.run("create --raw /simulation/faults -f -", given='["metrics-absent"]')
         shutil.rmtree(pathlib.Path(kubectl._environment["HOME"]) / "cache", ignore_errors=True)

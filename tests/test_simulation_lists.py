@@ -62,7 +62,7 @@ def test_pages_make_the_list(served: cluster.SimulatedCluster, limit: str, query
 
 
 def test_list_shape(served: cluster.SimulatedCluster) -> None:
-    """A list has its kind, a version, and items without kind and apiVersion, ordered by namespace and name."""
+    """A list has its kind, a version, and items without kind, in the order of namespace and name."""
     body = simulated.ask(served, "/api/v1/pods").json()
     assert (body["kind"], body["apiVersion"]) == ("PodList", "v1")
     assert int(body["metadata"]["resourceVersion"]) >= 1000
@@ -232,7 +232,9 @@ def test_pages_stay_consistent_while_objects_change() -> None:
 
 
 def test_expired_continue() -> None:
-    """An expired token is 410 with a token that continues inconsistently, and an expired exact version is 410 too."""
+    """An expired token is 410 with a token that continues inconsistently, and an expired exact version is 410
+    too.
+    """
     world = small_world.SmallWorld(pods=10)
     now = small_world.START
     with cluster.SimulatedCluster(world=world, tls=False, clock=lambda: now) as served:

@@ -33,8 +33,17 @@ def served() -> Iterator[cluster.SimulatedCluster]:
 
 @pytest.mark.parametrize(
     ("nanocores", "text"),
-    [(0, "0"), (1, "1n"), (1000, "1u"), (2266965936, "2266965936n"), (5_000_000, "5m"), (1_500_000, "1500u"), (10**9, "1"), (2 * 10**12, "2k")],
-)  # fmt: skip
+    [
+        (0, "0"),
+        (1, "1n"),
+        (1000, "1u"),
+        (2266965936, "2266965936n"),
+        (5_000_000, "5m"),
+        (1_500_000, "1500u"),
+        (10**9, "1"),
+        (2 * 10**12, "2k"),
+    ],
+)
 def test_cpu_text(nanocores: int, text: str) -> None:
     """CPU is a canonical decimal quantity."""
     assert quantities.format_cpu(nanocores) == text
@@ -58,8 +67,17 @@ def test_quantities_keep_their_value(nanocores: int, kibibytes: int) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(9.89, "9.89s"), (15.021, "15.021s"), (15, "15s"), (60, "1m0s"), (90.5, "1m30.5s"), (0.25, "250ms"), (0, "0s"), (3600, "1h0m0s")],
-)  # fmt: skip
+    [
+        (9.89, "9.89s"),
+        (15.021, "15.021s"),
+        (15, "15s"),
+        (60, "1m0s"),
+        (90.5, "1m30.5s"),
+        (0.25, "250ms"),
+        (0, "0s"),
+        (3600, "1h0m0s"),
+    ],
+)
 def test_durations(seconds: float, text: str) -> None:
     """Windows are printed as Go prints durations."""
     assert quantities.format_duration(seconds) == text
@@ -103,11 +121,14 @@ def test_pods(served: cluster.SimulatedCluster) -> None:
         ("/namespaces/shop/pods", {"pod-000", "pod-002", "pod-004", "pod-006"}),
         ("/pods?labelSelector=app%3Ddb", {"pod-000", "pod-004"}),
         ("/pods?fieldSelector=metadata.name%3Dpod-003", {"pod-003"}),
-        ("/pods?fieldSelector=metadata.namespace%3Ddefault&labelSelector=app", {"pod-001", "pod-003", "pod-005", "pod-007"}),
+        (
+            "/pods?fieldSelector=metadata.namespace%3Ddefault&labelSelector=app",
+            {"pod-001", "pod-003", "pod-005", "pod-007"},
+        ),
         ("/pods?limit=2", {f"pod-00{number}" for number in range(8)}),
         ("/namespaces/none/pods", set()),
     ],
-)  # fmt: skip
+)
 def test_selection(served: cluster.SimulatedCluster, path: str, expected: set[str]) -> None:
     """Namespaces and both selectors choose; limit is ignored, as by metrics-server."""
     items = simulated.ask(served, URL + path).json()["items"]
@@ -141,7 +162,7 @@ def test_refusals(served: cluster.SimulatedCluster) -> None:
 
 
 def strings(data: bytes) -> list[str]:
-    """Every string of a protobuf message, found without knowing its fields: length-delimited and printable."""
+    """Every run of printable bytes, found without knowing any field."""
     return [match.decode() for match in re.findall(rb"[ -~]{1,}", data)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,10 +75,8 @@ def test_field_selectors_follow_the_model(terms: list[tuple[str, str, str]], fie
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     """Whatever the text, parsing ends with a selector or with SelectorError."""
     for parse in (selectors.parse_labels, lambda given: selectors.parse_fields(given, "pods")):
-        try:
-            parse(text)
-        except selectors.SelectorError as error:
-            assert str(error)
+        with contextlib.suppress(selectors.SelectorError):
+            assert parse(text).matches({}) in {True, False}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import pytest
 from tests import simulated, small_world
 
 from kubevitals import errors
-from kubevitals.simulation import cluster, http as wire, server
+from kubevitals.simulation import cluster, server
+from kubevitals.simulation import http as wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +124,8 @@ def test_slow_but_honest_client(plain: server.Server) -> None:
 def test_pipelined_and_chunked(plain: server.Server) -> None:
     """Requests that arrive together are answered one after the other; chunked bodies are read."""
     data = (
-        b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: 1\r\n\r\n"
+        b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: 1\r\n\r\n"
         b"GET /b%20c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     )
     received = converse(plain, data)

@@ -12,8 +12,25 @@ from kubevitals.simulation import cluster, records, table_cells, table_columns, 
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(-5, "<invalid>"), (0, "0s"), (119, "119s"), (120, "2m"), (184, "3m4s"), (600, "10m"), (3 * 3600 - 1, "179m"), (3 * 3600, "3h"), (3 * 3600 + 60, "3h1m"), (8 * 3600, "8h"), (47 * 3600, "47h"), (51 * 3600, "2d3h"), (8 * 86400, "8d"), (729 * 86400, "729d"), (731 * 86400, "2y1d"), (9 * 365 * 86400, "9y")],
-)  # fmt: skip
+    [
+        (-5, "<invalid>"),
+        (0, "0s"),
+        (119, "119s"),
+        (120, "2m"),
+        (184, "3m4s"),
+        (600, "10m"),
+        (3 * 3600 - 1, "179m"),
+        (3 * 3600, "3h"),
+        (3 * 3600 + 60, "3h1m"),
+        (8 * 3600, "8h"),
+        (47 * 3600, "47h"),
+        (51 * 3600, "2d3h"),
+        (8 * 86400, "8d"),
+        (729 * 86400, "729d"),
+        (731 * 86400, "2y1d"),
+        (9 * 365 * 86400, "9y"),
+    ],
+)
 def test_ages(seconds: float, text: str) -> None:
     """Ages are shortened as kubectl shortens them."""
     assert table_cells.format_age(seconds) == text
@@ -47,7 +64,12 @@ READY = [{"type": "Ready", "status": "True"}]
     [
         (pod({"phase": "Pending"}), "0/2", "Pending", "0"),
         (pod({"phase": "Running", "containerStatuses": [RUNNING, WAITING]}), "1/2", "CrashLoopBackOff", "3"),
-        (pod({"phase": "Running", "conditions": READY, "containerStatuses": [RUNNING, DONE]}), "1/2", "Running", "0"),
+        (
+            pod({"phase": "Running", "conditions": READY, "containerStatuses": [RUNNING, DONE]}),
+            "1/2",
+            "Running",
+            "0",
+        ),
         (pod({"phase": "Running", "containerStatuses": [RUNNING, DONE]}), "1/2", "NotReady", "0"),
         (pod({"phase": "Running", "containerStatuses": [KILLED]}), "0/2", "Signal:9", "0"),
         (pod({"phase": "Running", "containerStatuses": [FAILED]}), "0/2", "ExitCode:2", "0"),
@@ -55,13 +77,82 @@ READY = [{"type": "Ready", "status": "True"}]
         (pod({"phase": "Running", "containerStatuses": [RUNNING]}, deleted=True), "1/2", "Terminating", "0"),
         (pod({"phase": "Running", "reason": "NodeLost"}, deleted=True), "0/2", "Unknown", "0"),
         (pod({"phase": "Succeeded"}, deleted=True), "0/2", "Succeeded", "0"),
-        (pod({"phase": "Pending", "initContainerStatuses": [{"name": "i", "state": {"running": {}}}]}, init=[{"name": "i"}, {"name": "j"}]), "0/2", "Init:0/2", "0"),
-        (pod({"phase": "Pending", "initContainerStatuses": [{"name": "i", "restartCount": 2, "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}]}, init=[{"name": "i"}]), "0/2", "Init:Error", "2"),
-        (pod({"phase": "Pending", "initContainerStatuses": [{"name": "i", "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}, init=[{"name": "i"}]), "0/2", "Init:ImagePullBackOff", "0"),
-        (pod({"phase": "Running", "conditions": [*READY, {"type": "Initialized", "status": "True"}], "initContainerStatuses": [{"name": "s", "ready": True, "started": True, "restartCount": 1, "state": {"running": {}}}], "containerStatuses": [RUNNING]}, init=[{"name": "s", "restartPolicy": "Always"}]), "2/3", "Running", "1"),
-        (pod({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]}), "0/2", "SchedulingGated", "0"),
+        (
+            pod(
+                {"phase": "Pending", "initContainerStatuses": [{"name": "i", "state": {"running": {}}}]},
+                init=[{"name": "i"}, {"name": "j"}],
+            ),
+            "0/2",
+            "Init:0/2",
+            "0",
+        ),
+        (
+            pod(
+                {
+                    "phase": "Pending",
+                    "initContainerStatuses": [
+                        {
+                            "name": "i",
+                            "restartCount": 2,
+                            "state": {"terminated": {"exitCode": 1, "reason": "Error"}},
+                        }
+                    ],
+                },
+                init=[{"name": "i"}],
+            ),
+            "0/2",
+            "Init:Error",
+            "2",
+        ),
+        (
+            pod(
+                {
+                    "phase": "Pending",
+                    "initContainerStatuses": [
+                        {"name": "i", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+                    ],
+                },
+                init=[{"name": "i"}],
+            ),
+            "0/2",
+            "Init:ImagePullBackOff",
+            "0",
+        ),
+        (
+            pod(
+                {
+                    "phase": "Running",
+                    "conditions": [*READY, {"type": "Initialized", "status": "True"}],
+                    "initContainerStatuses": [
+                        {
+                            "name": "s",
+                            "ready": True,
+                            "started": True,
+                            "restartCount": 1,
+                            "state": {"running": {}},
+                        }
+                    ],
+                    "containerStatuses": [RUNNING],
+                },
+                init=[{"name": "s", "restartPolicy": "Always"}],
+            ),
+            "2/3",
+            "Running",
+            "1",
+        ),
+        (
+            pod(
+                {
+                    "phase": "Pending",
+                    "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}],
+                }
+            ),
+            "0/2",
+            "SchedulingGated",
+            "0",
+        ),
     ],
-)  # fmt: skip
+)
 def test_pod_status(shown: dict[str, Any], ready: str, word: str, restarts: str) -> None:
     """READY, STATUS and RESTARTS follow the real printer's rules."""
     cells = table_pods.cells(shown, 1_800_000_000.0)
