@@ -81,7 +81,7 @@ def _total_by(pods: Iterable[model.Pod], key_of: Callable[[model.Pod], GroupKey]
 class _Group:
     """Adds pods up. Those that have ended hold nothing and count nowhere."""
 
-    __slots__ = ("key", "oldest", "pods", "restarts", "sums", "unused", "unwanted")
+    __slots__ = ("key", "oldest", "pairs", "pods", "restarts", "sums", "unused", "unwanted")
 
     def __init__(self, key: GroupKey) -> None:
         self.key = key
@@ -89,6 +89,7 @@ class _Group:
         self.restarts: int | None = None
         self.oldest: model.Pod | None = None
         self.sums: dict[str, list[Any]] = {field: [] for field in _SUMMED}
+        self.pairs: dict[str, list[tuple[Any, Any]]] = {ratio: [] for ratio in _RATIOS}
 
     def add(self, pod: model.Pod) -> None:
         if pod.terminated:
@@ -108,6 +109,8 @@ class _Group:
             value = getattr(pod, field)
             if value is not None:
                 values.append(value)
+        for ratio, pairs in self.pairs.items():
+            pairs.append(tuple(getattr(pod, field) for field in _RATIOS[ratio]))
 
     def total(self) -> model.Total:
         name, namespace, kind, workload = self.key
@@ -126,7 +129,8 @@ class _Group:
             age_seconds=oldest.age_seconds if oldest is not None else None,
             stale=oldest.stale if oldest is not None else None,
             problem="usage_incomplete" if self.unused else None,
-            **{field: _add_up(field, values) for field, values in self.sums.items()},
+            **_add_all(self.sums),
+            **{ratio: _divide(pairs) for ratio, pairs in self.pairs.items()},
         )
 
 
@@ -140,21 +144,41 @@ _SUMMED = (
 )
 
 
-def _add_up(field: str, values: list[Any]) -> Any:
-    if not values:
-        return None
-    return round(math.fsum(values), 9) if field.startswith("cpu") else sum(values)
+# ratio: (part, whole)
+_RATIOS = {
+    "cpu_of_request": ("cpu_usage_cores", "cpu_request_cores"),
+    "cpu_of_limit": ("cpu_usage_cores", "cpu_limit_cores"),
+    "memory_of_request": ("memory_usage_bytes", "memory_request_bytes"),
+    "memory_of_limit": ("memory_usage_bytes", "memory_limit_bytes"),
+}
 
 
-def total_rows(rows: Iterable[model.Pod | model.Container | model.Total]) -> model.Total:
-    """Return the sums of the six amounts over rows of any kind, as a Total without a name."""
-    rows = list(rows)
-    sums = {
-        field: _add_up(field, [value for row in rows if (value := getattr(row, field)) is not None])
-        for field in _SUMMED
+def _add_all(sums: dict[str, list[Any]]) -> dict[str, Any]:
+    return {
+        field: _add_up(values) if field.startswith("cpu") else sum(values) if values else None
+        for field, values in sums.items()
     }
-    pods = sum(row.pods for row in rows if isinstance(row, model.Total))
-    return model.Total(name="", pods=pods, **sums)
+
+
+def _add_up(cores: list[float]) -> float | None:
+    return round(math.fsum(cores), 9) if cores else None
+
+
+def _divide(pairs: Iterable[tuple[Any, Any]]) -> float | None:
+    """Return the sum of the parts by that of the wholes, over the pairs that are known in both."""
+    known = [(part, whole) for part, whole in pairs if part is not None and whole]
+    return math.fsum(part for part, _ in known) / math.fsum(whole for _, whole in known) if known else None
+
+
+def total_rows(rows: Iterable[model.Pod | model.Container]) -> model.Total:
+    """Return the sums and ratios over pods or containers, as a Total without a name."""
+    rows = list(rows)
+    sums = {field: [value for row in rows if (value := getattr(row, field)) is not None] for field in _SUMMED}
+    ratios: dict[str, Any] = {
+        ratio: _divide((getattr(row, part), getattr(row, whole)) for row in rows)
+        for ratio, (part, whole) in _RATIOS.items()
+    }
+    return model.Total(name="", **_add_all(sums), **ratios)
 
 
 def rank(rows: Sequence[model.RowT], keys: Sequence[SortKey]) -> list[model.RowT]:

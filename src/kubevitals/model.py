@@ -280,7 +280,9 @@ class Total(NamedTuple):
     """The sum over a group of pods: of a namespace, a workload, or one value of a label.
 
     Pods that have ended count nowhere. A sum is over the pods whose number is known; how many are not is
-    in `pods_without_usage` and `pods_without_request`. The timestamp is that of the oldest member.
+    in `pods_without_usage` and `pods_without_request`. A ratio is over the pods of which both numbers are
+    known, or it would compare the usage of some with the requests of others. The timestamp is that of the
+    oldest member.
     """
 
     name: str
@@ -302,33 +304,15 @@ class Total(NamedTuple):
     cpu_usage_cores: float | None = None
     memory_usage_bytes: int | None = None
     problem: str | None = None
-
-    @property
-    def cpu_of_request(self) -> float | None:
-        """CPU usage as a share of the requests."""
-        return _ratio(self.cpu_usage_cores, self.cpu_request_cores)
-
-    @property
-    def cpu_of_limit(self) -> float | None:
-        """CPU usage as a share of the limits."""
-        return _ratio(self.cpu_usage_cores, self.cpu_limit_cores)
-
-    @property
-    def memory_of_request(self) -> float | None:
-        """Memory usage as a share of the requests."""
-        return _ratio(self.memory_usage_bytes, self.memory_request_bytes)
-
-    @property
-    def memory_of_limit(self) -> float | None:
-        """Memory usage as a share of the limits."""
-        return _ratio(self.memory_usage_bytes, self.memory_limit_bytes)
+    cpu_of_request: float | None = None
+    cpu_of_limit: float | None = None
+    memory_of_request: float | None = None
+    memory_of_limit: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the wire form: every key present, times as RFC 3339 text."""
         row = self._asdict()
         row["timestamp"] = _text(self.timestamp)
-        for ratio in _POD_RATIOS:
-            row[ratio] = getattr(self, ratio)
         return row
 
 

@@ -259,7 +259,7 @@ class View:
         columns = self.columns
         if self.base != "nodes" and request.namespace is not None:
             columns = [column for column in columns if column.heading != "NAMESPACE"]
-        total = analysis.total_rows(everything) if arguments.sum else None
+        total = self._total(snapshot, everything) if arguments.sum else None
         text = table.render_table(
             rows, columns, now=snapshot.generated_at, style=style, headers=headers, total=total
         )
@@ -299,6 +299,15 @@ class View:
         else:
             return pods
         return [row for row in rows if not names or row.name in names]
+
+    def _total(self, snapshot: model.Snapshot, rows: Sequence[Any]) -> model.Total:
+        """Return the sums over the rows; of roll-ups, over the pods in them."""
+        if self.kind in ("pods", "containers"):
+            return analysis.total_rows(row for row in rows if row.phase not in ("Succeeded", "Failed"))
+        names = {row.name for row in rows}
+        if self.kind == "namespaces":
+            return analysis.total_all(pod for pod in snapshot.pods if pod.namespace in names)
+        return analysis.total_all(snapshot.pods)
 
     def _missing_names(self, rows: Sequence[Any]) -> list[str]:
         found = {row.pod if self.base == "containers" else row.name for row in rows}
