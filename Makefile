@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 ARGS ?= --simulate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all check format bench lock clean
+.PHONY: help setup run test check e2e-tools e2e record format bench lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,15 @@ run: setup ## look at a simulated cluster; ARGS="--context prod" looks at a real
 
 test: setup ## run all tests, on every Python from 3.11 to 3.14 at hand
 	tools/test-pythons
+
+e2e-tools: setup ## build the real control plane for the tests, once (about 20 minutes, needs Go)
+	$(BIN)/python -m tests.e2e.build_tools
+
+e2e: setup ## run the tests against a real API server and metrics-server
+	$(BIN)/python -m pytest tests/e2e
+
+record: setup ## store what the real API server answers as fixtures of the fast tests
+	$(BIN)/python -m tests.e2e.record
 
 check: setup ## lint, types, layers
 	$(BIN)/ruff check .
