@@ -130,7 +130,7 @@ class _Group:
             stale=oldest.stale if oldest is not None else None,
             problem="usage_incomplete" if self.unused else None,
             **_add_all(self.sums),
-            **{ratio: _divide(pairs) for ratio, pairs in self.pairs.items()},
+            **_divide_all(self.pairs),
         )
 
 
@@ -170,15 +170,19 @@ def _divide(pairs: Iterable[tuple[Any, Any]]) -> float | None:
     return math.fsum(part for part, _ in known) / math.fsum(whole for _, whole in known) if known else None
 
 
+def _divide_all(pairs: dict[str, list[tuple[Any, Any]]]) -> dict[str, Any]:
+    return {ratio: _divide(each) for ratio, each in pairs.items()}
+
+
 def total_rows(rows: Iterable[model.Pod | model.Container]) -> model.Total:
     """Return the sums and ratios over pods or containers, as a Total without a name."""
     rows = list(rows)
     sums = {field: [value for row in rows if (value := getattr(row, field)) is not None] for field in _SUMMED}
-    ratios: dict[str, Any] = {
-        ratio: _divide((getattr(row, part), getattr(row, whole)) for row in rows)
+    pairs = {
+        ratio: [(getattr(row, part), getattr(row, whole)) for row in rows]
         for ratio, (part, whole) in _RATIOS.items()
     }
-    return model.Total(name="", **_add_all(sums), **ratios)
+    return model.Total(name="", **_add_all(sums), **_divide_all(pairs))
 
 
 def rank(rows: Sequence[model.RowT], keys: Sequence[SortKey]) -> list[model.RowT]:
