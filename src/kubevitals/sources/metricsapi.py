@@ -230,26 +230,24 @@ def _is_small(body: bytes) -> bool:
 
 def _load(body: bytes, *, kind: str, single: str | None = None) -> dict[str, Any]:
     try:
-        answer = json.loads(body)
+        answer: Any = json.loads(body)
     except ValueError as error:
         raise errors.NotJSONError(
             f"the server answered something else than JSON where a {kind} was expected",
             remedy="check that the server address is that of a Kubernetes API server",
         ) from error
-    found: Any = answer.get("kind") if isinstance(answer, dict) else type(answer).__name__
-    if found not in (kind, single):
-        raise errors.WrongKindError(
-            f"the server answered a {str(found)[:60]!r} where a {kind} was expected",
-            remedy="check that the server address is that of a Kubernetes API server",
-        )
-    return answer
+    if isinstance(answer, dict) and answer.get("kind") in (kind, single):
+        return answer
+    found = answer.get("kind") if isinstance(answer, dict) else type(answer).__name__
+    raise errors.WrongKindError(
+        f"the server answered a {str(found)[:60]!r} where a {kind} was expected",
+        remedy="check that the server address is that of a Kubernetes API server",
+    )
 
 
 def _items(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    items = answer.get("items")
-    return (
-        items if items is not None else ([answer] if "items" not in answer and "timestamp" in answer else [])
-    )
+    """Return the items of a list, or the one object itself; Go writes an empty list as null."""
+    return (answer["items"] or []) if "items" in answer else [answer]
 
 
 def _read_nodes(rows: Iterable[WireNode], problems: list[model.Problem]) -> dict[str, sources.Sample]:
