@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
+import pathlib
 import signal
 import ssl
 import stat
@@ -21,7 +22,6 @@ from kubevitals.cli import simulate
 from kubevitals.simulation import faults
 
 if TYPE_CHECKING:
-    import pathlib
     from collections.abc import Iterator
 
 PROGRAM = """
@@ -91,10 +91,15 @@ def test_kubeconfig_to_stdout() -> None:
 
 
 def test_without_kubeconfig() -> None:
-    """Without a file the line says how to get one."""
+    """Without a file it writes one of its own, names it in the line, and takes it away at the end."""
     with running("--nodes", "1", "--pods", "1") as process:
         assert process.stdout is not None
-        assert "--write-kubeconfig FILE" in process.stdout.readline()
+        written = pathlib.Path(process.stdout.readline().rstrip().partition("KUBECONFIG=")[2])
+        assert yaml.safe_load(written.read_text())["current-context"] == "simulated"
+        assert stat.S_IMODE(written.stat().st_mode) == 0o600
+        process.terminate()
+        process.wait(timeout=10)
+        assert not written.parent.exists()
 
 
 def test_list_faults(capsys: pytest.CaptureFixture[str]) -> None:

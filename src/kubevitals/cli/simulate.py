@@ -31,6 +31,7 @@ client can be pointed at it. It runs until Ctrl-C or SIGTERM. Nothing it does re
 """
 EXAMPLES = """\
 examples:
+  kubevitals simulate                      prints the KUBECONFIG to use it with
   kubevitals simulate --write-kubeconfig sim.yaml
   KUBECONFIG=sim.yaml kubevitals top pods -A
   kubevitals simulate --nodes 50 --pods 2000 --seed 7 --port 6443 --write-kubeconfig sim.yaml
@@ -81,7 +82,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serving.add_argument(
         "--write-kubeconfig",
         metavar="FILE",
-        help="write a kubeconfig for it, readable by you only; - is stdout",
+        help="where to write the kubeconfig, readable by you only; - is stdout "
+        "(default: a file of its own, removed at the end)",
     )
     serving.add_argument("--no-tls", action="store_true", help="speak plain HTTP")
     trouble = parser.add_argument_group("faults")
@@ -128,7 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
         _check_target(str(target))
     if (arguments.pods or 0) >= _BIG:
         print(f"building {arguments.pods:,} pods, which takes a while ...", file=sys.stderr, flush=True)
-    with _stop_on_signals() as stopped:
+    with _stop_on_signals() as stopped, contextlib.ExitStack() as cleanup:
         simulated = cluster.SimulatedCluster(
             nodes=arguments.nodes,
             pods=arguments.pods,
@@ -143,6 +145,11 @@ def run(arguments: argparse.Namespace) -> int:
         gc.collect()
         gc.freeze()  # what the world is made of stays; looking through it again and again would cost seconds
         with simulated:
+            if target is None:
+                import tempfile
+
+                folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="kubevitals-"))
+                target = os.path.join(folder, "kubeconfig")  # noqa: PTH118 pathlib starts slowly
             _announce(simulated, target)
             while not stopped.wait(3600):
                 pass
@@ -181,12 +188,9 @@ def _stop_on_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _announce(simulated: cluster.SimulatedCluster, target: str | None) -> None:
+def _announce(simulated: cluster.SimulatedCluster, target: str) -> None:
     ready = f"simulated cluster ready at {simulated.url}"
-    if target is None:
-        hint = "for its credentials start it with --write-kubeconfig FILE"
-        print(f"{ready}; {hint}", flush=True)
-    elif target == "-":
+    if target == "-":
         print(simulated.kubeconfig(), end="", flush=True)
         print(ready, file=sys.stderr, flush=True)
     else:
