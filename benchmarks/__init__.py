@@ -1,0 +1,1 @@
+"""Measures kubevitals beside its peers on simulated clusters: `python -m benchmarks --help`."""

@@ -1,0 +1,83 @@
+"""`python -m benchmarks`: measures, prints a table; a full run writes README.md and results.json, too."""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import json
+import os
+import sys
+import traceback
+
+from benchmarks import commands, figures, library, processes, quantities, report, startup
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+_HOME = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 pathlib would only add memory here
+_SOURCES = os.path.join(os.path.dirname(_HOME), "src", "kubevitals")  # noqa: PTH118, PTH120 as above
+GROUPS: dict[str, Callable[..., Iterator[figures.Row]]] = {
+    "usage": commands.measure_usage,
+    "requests": commands.measure_requests,
+    "library": library.measure_library,
+    "memory": library.measure_memory,
+    "modules": startup.measure_modules,
+    "quantities": quantities.measure_quantities,
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure and print; return 1 only if something failed, never because something is slow."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small clusters and few rounds, for CI")
+    parser.add_argument("--only", action="append", choices=GROUPS, help="only this group (repeatable)")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there")
+    arguments = parser.parse_args(argv)
+    os.chdir(os.path.dirname(_HOME))  # noqa: PTH120 as above; the readers are modules of this folder
+    compileall.compile_dir(_SOURCES, quiet=1)  # as an installer does; nothing later writes bytecode
+    machine = report.describe_machine()
+    print(report.render_machine(machine), flush=True)
+    if arguments.quick:
+        print("a quick run: clusters too small and rounds too few to judge by\n", flush=True)
+    rows, failed = _measure(arguments.only or list(GROUPS), quick=arguments.quick)
+    print("\n" + report.render_table(rows))
+    if arguments.json:
+        _write(arguments.json, _to_json(rows, machine))
+    if not (arguments.only or arguments.quick or failed):
+        with open(os.path.join(_HOME, "notes.md"), encoding="utf-8") as file:  # noqa: PTH118, PTH123 as above
+            notes = file.read()
+        _write(os.path.join(_HOME, "README.md"), report.render_readme(rows, machine, notes))  # noqa: PTH118
+        _write(os.path.join(_HOME, "results.json"), _to_json(rows, machine))  # noqa: PTH118
+    return 1 if failed else 0
+
+
+def _measure(names: Sequence[str], *, quick: bool) -> tuple[list[figures.Row], bool]:
+    """Return all rows, and whether a group failed; the others are measured all the same."""
+    rows: list[figures.Row] = []
+    failed = False
+    for name in names:
+        try:
+            for row in GROUPS[name](quick=quick):
+                rows.append(row)
+                print(f"{row.what}: {row.ours} / {row.peer or '-'} {row.ratio}", flush=True)
+        except processes.FailedError as error:
+            print(f"error: {name}: {error}", file=sys.stderr)
+            failed = True
+        except Exception:  # noqa: BLE001 - the boundary of a group: told, and the rest goes on
+            traceback.print_exc()
+            failed = True
+    return rows, failed
+
+
+def _to_json(rows: Sequence[figures.Row], machine: dict[str, object]) -> str:
+    return json.dumps(report.to_document(rows, machine), indent=1) + "\n"
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:  # noqa: PTH123 as above
+        file.write(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
