@@ -115,7 +115,7 @@ def _parse_exponent(suffix: str, text: str) -> int:
 def _out_of_range(text: str) -> errors.QuantityError:
     return errors.QuantityError(
         f"{_shorten(text)} is outside the range of a Kubernetes quantity (64-bit signed integer)",
-        remedy="write a value between -2^63 and 2^63-1",
+        remedy="write a value between -(2^63-1) and 2^63-1",
     )
 
 
