@@ -194,15 +194,20 @@ def _judge_running(pod: model.Pod, status: str, now: datetime) -> Verdict | None
     )
     if pod.ready is False and not settling:
         word = "NotReady" if status == "Running" else status
-        facts = [
-            f"{pod.containers_ready} of {_count(pod.containers_total or 0, 'container')} ready",
-            _place(pod),
-        ]
+        facts = [_unready(pod), _place(pod)]
         return Verdict(NOT_READY, word, None, _list(facts))
     if ended is not None:
         facts = [_count(pod.restarts or 0, "restart"), _how_ended(ended)]
         return Verdict(RESTARTED, "Restarted", ended.last_termination_at, _list(facts), pod.restarts or 0)
     return None
+
+
+def _unready(pod: model.Pod) -> str:
+    """Return how many containers are ready; all of them can be, where a readiness gate or the node is not."""
+    total = pod.containers_total
+    if not total or pod.containers_ready == total:
+        return ""
+    return f"{pod.containers_ready or 0} of {_count(total, 'container')} ready"
 
 
 def _crashing(pod: model.Pod, status: str) -> Verdict:

@@ -131,15 +131,14 @@ def compose(snapshot: model.Snapshot, view: View, *, style: terminal.Style, heig
 def _render_summary(snapshot: model.Snapshot, view: View, style: terminal.Style) -> str:
     sums = vitals.sum_up(snapshot.nodes, snapshot.pods)
     phases = [f"{count} {terminal.clean(phase)}" for phase, count in sums.phases.items()]
-    pods = _count(sums.pods, "pod") + (
-        "" if view.namespace is None else f" in {terminal.clean(view.namespace)}"
-    )
+    place = "" if view.namespace is None else f" in {terminal.clean(view.namespace)}"
+    pods = _count(sums.pods, "pod") if snapshot.pods or not _unread(snapshot, "pods") else "pods unknown"
     source = terminal.clean(snapshot.source)
     groups = [
         [f"cluster {terminal.clean(snapshot.cluster)}"],
         [f"usage from {source}" if source != "none" else "usage unknown"],
         [f"{sums.nodes_ready} of {_count(sums.nodes, 'node')} ready" if sums.nodes else "nodes unknown"],
-        [f"{pods}: {phases[0]}", *phases[1:]] if phases else [pods],
+        [f"{pods}{place}: {phases[0]}", *phases[1:]] if phases else [pods + place],
     ]
     if sums.cpu_allocatable_cores is not None:
         whole = f"{sums.cpu_allocatable_cores:.3g} cores"

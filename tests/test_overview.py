@@ -1,0 +1,201 @@
+"""The overview: what it shows, in which width, and how it ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests import small_world
+
+from kubevitals import analysis, cli, model
+from kubevitals.cli import overview
+from kubevitals.simulation import cluster as simulated
+from kubevitals.surfaces import terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+MIB = 1 << 20
+GLYPHS = {analysis.CALM: "o", analysis.BUSY: "*", analysis.HOT: "#"}
+
+
+def make_pod(number: int, **fields: Any) -> model.Pod:
+    facts: dict[str, Any] = {
+        "phase": "Running", "status": "Running", "ready": True, "created_at": NOW - timedelta(days=1),
+        "cpu_usage_cores": number / 100, "memory_usage_bytes": number * MIB, "restarts": 0,
+        "cpu_request_cores": 1.0, "memory_limit_bytes": 1000 * MIB,
+    }  # fmt: skip
+    return model.Pod("shop", f"web-{number:02d}")._replace(**{**facts, **fields})
+
+
+def make_node(name: str, **fields: Any) -> model.Node:
+    facts: dict[str, Any] = {
+        "ready": True, "status": "Ready", "pods": 20, "cpu_usage_cores": 1.0, "cpu_allocatable_cores": 4.0,
+        "memory_usage_bytes": 1 << 30, "memory_allocatable_bytes": 4 << 30, "cpu_request_cores": 2.0,
+    }  # fmt: skip
+    return model.Node(name)._replace(**{**facts, **fields})
+
+
+def make_snapshot(
+    nodes: int = 2,
+    pods: int = 20,
+    *,
+    problems: tuple[model.Problem, ...] = (),
+    ill: tuple[model.Pod, ...] = (),
+) -> model.Snapshot:
+    return model.Snapshot(
+        "prod",
+        "metrics-server",
+        NOW,
+        model.Records(make_node(f"node-{index}") for index in range(nodes)),
+        model.Records([*map(make_pod, range(pods)), *ill]),
+        problems,
+    )
+
+
+def show(
+    snapshot: model.Snapshot,
+    width: int | None = None,
+    *,
+    limit: int | None = None,
+    namespace: str | None = None,
+    height: int | None = None,
+) -> list[str]:
+    style = terminal.PLAIN if width is None else terminal.Style(glyphs=GLYPHS, width=width)
+    view = overview.View(namespace=namespace, limit=limit)
+    return overview.compose(snapshot, view, style=style, height=height).splitlines()
+
+
+def test_sections() -> None:
+    """Summary, nodes, the ten busiest pods and what is wrong, in this order."""
+    lines = show(make_snapshot())
+    assert lines[0] == "cluster prod   usage from metrics-server   2 of 2 nodes ready   20 pods: 20 Running"
+    assert lines[1] == "CPU 8 cores: 25% used, 50% requested   memory 8 GiB: 25% used"
+    assert lines[3].startswith("NAME")
+    start = lines.index("busiest pods, 10 of 20, by CPU")
+    assert [line.split()[1] for line in lines[start + 2 : start + 12]] == [
+        f"web-{number:02d}" for number in range(19, 9, -1)
+    ]
+    assert lines[-1] == "nothing is wrong"
+
+
+def test_limit() -> None:
+    """--limit bounds the pods, and the nodes where there are more of them."""
+    lines = show(make_snapshot(nodes=30), limit=4)
+    assert "busiest nodes, 4 of 30, by share of CPU" in lines
+    assert "busiest pods, 4 of 20, by CPU" in lines
+
+
+@pytest.mark.parametrize("height", [10, 24, 60])
+def test_height(height: int) -> None:
+    """Without --limit fewer pods are shown on a low screen, but never fewer than three."""
+    lines = show(make_snapshot(), 120, height=height)
+    shown = sum("web-" in line for line in lines)
+    assert shown == {10: 3, 24: 9, 60: 10}[height]
+    assert height == 10 or len(lines) + 3 <= height
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120])
+def test_width(width: int) -> None:
+    """No line is longer than the terminal is wide."""
+    ill = (
+        make_pod(1, name="a-rather-long-name-6bhthskcp", phase="Pending", status="ImagePullBackOff"),
+        make_pod(2, name="b", status="CrashLoopBackOff", restarts=12),
+        make_pod(3, name="c", phase="Failed", status="Evicted", node="node-with-a-name-of-some-length"),
+    )
+    lines = show(make_snapshot(ill=ill), width)
+    assert max(map(len, lines)) <= width
+    assert any("shop/a-rather-long-name-6bhthskcp" in line for line in lines)
+
+
+def test_troubles_are_bounded() -> None:
+    """At most ten troubles are shown, and how many more there are."""
+    ill = tuple(make_pod(number, name=f"ill-{number}", status="CrashLoopBackOff") for number in range(13))
+    lines = show(make_snapshot(ill=ill))
+    assert sum("CrashLoopBackOff" in line for line in lines) == 10
+    assert lines[-1] == "and 3 more"
+
+
+def test_namespace() -> None:
+    """With one namespace its name stands in the summary and not in each row."""
+    lines = show(make_snapshot(), namespace="shop")
+    assert lines[0].endswith("20 pods in shop: 20 Running")
+    assert not any("NAMESPACE" in line for line in lines)
+
+
+def test_unknown_is_not_well() -> None:
+    """Where pods could not be read, their number is unknown, and so is whether they are well."""
+    problem = model.Problem("pods_forbidden", "may not list pods")
+    lines = show(make_snapshot(pods=0, problems=(problem,)))
+    assert "pods unknown" in lines[0]
+    assert lines[-1] == "nothing is wrong, as far as can be told without pods"
+
+
+def test_hostile_names() -> None:
+    """No name or reason reaches the terminal with control characters."""
+    ill = (make_pod(1, name="x\x1b[2Jy", status="CrashLoopBackOff\x07", phase="Failed", reason="\n"),)
+    text = "\n".join(show(make_snapshot(ill=ill), 80))
+    assert "\x1b" not in text
+    assert "\x07" not in text
+
+
+def test_empty_cluster() -> None:
+    """A cluster of nothing is shown as one."""
+    lines = show(make_snapshot(nodes=0, pods=0))
+    assert "nodes unknown   0 pods" in lines[0]
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    world = small_world.SmallWorld()
+    with simulated.SimulatedCluster(world=world) as cluster:
+        path = tmp_path_factory.mktemp("overview") / "config"
+        path.write_text(cluster.kubeconfig())
+        yield str(path)
+
+
+def test_command(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command reads a real server and ends with 0."""
+    assert cli.main(["overview", "--kubeconfig", kubeconfig, "--limit", "3"]) == 0
+    out = capsys.readouterr().out
+    assert "2 of 2 nodes ready" in out
+    assert "busiest pods, 3 of 8, by CPU" in out
+
+
+def test_one_namespace(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """-n counts the pods of that namespace alone."""
+    assert cli.main(["overview", "--kubeconfig", kubeconfig, "-n", "shop"]) == 0
+    assert "4 pods in shop" in capsys.readouterr().out
+
+
+def test_without_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a metrics API the health is shown, the reason told, and the exit code is 1."""
+    assert cli.main(["overview", "--simulation", "nodes=3,pods=20,fault=metrics-absent"]) == 1
+    captured = capsys.readouterr()
+    assert "usage unknown" in captured.out
+    assert "busiest pods" not in captured.out
+    assert "metrics API not installed" in captured.err
+
+
+def test_simulated(capsys: pytest.CaptureFixture[str]) -> None:
+    """The simulated cluster shows its troubles."""
+    assert cli.main(["overview", "--simulate"]) == 0
+    out = capsys.readouterr().out
+    for word in ("NotReady", "CrashLoopBackOff", "OOMKilled", "ImagePullBackOff", "Unschedulable", "Evicted"):
+        assert word in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--limit", "0"], ["--limit", "x"], ["-n", "shop", "-A"], ["extra"]],
+    ids=" ".join,
+)
+def test_wrong_usage(words: list[str]) -> None:
+    """Wrong options end with 2."""
+    try:
+        code = cli.main(["overview", "--simulate", *words])
+    except SystemExit as exit_:
+        code = int(str(exit_.code))
+    assert code == 2
