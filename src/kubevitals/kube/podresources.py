@@ -59,7 +59,8 @@ def sum_requests(pod: objects.Pod) -> Amounts:
 
     def asked(container: objects.ContainerSpec) -> Amounts:
         amounts = parse_amounts(requests_of(container.resources))
-        status = actual.get(container.name)
+        # An init container that ends is never resized: the scheduler takes its word from the spec alone.
+        status = actual.get(container.name) if _stays(container, spec) else None
         if status is None or status.resources is None:
             return amounts
         given = _larger(
