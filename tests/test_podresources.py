@@ -273,7 +273,7 @@ def as_pod(spec: Json, statuses: dict[str, Json], *, infeasible: bool) -> object
         return made | resources
 
     conditions = [{"type": "PodResizePending", "status": "True", "reason": "Infeasible"}]
-    made = {"containers": [as_container(each) for each in spec["containers"]]}
+    made: Json = {"containers": [as_container(each) for each in spec["containers"]]}
     made |= {"initContainers": [as_container(each) for each in spec["init"]]} if spec["init"] else {}
     made |= {"resources": {"requests": wire(spec["pod"])}} if spec["pod"] else {}
     made |= {"overhead": wire(spec["overhead"])} if spec["overhead"] else {}
