@@ -193,7 +193,9 @@ class Client:
             self, path, resource_version=resource_version, query=query, timeout=timeout, decode=decode
         )
 
-    def open_stream(self, path: str, query: urls.Query = (), *, patience: float) -> watches.Stream:
+    def open_stream(
+        self, path: str, query: urls.Query = (), *, patience: float, accept: str = "application/json"
+    ) -> watches.Stream:
         """GET an answer that comes line by line; `patience` is the longest silence in seconds. Not retried.
 
         Raises as `fetch` does.
@@ -201,7 +203,7 @@ class Client:
         from kubevitals.kube import watch as watches
 
         pairs = urls.query_pairs(query)
-        order = self._order("GET", path, pairs, accept="application/json", compressed=False)
+        order = self._order("GET", path, pairs, accept=accept, compressed=False)
         renewed = False
         while True:
             channel, head = self._send(order, deadline=self._clock() + self.request_timeout)

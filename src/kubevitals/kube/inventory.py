@@ -22,7 +22,7 @@ def fetch_nodes(
     answer = source.fetch_list(
         "/api/v1/nodes",
         decode_nodes,
-        query=_selectors(label_selector, _name_selector(name)),
+        query=selectors(label_selector, _name_selector(name)),
         limit=pages.SIZE,
     )
     return pages.join(answer)
@@ -46,7 +46,7 @@ def fetch_pods(
     place = () if namespace is None else ("namespaces", namespace)
     path = urls.path_join("api", "v1", *place, "pods")
     answer = source.fetch_list(
-        path, decode_pods, query=_selectors(label_selector, field_selector), limit=pages.SIZE
+        path, decode_pods, query=selectors(label_selector, field_selector), limit=pages.SIZE
     )
     pods, problems = pages.join(answer)
     if with_owners:
@@ -64,7 +64,7 @@ def any_pod_runs(
         errors.ClusterError: the list could not be had.
     """
     place = () if namespace is None else ("namespaces", namespace)
-    query = [*_selectors(label_selector, "status.phase=Running"), ("limit", "1")]
+    query = [*selectors(label_selector, "status.phase=Running"), ("limit", "1")]
     body = source.fetch(urls.path_join("api", "v1", *place, "pods"), query)
     return bool(decode_pods(body).items)
 
@@ -95,7 +95,8 @@ def decode_nodes(body: bytes) -> pages.Page[model.Node]:
     )
 
 
-def _selectors(labels: str | None, fields: str | None) -> list[tuple[str, str]]:
+def selectors(labels: str | None, fields: str | None) -> list[tuple[str, str]]:
+    """Return the query of a list with those selectors."""
     query = []
     if labels:
         query.append(("labelSelector", labels))

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from kubevitals.kube import client
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
-_PARENTS = {"Job": ("batch", "jobs"), "ReplicaSet": ("apps", "replicasets")}
+# Kinds that may have an owner of their own.
+PARENTS = {"Job": ("batch", "jobs"), "ReplicaSet": ("apps", "replicasets")}
 
 Owner = tuple[str, str]  # kind, name
 
@@ -31,7 +32,7 @@ def resolve(
     """
     parents: dict[tuple[str, str, str], Owner] = {}
     problems: list[model.Problem] = []
-    for kind in sorted({pod.workload_kind for pod in pods if pod.workload_kind in _PARENTS}):
+    for kind in sorted({pod.workload_kind for pod in pods if pod.workload_kind in PARENTS}):
         try:
             parents.update(_fetch_parents(source, kind, namespace=namespace))
         except (errors.ForbiddenError, errors.NotFoundError) as error:
@@ -48,20 +49,36 @@ def resolve(
 def _fetch_parents(
     source: client.Client, kind: str, *, namespace: str | None
 ) -> dict[tuple[str, str, str], Owner]:
-    group, plural = _PARENTS[kind]
-    place = () if namespace is None else ("namespaces", namespace)
-    path = urls.path_join("apis", group, "v1", *place, plural)
-    answer = source.fetch_list(path, _decode_metadata, limit=pages.SIZE, accept=METADATA_ONLY)
+    path = path_of(kind, namespace=namespace)
+    answer = source.fetch_list(path, decode_metadata, limit=pages.SIZE, accept=METADATA_ONLY)
     parents = {}
     for page in answer:
         for meta in page.items:
-            owner = next((each for each in meta.owner_references or () if each.controller), None)
+            owner = find_owner(meta)
             if owner is not None:
-                parents[kind, meta.namespace, meta.name] = (owner.kind, owner.name)
+                parents[kind, meta.namespace, meta.name] = owner
     return parents
 
 
-def _decode_metadata(body: bytes) -> pages.Page[objects.ObjectMeta]:
+def path_of(kind: str, *, namespace: str | None) -> str:
+    """Return the path of the list of one of PARENTS."""
+    group, plural = PARENTS[kind]
+    place = () if namespace is None else ("namespaces", namespace)
+    return urls.path_join("apis", group, "v1", *place, plural)
+
+
+def find_owner(meta: objects.ObjectMeta) -> Owner | None:
+    """Return what controls the object, if anything does."""
+    owner = next((each for each in meta.owner_references or () if each.controller), None)
+    return None if owner is None else (owner.kind, owner.name)
+
+
+def decode_metadata(body: bytes) -> pages.Page[objects.ObjectMeta]:
+    """Return the metadata of a PartialObjectMetadataList.
+
+    Raises:
+        errors.DecodingError: the body is none.
+    """
     wire = pages.decode_list(body, pages.decoder(objects.PartialObjectList), kind="PartialObjectMetadataList")
     return pages.Page(wire.metadata, [each.metadata for each in wire.items or ()], problems=())
 
@@ -71,8 +88,11 @@ def _with_parent(pod: model.Pod, parents: dict[tuple[str, str, str], Owner]) -> 
     if kind is None or name is None:
         return pod
     owner = parents.get((kind, pod.namespace, name))
-    if owner is None:
-        return pod
+    return pod if owner is None else with_owner(pod, owner)
+
+
+def with_owner(pod: model.Pod, owner: Owner) -> model.Pod:
+    """Return the pod and its containers with that owner."""
     containers = tuple(
         each._replace(workload_kind=owner[0], workload_name=owner[1]) for each in pod.containers
     )

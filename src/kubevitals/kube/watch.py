@@ -7,6 +7,7 @@ may be closed from any other.
 from __future__ import annotations
 
 import threading
+import time
 
 from kubevitals import errors
 from kubevitals.kube import body as bodies
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _SLACK = 30.0  # seconds of silence beyond the time after which the server itself ends the stream
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 30.0
+_SOUND = 1.0  # seconds: a stream that the server ends after this long has served, even without any news
 FINAL = (
     errors.ConfigurationError,
     errors.UnauthorizedError,
@@ -91,7 +93,8 @@ class Watch:
     """The changes under `path` from `resource_version` on, as an iterator without end.
 
     A stream that breaks or that the server ends is resumed where it stood, with back-off. `problem` holds
-    the failure while it lasts, else None. `close` ends the iteration from any thread, promptly.
+    the failure while it lasts, else None; `streams` counts the answers that were begun. `close` ends the
+    iteration from any thread, promptly.
 
     Raises while iterating:
         errors.GoneError: the server has forgotten the position; list again.
@@ -106,16 +109,21 @@ class Watch:
         resource_version: str,
         query: urls.Query = (),
         timeout: float = 300.0,
+        accept: str = "application/json",
         decode: Callable[[bytes], WatchEvent] | None = None,
         stop: threading.Event | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`timeout` is how many seconds the server shall keep one stream open; `decode` reads one line."""
         self.resource_version = resource_version
         self.problem: errors.KubevitalsError | None = None
+        self.streams = 0
         self._client = client
         self._path = path
         self._query = urls.query_pairs(query)
         self._timeout = timeout
+        self._accept = accept
+        self._clock = clock
         self._decode = decode or decode_event
         self._stop = stop or threading.Event()
         self._lock = threading.Lock()
@@ -152,9 +160,10 @@ class Watch:
         failures = 0
         while not self._stop.is_set():
             before = self.resource_version
+            started = self._clock()
             try:
                 yield from self._read_stream()
-                failed = self.resource_version == before
+                failed = self.resource_version == before and self._clock() - started < _SOUND
             except FINAL:
                 if self._stop.is_set():
                     return
@@ -164,8 +173,8 @@ class Watch:
                     raise
                 self.problem = error
                 failed = True
-            # A stream that ended without any news is a failure too, or a server that ends each at once
-            # would be asked without pause.
+            # A stream that ended at once and without any news is a failure too, or a server that ends each
+            # so would be asked without pause.
             failures = failures + 1 if failed else 0
             if failures and self._stop.wait(delay(self._client, failures)):
                 return
@@ -178,7 +187,10 @@ class Watch:
             ("resourceVersion", self.resource_version),
             ("timeoutSeconds", str(max(1, round(self._timeout)))),
         ]
-        stream = self._client.open_stream(self._path, query, patience=self._timeout + _SLACK)
+        stream = self._client.open_stream(
+            self._path, query, patience=self._timeout + _SLACK, accept=self._accept
+        )
+        self.streams += 1
         try:
             with self._lock:
                 self._stream = stream

@@ -24,7 +24,8 @@ class WatchedList:
     """A list and then its changes, without end: iterate over WatchEvents.
 
     The first event is SYNC with the pages of the whole list in `object`; so is each one after the server had
-    forgotten the position. `problem` holds the failure while it lasts. `close` ends it from any thread.
+    forgotten the position. `problem` holds the failure while it lasts; `lists` and `streams` count the lists
+    that were fetched and the streams that were begun. `close` ends it from any thread.
 
     Raises while iterating:
         errors.ClusterError: the first list fails, or later a failure that trying again does not mend.
@@ -40,8 +41,15 @@ class WatchedList:
         query: urls.Query = (),
         limit: int | None = 500,
         timeout: float = 300.0,
+        list_accept: str = "application/json",
+        watch_accept: str = "application/json",
+        bookmarks: bool = False,
     ) -> None:
-        """What `decode_list` returns has `metadata.resource_version` (or `resource_version`)."""
+        """What `decode_list` returns has `metadata.resource_version` (or `resource_version`).
+
+        With `bookmarks` these too are events, for who wants to know the position.
+        """
+        self.lists = 0
         self._client = client
         self._path = path
         self._decode_list = decode_list
@@ -49,6 +57,10 @@ class WatchedList:
         self._query = urls.query_pairs(query)
         self._limit = limit
         self._timeout = timeout
+        self._list_accept = list_accept
+        self._watch_accept = watch_accept
+        self._bookmarks = bookmarks
+        self._past_streams = 0
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._watch: watches.Watch | None = None
@@ -60,6 +72,12 @@ class WatchedList:
         """Why the list is not current at the moment; None while it is."""
         watch = self._watch
         return self._problem or (watch.problem if watch is not None else None)
+
+    @property
+    def streams(self) -> int:
+        """How many streams of changes were begun so far."""
+        watch = self._watch
+        return self._past_streams + (watch.streams if watch is not None else 0)
 
     def __iter__(self) -> Self:
         return self
@@ -89,7 +107,11 @@ class WatchedList:
         while not self._stop.is_set():
             try:
                 pages = self._client.fetch_list(
-                    self._path, self._decode_list, query=self._query, limit=self._limit
+                    self._path,
+                    self._decode_list,
+                    query=self._query,
+                    limit=self._limit,
+                    accept=self._list_accept,
                 )
             except errors.ClusterError as error:
                 if not listed or (
@@ -102,6 +124,7 @@ class WatchedList:
                     return
                 continue
             listed = True
+            self.lists += 1
             self._problem = None
             version = _version_of(pages[-1])
             yield watches.WatchEvent("SYNC", pages, resource_version=version)
@@ -109,7 +132,7 @@ class WatchedList:
             try:
                 for event in watch:
                     failures = 0
-                    if event.type != "BOOKMARK":
+                    if event.type != "BOOKMARK" or self._bookmarks:
                         yield event
             except errors.GoneError:
                 # A server that forgets at once must not be asked for whole lists without pause.
@@ -126,10 +149,12 @@ class WatchedList:
             resource_version=version,
             query=self._query,
             timeout=self._timeout,
+            accept=self._watch_accept,
             decode=self._decode_event,
             stop=self._stop,
         )
         with self._lock:
+            self._past_streams = self.streams
             self._watch = watch
         return watch
 
