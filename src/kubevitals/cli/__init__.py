@@ -71,11 +71,15 @@ def _run(argv: list[str], program: str) -> int:
     module = _load(COMMANDS[name][0] if name in COMMANDS else _HIDDEN[name])
     if name in _HIDDEN:
         return int(module.run_words(argv[index + 1 :]))
-    from kubevitals.cli import options, parsing
+    from kubevitals.cli import options, plainwords
 
-    parser = parsing.make_parser(f"{program} {name}", module)
     # Global options may stand before the command, as with kubectl.
-    arguments = parser.parse_intermixed_args(options.spell_out([*argv[:index], *argv[index + 1 :]]))
+    words = options.spell_out([*argv[:index], *argv[index + 1 :]])
+    arguments: Any = plainwords.parse(module, words)
+    if arguments is None:
+        from kubevitals.cli import parsing
+
+        arguments = parsing.make_parser(f"{program} {name}", module).parse_intermixed_args(words)
     return int(module.run(arguments))
 
 

@@ -127,21 +127,19 @@ def connect(arguments: argparse.Namespace) -> clusters.Cluster:
 
 def parse_duration(text: str) -> float:
     """Return seconds: a Go duration, or a bare number of seconds as kubectl allows; 0 means no limit."""
-    import argparse
-
     from kubevitals.kube import timestamps
 
     try:
         seconds = float(text) if text.replace(".", "", 1).isdigit() else timestamps.parse_duration(text)
     except errors.DecodingError:
+        import argparse
+
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration like 15s, 1m or 500ms") from None
     return seconds or 86_400.0
 
 
 def parse_simulation(text: str) -> dict[str, Any]:
     """Return the settings of a simulated cluster from "nodes=20,pods=500,fault=slow,fault=metrics-stale"."""
-    import argparse
-
     settings: dict[str, Any] = {}
     for part in filter(None, text.split(",")):
         key, _, value = part.partition("=")
@@ -152,6 +150,8 @@ def parse_simulation(text: str) -> dict[str, Any]:
         elif key == "metrics-api" and value in ("v1", "v1beta1", "both"):
             settings["metrics_versions"] = ("v1", "v1beta1") if value == "both" else (value,)
         else:
+            import argparse
+
             raise argparse.ArgumentTypeError(
                 f"{part!r} is not one of nodes=N, pods=N, seed=N, fault=NAME, metrics-api=v1|v1beta1|both"
             )
@@ -159,9 +159,9 @@ def parse_simulation(text: str) -> dict[str, Any]:
 
 
 def _parse_switch(text: str) -> bool:
-    import argparse
-
     if text.lower() not in ("true", "false"):
+        import argparse
+
         raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
     return text.lower() == "true"
 

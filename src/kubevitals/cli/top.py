@@ -348,19 +348,19 @@ def _bare_name(text: str) -> str:
 
 
 def _parse_count(text: str) -> int:
-    import argparse
-
     if not (text.isascii() and text.isdigit() and int(text) > 0):
+        import argparse
+
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return int(text)
 
 
 def _parse_group(text: str) -> tuple[str, str]:
-    import argparse
-
     by, equals, key = text.partition("=")
     if by == "label" and equals and key:
         return by, key
     if text in _GROUP_FIELDS:
         return "field", text
+    import argparse
+
     raise argparse.ArgumentTypeError(f"{text!r} is neither label=KEY nor one of {', '.join(_GROUP_FIELDS)}")

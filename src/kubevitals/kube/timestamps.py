@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 from kubevitals import errors
 
-_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_DURATION_PART = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)"
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -34,8 +33,10 @@ def parse_duration(text: str) -> float:
         number = text[:-1]
         if number.isascii() and number.replace(".", "", 1).isdigit():
             return float(number)
+    import re  # 8 ms of start-up that plain seconds spare
+
     total, position = 0.0, 0
-    for part in _DURATION_PART.finditer(text):
+    for part in re.finditer(_DURATION_PART, text):
         if part.start() != position:
             break
         total += float(part[1]) * _SECONDS[part[2]]

@@ -6,11 +6,10 @@ and nodes beyond their names.
 
 from __future__ import annotations
 
-import json
 import sys
 
 from kubevitals import errors, model, quantity, sources
-from kubevitals.kube import urls
+from kubevitals.kube import plainjson, urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 
 GROUP = "metrics.k8s.io"
 READABLE_VERSIONS = ("v1", "v1beta1")
-_SMALL = 1_000_000  # bytes; below it the standard library's json is quicker than importing msgspec
-_TINY = 65_536  # bytes; below it json is taken even where msgspec is loaded
+_SMALL = 1_000_000  # bytes; below it plainjson is quicker than importing msgspec
+_TINY = 65_536  # bytes; below it plainjson is taken even where msgspec is loaded
 
 
 class MetricsAPI:
@@ -224,13 +223,13 @@ def decode_nodes(body: bytes) -> Iterator[WireNode]:
 
 
 def _is_small(body: bytes) -> bool:
-    """Return whether json is the better decoder; one single object always is small."""
+    """Return whether plainjson is the better decoder; one single object always is small."""
     return len(body) < (_SMALL if "msgspec" not in sys.modules else _TINY)
 
 
 def _load(body: bytes, *, kind: str, single: str | None = None) -> dict[str, Any]:
     try:
-        answer: Any = json.loads(body)
+        answer: Any = plainjson.loads(body)
     except ValueError as error:
         raise errors.NotJSONError(
             f"the server answered something else than JSON where a {kind} was expected",
