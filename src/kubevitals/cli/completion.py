@@ -1,0 +1,153 @@
+"""Print the script that lets a shell complete commands, options and names, those of the cluster too.
+
+Names come from the kubeconfig and, within two seconds, from the cluster that the line names so far. Nothing
+is printed and nobody is asked for a password while a word is completed.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+EPILOG = """\
+bash: now                  source <(kubevitals completion bash)
+      always               echo 'source <(kubevitals completion bash)' >> ~/.bashrc
+zsh:  now                  source <(kubevitals completion zsh)
+      always               kubevitals completion zsh > "${fpath[1]}/_kubevitals"
+fish: now                  kubevitals completion fish | source
+      always               kubevitals completion fish > ~/.config/fish/completions/kubevitals.fish
+
+`kubectl vitals` is completed by kubectl's own completion (1.26 and later): it finds kubectl_complete-vitals,
+which is installed beside kubevitals, in PATH.
+"""
+
+# In all three: words go to standard input, so that a --token being typed is not in the process list, and
+# what comes back is taken as text. None of it is ever evaluated.
+_BASH = r"""# bash completion for kubevitals; works with bash 3.2 and later, needs no bash-completion
+
+_kubevitals() {
+    local line word blank i
+    local -a words
+    COMPREPLY=()
+    # Bash splits words at "=" and ":" too; here those that no blank parts are put together again.
+    if [[ -n ${COMP_LINE-} ]]; then
+        line=${COMP_LINE:0:COMP_POINT}
+        for ((i = 0; i <= COMP_CWORD; i++)); do
+            word=${COMP_WORDS[i]}
+            blank=${line%%[![:space:]]*}
+            line=${line#"$blank"}
+            ((i < COMP_CWORD)) || word=$line
+            line=${line#"$word"}
+            if [[ -n $blank || ${#words[@]} -eq 0 ]]; then
+                words[${#words[@]}]=$word
+            else
+                words[${#words[@]} - 1]+=$word
+            fi
+        done
+    else
+        words=("${COMP_WORDS[@]:0:COMP_CWORD+1}")
+    fi
+    local directive=4
+    while IFS= read -r line; do
+        COMPREPLY[${#COMPREPLY[@]}]=$line
+    done < <(printf '%s\0' "${words[@]:1}" |
+        _KUBEVITALS_SHELL=bash _KUBEVITALS_BREAKS=$COMP_WORDBREAKS command kubevitals __complete 2>/dev/null)
+    if ((${#COMPREPLY[@]})); then
+        i=$((${#COMPREPLY[@]} - 1))
+        [[ ${COMPREPLY[i]} != :[0-9]* ]] || directive=${COMPREPLY[i]#:}
+        unset "COMPREPLY[i]"
+    fi
+    type compopt >/dev/null 2>&1 || return 0
+    if ((directive & 2)); then compopt -o nospace 2>/dev/null; fi
+    if ((directive & 4)); then compopt +o default 2>/dev/null; else compopt -o default 2>/dev/null; fi
+    return 0
+}
+
+complete -F _kubevitals kubevitals kubectl-vitals
+"""
+
+_ZSH = r"""#compdef kubevitals kubectl-vitals
+# zsh completion for kubevitals
+
+_kubevitals() {
+    local line value
+    local -a typed answer values shown space
+    local -i directive=4 width=0
+    # Quotes are taken off, nothing is expanded.
+    typed=("${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}")
+    answer=("${(@f)$(print -rnN -- "${typed[@]}" '' |
+        _KUBEVITALS_SHELL=zsh command kubevitals __complete 2>/dev/null)}")
+    if [[ ${answer[-1]-} == :<-> ]]; then directive=${answer[-1]#:}; fi
+    answer[-1]=()
+    if ! (( directive & 4 )); then
+        [[ -prefix --*= ]] && compset -P 1 '*='
+        _files
+        return
+    fi
+    for line in "${answer[@]}"; do
+        value=${line%%$'\t'*}
+        values+=("$value")
+        (( ${#value} > width )) && width=${#value}
+    done
+    for line in "${answer[@]}"; do
+        value=${line%%$'\t'*}
+        if [[ $line == *$'\t'* ]]; then
+            shown+=("${(r:width:)value}  -- ${line#*$'\t'}")
+        else
+            shown+=("$value")
+        fi
+    done
+    (( ${#values} )) || return 1
+    (( directive & 2 )) && space=(-S '')
+    compadd -l -d shown "${space[@]}" -a values
+}
+
+if [[ ${funcstack[1]-} == _kubevitals ]]; then
+    _kubevitals "$@"
+else
+    compdef _kubevitals kubevitals kubectl-vitals
+fi
+"""
+
+_FISH = r"""# fish completion for kubevitals
+
+function __kubevitals_complete
+    set -l typed (commandline -opc) (commandline -ct)
+    set -l answer (printf '%s\0' $typed[2..-1] |
+        _KUBEVITALS_SHELL=fish command kubevitals __complete 2>/dev/null)
+    test (count $answer) -gt 0; or return
+    if test "$answer[-1]" = ':0'
+        set -l current (commandline -ct)
+        if string match -qr -- '^--[a-z-]+=' $current
+            set -l option (string replace -r -- '=.*' '=' $current)
+            __fish_complete_path (string replace -r -- '^[^=]*=' '' $current) | string replace -r -- '^' $option
+        else
+            __fish_complete_path $current
+        end
+        return
+    end
+    set -e answer[-1]
+    string join -- \n $answer
+end
+
+for name in kubevitals kubectl-vitals
+    complete -c $name -e
+    complete -c $name -f -a '(__kubevitals_complete)'
+end
+"""
+
+SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `completion`."""
+    parser.add_argument("shell", choices=tuple(SCRIPTS), help="the shell that shall complete")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the script."""
+    sys.stdout.write(SCRIPTS[arguments.shell])
+    return 0

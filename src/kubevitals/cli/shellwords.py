@@ -1,0 +1,79 @@
+"""Words as a shell's user has typed them: taking quotes off, and putting them on, without running anything.
+
+Nothing is expanded: `$HOME`, `$(date)` and `~` stay what they are.
+"""
+
+from __future__ import annotations
+
+_SAFE = frozenset("_./:=@%+,-")
+_IN_DOUBLE_QUOTES = frozenset('\\$`"')
+
+
+def unquote(raw: str) -> tuple[str, str]:
+    """Return what the word means, and the quote that is still open at its end ("" if none is).
+
+    The rules are those of POSIX shells, to which fish's are near enough: within single quotes a backslash
+    is itself, within double quotes it escapes `\\ $ ` "` and else stays.
+    """
+    text: list[str] = []
+    quote = ""
+    index = 0
+    while index < len(raw):
+        character = raw[index]
+        index += 1
+        if character == quote:
+            quote = ""
+        elif not quote and character in "'\"":
+            quote = character
+        elif character == "\\" and quote != "'":
+            following = raw[index : index + 1]
+            index += 1
+            if quote and following not in _IN_DOUBLE_QUOTES:
+                text.append("\\")
+            text.append(following)
+        else:
+            text.append(character)
+    return "".join(text), quote
+
+
+def quote_for_bash(text: str, quote: str = "") -> str:
+    """Return the text as it has to be typed in bash, bare or within an open quote."""
+    if quote == "'":
+        return text.replace("'", "'\\''")
+    if quote == '"':
+        # Within double quotes nothing takes the meaning of history from "!": it stands in single ones.
+        escaped = "".join(f"\\{each}" if each in _IN_DOUBLE_QUOTES else each for each in text)
+        return escaped.replace("!", "\"'!'\"")
+    return "".join(each if each.isalnum() or each in _SAFE else f"\\{each}" for each in text)
+
+
+def replace_in_bash(raw: str, whole: str, *, breaks: str) -> str:
+    """Return what bash has to insert so that the word typed as `raw` becomes `whole`.
+
+    Bash replaces only what follows the last unquoted word break (of COMP_WORDBREAKS) or the open quote.
+    """
+    start = _find_start(raw, breaks)
+    _, quote = unquote(raw)
+    kept, _ = unquote(raw[:start])
+    return quote_for_bash(whole[len(kept) :], quote)
+
+
+def _find_start(raw: str, breaks: str) -> int:
+    start = 0
+    quote = ""
+    index = 0
+    while index < len(raw):
+        character = raw[index]
+        index += 1
+        if quote:
+            if character == "\\" and quote == '"':
+                index += 1
+            elif character == quote:
+                quote = ""
+        elif character == "\\":
+            index += 1
+        elif character in "'\"":
+            quote, start = character, index
+        elif character in breaks:
+            start = index
+    return start
