@@ -195,8 +195,8 @@ class ContainerMetrics(_Wire):
 
 class PodMetrics(_Wire):
     metadata: MetricsMeta
-    timestamp: str = ""
-    window: str = ""
+    timestamp: str | None = None  # Go writes a time that was never set as null
+    window: str | None = None
     containers: list[ContainerMetrics] | None = None
 
 
@@ -207,8 +207,8 @@ class PodMetricsList(_Wire):
 
 class NodeMetrics(_Wire):
     metadata: MetricsMeta
-    timestamp: str = ""
-    window: str = ""
+    timestamp: str | None = None  # Go writes a time that was never set as null
+    window: str | None = None
     usage: UsageAmounts | None = None
 
 

@@ -56,13 +56,13 @@ def decode_list(body: bytes, decoder: msgspec.json.Decoder[WireT], *, kind: str)
             f"the server's {kind} is not as Kubernetes defines it: {error}",
             remedy="something between here and the API server may have changed the answer",
         ) from error
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:  # malformed, not UTF-8, or nested without end
         raise errors.NotJSONError(
             f"the server answered something else than JSON where a {kind} was expected: {error}",
             remedy="check that the server address is that of a Kubernetes API server",
         ) from error
     found = getattr(wire, "kind", "")
-    if found and found != kind:
+    if found != kind:
         raise errors.WrongKindError(
             f"the server answered a {found[:60]!r} where a {kind} was expected",
             remedy="check that the server address is that of a Kubernetes API server",

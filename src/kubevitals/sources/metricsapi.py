@@ -36,6 +36,7 @@ class MetricsAPI:
     def __init__(self, client: kube_client.Client) -> None:
         self._client = client
         self._versions: list[str] | None = None
+        self._guessed = False  # discovery is forbidden: the versions are a guess
 
     def fetch_usage(self, scope: sources.Scope) -> sources.Usage:
         """Return the usage of what `scope` names, by one request for nodes and one for pods.
@@ -80,23 +81,22 @@ class MetricsAPI:
         try:
             group = _load(self._client.fetch(f"/apis/{GROUP}"), kind="APIGroup")
         except errors.NotFoundError as error:
-            raise errors.MetricsNotInstalledError(
-                "metrics API not installed: the cluster has no metrics.k8s.io",
-                remedy="install metrics-server (https://github.com/kubernetes-sigs/metrics-server) "
-                "or another provider of metrics.k8s.io",
-            ) from error
+            raise _not_installed() from error
         except errors.ForbiddenError:
             # Discovery is open to every account by default. Where it was taken away, the lists may still be
             # allowed, and the older version is the one that is served nearly everywhere.
+            self._guessed = True
             return list(reversed(READABLE_VERSIONS))
         except errors.UnavailableError as error:
             raise _unavailable(error) from error
         offered = [str(each.get("version", "")) for each in group.get("versions") or ()]
         readable = [version for version in offered if version in READABLE_VERSIONS]
         if not readable:
+            from kubevitals.kube import failures
+
+            said = failures.clean(", ".join(offered), 80) or "no version at all"
             raise errors.MetricsNotInstalledError(
-                f"the cluster serves metrics.k8s.io only as {', '.join(offered)[:80] or 'no version at all'}, "
-                "which this kubevitals cannot read",
+                f"the cluster serves metrics.k8s.io only as {said}, which this kubevitals cannot read",
                 remedy="upgrade kubevitals",
             )
         return readable
@@ -123,10 +123,7 @@ class MetricsAPI:
         for version in versions:
             last = version == versions[-1]
             try:
-                # An unavailable metrics API is said at once: nothing here is worth waiting 15 seconds for.
-                return self._client.fetch(
-                    urls.path_join("apis", GROUP, version, *segments), query, retry=False
-                )
+                return self._fetch_now(urls.path_join("apis", GROUP, version, *segments), query)
             except errors.UnavailableError as error:
                 if last:
                     raise _unavailable(error) from error
@@ -135,9 +132,27 @@ class MetricsAPI:
                     continue
                 if "page not found" in error.body:  # the whole version is gone, not one object
                     self._versions = None
-                    raise _unavailable(error) from error
+                    raise (_not_installed() if self._guessed else _unavailable(error)) from error
                 raise
         raise AssertionError("discover_versions never returns an empty list")
+
+    def _fetch_now(self, path: str, query: Sequence[tuple[str, str]]) -> bytes:
+        """Return the body; an unavailable metrics API is said at once, as nothing here is worth 15 seconds.
+
+        What is over in a moment, a throttled request or a broken connection, is tried again.
+        """
+        try:
+            return self._client.fetch(path, query, retry=False)
+        except (errors.RateLimitedError, errors.UnreachableError, errors.TruncatedBodyError):
+            return self._client.fetch(path, query)
+
+
+def _not_installed() -> errors.MetricsNotInstalledError:
+    return errors.MetricsNotInstalledError(
+        "metrics API not installed: the cluster has no metrics.k8s.io",
+        remedy="install metrics-server (https://github.com/kubernetes-sigs/metrics-server) "
+        "or another provider of metrics.k8s.io",
+    )
 
 
 def _unavailable(error: errors.StatusError) -> errors.MetricsUnavailableError:
@@ -156,22 +171,11 @@ def decode_pods(body: bytes) -> Iterator[WirePod]:
         errors.DecodingError: the body is neither.
     """
     if _is_small(body):
-        for item in _items(_load(body, kind="PodMetricsList", single="PodMetrics")):
-            meta = item["metadata"]
-            yield (
-                meta.get("namespace", ""),
-                meta["name"],
-                item.get("timestamp") or "",
-                item.get("window") or "",
-                [
-                    (
-                        each["name"],
-                        (each.get("usage") or {}).get("cpu"),
-                        (each.get("usage") or {}).get("memory"),
-                    )
-                    for each in item.get("containers") or ()
-                ],
-            )
+        answer = _load(body, kind="PodMetricsList", single="PodMetrics")
+        try:
+            yield from map(_read_pod_item, _items(answer, single="PodMetrics"))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _misshapen("PodMetricsList") from error
         return
     from kubevitals.kube import objects, pages
 
@@ -181,8 +185,8 @@ def decode_pods(body: bytes) -> Iterator[WirePod]:
         yield (
             pod.metadata.namespace,
             pod.metadata.name,
-            pod.timestamp,
-            pod.window,
+            pod.timestamp or "",
+            pod.window or "",
             [
                 (each.name, each.usage and each.usage.cpu, each.usage and each.usage.memory)
                 for each in pod.containers or ()
@@ -197,15 +201,11 @@ def decode_nodes(body: bytes) -> Iterator[WireNode]:
         errors.DecodingError: the body is neither.
     """
     if _is_small(body):
-        for item in _items(_load(body, kind="NodeMetricsList", single="NodeMetrics")):
-            amounts = item.get("usage") or {}
-            yield (
-                item["metadata"]["name"],
-                item.get("timestamp") or "",
-                item.get("window") or "",
-                amounts.get("cpu"),
-                amounts.get("memory"),
-            )
+        answer = _load(body, kind="NodeMetricsList", single="NodeMetrics")
+        try:
+            yield from map(_read_node_item, _items(answer, single="NodeMetrics"))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _misshapen("NodeMetricsList") from error
         return
     from kubevitals.kube import objects, pages
 
@@ -215,11 +215,53 @@ def decode_nodes(body: bytes) -> Iterator[WireNode]:
         amounts = node.usage
         yield (
             node.metadata.name,
-            node.timestamp,
-            node.window,
+            node.timestamp or "",
+            node.window or "",
             amounts and amounts.cpu,
             amounts and amounts.memory,
         )
+
+
+def _read_pod_item(item: dict[str, Any]) -> WirePod:
+    meta = item["metadata"]
+    containers: list[WireContainer] = []
+    for each in item.get("containers") or ():
+        amounts = each.get("usage") or {}
+        containers.append((_text(each.get("name")), amounts.get("cpu"), amounts.get("memory")))
+    return (
+        _text(meta.get("namespace")),
+        _text(meta.get("name")),
+        _text(item.get("timestamp")),
+        _text(item.get("window")),
+        containers,
+    )
+
+
+def _read_node_item(item: dict[str, Any]) -> WireNode:
+    amounts = item.get("usage") or {}
+    return (
+        _text(item["metadata"].get("name")),
+        _text(item.get("timestamp")),
+        _text(item.get("window")),
+        amounts.get("cpu"),
+        amounts.get("memory"),
+    )
+
+
+def _text(value: Any) -> str:
+    """Return the text, empty where there is none: Go writes a time that was never set as null."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    raise TypeError("not a text")
+
+
+def _misshapen(kind: str) -> errors.WrongKindError:
+    return errors.WrongKindError(
+        f"the server's {kind} is not as Kubernetes defines it",
+        remedy="something between here and the API server may have changed the answer",
+    )
 
 
 def _is_small(body: bytes) -> bool:
@@ -230,7 +272,7 @@ def _is_small(body: bytes) -> bool:
 def _load(body: bytes, *, kind: str, single: str | None = None) -> dict[str, Any]:
     try:
         answer: Any = plainjson.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise errors.NotJSONError(
             f"the server answered something else than JSON where a {kind} was expected",
             remedy="check that the server address is that of a Kubernetes API server",
@@ -244,9 +286,9 @@ def _load(body: bytes, *, kind: str, single: str | None = None) -> dict[str, Any
     )
 
 
-def _items(answer: dict[str, Any]) -> list[dict[str, Any]]:
+def _items(answer: dict[str, Any], *, single: str) -> list[dict[str, Any]]:
     """Return the items of a list, or the one object itself; Go writes an empty list as null."""
-    return (answer["items"] or []) if "items" in answer else [answer]
+    return [answer] if answer["kind"] == single else answer.get("items") or []
 
 
 def _read_nodes(rows: Iterable[WireNode], problems: list[model.Problem]) -> dict[str, sources.Sample]:
