@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from kubevitals import errors
 
 _DURATION_PART = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)"
+_LONGEST = 40  # characters; longer ones are outside what Go's 64 bits of nanoseconds hold
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -18,9 +19,13 @@ def parse_time(text: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise errors.DecodingError(f"{text[:60]!r} is not a time in RFC 3339") from error
+        if moment.tzinfo is UTC:
+            return moment
+        if moment.tzinfo is not None:  # RFC 3339 demands an offset; without one it could be any hour
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise errors.DecodingError(f"{text[:60]!r} is not a time in RFC 3339")
 
 
 def parse_duration(text: str) -> float:
@@ -31,7 +36,7 @@ def parse_duration(text: str) -> float:
     """
     if text[-1:] == "s":  # plain seconds, as metrics-server writes them
         number = text[:-1]
-        if number.isascii() and number.replace(".", "", 1).isdigit():
+        if len(number) < _LONGEST and number.isascii() and number.replace(".", "", 1).isdigit():
             return float(number)
     import re  # 8 ms of start-up that plain seconds spare
 
@@ -41,7 +46,7 @@ def parse_duration(text: str) -> float:
             break
         total += float(part[1]) * _SECONDS[part[2]]
         position = part.end()
-    if position != len(text) or not text:
+    if position != len(text) or not text or len(text) > _LONGEST:
         if text == "0":  # Go's only duration without a unit
             return 0.0
         raise errors.DecodingError(f"{text[:60]!r} is not a duration")
