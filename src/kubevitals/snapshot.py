@@ -28,7 +28,7 @@ REASONS = {
     "node_silent": "on a node without any sample (look at its kubelet)",
     "no_sample": "running without a sample (the kubelet or the runtime gives none)",
     "gone": "in the metrics only (just ended, or not readable)",
-    "bad_quantity": "with a value that is no quantity",
+    "bad_quantity": "with a value that is missing or no quantity",
     "stale": "with a sample older than three of its windows",
     "metrics_not_installed": "without the metrics API, which is not installed",
     "metrics_unavailable": "without the metrics API, which is unavailable",
