@@ -222,10 +222,11 @@ def test_rotated_certificates(tmp_path: pathlib.Path) -> None:
     assert made.fetch() is not first
 
 
-def test_data_goes_before_files() -> None:
-    """What is written down goes before a file, which is not even opened."""
-    user = {**CERTIFIED, "client-certificate": "/none", "client-key": "/none"}
-    assert open_it(**user).fetch().certificate == PEM
+@pytest.mark.parametrize("field", ["client-certificate", "client-key"])
+def test_data_and_a_file(field: str) -> None:
+    """What is both written down and in a file is refused, as kubectl does."""
+    with pytest.raises(errors.ConfigurationError, match=rf"^{field} of .* given twice"):
+        open_it(**CERTIFIED, **{field: "/none"})
 
 
 def test_threads_see_the_same_renewal(tmp_path: pathlib.Path) -> None:

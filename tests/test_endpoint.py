@@ -110,10 +110,11 @@ def test_everything_of_a_cluster() -> None:
     assert made.warnings == ()
 
 
-def test_data_goes_before_a_file(tmp_path: pathlib.Path) -> None:
-    """With both, the CA that is written down is taken and the file not even opened."""
+def test_data_and_a_file(tmp_path: pathlib.Path) -> None:
+    """A CA that is both written down and in a file is refused, as kubectl does."""
     cluster = {"certificate-authority-data": CA_DATA, "certificate-authority": str(tmp_path / "none")}
-    assert open_it(cluster).ca == PEM
+    with pytest.raises(errors.ConfigurationError, match=r"^certificate-authority of .* given twice"):
+        open_it(cluster)
 
 
 def test_missing_ca_file(tmp_path: pathlib.Path) -> None:

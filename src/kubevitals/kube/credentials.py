@@ -265,9 +265,11 @@ def _open_certificate(
     found: list[bytes | WatchedFile | None] = []
     for field, marker in (("client-certificate", b"CERTIFICATE-----"), ("client-key", b"PRIVATE KEY-----")):
         data, path = user.data(f"{field}-data"), user.file(field)
+        if data is not None and path:
+            raise user.twice(field)
         if data is not None and marker not in data:
             raise user.wrong(f"{field}-data", "is not PEM", remedy="Its base64 must hold a BEGIN line.")
-        if data is None and path:
+        if path:
             found.append(WatchedFile(path, f"{field} of {user.where}:", clock=clock, recheck=recheck))
         else:
             found.append(data)

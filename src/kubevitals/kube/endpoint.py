@@ -117,10 +117,12 @@ def _is_authority(text: str) -> bool:
 
 
 def read_ca(cluster: kubeconfig_file.Entry) -> bytes | None:
-    """The cluster's certificate authority as PEM; what is written down goes before a file."""
+    """The cluster's certificate authority as PEM, written down or in a file."""
     field, pem = "certificate-authority-data", cluster.data("certificate-authority-data")
     path = cluster.file("certificate-authority")
-    if pem is None and path:
+    if pem is not None and path:
+        raise cluster.twice("certificate-authority")
+    if path:
         field = "certificate-authority"
         try:
             with open(path, "rb") as file:  # noqa: PTH123 - pathlib costs 8 ms
@@ -132,7 +134,9 @@ def read_ca(cluster: kubeconfig_file.Entry) -> bytes | None:
                 remedy="Check that the file exists and that you may read it.",
             ) from error
     if pem is not None and b"-----BEGIN CERTIFICATE-----" not in pem:
-        raise cluster.wrong(field, "holds no PEM certificate")
+        raise cluster.wrong(
+            field, "holds no PEM certificate", remedy="Fetch the cluster's kubeconfig or its CA anew."
+        )
     return pem
 
 

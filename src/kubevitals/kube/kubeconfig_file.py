@@ -134,6 +134,10 @@ class Entry:
         """An error about one field, without its value."""
         return errors.ConfigurationError(f"{field} of {self.where} {what}", remedy=remedy)
 
+    def twice(self, field: str) -> errors.ConfigurationError:
+        """An error about something that is both written down and in a file, which kubectl refuses too."""
+        return self.wrong(field, f"is given twice, as {field}-data too", remedy="Take one of the two away.")
+
 
 class Kubeconfig:
     """One or several files merged: entries by name, and the context that is current."""
