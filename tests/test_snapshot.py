@@ -29,12 +29,12 @@ def pod(
     word: str = "Running",
     **facts: Any,
 ) -> model.Pod:
-    facts = {"phase": "Running", "created_at": OLD, "node": "node-1", "status": word} | facts
+    given: dict[str, Any] = {"phase": "Running", "created_at": OLD, "node": "node-1", "status": word}
     return model.Pod(
         namespace,
         name,
         containers=tuple(model.Container(namespace, name, each, status=word) for each in containers),
-        **facts,
+        **(given | facts),
     )
 
 

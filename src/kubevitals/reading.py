@@ -168,7 +168,7 @@ class _Reading:
         request = self._request
         fields = request.field_selector
         if request.name is not None and request.namespace is not None:
-            fields = f"metadata.name={request.name}"
+            fields = ",".join(filter(None, (fields, f"metadata.name={request.name}")))
         answer = self._attempt(
             "pods",
             lambda: inventory.fetch_pods(
@@ -199,7 +199,7 @@ class _Reading:
         if request.pods and request.pod_usage:
             listed = self._pod_list is not None
             missing.append(not listed and self._pod_usage is None)
-        if all(missing):
+        if missing and all(missing):
             failed = [self._errors[what] for what in _TELLING if what in self._errors]
             refused = [error for error in failed if isinstance(error, errors.ForbiddenError)]
             if len(refused) == len(failed) > 1:
@@ -213,7 +213,7 @@ class _Reading:
         failure = None
         if usage is None:
             failure = self._report_usage("node usage")
-        elif self._node_list and not usage.nodes and request.name is None:
+        elif self._node_list and not usage.nodes and self._has_collected_nothing():
             failure = self._report_empty()
         held = self._pod_list if request.whole else None
         if request.pods and not request.pod_usage and self._pod_list is None:
@@ -233,12 +233,16 @@ class _Reading:
             if request.pod_details:
                 self._report("pods", "requests, limits and health of pods")
             elif not samples and request.name is None and self._pods_exist():
-                raise empty()
+                raise empty() if self._has_collected_nothing() else _nothing_of_these()
             return snapshot.rows_of_samples(samples, now=now)
         failure = None
         if usage is None:
             failure = self._report_usage("pod usage")
-        elif not samples and snapshot.expect_usage(self._pod_list, now, whole=request.whole):
+        elif (
+            not samples
+            and snapshot.expect_usage(self._pod_list, now, whole=request.whole)
+            and self._has_collected_nothing()
+        ):
             failure = self._report_empty()
         not_ready = frozenset(node.name for node in self._node_list or () if not node.ready)
         return snapshot.join_pods(
@@ -247,7 +251,9 @@ class _Reading:
             now=now,
             silent_nodes=not_ready,
             failure=failure,
-            keep_unlisted=request.field_selector is None,
+            # By name alone the source knows no labels, and it never knows fields: there the list decides.
+            keep_unlisted=request.field_selector is None
+            and not (request.name is not None and request.label_selector),
         )
 
     def _pods_exist(self) -> bool:
@@ -261,6 +267,25 @@ class _Reading:
             )
         except errors.ClusterError:
             return False  # without the right to know, an empty list is all there is to say
+
+    def _has_collected_nothing(self) -> bool:
+        """Return whether the source has no sample at all, where it has none of what was asked for.
+
+        Of a part of the cluster the samples may be missing for reasons of its own, say a silent kubelet.
+        """
+        request = self._request
+        if not (
+            request.name
+            or request.namespace
+            or request.label_selector
+            or request.field_selector
+            or request.node_label_selector
+        ):
+            return True
+        try:
+            return not self._source.fetch_usage(sources.Scope(nodes=True)).nodes
+        except (errors.ClusterError, errors.MetricsError):
+            return True  # without the right to know, the part is taken for the whole
 
     def _report(self, what: str, unknown: str) -> None:
         """Say that a list could not be read, and what is unknown for it."""
@@ -314,19 +339,29 @@ def empty() -> errors.MetricsEmptyError:
     )
 
 
+def _nothing_of_these() -> errors.MetricsEmptyError:
+    return errors.MetricsEmptyError(
+        "the metrics API has no sample of the pods that run there, though it has of others",
+        remedy="a pod needs up to two minutes after its start; without --usage each row says why it has none",
+    )
+
+
 def together(jobs: list[Callable[[], None]]) -> None:
-    """Run the jobs at the same time, the last one here; an unexpected error of any of them is raised here."""
+    """Run the jobs at the same time, the last one here; an unexpected error of any of them is raised here.
+
+    Ctrl-C is not waited for: the threads are daemons, and end with their requests.
+    """
     if len(jobs) == 1:
         jobs[0]()
         return
     import threading
 
-    failed: list[BaseException] = []
+    failed: list[Exception] = []
 
     def run(job: Callable[[], None]) -> None:
         try:
             job()
-        except BaseException as error:  # noqa: BLE001 - the boundary of a thread: raised below, where it is seen
+        except Exception as error:  # noqa: BLE001 - the boundary of a thread: raised below, where it is seen
             failed.append(error)
 
     threads = [threading.Thread(target=run, args=(job,), daemon=True) for job in jobs[:-1]]
