@@ -107,6 +107,19 @@ def test_a_403_for_a_path() -> None:
     assert "--non-resource-url=/metrics" in error.remedy
 
 
+def test_a_403_for_anonymous_though_a_credential_was_sent() -> None:
+    """Rights for anonymous are never proposed: they would open the cluster, and something else is wrong."""
+    text = 'forbidden: User "system:anonymous" cannot list resource "nodes" in API group "metrics.k8s.io"'
+    body = servers.status_object(403, "Forbidden", text)
+    error = status(403, body, who="certificate")
+    assert (error.unrecognized, error.rule) == (True, None)
+    assert "extension-apiserver-authentication" in error.remedy
+    assert "kubectl create" not in error.remedy
+    error = status(403, body, who="anonymous")
+    assert not error.unrecognized
+    assert error.remedy.startswith("No credential was sent")
+
+
 @pytest.mark.parametrize(
     "body", [b"no", servers.status_object(403, "Forbidden", "a webhook says no"), b"[1]", b"{"]
 )

@@ -351,6 +351,33 @@ def test_the_version_is_gone() -> None:
     assert list(api.fetch_usage(sources.Scope(nodes=True)).nodes) == ["node-1"]
 
 
+def test_the_group_is_gone() -> None:
+    """Uninstalled between two snapshots, it is said to be not installed: old discovery is not trusted."""
+    api, client = source({"/apis/metrics.k8s.io": GROUP, "/apis/metrics.k8s.io/v1beta1/nodes": nodes(NODE)})
+    api.fetch_usage(sources.Scope(nodes=True))
+    client.answers.clear()
+    with pytest.raises(errors.MetricsNotInstalledError):
+        api.fetch_usage(sources.Scope(nodes=True))
+    client.answers["/apis/metrics.k8s.io"] = group("v1")
+    client.answers["/apis/metrics.k8s.io/v1/nodes"] = nodes(NODE)
+    assert list(api.fetch_usage(sources.Scope(nodes=True)).nodes) == ["node-1"]
+
+
+def test_a_server_that_does_not_know_yet_who_asks() -> None:
+    """Just after its start metrics-server takes everybody for anonymous: not ready, rather than forbidden."""
+    refused = errors.ForbiddenError("403", status=403, remedy="try again")
+    refused.unrecognized = True
+    api, _ = source({"/apis/metrics.k8s.io": GROUP, "/apis/metrics.k8s.io/v1beta1/pods": refused})
+    with pytest.raises(errors.MetricsUnavailableError, match="not ready") as caught:
+        api.fetch_usage(sources.Scope(pods=True))
+    assert caught.value.remedy == "try again"
+    api, _ = source(
+        {"/apis/metrics.k8s.io": GROUP, "/apis/metrics.k8s.io/v1beta1/pods": errors.ForbiddenError("")}
+    )
+    with pytest.raises(errors.ForbiddenError):
+        api.fetch_usage(sources.Scope(pods=True))
+
+
 @pytest.mark.parametrize(
     "failure",
     [

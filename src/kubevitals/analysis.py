@@ -182,7 +182,10 @@ def total_rows(rows: Iterable[model.Pod | model.Container]) -> model.Total:
         ratio: [(getattr(row, part), getattr(row, whole)) for row in rows]
         for ratio, (part, whole) in _RATIOS.items()
     }
-    return model.Total(name="", **_add_all(sums), **_divide_all(pairs))
+    restarts = [row.restarts for row in rows if row.restarts is not None]
+    return model.Total(
+        name="", restarts=sum(restarts) if restarts else None, **_add_all(sums), **_divide_all(pairs)
+    )
 
 
 def rank(rows: Sequence[model.RowT], keys: Sequence[SortKey]) -> list[model.RowT]:

@@ -156,10 +156,14 @@ class UnauthorizedError(StatusError):
 
 
 class ForbiddenError(StatusError):
-    """403: `rule` is the RBAC rule, as YAML, that would allow the request."""
+    """403: `rule` is the RBAC rule, as YAML, that would allow the request.
+
+    `unrecognized` tells that the server took who sent a credential for anonymous: no rule mends that.
+    """
 
     code = "forbidden"
     rule: str | None = None
+    unrecognized = False
 
 
 class NotFoundError(StatusError):

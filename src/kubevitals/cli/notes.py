@@ -29,10 +29,15 @@ def tell_warnings(cluster: clusters.Cluster) -> None:
         _print(f"warning: {warning}")
 
 
-def tell_missing(names: Sequence[str], kind: str) -> int:
-    """Print which of the names were not found; return the exit code for it."""
+def tell_missing(names: Sequence[str], kind: str, *, usage_only: bool = False) -> int:
+    """Print which of the names were not found; return the exit code for it.
+
+    With `usage_only` nobody has looked whether there is such an object: only that it has no sample is known.
+    """
     for name in names:
-        print(f"error: {kind.removesuffix('s')} {terminal.clean(name)!r} not found", file=sys.stderr)
+        what = f"{kind.removesuffix('s')} {terminal.clean(name)!r}"
+        said = f"no usage of {what}: not there, or not measured yet" if usage_only else f"{what} not found"
+        print(f"error: {said}", file=sys.stderr)
     return 1 if names else 0
 
 

@@ -235,8 +235,11 @@ class View:
         rows, text = self.render(snapshot, request, style=terminal.detect_style(sys.stdout))
         sys.stdout.write(text)
         sys.stdout.flush()
-        code = notes.tell_missing(self._missing_names(rows), self.base)
-        return max(code, notes.tell_problems(snapshot, rows, kind=self.noun, usage_only=self.arguments.usage))
+        usage_only = self.arguments.usage
+        code = notes.tell_missing(
+            self._missing_names(rows), self.base, usage_only=usage_only and self.base != "nodes"
+        )
+        return max(code, notes.tell_problems(snapshot, rows, kind=self.noun, usage_only=usage_only))
 
     def render(
         self, snapshot: model.Snapshot, request: reading.Request, *, style: terminal.Style

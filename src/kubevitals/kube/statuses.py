@@ -45,6 +45,11 @@ _RENEWALS = {
     "oidc": "Log in again at the identity provider: the refreshed token was refused too.",
     "service account": "Is the pod's service account deleted, or its token mounted from another cluster?",
 }
+_ANONYMOUS = "system:anonymous"
+_UNRECOGNIZED = (
+    "A credential was sent, but the server behind this API does not know whose. It may just have started: "
+    "try again. If it stays so, it cannot read the ConfigMap extension-apiserver-authentication (kube-system)."
+)
 _FORBIDDEN_RESOURCE = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>[a-z*]+) resource "(?P<resource>[^"]+)" '
     r'in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]+)"| at the cluster scope)?'
@@ -69,11 +74,17 @@ def from_status(
     about = subject or subjects.parse_subject(*_split_request(request))
     remedy: str | None = _REMEDIES.get(status)
     rule: str | None = None
+    unrecognized = False
     if status == 401:
         message = f"the cluster does not accept the credentials ({who or 'of unknown kind'})"
         remedy = _RENEWALS.get(who, "Renew the credentials of the kubeconfig's user.")
     elif status == 403:
         message, remedy, rule = _describe_forbidden(content, about, said)
+        if message.startswith(_ANONYMOUS + " may not ") and who:
+            # To grant rights to anonymous would open the cluster to everybody.
+            unrecognized = who != "anonymous"
+            remedy = _UNRECOGNIZED if unrecognized else _RENEWALS[who]
+            rule = None if unrecognized else rule
     elif 300 <= status < 400:
         message = f"the server redirects {request} ({status}), and redirects are not followed"
         remedy = "The address may be that of a login page or a proxy; give the API server's own."
@@ -95,6 +106,7 @@ def from_status(
     )
     if isinstance(error, errors.ForbiddenError):
         error.rule = rule
+        error.unrecognized = unrecognized
     return error
 
 

@@ -119,6 +119,7 @@ class MetricsAPI:
             return None
 
     def _fetch_path(self, segments: Iterable[str], query: Sequence[tuple[str, str]]) -> bytes:
+        known = self._versions is not None
         versions = self.discover_versions()
         for version in versions:
             last = version == versions[-1]
@@ -127,11 +128,17 @@ class MetricsAPI:
             except errors.UnavailableError as error:
                 if last:
                     raise _unavailable(error) from error
+            except errors.ForbiddenError as error:
+                if error.unrecognized:
+                    raise _not_ready(error) from error
+                raise
             except errors.NotFoundError as error:
                 if not last:
                     continue
                 if "page not found" in error.body:  # the whole version is gone, not one object
                     self._versions = None
+                    if known:  # since another snapshot: look what there is now
+                        return self._fetch_path(segments, query)
                     raise (_not_installed() if self._guessed else _unavailable(error)) from error
                 raise
         raise AssertionError("discover_versions never returns an empty list")
@@ -152,6 +159,13 @@ def _not_installed() -> errors.MetricsNotInstalledError:
         "metrics API not installed: the cluster has no metrics.k8s.io",
         remedy="install metrics-server (https://github.com/kubernetes-sigs/metrics-server) "
         "or another provider of metrics.k8s.io",
+    )
+
+
+def _not_ready(error: errors.ForbiddenError) -> errors.MetricsUnavailableError:
+    return errors.MetricsUnavailableError(
+        "metrics API installed but not ready: it does not know yet who asks (HTTP 403 for system:anonymous)",
+        remedy=error.remedy,
     )
 
 

@@ -65,9 +65,11 @@ class Column:
         return [UNKNOWN if value is None else form(value) for value in values]
 
     def total_text(self, total: model.Total) -> str:
-        """Return the cell in the row of totals: empty where a sum has no meaning."""
-        value = getattr(total, self.key, None) if self.numeric and self.key not in _NOT_SUMMED else None
-        return "" if value is None else self.form(value)
+        """Return the cell in the row of totals: empty where a sum has no meaning, a dash if unknown."""
+        if not self.numeric or self.key in _NOT_SUMMED or not hasattr(total, self.key):
+            return ""
+        value = getattr(total, self.key)
+        return UNKNOWN if value is None else self.form(value)
 
 
 def find_key(word: str, columns: Sequence[Column], record: type[model.Row]) -> str:
