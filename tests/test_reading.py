@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests import connected, small_world
@@ -155,7 +155,7 @@ def test_no_usage_at_all(world: simulated.SimulatedCluster, fault: str, code: st
     world.set_faults([fault])
     snapshot = take(world)
     assert codes(snapshot) == [code]
-    assert {row.problem for row in (*snapshot.nodes, *snapshot.pods)} == {code}
+    assert {*(node.problem for node in snapshot.nodes), *(pod.problem for pod in snapshot.pods)} == {code}
     assert [node.pods for node in snapshot.nodes] == [5, 3]
 
 
@@ -202,11 +202,12 @@ class Mute:
 def test_a_part_without_samples(world: simulated.SimulatedCluster) -> None:
     """Where only the pods or nodes in view have no sample, nobody claims that nothing was collected."""
     with connected.connect(world, source=Mute()) as cluster:
-        for part in (
+        parts: list[dict[str, Any]] = [
             {"namespace": "shop"},
             {"label_selector": "app=db"},
             {"field_selector": "spec.nodeName=node-1"},
-        ):
+        ]
+        for part in parts:
             snapshot = cluster.read(reading.Request(nodes=False, **part))
             assert codes(snapshot) == []
             assert {pod.problem for pod in snapshot.pods} <= {"no_sample", "node_silent"}
@@ -226,7 +227,8 @@ def test_one_pod_by_name(world: simulated.SimulatedCluster) -> None:
     """A name gives that pod alone, and other selectors still hold."""
     one = take(world, reading.Request(nodes=False, namespace="shop", name="pod-000"))
     assert [(pod.name, pod.problem) for pod in one.pods] == [("pod-000", None)]
-    for more in ({"field_selector": "spec.nodeName=node-9"}, {"label_selector": "app=web"}):
+    others: list[dict[str, Any]] = [{"field_selector": "spec.nodeName=node-9"}, {"label_selector": "app=web"}]
+    for more in others:
         none = take(world, reading.Request(nodes=False, namespace="shop", name="pod-000", **more))
         assert none.pods == ()
 
@@ -289,13 +291,16 @@ def test_an_interruption_does_not_wait() -> None:
     """Ctrl-C ends at once, whatever other threads wait for."""
     release = threading.Event()
 
+    def linger() -> None:
+        release.wait(10.0)
+
     def interrupt() -> None:
         raise KeyboardInterrupt
 
     started = time.monotonic()
     try:
         with pytest.raises(KeyboardInterrupt):
-            reading.together([lambda: release.wait(10.0) and None, interrupt])
+            reading.together([linger, interrupt])
         assert time.monotonic() - started < 5.0
     finally:
         release.set()
