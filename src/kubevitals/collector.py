@@ -1,0 +1,492 @@
+"""The clock of the service: a tick reads usage, joins it with the live inventory and publishes one snapshot.
+
+What fails leaves the last good snapshot in place, with the problem added to it. It must not know how a
+snapshot is shown. Each collector has one thread for its ticks; readers share what it publishes, unlocked.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from kubevitals import errors, model, reading, snapshot, sources
+from kubevitals.kube import live, retries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from kubevitals import cluster as clusters
+
+    Listener = Callable[["Published"], None]
+
+_LOG = logging.getLogger(__name__)
+_FIRST_DELAY = 1.0  # seconds after the first failure; doubled for each further one
+_LONGEST_DELAY = 60.0  # or the interval, where that is longer
+_LEAST_MAX_AGE = 300.0  # seconds that the last good snapshot may be old where nothing else is said
+_LONGEST_TICK = 120.0  # seconds; a tick of the largest cluster takes a few, its requests have time-outs
+_FIRST_LISTS = 30.0  # seconds that the first tick waits for the lists of nodes and pods
+
+
+class Published(NamedTuple):
+    """What all surfaces show until the next one. `number` counts from 1, `epoch` tells processes apart."""
+
+    snapshot: model.Snapshot
+    number: int
+    epoch: str = ""
+
+    @property
+    def tag(self) -> str:
+        """A word that is another one for each publication of each process."""
+        return f"{self.epoch}-{self.number}"
+
+
+class Status(NamedTuple):
+    """How a collector is doing: a copy that does not change."""
+
+    started_at: datetime
+    ticks: int = 0  # good ones
+    failures: Mapping[str, int] = MappingProxyType({})  # by the code of the error
+    last_tick_seconds: float | None = None  # of the last one, good or not
+    last_good_at: datetime | None = None
+    last_error: model.Problem | None = None  # None again once a tick is good
+    source: str = "none"
+    live: bool = False  # it ticks
+    ready: bool = False  # it has a snapshot that is not older than it may be
+    watch_restarts: int = 0
+    coverage: Mapping[str, tuple[int, int]] = MappingProxyType(
+        {"nodes": (0, 0), "pods": (0, 0)}
+    )  # with usage, of all
+    age_seconds: float | None = None  # of the snapshot
+    interval_seconds: float = 0.0
+    max_age_seconds: float = 0.0
+
+
+class Rhythm:
+    """When to poll so that a sample is fresh: just after the source has published new ones.
+
+    A source publishes every so often, and nobody says when. Until it is known, polls come a quarter early;
+    one that finds nothing new has passed the moment, and the next one, soon after, finds it. From then on
+    the age that a sample had there is the aim. At most every second poll is an extra one.
+    """
+
+    __slots__ = ("_early", "_interval", "_least_age", "_newest")
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._newest: datetime | None = None
+        self._least_age: float | None = None  # seconds, once the moment was found
+        self._early = 0  # polls in a row without anything new
+
+    def next_delay(self, now: datetime, newest: datetime | None) -> float:
+        """Return the seconds to wait after a poll at `now` whose newest sample is of `newest`."""
+        if newest is None:
+            return self._interval
+        age = (now - newest).total_seconds()
+        if newest == self._newest:
+            self._early += 1
+            return self._interval / 5 if self._early == 1 else self._interval
+        first, passed = self._newest is None, self._early == 1
+        self._newest, self._early = newest, 0
+        if passed or (self._least_age is not None and age < self._least_age):
+            self._least_age = age
+        if first or self._least_age is None:
+            return self._interval * 0.75
+        return self._interval - min(max(age - self._least_age, 0.0), self._interval / 2)
+
+
+class Collector:
+    """Keeps one cluster's snapshot current. Use it in a `with` block, or `start()` and `stop()` it.
+
+    Args:
+        cluster: it stays the caller's, to be closed after `stop()`.
+        interval: seconds between polls of usage.
+        namespace: of the pods; all where None.
+        max_age: seconds that a snapshot may be old before the collector is not ready and usage is unknown
+            rather than old; five minutes, or four intervals where that is longer, if None.
+        nodes: follow nodes, if the account may.
+        clock: epoch seconds; the cluster's own clock where None.
+        wait: sleeps so many seconds; returns early, and True, when it is to stop.
+        jitter: a number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        cluster: clusters.Cluster,
+        *,
+        interval: float = 15.0,
+        namespace: str | None = None,
+        max_age: float | None = None,
+        nodes: bool = True,
+        clock: Callable[[], float] | None = None,
+        wait: Callable[[float], bool] | None = None,
+        jitter: Callable[[], float] = retries.draw,
+    ) -> None:
+        self.cluster = cluster
+        self.interval = interval
+        self.namespace = namespace
+        self.max_age = max(_LEAST_MAX_AGE, 4 * interval) if max_age is None else max_age
+        self.inventory = live.LiveInventory(cluster.client, nodes=nodes, namespace=namespace)
+        self._nodes = nodes
+        self._clock = clock or (lambda: cluster.now().timestamp())
+        self._stopping = threading.Event()
+        self._wait = wait or self._stopping.wait
+        self._jitter = jitter
+        self._rhythm = Rhythm(interval)
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._listeners: dict[object, Listener] = {}
+        self._published: Published | None = None
+        self._good: model.Snapshot | None = None  # the last one with usage, without a later failure's problem
+        self._status = Status(self._now(), interval_seconds=interval, max_age_seconds=self.max_age)
+        self._epoch = f"{time.time_ns() // 1_000_000:x}"
+        self._failures_in_row = 0
+        self._beat = time.monotonic()
+
+    @property
+    def name(self) -> str:
+        """The cluster's name: its context."""
+        return self.cluster.name
+
+    @property
+    def latest(self) -> Published | None:
+        """What is to be shown now; None before the first snapshot."""
+        return self._published
+
+    def start(self) -> None:
+        """Begin to follow and to tick; returns at once. A second call does nothing."""
+        if self._thread is not None or self._stopping.is_set():
+            return
+        self._beat = time.monotonic()
+        self.inventory.start()
+        self._thread = threading.Thread(target=self._run, name=f"collector-{self.name}", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End ticks and watches, waiting `timeout` seconds at most. What was published stays readable."""
+        until = time.monotonic() + timeout
+        self._stopping.set()
+        self.inventory.stop(timeout=timeout / 4)
+        if self._thread is not None:
+            self._thread.join(max(0.0, until - time.monotonic()))
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def subscribe(self, callback: Listener) -> Callable[[], None]:
+        """Have `callback` called after each publication, in the collector's thread; it must be quick.
+
+        Returns what ends the subscription.
+        """
+        key = object()
+        with self._lock:
+            self._listeners[key] = callback
+        return lambda: self._unsubscribe(key)
+
+    def status(self) -> Status:
+        """Return how it is doing now."""
+        published = self._published
+        age = None
+        if published is not None:
+            age = max(0.0, (self._now() - published.snapshot.generated_at).total_seconds())
+        pause = max(self.interval, _LONGEST_DELAY) + _LONGEST_TICK
+        with self._lock:
+            return self._status._replace(
+                live=self._thread is not None
+                and self._thread.is_alive()
+                and time.monotonic() - self._beat < pause,
+                ready=age is not None and age <= self.max_age,
+                watch_restarts=sum(self.inventory.restarts.values()),
+                failures=dict(self._status.failures),
+                age_seconds=age,
+            )
+
+    def tick(self) -> float:
+        """Read, join and publish; return the seconds to wait until the next tick."""
+        started = time.monotonic()
+        try:
+            usage = self._read_usage()
+            made = self._join(usage)
+            self._publish_good(made)
+            delay = self._rhythm.next_delay(made.generated_at, newest_sample(made))
+        except errors.KubevitalsError as error:
+            self._publish_failure(error)
+            delay = self._back_off()
+        seconds = time.monotonic() - started
+        with self._lock:
+            self._beat = time.monotonic()
+            self._status = self._status._replace(last_tick_seconds=seconds)
+        return delay if self._failures_in_row else max(delay - seconds, 0.2 * self.interval)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                delay = self.tick()
+            except Exception as error:  # noqa: BLE001 - the boundary of a thread, without which all stands still
+                _LOG.exception("tick failed", extra={"event": "tick_failed", "cluster": self.name})
+                self._publish_failure(
+                    errors.KubevitalsError(f"unexpected {type(error).__name__} in the collector")
+                )
+                delay = self._back_off()
+            if self._wait(delay):
+                return
+
+    def _read_usage(self) -> _Usage:
+        """Return what the source says of nodes and pods.
+
+        Raises:
+            errors.KubevitalsError: usage of neither, or of one for another reason than missing rights.
+        """
+        if not self._settled():
+            self.inventory.wait_until_ready(_FIRST_LISTS if self._published is None else 0.0)
+        usage = _Usage()
+        source = self.cluster.source
+
+        def fetch_nodes() -> None:
+            usage.attempt("nodes", lambda: source.fetch_usage(sources.Scope(nodes=True)))
+
+        def fetch_pods() -> None:
+            scope = sources.Scope(pods=True, namespace=self.namespace)
+            usage.attempt("pods", lambda: source.fetch_usage(scope))
+
+        reading.together([fetch_nodes, fetch_pods] if self._nodes else [fetch_pods])
+        if not self._settled():
+            raise self._unsettled(usage)
+        return usage
+
+    def _settled(self) -> bool:
+        """Return whether each list was read once or refused."""
+        if self.inventory.ready:
+            return True
+        refused = {problem.code for problem in self.inventory.problems}
+        return {"pods_forbidden", "nodes_forbidden"} - (
+            set() if self._nodes else {"nodes_forbidden"}
+        ) <= refused
+
+    def _unsettled(self, usage: _Usage) -> errors.KubevitalsError:
+        for error in usage.failures.values():
+            if not isinstance(error, errors.MetricsError):
+                return error  # the same as of the lists, and with its class
+        for problem in self.inventory.problems:
+            return _as_error(problem)
+        return _as_error(
+            model.Problem("starting", "nodes and pods have not been listed yet", "wait, or look at the log")
+        )
+
+    def _join(self, usage: _Usage) -> model.Snapshot:
+        """Return the snapshot. Raises the failure instead, where an older one says more."""
+        held = self.inventory.read()
+        now = self._now()
+        failure = usage.failure or self._find_empty(usage, held, now)
+        if failure is not None and self._may_show_last(now):
+            raise failure
+        made = _compose(self.cluster, usage, held, failure, now=now, whole=self.namespace is None)
+        if failure is None:
+            return made
+        # Nothing good to fall back to: health, requests and limits are shown, usage is unknown.
+        self._publish(made)
+        raise failure
+
+    def _find_empty(
+        self, usage: _Usage, held: live.Inventory, now: datetime
+    ) -> errors.KubevitalsError | None:
+        """Return the error for a source that answers and knows nothing where it should."""
+        pods = usage.pods
+        if (
+            pods is None
+            or pods.pods
+            or not snapshot.expect_usage(held.pods, now, whole=self.namespace is None)
+        ):
+            return None
+        return reading.empty()
+
+    def _may_show_last(self, now: datetime) -> bool:
+        good = self._good
+        return good is not None and (now - good.generated_at).total_seconds() <= self.max_age
+
+    def _publish_good(self, made: model.Snapshot) -> None:
+        recovered = self._failures_in_row
+        first = self._good is None
+        self._good, self._failures_in_row = made, 0
+        with self._lock:
+            self._status = self._status._replace(
+                ticks=self._status.ticks + 1,
+                last_good_at=made.generated_at,
+                last_error=None,
+                source=made.source,
+            )
+        self._publish(made)
+        if first or recovered:
+            _LOG.info(
+                "%s of %s: %d nodes, %d pods",
+                "usage again" if recovered and not first else "first snapshot",
+                self.name,
+                len(made.nodes),
+                len(made.pods),
+                extra={
+                    "event": "recovered" if recovered and not first else "first_snapshot",
+                    "cluster": self.name,
+                },
+            )
+
+    def _publish_failure(self, error: errors.KubevitalsError) -> None:
+        problem = _problem_of(error)
+        before = self._status.last_error
+        self._failures_in_row += 1
+        with self._lock:
+            failures = self._status.failures
+            self._status = self._status._replace(
+                failures={**failures, problem.code: failures.get(problem.code, 0) + 1}, last_error=problem
+            )
+        if before == problem:
+            return
+        _LOG.warning(
+            "%s: %s", self.name, problem.message,
+            extra={"event": "tick_failed", "cluster": self.name, "code": problem.code},
+        )  # fmt: skip
+        published = self._published
+        if published is not None and problem not in published.snapshot.problems:
+            old = self._good if self._good is not None else published.snapshot
+            if published.snapshot.generated_at > old.generated_at:
+                old = published.snapshot
+            rest = tuple(each for each in old.problems if each not in (before, problem))
+            self._publish(old._replace(problems=(problem, *rest)))
+
+    def _publish(self, made: model.Snapshot) -> None:
+        with self._lock:
+            number = 1 if self._published is None else self._published.number + 1
+            published = self._published = Published(made, number, self._epoch)
+            self._status = self._status._replace(coverage=_coverage(made))
+            listeners = list(self._listeners.values())
+        for listener in listeners:
+            try:
+                listener(published)
+            except Exception:  # noqa: BLE001 - one surface must not silence the others
+                _LOG.exception("a listener failed", extra={"event": "listener_failed", "cluster": self.name})
+
+    def _unsubscribe(self, key: object) -> None:
+        with self._lock:
+            self._listeners.pop(key, None)
+
+    def _back_off(self) -> float:
+        longest = max(self.interval, _LONGEST_DELAY)
+        delay = min(longest, _FIRST_DELAY * 2.0 ** min(self._failures_in_row - 1, 16))
+        return delay * (0.5 + 0.5 * self._jitter())
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+
+class _Usage:
+    """What came back of the two requests for usage."""
+
+    def __init__(self) -> None:
+        self.nodes: sources.Usage | None = None
+        self.pods: sources.Usage | None = None
+        self.failures: dict[str, errors.KubevitalsError] = {}
+
+    def attempt(self, what: str, fetch: Callable[[], sources.Usage]) -> None:
+        try:
+            setattr(self, what, fetch())
+        except (errors.ClusterError, errors.MetricsError, errors.ConfigurationError) as error:
+            self.failures[what] = error
+
+    @property
+    def failure(self) -> errors.KubevitalsError | None:
+        """Why this is no good reading; a right that is missing for one of the two is none."""
+        for error in self.failures.values():
+            if not isinstance(error, errors.ForbiddenError):
+                return error
+        if self.nodes is None and self.pods is None:
+            return next(iter(self.failures.values()), None)
+        return None
+
+
+def newest_sample(made: model.Snapshot) -> datetime | None:
+    """Return when the newest sample of a snapshot was measured."""
+    rows = made.nodes or made.pods
+    return max((row.timestamp for row in rows if row.timestamp is not None), default=None)
+
+
+def _compose(
+    cluster: clusters.Cluster,
+    usage: _Usage,
+    held: live.Inventory,
+    failure: errors.KubevitalsError | None,
+    *,
+    now: datetime,
+    whole: bool,
+) -> model.Snapshot:
+    problems = list(held.problems)
+    problems += map(_problem_of, usage.failures.values())
+    if failure is not None:
+        problems.append(_problem_of(failure))
+    for part in (usage.nodes, usage.pods):
+        problems += part.problems if part is not None else ()
+    code = _problem_of(failure).code if failure is not None else None
+    of_nodes = usage.failures.get("nodes")
+    of_pods = usage.failures.get("pods")
+    may_list_pods = "pods" in held.resource_versions
+    samples = usage.pods.pods if usage.pods is not None else {}
+    not_ready = frozenset(node.name for node in held.nodes if not node.ready)
+    pods = (
+        snapshot.join_pods(
+            held.pods,
+            samples,
+            now=now,
+            silent_nodes=not_ready,
+            failure=code or (_problem_of(of_pods).code if of_pods is not None else None),
+        )
+        if may_list_pods
+        else snapshot.rows_of_samples(samples, now=now)
+    )
+    nodes = snapshot.join_nodes(
+        held.nodes,
+        usage.nodes.nodes if usage.nodes is not None else {},
+        now=now,
+        pods=held.pods if whole and may_list_pods else None,
+        failure=_problem_of(of_nodes).code if of_nodes is not None else None,
+    )
+    measured = usage.nodes is not None or usage.pods is not None
+    return model.Snapshot(
+        cluster=cluster.name,
+        source=cluster.source.name if measured else "none",
+        generated_at=now,
+        nodes=model.Records(nodes),
+        pods=model.Records(pods),
+        problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+def _problem_of(error: errors.KubevitalsError) -> model.Problem:
+    code = error.code
+    if isinstance(error, errors.ForbiddenError):
+        code = "usage_forbidden"
+    elif isinstance(error, errors.ClusterError):
+        code = "usage_failed"
+    return model.Problem(code, error.message, error.remedy)
+
+
+def _as_error(problem: model.Problem) -> errors.KubevitalsError:
+    error = errors.KubevitalsError(problem.message, remedy=problem.remedy)
+    error.code = problem.code
+    return error
+
+
+def _coverage(made: model.Snapshot) -> dict[str, tuple[int, int]]:
+    pods = [pod for pod in made.pods if not pod.terminated]
+    return {
+        "nodes": (sum(row.cpu_usage_cores is not None for row in made.nodes), len(made.nodes)),
+        "pods": (sum(row.cpu_usage_cores is not None for row in pods), len(pods)),
+    }
