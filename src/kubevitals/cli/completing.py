@@ -196,7 +196,7 @@ class Line:
             again = type(action).__name__ == "_AppendAction"
             if action.dest in self.given and not again:
                 continue
-            if flag.startswith("--") or typed == "-" or flag == typed:
+            if flag.startswith("--") or typed in ("-", flag):
                 found.append((flag, _describe(action)))
         return found
 

@@ -57,7 +57,7 @@ _kubevitals() {
         _KUBEVITALS_SHELL=bash _KUBEVITALS_BREAKS=$COMP_WORDBREAKS command kubevitals __complete 2>/dev/null)
     if ((${#COMPREPLY[@]})); then
         i=$((${#COMPREPLY[@]} - 1))
-        [[ ${COMPREPLY[i]} != :[0-9]* ]] || directive=${COMPREPLY[i]#:}
+        case ${COMPREPLY[i]} in :[0-9]) directive=${COMPREPLY[i]#:} ;; esac
         unset "COMPREPLY[i]"
     fi
     type compopt >/dev/null 2>&1 || return 0
@@ -78,22 +78,27 @@ _kubevitals() {
     local -i directive=4 width=0
     # Quotes are taken off, nothing is expanded.
     typed=("${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}")
-    answer=("${(@f)$(print -rnN -- "${typed[@]}" '' |
+    answer=("${(@f)$(print -rN -- "${typed[@]}" |
         _KUBEVITALS_SHELL=zsh command kubevitals __complete 2>/dev/null)}")
     if [[ ${answer[-1]-} == :<-> ]]; then directive=${answer[-1]#:}; fi
     answer[-1]=()
+    # The value of --option=VALUE is a word of its own, with quotes of its own.
+    local option=
+    if [[ $PREFIX == --*=* ]]; then
+        option=${PREFIX%%=*}=
+        compset -P 1 '*='
+    fi
     if ! (( directive & 4 )); then
-        [[ -prefix --*= ]] && compset -P 1 '*='
         _files
         return
     fi
     for line in "${answer[@]}"; do
-        value=${line%%$'\t'*}
+        value=${${line%%$'\t'*}#$option}
         values+=("$value")
         (( ${#value} > width )) && width=${#value}
     done
     for line in "${answer[@]}"; do
-        value=${line%%$'\t'*}
+        value=${${line%%$'\t'*}#$option}
         if [[ $line == *$'\t'* ]]; then
             shown+=("${(r:width:)value}  -- ${line#*$'\t'}")
         else
@@ -115,22 +120,21 @@ fi
 _FISH = r"""# fish completion for kubevitals
 
 function __kubevitals_complete
-    set -l typed (commandline -opc) (commandline -ct)
-    set -l answer (printf '%s\0' $typed[2..-1] |
+    set -l current (commandline -ct)
+    test (count $current) -gt 0; or set current ''
+    set -l words (commandline -opc) "$current"
+    set -l answer (printf '%s\0' $words[2..-1] |
         _KUBEVITALS_SHELL=fish command kubevitals __complete 2>/dev/null)
     test (count $answer) -gt 0; or return
-    if test "$answer[-1]" = ':0'
-        set -l current (commandline -ct)
-        if string match -qr -- '^--[a-z-]+=' $current
-            set -l option (string replace -r -- '=.*' '=' $current)
-            __fish_complete_path (string replace -r -- '^[^=]*=' '' $current) | string replace -r -- '^' $option
-        else
-            __fish_complete_path $current
-        end
+    if test "$answer[-1]" != ':0'
+        set -e answer[-1]
+        string join -- \n $answer
         return
     end
-    set -e answer[-1]
-    string join -- \n $answer
+    # A file's name: fish knows those better.
+    set -l option (string match -r -- '^--[a-z-]+=' "$current")
+    set -l start (string replace -r -- '^--[a-z-]+=' '' "$current")
+    __fish_complete_path "$start" | string replace -r -- '^' "$option"
 end
 
 for name in kubevitals kubectl-vitals

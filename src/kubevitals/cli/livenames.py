@@ -151,7 +151,9 @@ class Names:
 
         def decode(body: bytes) -> objects.PartialObjectList:
             decoder = pages.decoder(objects.PartialObjectList)
-            page = pages.decode_list(body, decoder, kind="PartialObjectMetadataList")
+            page: objects.PartialObjectList = pages.decode_list(
+                body, decoder, kind="PartialObjectMetadataList"
+            )
             found.extend(each.metadata for each in page.items or ())
             if len(found) >= _ENOUGH:
                 raise _Enough
@@ -197,22 +199,22 @@ def _hurry(seconds: float) -> Iterator[None]:
         del number, frame
         raise _TooLate
 
-    done: list[bool] = []
+    running = _thread.allocate_lock()
+    running.acquire()
 
-    def end() -> None:
-        time.sleep(seconds + _GRACE)
-        if not done:
+    def watch() -> None:
+        if not running.acquire(timeout=seconds + _GRACE):
             os._exit(0)
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
-    _thread.start_new_thread(end, ())
+    _thread.start_new_thread(watch, ())
     try:
         yield
     except _TooLate:
         pass
     finally:
-        done.append(True)
+        running.release()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 

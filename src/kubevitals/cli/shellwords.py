@@ -10,10 +10,10 @@ _IN_DOUBLE_QUOTES = frozenset('\\$`"')
 
 
 def unquote(raw: str) -> tuple[str, str]:
-    """Return what the word means, and the quote that is still open at its end ("" if none is).
+    r"""Return what the word means, and the quote that is still open at its end ("" if none is).
 
     The rules are those of POSIX shells, to which fish's are near enough: within single quotes a backslash
-    is itself, within double quotes it escapes `\\ $ ` "` and else stays.
+    is itself, within double quotes it escapes `\ $ ` "` and else stays.
     """
     text: list[str] = []
     quote = ""
