@@ -139,7 +139,7 @@ class Names:
         if left <= 0:
             return found
         with (
-            contextlib.suppress(errors.KubevitalsError, OSError, ValueError, _Enough),
+            contextlib.suppress(errors.KubevitalsError, OSError, ValueError, _Enough, _TooLate),
             _hurry(left),
             self._connect() as client,
         ):
@@ -186,7 +186,7 @@ class Names:
 
 @contextlib.contextmanager
 def _hurry(seconds: float) -> Iterator[None]:
-    """Give up what is within after so many seconds, quietly."""
+    """Give up what is within after so many seconds, by _TooLate."""
     import _thread
     import signal
 
@@ -211,8 +211,6 @@ def _hurry(seconds: float) -> Iterator[None]:
     _thread.start_new_thread(watch, ())
     try:
         yield
-    except _TooLate:
-        pass
     finally:
         running.release()
         signal.setitimer(signal.ITIMER_REAL, 0)
