@@ -41,8 +41,8 @@ def tell_missing(names: Sequence[str], kind: str, *, usage_only: bool = False) -
     return 1 if names else 0
 
 
-def tell_problems(taken: model.Snapshot, rows: Sequence[Any], *, kind: str, usage_only: bool = False) -> int:
-    """Print the snapshot's problems and how many rows lack usage, and why; return the exit code for it."""
+def tell_problems(taken: model.Snapshot, unknown: Sequence[str] = ()) -> int:
+    """Print the snapshot's problems and the lines about what is unknown; return the exit code for it."""
     fatal = [problem for problem in taken.problems if problem.code in _FATAL]
     for problem in taken.problems[:_SHOWN_PROBLEMS]:
         _print(f"{'error' if problem in fatal else 'warning'}: {problem.message}")
@@ -50,9 +50,8 @@ def tell_problems(taken: model.Snapshot, rows: Sequence[Any], *, kind: str, usag
             _print(f"  try: {problem.remedy}")
     if len(taken.problems) > _SHOWN_PROBLEMS:
         _print(f"warning: {len(taken.problems) - _SHOWN_PROBLEMS} more problems; -o json lists them all")
-    if not usage_only:
-        for line in describe_unknown(rows, kind):
-            _print(line)
+    for line in unknown:
+        _print(line)
     return 1 if fatal else 0
 
 

@@ -159,7 +159,6 @@ class View:
             kind = "containers"
         self.base = kind
         self.kind = "groups" if arguments.group_by else kind
-        self.noun = "groups of pods" if arguments.group_by else kind
         self.arguments = arguments
         self.names = tuple(dict.fromkeys(_bare_name(name) for name in arguments.names))
         self._check()
@@ -194,8 +193,14 @@ class View:
                 "--usage asks the metrics API alone, which knows no nodes and fields of pods",
                 remedy="leave --usage out",
             )
-        if arguments.watch and arguments.output in ("json", "yaml", "csv", "name"):
-            raise errors.UsageError(f"-w refreshes a table; it does not go with -o {arguments.output}")
+        if arguments.output in ("json", "yaml", "csv", "name"):
+            if arguments.watch:
+                raise errors.UsageError(f"-w refreshes a table; it does not go with -o {arguments.output}")
+            if arguments.sum:
+                raise errors.UsageError(
+                    f"--sum is a row of the table; it does not go with -o {arguments.output}",
+                    remedy="top namespaces or --group-by give sums as rows",
+                )
 
     def request(self, cluster: clusters.Cluster) -> reading.Request:
         """Return what has to be read for it."""
@@ -236,10 +241,10 @@ class View:
         sys.stdout.write(text)
         sys.stdout.flush()
         usage_only = self.arguments.usage
-        code = notes.tell_missing(
-            self._missing_names(rows), self.base, usage_only=usage_only and self.base != "nodes"
-        )
-        return max(code, notes.tell_problems(snapshot, rows, kind=self.noun, usage_only=usage_only))
+        kind = "pods" if self.base == "containers" else self.base
+        code = notes.tell_missing(self._missing_names(rows), kind, usage_only=usage_only and kind != "nodes")
+        unknown = [] if usage_only else self.describe_unknown(snapshot, rows)
+        return max(code, notes.tell_problems(snapshot, unknown))
 
     def render(
         self, snapshot: model.Snapshot, request: reading.Request, *, style: terminal.Style
@@ -276,41 +281,52 @@ class View:
         if output == "yaml":
             return documents.render_yaml(snapshot, self.kind, rows)
         if output == "csv":
-            return documents.render_csv(rows, headers=not self.arguments.no_headers)
+            return documents.render_csv(self.kind, rows, headers=not self.arguments.no_headers)
         return documents.render_names(self.kind, rows)
 
     def rank(self, rows: Sequence[Any]) -> list[Any]:
         """Return the rows in the order that was asked for; by place and name otherwise."""
         return analysis.rank(rows, self.order)
 
-    def _rows(self, snapshot: model.Snapshot) -> list[Any]:
+    def _pods(self, snapshot: model.Snapshot) -> list[model.Pod]:
+        """Return the pods that the rows are about."""
         pods: list[model.Pod] = list(snapshot.pods)
         names = set(self.names)
+        if not names:
+            return pods
+        if self.base == "namespaces":
+            return [pod for pod in pods if pod.namespace in names]
+        if self.base == "workloads":
+            return [pod for pod in pods if (pod.workload_name or pod.name) in names]
+        return [pod for pod in pods if pod.name in names]
+
+    def _rows(self, snapshot: model.Snapshot) -> list[Any]:
         if self.base == "nodes":
+            names = set(self.names)
             return [node for node in snapshot.nodes if not names or node.name in names]
-        if names and self.base in ("pods", "containers"):
-            pods = [pod for pod in pods if pod.name in names]
+        pods = self._pods(snapshot)
         if self.arguments.group_by:
             by, key = self.arguments.group_by
             return analysis.total_by_label(pods, key) if by == "label" else analysis.total_by_field(pods, key)
         if self.base == "containers":
             return [container for pod in pods for container in pod.containers]
         if self.base == "namespaces":
-            rows = analysis.total_by_namespace(pods)
-        elif self.base == "workloads":
-            rows = analysis.total_by_workload(pods)
-        else:
-            return pods
-        return [row for row in rows if not names or row.name in names]
+            return analysis.total_by_namespace(pods)
+        if self.base == "workloads":
+            return analysis.total_by_workload(pods)
+        return pods
 
     def _total(self, snapshot: model.Snapshot, rows: Sequence[Any]) -> model.Total:
         """Return the sums over the rows; of roll-ups, over the pods in them."""
         if self.kind in ("pods", "containers"):
             return analysis.total_rows(row for row in rows if row.phase not in ("Succeeded", "Failed"))
-        names = {row.name for row in rows}
-        if self.kind == "namespaces":
-            return analysis.total_all(pod for pod in snapshot.pods if pod.namespace in names)
-        return analysis.total_all(snapshot.pods)
+        return analysis.total_all(self._pods(snapshot))
+
+    def describe_unknown(self, snapshot: model.Snapshot, rows: Sequence[Any]) -> list[str]:
+        """Return the lines that say how many of the rows, or of the pods behind sums, lack usage, and why."""
+        if self.kind in ("nodes", "pods", "containers"):
+            return notes.describe_unknown(rows, self.kind)
+        return notes.describe_unknown(self._pods(snapshot), "pods")
 
     def _missing_names(self, rows: Sequence[Any]) -> list[str]:
         found = {row.pod if self.base == "containers" else row.name for row in rows}
@@ -345,9 +361,9 @@ class View:
 
 
 def _bare_name(text: str) -> str:
-    """Return NAME of "NAME" or "pod/NAME", so that `-o name` can be fed back."""
-    kind, slash, name = text.partition("/")
-    return name if slash and kind.lower() in _KINDS else text
+    """Return NAME of "NAME", "pod/NAME" or "pod/NAME/CONTAINER", so that `-o name` can be fed back."""
+    parts = text.split("/")
+    return parts[1] if len(parts) > 1 else text
 
 
 def _parse_count(text: str) -> int:

@@ -9,7 +9,6 @@ import sys
 import time
 
 from kubevitals import errors
-from kubevitals.cli import notes
 from kubevitals.surfaces import terminal
 
 TYPE_CHECKING = False
@@ -54,7 +53,7 @@ def _read(cluster: clusters.Cluster, view: top.View) -> tuple[str, list[str]]:
     snapshot = cluster.read(request)
     rows, body = view.render(snapshot, request, style=terminal.detect_style(sys.stdout))
     remarks = [f"error: {problem.message}" for problem in snapshot.problems]
-    return body, [*remarks, *notes.describe_unknown(rows, view.noun)]
+    return body, [*remarks, *view.describe_unknown(snapshot, rows)]
 
 
 def _write(body: str, remarks: list[str], *, in_place: bool) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
+from kubevitals import model
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
-
-    from kubevitals import model
 
 # The kind of a row in `kind/name`, and of the envelope around many of them.
 KINDS = {
@@ -20,12 +20,21 @@ KINDS = {
     "workloads": ("workload", "WorkloadList"),
     "groups": ("group", "GroupList"),
 }
+_TOTAL = model.Total("")
+_BLANK: dict[str, model.Row] = {
+    "nodes": model.Node(""),
+    "pods": model.Pod("", ""),
+    "containers": model.Container("", "", ""),
+    "namespaces": _TOTAL,
+    "workloads": _TOTAL,
+    "groups": _TOTAL,
+}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def render_json(snapshot: model.Snapshot, kind: str, rows: Sequence[model.Row]) -> str:
-    """Return the envelope with the rows as indented JSON."""
-    return json.dumps(snapshot.to_dict(KINDS[kind][1], rows), indent=2, ensure_ascii=False) + "\n"
+    """Return the envelope with the rows as indented JSON, in ASCII: nothing in it steers a terminal."""
+    return json.dumps(snapshot.to_dict(KINDS[kind][1], rows), indent=2) + "\n"
 
 
 def render_yaml(snapshot: model.Snapshot, kind: str, rows: Sequence[model.Row]) -> str:
@@ -37,8 +46,10 @@ def render_yaml(snapshot: model.Snapshot, kind: str, rows: Sequence[model.Row]) 
     return str(yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110))
 
 
-def render_csv(rows: Sequence[model.Row], *, headers: bool = True) -> str:
+def render_csv(kind: str, rows: Sequence[model.Row], *, headers: bool = True) -> str:
     """Return RFC 4180 text with the schema's keys as heading; lists are joined by ";", unknown is empty.
+
+    The heading is there even if there are no rows: who reads it by name finds its columns.
 
     A text that a spreadsheet would run as a formula gets an apostrophe before it.
     """
@@ -47,11 +58,10 @@ def render_csv(rows: Sequence[model.Row], *, headers: bool = True) -> str:
 
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
-    for index, row in enumerate(rows):
-        record = row.to_dict()
-        if index == 0 and headers:
-            writer.writerow(record)
-        writer.writerow([_cell(value) for value in record.values()])
+    if headers:
+        writer.writerow(_BLANK[kind].to_dict())
+    for row in rows:
+        writer.writerow([_cell(value) for value in row.to_dict().values()])
     return out.getvalue()
 
 
