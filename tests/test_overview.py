@@ -81,6 +81,11 @@ def test_sections() -> None:
     assert lines[-1] == "nothing is wrong"
 
 
+def test_large_numbers() -> None:
+    """The summary of a large cluster has plain numbers."""
+    assert "CPU 2000 cores: 25% used" in "\n".join(show(make_snapshot(nodes=500)))
+
+
 def test_limit() -> None:
     """--limit bounds the pods, and the nodes where there are more of them."""
     lines = show(make_snapshot(nodes=30), limit=4)

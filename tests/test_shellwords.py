@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubevitals.cli import shellwords
@@ -19,6 +19,7 @@ ODD = [
 printable = st.text(st.characters(exclude_categories=("C", "Z"), include_characters=" "))
 
 
+@settings(deadline=None)  # the machine may have other work
 @given(printable, st.sampled_from(["", "'", '"']))
 def test_round_trip(text: str, quote: str) -> None:
     """What is quoted for bash means the same when its quotes are taken off again."""
@@ -26,6 +27,7 @@ def test_round_trip(text: str, quote: str) -> None:
     assert shellwords.unquote(typed) == (text, quote)
 
 
+@settings(deadline=None)  # the machine may have other work
 @given(printable, printable, st.sampled_from(["", "'", '"']))
 def test_replacing(start: str, rest: str, quote: str) -> None:
     """What bash keeps of a word and what it is given for the rest make up the whole."""

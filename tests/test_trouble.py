@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubevitals import analysis, model, trouble
@@ -227,6 +227,7 @@ def test_order() -> None:
     ]  # fmt: skip
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # of a machine with other work
 @given(
     st.lists(
         st.builds(

@@ -141,10 +141,10 @@ def _render_summary(snapshot: model.Snapshot, view: View, style: terminal.Style)
         [f"{pods}{place}: {phases[0]}", *phases[1:]] if phases else [pods + place],
     ]
     if sums.cpu_allocatable_cores is not None:
-        whole = f"{sums.cpu_allocatable_cores:.3g} cores"
+        whole = f"{_round(sums.cpu_allocatable_cores)} cores"
         groups.append(_shares("CPU", sums.cpu_of_allocatable, sums.cpu_request_of_allocatable, whole))
     if sums.memory_allocatable_bytes is not None:
-        whole = f"{sums.memory_allocatable_bytes / (1 << 30):.3g} GiB"
+        whole = f"{_round(sums.memory_allocatable_bytes / (1 << 30))} GiB"
         groups.append(
             _shares("memory", sums.memory_of_allocatable, sums.memory_request_of_allocatable, whole)
         )
@@ -299,6 +299,11 @@ def _tell(snapshot: model.Snapshot) -> int:
     """Print the problems, and what is unknown and why; return the exit code for it."""
     code = notes.tell_problems(snapshot, snapshot.nodes, kind="nodes")
     return max(code, notes.tell_problems(snapshot._replace(problems=()), _living(snapshot), kind="pods"))
+
+
+def _round(value: float) -> str:
+    """Return a number as short as people like it: 3.91, 23.5, 1536."""
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
 def _count(number: int, noun: str) -> str:
