@@ -63,7 +63,7 @@ def _parse(url: str, origin: str) -> Proxy:
     try:
         address = urls.split_url(url, "proxy")
     except errors.ConfigurationError as error:
-        raise errors.ProxyError(f"{error} ({origin})", remedy=error.remedy) from None
+        raise errors.ProxyError(f"{error} ({origin})", remedy="Write it as http://HOST:PORT.") from None
     if address.scheme != "http":
         kind = "SOCKS" if address.scheme.startswith("socks") else address.scheme
         raise errors.ProxyError(

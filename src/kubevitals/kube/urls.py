@@ -77,7 +77,8 @@ def split_url(url: str, what: str = "server") -> Address:
         )
     if any(character <= " " or character == "\x7f" or character in "?#\\" for character in place + path):
         raise errors.ConfigurationError(
-            f"the {what} address {shown!r} holds a character that cannot stand in an address"
+            f"the {what} address {shown!r} holds a character that cannot stand in an address",
+            remedy="Write it as https://HOST:PORT.",
         )
     host, port = _split_place(place, shown, what)
     if port is None:
@@ -102,7 +103,10 @@ def _split_place(place: str, shown: str, what: str) -> tuple[str, int | None]:
     if not digits:
         return host, None
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 5 and 0 < int(digits) <= 65535):
-        raise errors.ConfigurationError(f"the port of the {what} address {shown!r} is none of 1 to 65535")
+        raise errors.ConfigurationError(
+            f"the port of the {what} address {shown!r} is none of 1 to 65535",
+            remedy="Write it as https://HOST:PORT.",
+        )
     return host, int(digits)
 
 
