@@ -27,25 +27,21 @@ def environ(*, home: Path, kubeconfig: Path | str | None = None, **more: str) ->
     return found
 
 
-def kubevitals(
-    *arguments: str, environ: Mapping[str, str], cwd: Path | None = None, through: Sequence[str] = ()
-) -> Ended:
+def kubevitals(*arguments: str, environ: Mapping[str, str], through: Sequence[str] = ()) -> Ended:
     """Run the program under test; `through` stands before it on the command line."""
-    return _run([*through, *PROGRAM, *arguments], environ, cwd)
+    return _run([*through, *PROGRAM, *arguments], environ)
 
 
-def kubectl(
-    *arguments: str, environ: Mapping[str, str], cwd: Path | None = None, through: Sequence[str] = ()
-) -> Ended:
+def kubectl(*arguments: str, environ: Mapping[str, str], through: Sequence[str] = ()) -> Ended:
     """Run the pinned kubectl in the same way."""
-    return _run([*through, str(toolchain.require("kubectl")["kubectl"]), *arguments], environ, cwd)
+    return _run([*through, str(toolchain.require("kubectl")["kubectl"]), *arguments], environ)
 
 
-def _run(command: list[str], environ: Mapping[str, str], cwd: Path | None) -> Ended:
+def _run(command: list[str], environ: Mapping[str, str]) -> Ended:
     return subprocess.run(
         command,
         env=dict(environ),
-        cwd=cwd or Path(environ["HOME"]),
+        cwd=Path(environ["HOME"]),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
