@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         _, text = view.render(snapshot, view.request(cluster), style=terminal.detect_style(sys.stdout))
         sys.stdout.write(text)
         sys.stdout.flush()
-        return _tell(snapshot)
+        return notes.tell_problems(snapshot, view.describe_unknown(snapshot, snapshot.pods))
 
 
 class View:
@@ -293,12 +293,6 @@ def _measure_height(stream: TextIO) -> int | None:
 def _living(snapshot: model.Snapshot) -> list[model.Pod]:
     """Return the pods that should have usage: those that have ended have none to tell."""
     return [pod for pod in snapshot.pods if not pod.terminated]
-
-
-def _tell(snapshot: model.Snapshot) -> int:
-    """Print the problems, and what is unknown and why; return the exit code for it."""
-    code = notes.tell_problems(snapshot, snapshot.nodes, kind="nodes")
-    return max(code, notes.tell_problems(snapshot._replace(problems=()), _living(snapshot), kind="pods"))
 
 
 def _round(value: float) -> str:
