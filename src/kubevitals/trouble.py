@@ -193,7 +193,7 @@ def _judge_running(pod: model.Pod, status: str, now: datetime) -> Verdict | None
         and now - ended.last_termination_at <= _SETTLING
     )
     if pod.ready is False and not settling:
-        word = "NotReady" if status == "Running" else status
+        word = "NotReady" if status in ("", "Running") else status
         facts = [_unready(pod), _place(pod)]
         return Verdict(NOT_READY, word, None, _list(facts))
     if ended is not None:

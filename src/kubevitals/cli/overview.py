@@ -111,6 +111,14 @@ class View:
         del request
         return _living(snapshot), compose(snapshot, self, style=style, height=_measure_height(sys.stdout))
 
+    def describe_unknown(self, snapshot: model.Snapshot, rows: Sequence[model.Pod]) -> list[str]:
+        """Return the lines that say how many nodes and pods lack usage, and why."""
+        del rows
+        return [
+            *notes.describe_unknown(snapshot.nodes, "nodes"),
+            *notes.describe_unknown(_living(snapshot), "pods"),
+        ]
+
 
 def compose(snapshot: model.Snapshot, view: View, *, style: terminal.Style, height: int | None = None) -> str:
     """Return the whole text: summary, nodes, busiest pods, troubles.
