@@ -27,10 +27,6 @@ Amounts = tuple[float | None, int | None]  # cores, bytes
 UNDECLARED: Amounts = (None, None)
 NANO_DIGITS = 9  # a CPU quantity is a whole number of nanocores, so sums are rounded there: no float drift
 
-# The same few texts ("100m", "128Mi") stand in thousands of pods.
-parse_cpu: Callable[[str], float] = functools.lru_cache(maxsize=4096)(quantity.parse_cpu)
-parse_memory: Callable[[str], int] = functools.lru_cache(maxsize=4096)(quantity.parse_memory)
-
 
 def parse_amounts(resources: objects.ResourceList | None) -> Amounts:
     """Return the CPU (cores) and memory (bytes) of a resource list, None where it names none.
@@ -38,22 +34,25 @@ def parse_amounts(resources: objects.ResourceList | None) -> Amounts:
     Raises:
         errors.QuantityError: a value is no quantity.
     """
-    if resources is None:
-        return UNDECLARED
-    cpu, memory = resources.cpu, resources.memory
+    return UNDECLARED if resources is None else _parse_pair(resources.cpu, resources.memory)
+
+
+@functools.lru_cache(maxsize=4096)  # the same few pairs, say 100m and 128Mi, stand in thousands of pods
+def _parse_pair(cpu: objects.Quantity | None, memory: objects.Quantity | None) -> Amounts:
     return (
-        None if cpu is None else parse_cpu(cpu if isinstance(cpu, str) else str(cpu)),
-        None if memory is None else parse_memory(memory if isinstance(memory, str) else str(memory)),
+        None if cpu is None else quantity.parse_cpu(str(cpu)),
+        None if memory is None else quantity.parse_memory(str(memory)),
     )
 
 
 def sum_requests(pod: objects.Pod) -> Amounts:
     """Return what the scheduler reserves for the pod."""
     spec = pod.spec
-    if spec.init_containers is None and spec.overhead is None and spec.resources is None:
+    if _is_plain(spec):
+        requests = requests_of(spec.containers[0].resources)
         statuses = pod.status.container_statuses
-        if len(spec.containers) == 1 and (not statuses or statuses[0].resources is None):
-            return parse_amounts(requests_of(spec.containers[0].resources))  # most pods are this plain
+        if not statuses or _has_what_it_asks(statuses[0], requests):
+            return parse_amounts(requests)
     actual = {each.name: each for each in pod.status.container_statuses or ()}
     actual.update({each.name: each for each in pod.status.init_container_statuses or ()})
 
@@ -77,6 +76,8 @@ def sum_requests(pod: objects.Pod) -> Amounts:
 def sum_limits(pod: objects.Pod) -> Amounts:
     """Return what the pod may use: None where one of its containers may use as much as it likes."""
     spec = pod.spec
+    if _is_plain(spec):
+        return parse_amounts(limits_of(spec.containers[0].resources))
 
     def allowed(container: objects.ContainerSpec) -> Amounts:
         return parse_amounts(limits_of(container.resources))
@@ -94,6 +95,23 @@ def sum_limits(pod: objects.Pod) -> Amounts:
         total = _override(total, parse_amounts(spec.resources.limits))
     overhead_cpu, overhead_memory = parse_amounts(spec.overhead)
     return add(total, (overhead_cpu if total[0] else None, overhead_memory if total[1] else None))
+
+
+def _is_plain(spec: objects.PodSpec) -> bool:
+    """Return whether one container is all there is, as in most pods: what it declares is the pod's."""
+    return (
+        len(spec.containers) == 1
+        and spec.init_containers is None
+        and spec.overhead is None
+        and spec.resources is None
+    )
+
+
+def _has_what_it_asks(status: objects.ContainerStatus, requests: objects.ResourceList | None) -> bool:
+    """Return whether no resize is going on: what the container was given is what its spec requests."""
+    return (status.resources is None or status.resources.requests == requests) and (
+        status.allocated_resources is None or status.allocated_resources == requests
+    )
 
 
 def add(left: Amounts, right: Amounts) -> Amounts:

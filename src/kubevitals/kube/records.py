@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubevitals import errors, model
+from kubevitals import errors, model, quantity
 from kubevitals.kube import podresources, podstatus, timestamps
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Reader:
         if resources is None or resources.pods is None:
             return None
         try:
-            return podresources.parse_memory(str(resources.pods))
+            return quantity.parse_memory(str(resources.pods))
         except errors.QuantityError as error:
             self._complain(error, meta)
             return None
