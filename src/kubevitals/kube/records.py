@@ -199,10 +199,11 @@ def find_workload(meta: objects.ObjectMeta, labels: Mapping[str, str]) -> tuple[
 
     The Deployment controller names a ReplicaSet after its Deployment and the pod-template-hash, and writes
     the hash on the pods: those need no look-up of the ReplicaSet. Jobs and other ReplicaSets do
-    (owners.py); a pod of its own gives (None, None).
+    (owners.py); a pod of its own gives (None, None), and so does a static one: the Node that owns it is no
+    workload.
     """
     for owner in meta.owner_references or ():
-        if owner.controller:
+        if owner.controller and owner.kind != "Node":
             if owner.kind == "ReplicaSet":
                 template_hash = labels.get("pod-template-hash")
                 if template_hash and owner.name.endswith("-" + template_hash):
