@@ -47,8 +47,8 @@ _RENEWALS = {
 }
 _ANONYMOUS = "system:anonymous"
 _UNRECOGNIZED = (
-    "A credential was sent, but the server behind this API does not know whose. It may just have started: "
-    "try again. If it stays so, it cannot read the ConfigMap extension-apiserver-authentication (kube-system)."
+    "A credential was sent, but the server behind this API does not know whose. It may have just started: "
+    "try again. If it stays so, it cannot read kube-system's ConfigMap extension-apiserver-authentication."
 )
 _FORBIDDEN_RESOURCE = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>[a-z*]+) resource "(?P<resource>[^"]+)" '
