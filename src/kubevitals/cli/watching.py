@@ -1,6 +1,7 @@
 """Refreshing a table until Ctrl-C: in place on a terminal, a new table each time elsewhere.
 
-A cluster that stops answering does not end it: the last table stays, with what went wrong beneath.
+A cluster that stops answering, or a credential that cannot be renewed, does not end it: the
+last table stays, with what went wrong beneath.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def watch(cluster: clusters.Cluster, view: top.View, *, interval: float) -> int:
             started = time.monotonic()
             try:
                 body, remarks = _read(cluster, view)
-            except (errors.ClusterError, errors.MetricsError) as error:
+            except (errors.ClusterError, errors.MetricsError, errors.CredentialsError) as error:
                 if first and not in_place:
                     raise
                 remarks = [f"error: {error.message}"]

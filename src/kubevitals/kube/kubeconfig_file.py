@@ -132,7 +132,9 @@ class Entry:
 
     def wrong(self, field: str, what: str, *, remedy: str | None = None) -> errors.ConfigurationError:
         """An error about one field, without its value."""
-        return errors.ConfigurationError(f"{field} of {self.where} {what}", remedy=remedy)
+        return errors.ConfigurationError(
+            f"{field} of {self.where} {what}", remedy=remedy or "Correct it there."
+        )
 
     def twice(self, field: str) -> errors.ConfigurationError:
         """An error about something that is both written down and in a file, which kubectl refuses too."""
