@@ -7,8 +7,11 @@ The entries of kubeconfigs are tables of data in the tests. Their texts hold wor
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
+import itertools
 import json
+import subprocess
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -19,7 +22,7 @@ from kubevitals.kube import client as kube_client
 from kubevitals.kube import kubeconfig
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -156,6 +159,18 @@ class Ground:
             assert secret not in ours.stderr, "a secret on stderr"
         return oracle, ours
 
+    @contextlib.contextmanager
+    def watch(self, environ: Mapping[str, str]) -> Iterator[Watched]:
+        """`kubevitals top nodes -w` as a running process."""
+        command = [*product.PROGRAM, "top", "nodes", "--usage", "-w", "--interval=250ms"]
+        with subprocess.Popen(
+            command, env=dict(environ), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            try:
+                yield Watched(process)
+            finally:
+                process.kill()
+
     def secrets(self) -> Sequence[str]:
         """What may never be shown."""
         return [value for name, value in self.words.items() if name in ("visitor", "second")]
@@ -170,6 +185,27 @@ class Ground:
         seen: dict[str, Any] = json.loads(oracle.stdout)["status"]["userInfo"]
         assert who(environ, **options) == seen
         return seen
+
+
+class Watched:
+    """A process whose output is read as it comes."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def read_until(self, words: str) -> None:
+        """Return at the next line with these words.
+
+        Raises:
+            AssertionError: the process ended, or wrote thousands of other lines.
+        """
+        assert self._process.stdout is not None
+        seen = []
+        for line in itertools.islice(self._process.stdout, 5_000):
+            seen.append(line)
+            if words in line:
+                return
+        raise AssertionError(f"{words!r} was not written: {''.join(seen[-5:])}")
 
 
 def who(environ: Mapping[str, str], **options: Any) -> dict[str, Any]:
