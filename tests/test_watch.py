@@ -176,6 +176,20 @@ def test_a_server_that_ends_each_stream_at_once_is_not_hammered(monkeypatch: pyt
         assert 2 <= len(server.requests) <= 5
 
 
+def test_a_stream_that_has_served_in_silence_is_resumed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's end of a stream without any news is no failure: the next one begins without a pause."""
+    monkeypatch.setattr(watch, "_FIRST_DELAY", 60.0)
+    monkeypatch.setattr(watch, "_SOUND", 0.1)
+    silent: list[Any] = [stream(end=b""), 0.15, b"0\r\n\r\n"]
+    news: list[Any] = [stream(event("ADDED", 2), end=b""), "wait"]
+    with (
+        cluster_of(silent, silent, news) as (cluster, _),
+        cluster.watch("/p", resource_version="1") as changes,
+    ):
+        assert take(changes, 1) == ["ADDED 2"]
+        assert changes.streams == 3
+
+
 def test_an_error_event_of_another_kind_is_waited_out() -> None:
     """An ERROR event other than 410 is a failure of the stream, not its end."""
     status = servers.status_object(500, "InternalError", "etcd")

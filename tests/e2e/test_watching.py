@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -114,7 +115,7 @@ def cordon(api: apiclient.Client, name: str, *, on: bool) -> None:
 
 
 def test_1000_changes_leave_the_inventory_equal_to_a_fresh_list(ground: controlplane.ControlPlane) -> None:
-    """Through 1,000 changes, and streams that end every 3 seconds, nothing is lost and nothing listed again."""
+    """Through 1,000 changes, and streams that end every 3 seconds, nothing is lost or listed again."""
     api = ground.api
     with connected(ground) as found, live.LiveInventory(found.client, stream_seconds=3) as held:
         assert held.wait_until_ready(10)
@@ -171,7 +172,7 @@ def test_a_bookmark_only_hour_moves_the_position(ground: controlplane.ControlPla
         assert held.wait_until_ready(10)
         first = held.resource_versions["pods"]
         with bustle(api, "pod-0"):
-            wait_for(lambda: held.restarts["pods"] >= 3)
+            wait_for(lambda: held.restarts["pods"] >= 2)
             latest = int(api.get(pod_path("pod-0"))["metadata"]["resourceVersion"])
             wait_for(lambda: int(held.resource_versions["pods"]) > latest, seconds=10)
         assert int(first) < latest
@@ -183,7 +184,7 @@ def test_a_bookmark_only_hour_moves_the_position(ground: controlplane.ControlPla
 
 
 def test_silence_does_not_slow_a_watch_down(ground: controlplane.ControlPlane) -> None:
-    """Streams that end without a word, as on a quiet cluster, are begun anew at once: news arrive promptly."""
+    """Streams that end without a word, as on a quiet cluster, are begun anew at once: news arrive."""
     with (
         connected(ground) as found,
         live.LiveInventory(
@@ -192,8 +193,8 @@ def test_silence_does_not_slow_a_watch_down(ground: controlplane.ControlPlane) -
     ):
         assert held.wait_until_ready(10)
         started = time.monotonic()
-        wait_for(lambda: held.restarts["pods"] >= 5)
-        assert time.monotonic() - started < 9, "five streams of a second"
+        wait_for(lambda: held.restarts["pods"] >= 4)
+        assert time.monotonic() - started < 7, "four streams of a second"
         label_pods(ground.api, ["pod-1"], "silent")
         wait_for(lambda: held.read().pods, seconds=3)
         assert held.relists["pods"] == 0
@@ -201,7 +202,7 @@ def test_silence_does_not_slow_a_watch_down(ground: controlplane.ControlPlane) -
 
 def owned(kind: str, name: str) -> list[dict[str, Any]]:
     version = {"Job": "batch/v1", "CronJob": "batch/v1", "ReplicaSet": "apps/v1"}.get(kind, "test.example/v1")
-    uid = f"00000000-0000-4000-8000-{abs(hash(name)) % 10**12:012d}"
+    uid = f"00000000-0000-4000-8000-{zlib.crc32(name.encode()):012d}"
     return [{"apiVersion": version, "kind": kind, "name": name, "uid": uid, "controller": True}]
 
 
