@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     SortKey = tuple[str, bool | None]
 
 CALM, BUSY, HOT = "calm", "busy", "hot"
+# Conditions of a node that are bad when True: of the kubelet, of the network, of the node problem detector.
+# Others, such as EtcdIsVoter of k3s, are good news.
+PRESSURES = frozenset(
+    {
+        "MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable",
+        "KernelDeadlock", "ReadonlyFilesystem", "FrequentKubeletRestart", "FrequentContainerdRestart",
+        "FrequentDockerRestart", "CorruptDockerOverlay2", "XfsShutdown",
+    }
+)  # fmt: skip
 BUSY_FROM = 0.60
 HOT_ABOVE = 0.85
 

@@ -42,14 +42,6 @@ _SETTLING = timedelta(minutes=2)  # how long one that has started may take to be
 ) = range(12)
 # What comes before NEAR_LIMIT has gone wrong; from there on, something may.
 
-# Conditions that are bad when True: of the kubelet, of the network, and of the node problem detector.
-_PRESSURES = frozenset(
-    {
-        "MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable",
-        "KernelDeadlock", "ReadonlyFilesystem", "FrequentKubeletRestart", "FrequentContainerdRestart",
-        "FrequentDockerRestart", "CorruptDockerOverlay2", "XfsShutdown",
-    }
-)  # fmt: skip
 _IMAGE = frozenset(
     {
         "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError",
@@ -133,7 +125,7 @@ def judge_node(node: model.Node, *, stranded: int = 0) -> list[Trouble]:
         if condition.type == "Ready" and condition.status != "True":
             facts = [condition.reason or "", _count(stranded, "pod") + " on it" if stranded else ""]
             found.append(_of_node(node, NODE_LOST, "NotReady", since, _list(facts)))
-        elif condition.type in _PRESSURES and condition.status == "True":
+        elif condition.type in analysis.PRESSURES and condition.status == "True":
             found.append(_of_node(node, NODE_PRESSED, condition.type, since, condition.reason or ""))
     if node.ready is False and not any(each.rank == NODE_LOST for each in found):
         found.append(_of_node(node, NODE_LOST, "NotReady", None, "it never reported"))

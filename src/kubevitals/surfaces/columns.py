@@ -5,7 +5,7 @@ A column's `key` is the field's name on the wire, by which one also sorts.
 
 from __future__ import annotations
 
-from kubevitals import errors, quantity
+from kubevitals import analysis, errors, quantity
 from kubevitals.surfaces import terminal
 
 TYPE_CHECKING = False
@@ -140,8 +140,16 @@ def _join(values: Any) -> str:
 
 
 def _conditions(values: Any) -> str:
-    """Return the conditions that mean trouble: Ready that is not True, any other that is not False."""
-    bad = [each.type for each in values if each.status != ("True" if each.type == "Ready" else "False")]
+    """Return the conditions that mean trouble: a pressure, or Ready that is not True."""
+    bad = [
+        each.type
+        for each in values
+        if (
+            each.status != "True"
+            if each.type == "Ready"
+            else each.type in analysis.PRESSURES and each.status == "True"
+        )
+    ]
     return terminal.clean(",".join(bad)) or "<none>"
 
 
