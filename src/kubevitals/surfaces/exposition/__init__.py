@@ -51,7 +51,7 @@ def render(
     parts: list[str] = []
 
     def add(family: text.Family, lines: Sequence[str]) -> None:
-        if lines:
+        if any(lines):
             parts.append(family.header(openmetrics=openmetrics))
             parts.extend(lines)
 

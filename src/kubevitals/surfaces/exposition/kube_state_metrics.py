@@ -1,0 +1,50 @@
+"""The families of kube-state-metrics that kubevitals can answer, for where that is not installed. Pure.
+
+Names and labels are kube-state-metrics' own: where it is installed too, every series would be there twice, so
+they are given on demand only.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from kubevitals.surfaces.exposition import state_objects, state_pods, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from kubevitals.kube import livestate
+
+# the list's plural name: what its objects become
+_KINDS: dict[str, tuple[tuple[text.Family, ...], Callable[..., tuple[str, ...]]]] = {
+    "nodes": (state_objects.NODE, state_objects.convert_node),
+    "pods": (state_pods.FAMILIES, state_pods.convert),
+    "deployments": (state_objects.DEPLOYMENT, state_objects.convert_deployment),
+    "statefulsets": (state_objects.STATEFULSET, state_objects.convert_statefulset),
+    "daemonsets": (state_objects.DAEMONSET, state_objects.convert_daemonset),
+    "jobs": (state_objects.JOB, state_objects.convert_job),
+    "horizontalpodautoscalers": (state_objects.AUTOSCALER, state_objects.convert_autoscaler),
+    "namespaces": (state_objects.NAMESPACE, state_objects.convert_namespace),
+    "persistentvolumeclaims": (state_objects.CLAIM, state_objects.convert_claim),
+    "resourcequotas": (state_objects.QUOTA, state_objects.convert_quota),
+}
+FAMILIES = tuple(family for families, _ in _KINDS.values() for family in families)
+
+
+def converts(cluster: str | None = None) -> Mapping[str, Callable[[Any], tuple[str, ...]]]:
+    """Return what `livestate` is to make of each list; with a label `cluster` if it is given."""
+    before = "" if cluster is None else f'cluster="{text.escape(cluster)}",'
+    return {
+        name: functools.partial(convert, before=before) if before else convert
+        for name, (_, convert) in _KINDS.items()
+    }
+
+
+def samples(held: Sequence[livestate.Held]) -> Iterable[tuple[text.Family, Sequence[str]]]:
+    """Yield each family with the lines of all objects, of one or several clusters."""
+    for name, (families, _) in _KINDS.items():
+        made = [each for one in held for each in one.get(name, ())]
+        if made:
+            yield from zip(families, zip(*made, strict=True), strict=True)
