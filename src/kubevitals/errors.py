@@ -201,6 +201,16 @@ class TruncatedBodyError(DecodingError):
 
     code = "truncated"
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str
+        | None = "Try again. If it stays so, something between here and the cluster ends connections.",
+        request: str = "",
+    ) -> None:
+        super().__init__(message, remedy=remedy, request=request)
+
 
 class NotJSONError(DecodingError):
     """The answer is not JSON."""
