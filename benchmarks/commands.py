@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _USAGE_TARGETS = {100: 1.0, 1_000: 1.0, 10_000: 1.7, 50_000: 2.3}
-_USAGE_ROUNDS = {100: 21, 1_000: 21, 10_000: 11, 50_000: 7}
+_USAGE_ROUNDS = {100: 21, 1_000: 21, 10_000: 11, 50_000: 5}
 _TOP = ("top", "pods", "-A")
 
 
@@ -62,7 +62,7 @@ def measure_requests(*, quick: bool) -> Iterator[figures.Row]:
             commands["top"] = [kubectl, *_TOP, *_kubectl_options(served)]
         if capacity is not None:
             commands["capacity"] = [capacity, "--pods", "--util", "--kubeconfig", served.kubeconfig]
-        runs = processes.rounds(commands, count=2 if quick else 7, folder=served.folder)
+        runs = processes.rounds(commands, count=2 if quick else 3, folder=served.folder)
     if kubectl is None:
         yield figures.skipped("requests-kubectl", what, "kubectl is not on PATH")
     else:

@@ -22,12 +22,17 @@ def measure_library(*, quick: bool) -> Iterator[figures.Row]:
         yield figures.skipped("library", what, reason)
         return
     ours: list[figures.Run] = []
+    plain: list[figures.Run] = []
     peer: list[figures.Run] = []
     imports: dict[str, list[float]] = {"kubevitals": [], "kubernetes": []}
     with processes.serve(pods) as served:
-        for turn in range(2 if quick else 6):
-            for name, runs in (("kubevitals", ours), ("kubernetes", peer)):
-                run, import_seconds = _read(name, served)
+        for turn in range(2 if quick else 4):
+            for name, runs, words in (
+                ("kubevitals", ours, ()),
+                ("kubevitals", plain, ("uncompressed",)),
+                ("kubernetes", peer, ()),
+            ):
+                run, import_seconds = _read(name, served, *words)
                 if turn:  # the first turn warms the server
                     runs.append(run)
                     imports[name].append(import_seconds)
@@ -38,6 +43,12 @@ def measure_library(*, quick: bool) -> Iterator[figures.Row]:
     own, theirs = (figures.format_seconds(figures.median(each)) for each in imports.values())
     row.what += f" (imports, not counted: {own} / {theirs})"
     yield row
+    yield figures.compare(
+        "library-uncompressed",
+        f"snapshot of {pods:,} pods with disable_compression / the same, which never asks for gzip",
+        ours=plain,
+        peer=peer,
+    )
 
 
 def measure_memory(*, quick: bool) -> Iterator[figures.Row]:
@@ -70,9 +81,9 @@ def simulation_row(served: processes.Served, *, pods: int, nodes: int) -> figure
     )
 
 
-def _read(name: str, served: processes.Served) -> tuple[figures.Run, float]:
+def _read(name: str, served: processes.Served, *words: str) -> tuple[figures.Run, float]:
     """Run one reader and return the run, its seconds those of the work alone, and its import's seconds."""
-    command = [sys.executable, "-m", f"benchmarks.reader_{name}", served.kubeconfig]
+    command = [sys.executable, "-m", f"benchmarks.reader_{name}", served.kubeconfig, *words]
     run = processes.measure(command, folder=served.folder)
     told = json.loads(processes.read_text(f"{served.folder}/stdout"))
     run.seconds = told["work_seconds"]

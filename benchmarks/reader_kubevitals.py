@@ -13,7 +13,8 @@ def main() -> None:
 
     connect = kubevitals.connect
     imported = time.perf_counter()
-    with connect(kubeconfig=sys.argv[1]) as cluster:
+    options = {"disable_compression": True} if sys.argv[2:] == ["uncompressed"] else {}
+    with connect(kubeconfig=sys.argv[1], **options) as cluster:
         taken = cluster.snapshot()
     done = time.perf_counter()
     with_usage = sum(pod.cpu_usage_cores is not None for pod in taken.pods)

@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 import sys
+import sysconfig
 
 from benchmarks import peers
 
@@ -35,7 +36,8 @@ def describe_machine() -> dict[str, Any]:
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "system": f"{platform.system()} {platform.release()}",
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "load at the start": " ".join(f"{load:.2f}" for load in os.getloadavg()),
+        "python": f"{platform.python_implementation()} {platform.python_version()}, {_python_build()}",
         "kubevitals": importlib.metadata.version("kubevitals"),
         "kubectl": "not found" if kubectl is None else peers.kubectl_version(kubectl),
         "kube-capacity": "not found" if capacity is None else "found",
@@ -77,6 +79,14 @@ def render_readme(rows: Sequence[figures.Row], machine: dict[str, Any], notes: s
 def to_document(rows: Sequence[figures.Row], machine: dict[str, Any]) -> dict[str, Any]:
     """Return all figures for the JSON."""
     return {"machine": machine, "argv": sys.argv[1:], "rows": [row.to_dict() for row in rows]}
+
+
+def _python_build() -> str:
+    """Return whether this Python was built by a profile, as distributions do; others run a third slower."""
+    options = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    return (
+        "optimized build" if "--enable-optimizations" in options else "built without --enable-optimizations"
+    )
 
 
 def _processor() -> str:
