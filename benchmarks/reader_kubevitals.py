@@ -5,6 +5,10 @@ from __future__ import annotations
 import sys
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def main() -> None:
     """Print import and work seconds and the number of pods, as JSON."""
@@ -13,7 +17,7 @@ def main() -> None:
 
     connect = kubevitals.connect
     imported = time.perf_counter()
-    options = {"disable_compression": True} if sys.argv[2:] == ["uncompressed"] else {}
+    options: dict[str, Any] = {"disable_compression": True} if sys.argv[2:] == ["uncompressed"] else {}
     with connect(kubeconfig=sys.argv[1], **options) as cluster:
         taken = cluster.snapshot()
     done = time.perf_counter()
