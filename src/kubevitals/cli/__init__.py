@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "top": ("top", "usage of nodes, pods, containers, namespaces or workloads against what they asked for"),
     "overview": ("overview", "nodes, the busiest pods and what is wrong, on one screen"),
+    "export": ("export", "usage, requests, limits and health for Prometheus, served or written once"),
     "simulate": ("simulate", "serve a simulated cluster on loopback, for demos and tests"),
     "completion": ("completion", "print the completion script for bash, zsh or fish"),
 }

@@ -1,0 +1,217 @@
+"""The exporter's own small HTTP server, of the standard library: /metrics, health routes and a plain page.
+
+It answers GET and HEAD, with bounded threads, time-outs and header counts. Anything that listens beyond this
+machine with TLS and authentication is the web service's business.
+"""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import threading
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Self
+
+from kubevitals import errors
+from kubevitals.surfaces.exposition import negotiation, text
+
+if TYPE_CHECKING:
+    from kubevitals.surfaces.exposition import exporter as exporters
+
+_CONNECTIONS = 64  # at a time; further ones are closed at once, so that idle clients cost nothing
+_SECONDS = 30.0  # for one request to arrive, and for one answer to be taken
+_PLAIN = "text/plain; charset=utf-8"
+_PAGE = b"""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>kubevitals export</title></head>
+<body><h1>kubevitals</h1><ul><li><a href="/metrics">/metrics</a></li><li><a href="/livez">/livez</a></li>
+<li><a href="/readyz">/readyz</a></li></ul></body></html>
+"""
+
+
+class Server:
+    """Serves an exporter until `stop`. Use it in a `with` block."""
+
+    def __init__(
+        self, exporter: exporters.Exporter, *, address: str = "127.0.0.1", port: int = 9100, gzip: bool = True
+    ) -> None:
+        """Listen at once; a port of 0 takes a free one, which `port` then tells.
+
+        Raises:
+            errors.ConfigurationError: the address cannot be listened on.
+        """
+        handler = type("_BoundHandler", (_Handler,), {"exporter": exporter, "gzip": gzip})
+        try:
+            self._server = _ThreadingServer((address, port), handler)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise errors.ConfigurationError(
+                f"cannot listen on {address} port {port}: {reason}",
+                remedy="choose another --port, or another --address of this machine",
+            ) from error
+        self.address = address
+        self.port: int = self._server.server_address[1]
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"http://{host}:{self.port}"
+
+    def start(self) -> None:
+        """Begin to serve; returns at once."""
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.1,), name="exporter", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self, *, timeout: float = 4.0) -> None:
+        """Take no more connections and wait `timeout` seconds at most for the answers that are under way."""
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join(timeout)
+        self._server.server_close()
+        self._server.drain(timeout)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class _ThreadingServer(http.server.ThreadingHTTPServer):
+    """With a bound on its threads; those of idle connections do not hold up the end."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], handler: Any) -> None:
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        self._slots = threading.BoundedSemaphore(_CONNECTIONS)
+        self._busy = 0
+        self._quiet = threading.Condition()
+        self._open: set[Any] = set()
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._slots.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        with self._quiet:
+            self._open.add(request)
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._leave(request)
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._leave(request)
+
+    def _leave(self, request: Any) -> None:
+        with self._quiet:
+            self._open.discard(request)
+        self._slots.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away in the middle is nobody's error."""
+
+    def begin(self) -> None:
+        """An answer is under way."""
+        with self._quiet:
+            self._busy += 1
+
+    def end(self) -> None:
+        """It was given."""
+        with self._quiet:
+            self._busy -= 1
+            self._quiet.notify_all()
+
+    def drain(self, timeout: float) -> None:
+        """Wait for answers under way, then close what is idle."""
+        until = time.monotonic() + timeout
+        with self._quiet:
+            self._quiet.wait_for(lambda: self._busy == 0, max(0.0, until - time.monotonic()))
+            left = list(self._open)
+        for connection in left:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue  # it has ended by itself
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """One connection."""
+
+    exporter: exporters.Exporter
+    gzip: bool
+    server: _ThreadingServer
+    protocol_version = "HTTP/1.1"
+    timeout = _SECONDS
+
+    def do_GET(self) -> None:
+        """Answer a route."""
+        self._respond(with_body=True)
+
+    def do_HEAD(self) -> None:
+        """Answer with the headers of GET."""
+        self._respond(with_body=False)
+
+    def version_string(self) -> str:
+        """Versions are nobody's business before they are asked for at /metrics."""
+        return "kubevitals"
+
+    def log_message(self, *_: object) -> None:
+        """Nothing a scrape: the counters at /metrics tell."""
+
+    def _respond(self, *, with_body: bool) -> None:
+        route = self.path.partition("?")[0]
+        self.server.begin()
+        try:
+            status, kind, body, coding = self._answer(route)
+            self.exporter.count(route if status != HTTPStatus.NOT_FOUND else "other", status)
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Vary", "Accept, Accept-Encoding")
+            self.send_header("Cache-Control", "no-store")
+            self.send_header("X-Content-Type-Options", "nosniff")
+            if coding:
+                self.send_header("Content-Encoding", coding)
+            self.end_headers()
+            if with_body:
+                self.wfile.write(body)
+        except OSError:
+            self.close_connection = True  # the client has gone, or does not take its answer
+        finally:
+            self.server.end()
+
+    def _answer(self, route: str) -> tuple[int, str, bytes, str]:
+        """Return status, content type, body and content coding."""
+        if route == "/metrics":
+            openmetrics = negotiation.wants_openmetrics(self.headers.get("Accept"))
+            gzip = self.gzip and negotiation.wants_gzip(self.headers.get("Accept-Encoding"))
+            body = self.exporter.answer(openmetrics=openmetrics, gzip=gzip)
+            kind = text.OPENMETRICS if openmetrics else text.TEXT
+            return HTTPStatus.OK, kind, body, "gzip" if gzip else ""
+        if route in ("/livez", "/healthz"):
+            return _health(self.exporter.live, "live", "no reading is under way any more")
+        if route == "/readyz":
+            return _health(self.exporter.ready, "ready", "no snapshot that is not older than it may be")
+        if route == "/":
+            return HTTPStatus.OK, "text/html; charset=utf-8", _PAGE, ""
+        return HTTPStatus.NOT_FOUND, _PLAIN, b"not found; there is /metrics\n", ""
+
+
+def _health(good: bool, word: str, reason: str) -> tuple[int, str, bytes, str]:  # noqa: FBT001 - a fact, no switch
+    if good:
+        return HTTPStatus.OK, _PLAIN, f"{word}\n".encode(), ""
+    return HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, f"not {word}: {reason}\n".encode(), ""
