@@ -206,12 +206,10 @@ def test_token_file_replaced_while_the_table_is_watched(ground: ways.Ground) -> 
 
 IN_POD = "/var/run/secrets/kubernetes.io/serviceaccount"
 # A mount namespace of its own: the pod's folder is there for one program, and nowhere else on the machine.
-AS_A_POD = (
-    "unshare", "--map-root-user", "--mount", "sh", "-c",
-    f'mount -t tmpfs pod "$(realpath /var/run)" && mkdir -p {IN_POD} && cp "$POD_FILES"/* {IN_POD} '
-    '&& exec "$@"',
-    "sh",
-)  # fmt: skip
+MOUNT = f"""
+mount -t tmpfs pod "$(realpath /var/run)" && mkdir -p {IN_POD} && cp "$POD_FILES"/* {IN_POD} && exec "$@"
+"""
+AS_A_POD = ("unshare", "--map-root-user", "--mount", "sh", "-c", MOUNT, "sh")
 
 
 @pytest.fixture
