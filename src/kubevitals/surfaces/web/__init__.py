@@ -1,0 +1,1 @@
+"""The HTTP service: JSON, Prometheus exposition, an event stream, a page. Needs the extra `serve`."""

@@ -1,0 +1,179 @@
+"""The routes: from a request to ready bytes. A request never touches the cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from starlette import responses
+
+from kubevitals.surfaces.exposition import negotiation
+from kubevitals.surfaces.web import page, problems, queries, statuses, stream, views
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette import requests
+
+    from kubevitals import collector
+    from kubevitals.surfaces.web import answers
+
+    Endpoint = Callable[[requests.Request], Awaitable[responses.Response]]
+
+HTML = "text/html; charset=utf-8"
+PLAIN = "text/plain; charset=utf-8"
+_REMEMBERED = 512  # queries that need not be read again
+_NO_STORE = {"cache-control": "no-store"}
+
+
+class Api:
+    """The endpoints over what is shown of each cluster."""
+
+    def __init__(
+        self,
+        shelves: Mapping[str, answers.Shelf],
+        *,
+        hub: stream.Hub,
+        exposed: statuses.Exposition,
+    ) -> None:
+        self._shelves = shelves
+        self._sources: dict[str, collector.Collector] = {
+            name: shelf.source for name, shelf in shelves.items()
+        }
+        self._hub = hub
+        self._exposed = exposed
+        self._queries: dict[tuple[str, str, bytes, tuple[str, ...]], queries.Query] = {}
+
+    # --- answers made of a snapshot
+
+    def endpoint(self, route: str, kind: str) -> Endpoint:
+        """Return the endpoint of a list, of single objects, of names or of problems."""
+
+        async def answer(request: requests.Request) -> responses.Response:
+            path = tuple(str(request.path_params[key]) for key in views.PATHS[kind]) if route == "one" else ()
+            query = self._parse(route, kind, request.scope["query_string"], path)
+            name, shelf = self._choose(query.cluster)
+            if kind == "clusters":
+                return _json(_encode_names(self._shelves))
+            shown = shelf.shown
+            if shown is None:
+                raise self._no_snapshot(name)
+            zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
+            shelf.note(query, zipped=zipped)
+            made = await shown.find(query, zipped=zipped)
+            return respond(request, made, zipped=zipped, age=shelf.source.status().age_seconds)
+
+        return answer
+
+    def _parse(self, route: str, kind: str, text: bytes, path: tuple[str, ...]) -> queries.Query:
+        key = (route, kind, text, path)
+        query = self._queries.get(key)
+        if query is None:
+            query = queries.parse(route, kind, text, path)
+            if len(self._queries) >= _REMEMBERED:
+                self._queries.clear()
+            self._queries[key] = query
+        return query
+
+    def _choose(self, name: str | None) -> tuple[str, answers.Shelf]:
+        """Return the shelf of that cluster; of the first where none is named."""
+        if name is None:
+            return next(iter(self._shelves.items()))
+        if name not in self._shelves:
+            raise problems.bad_word("cluster", name, self._shelves)
+        return name, self._shelves[name]
+
+    def _no_snapshot(self, name: str) -> problems.Refusal:
+        source = self._sources[name]
+        error = source.status().last_error
+        reason = error.message if error is not None else "nodes and pods are being listed"
+        remedy = error.remedy if error is not None else None
+        return problems.no_snapshot(name, reason, remedy, retry_seconds=min(source.interval, 15.0))
+
+    # --- the service about itself
+
+    async def status(self, request: requests.Request) -> responses.Response:
+        """How the service is doing."""
+        query = self._parse("status", "", request.scope["query_string"], ())
+        sources = self._sources
+        if query.cluster is not None:
+            name, _ = self._choose(query.cluster)
+            sources = {name: sources[name]}
+        return _json(statuses.make_status(sources))
+
+    async def stream(self, request: requests.Request) -> Any:
+        """An event a snapshot."""
+        query = self._parse("status", "", request.scope["query_string"], ())
+        if query.cluster is not None:
+            self._choose(query.cluster)
+        return self._hub.open([query.cluster] if query.cluster is not None else list(self._shelves))
+
+    async def metrics(self, request: requests.Request) -> responses.Response:
+        """The exposition for Prometheus."""
+        wanted = negotiation.wants_openmetrics(request.headers.get("accept"))
+        zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
+        made = await asyncio.to_thread(self._exposed.find, openmetrics=wanted, zipped=zipped)
+        return respond(request, made, zipped=zipped, vary="accept, accept-encoding")
+
+    async def livez(self, _: requests.Request) -> responses.Response:
+        """Whether it ticks."""
+        return _probe(statuses.not_live(self._sources))
+
+    async def readyz(self, _: requests.Request) -> responses.Response:
+        """Whether it has a snapshot that is not older than it may be."""
+        return _probe(statuses.not_ready(self._sources))
+
+    async def page(self, _: requests.Request) -> responses.Response:
+        """The page with links to everything."""
+        content = page.render({name: source.status() for name, source in self._sources.items()})
+        return responses.Response(content, media_type=HTML, headers=_NO_STORE)
+
+
+def _encode_names(names: Mapping[str, Any]) -> bytes:
+    import msgspec
+
+    return msgspec.json.encode(list(names))
+
+
+def _json(content: bytes) -> responses.Response:
+    return responses.Response(content, media_type=views.JSON, headers=_NO_STORE)
+
+
+def _probe(reasons: list[str]) -> responses.Response:
+    text = "\n".join(problems.shorten(reason, 300) for reason in reasons) or "ok"
+    return responses.Response(
+        text + "\n", status_code=503 if reasons else 200, media_type=PLAIN, headers=_NO_STORE
+    )
+
+
+def respond(
+    request: requests.Request,
+    made: answers.Answer,
+    *,
+    zipped: bool,
+    age: float | None = None,
+    vary: str = "accept-encoding",
+) -> responses.Response:
+    """Return the ready bytes, or 304 where the client has them."""
+    zipped = zipped and made.zipped is not None
+    etag = made.gzip_etag if zipped else made.etag
+    headers = {"etag": etag, "cache-control": "no-cache", "vary": vary}
+    if age is not None:
+        headers["age"] = str(int(age))
+    if made.body.total is not None:
+        headers["x-total-count"] = str(made.body.total)
+    if _has(request.headers.get("if-none-match"), made):
+        return responses.Response(status_code=304, headers=headers)
+    if zipped:
+        headers["content-encoding"] = "gzip"
+    headers["content-type"] = made.body.media_type
+    content = made.zipped if zipped else made.body.content
+    return responses.Response(content, headers=headers)
+
+
+def _has(given: str | None, made: answers.Answer) -> bool:
+    """Return whether If-None-Match names the answer in either coding, or any with a star."""
+    if not given:
+        return False
+    tags = {each.strip().removeprefix("W/") for each in given.split(",")}
+    return "*" in tags or made.etag in tags or made.gzip_etag in tags

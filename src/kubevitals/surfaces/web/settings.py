@@ -1,0 +1,42 @@
+"""What a service can be told. Plain values; it must not know the command line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Labels by which providers and autoscalers name the pool of a node, the first that is there counts.
+NODE_POOL_LABELS = (
+    "karpenter.sh/nodepool",
+    "cloud.google.com/gke-nodepool",
+    "eks.amazonaws.com/nodegroup",
+    "alpha.eksctl.io/nodegroup-name",
+    "kubernetes.azure.com/agentpool",
+    "agentpool",
+    "doks.digitalocean.com/node-pool",
+    "k8s.scaleway.com/pool-name",
+    "lke.linode.com/pool-id",
+    "ibm-cloud.kubernetes.io/worker-pool-name",
+    "kops.k8s.io/instancegroup",
+    "nodepool",
+)
+
+
+class Settings(NamedTuple):
+    """How a service behaves.
+
+    `gate` decides who may ask for what (None: everybody). `exposition` is what `/metrics` shows, as
+    `exposition.Options`. `streams` is how many event streams may be open at once.
+    """
+
+    gate: Any = None
+    exposition: Any = None
+    node_pool_labels: Sequence[str] = NODE_POOL_LABELS
+    streams: int = 200
+    heartbeat_seconds: float = 15.0
+    send_timeout: float = 10.0  # seconds that a stream's client may leave an event unread
+    open_health: bool = True  # health routes answer without credentials
+    cached_bytes: int = 256 << 20  # of one cluster's answers, plain and gzip
+    query_bytes: int = 8192  # the longest query

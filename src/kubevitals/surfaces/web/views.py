@@ -1,0 +1,176 @@
+"""Making the bodies of answers from a snapshot: lists, single objects, names, problems. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kubevitals import analysis, snapshot, trouble
+from kubevitals.surfaces.web import answers, kinds, problems, queries, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from kubevitals import model
+
+JSON = "application/json"
+CSV = "text/csv; charset=utf-8"
+PATHS = {
+    "nodes": ("name",),
+    "pods": ("namespace", "name"),
+    "containers": ("namespace", "pod", "name"),
+    "namespaces": ("name",),
+    "workloads": ("namespace", "workload_kind", "name"),
+}
+"""What names a single object of each kind, in the order of its path."""
+
+PROBLEM_TYPES = {
+    "severity": "str",
+    "code": "str",
+    "kind": "str",
+    "namespace": "str | None",
+    "name": "str | None",
+    "message": "str",
+    "remedy": "str | None",
+    "since": "datetime | None",
+    "pods": "int | None",
+}
+SEVERITIES = ("critical", "warning", "info")
+_SEVERITY = {analysis.HOT: "critical", analysis.BUSY: "warning"}
+_EXPECTED = ("ended", "starting", "not_running")  # reasons of rows that are nobody's fault
+
+
+def maker(node_pool_labels: Sequence[str]) -> Callable[[answers.Shown, Any], answers.Body]:
+    """Return the function that makes the body of a query's answer."""
+
+    def make(shown: answers.Shown, query: queries.Query) -> answers.Body:
+        held = shown.published.snapshot
+        pools: Mapping[str, str | None] = shown.derive(
+            "pools", lambda: queries.name_pools(held.nodes, node_pool_labels)
+        )
+        return _MAKERS[query.route](held, query, pools)
+
+    return make
+
+
+def _make_list(held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]) -> answers.Body:
+    chosen = queries.choose(query, held, pools=pools)
+    end = None if query.limit is None else query.offset + query.limit
+    some = chosen[query.offset : end]
+    content = rows.write(held, kinds.KINDS[query.kind], some, fields=query.fields, form=query.form)
+    return answers.Body(content, CSV if query.form == "csv" else JSON, len(chosen))
+
+
+def _make_one(held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]) -> answers.Body:
+    del pools
+    record = _find(held, query.kind, query.path)
+    content = rows.write_one(held, kinds.KINDS[query.kind], record, fields=query.fields)
+    return answers.Body(content, JSON)
+
+
+def _find(held: model.Snapshot, kind: str, path: tuple[str, ...]) -> Any:
+    """Return the record of that path.
+
+    Raises:
+        problems.Refusal: there is none, 404.
+    """
+    named = dict(zip(PATHS[kind], path, strict=True))
+    pods: list[model.Pod] = []
+    if kind == "nodes":
+        found: Any = next((node for node in held.nodes if node.name == named["name"]), None)
+    elif kind == "namespaces":
+        pods = [pod for pod in held.pods if pod.namespace == named["name"]]
+        found = next(iter(analysis.total_by_namespace(pods)), None)
+    elif kind == "workloads":
+        pods = [pod for pod in held.pods if pod.namespace == named["namespace"]]
+        found = next(
+            (
+                total
+                for total in analysis.total_by_workload(pods)
+                if total.name == named["name"] and total.workload_kind == named["workload_kind"]
+            ),
+            None,
+        )
+    else:
+        name = named.get("pod", named["name"])
+        found = next(
+            (pod for pod in held.pods if pod.name == name and pod.namespace == named["namespace"]), None
+        )
+        if kind == "containers" and found is not None:
+            found = next((each for each in found.containers if each.name == named["name"]), None)
+    if found is None:
+        word = problems.shorten("/".join(path))
+        raise problems.not_found(
+            f"the snapshot of {held.cluster} has no {kinds.KINDS[kind].item.lower()} {word}",
+            remedy=f"/api/v1/{kind} lists what there is",
+        )
+    return found
+
+
+def _make_names(held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]) -> answers.Body:
+    names = queries.list_names(query, held, pools)
+    return answers.Body(msgspec.json.encode(names), JSON, len(names))
+
+
+def _make_problems(
+    held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]
+) -> answers.Body:
+    del pools
+    among = dict(query.among).get("namespace")
+    items = [*_of_snapshot(held), *_of_rows(held), *_of_cluster(held)]
+    if among is not None:
+        items = [each for each in items if each["namespace"] in among]
+    items.sort(key=lambda each: SEVERITIES.index(each["severity"]))
+    end = None if query.limit is None else query.offset + query.limit
+    head = held._replace(nodes=(), pods=()).to_dict("ProblemList", ())  # type: ignore[arg-type]
+    content = msgspec.json.encode({**head, "items": items[query.offset : end]})
+    return answers.Body(content, JSON, len(items))
+
+
+def _of_snapshot(held: model.Snapshot) -> list[dict[str, Any]]:
+    """Return what could not be read, and why."""
+    return [
+        _problem("critical", each.code, "Snapshot", each.message, name=each.object, remedy=each.remedy)
+        for each in held.problems
+    ]
+
+
+def _of_rows(held: model.Snapshot) -> list[dict[str, Any]]:
+    """Return why rows have no usage, or a doubtful one, counted by reason."""
+    found = []
+    for kind, counts in (
+        ("Node", analysis.count_problems(held.nodes)),
+        ("Pod", analysis.count_problems(held.pods)),
+    ):
+        for code, count in counts.items():
+            severity = "info" if code in _EXPECTED else "warning"
+            words = snapshot.REASONS.get(code, code)
+            message = f"{count} {kind.lower()}{'' if count == 1 else 's'} {words}"
+            found.append(_problem(severity, code, kind, message, pods=count if kind == "Pod" else None))
+    return found
+
+
+def _of_cluster(held: model.Snapshot) -> list[dict[str, Any]]:
+    """Return what is wrong with nodes and pods, the most serious first."""
+    return [
+        _problem(
+            _SEVERITY[each.pressure],
+            each.word,
+            each.kind,
+            each.detail,
+            namespace=each.namespace,
+            name=each.name,
+            since=each.since,
+            pods=each.pods or None,
+        )
+        for each in trouble.find(held.nodes, held.pods, now=held.generated_at)
+    ]
+
+
+def _problem(severity: str, code: str, kind: str, message: str, **more: Any) -> dict[str, Any]:
+    row = dict.fromkeys(PROBLEM_TYPES)
+    return {**row, "severity": severity, "code": code, "kind": kind, "message": message, **more}
+
+
+_MAKERS = {"list": _make_list, "one": _make_one, "names": _make_names, "problems": _make_problems}
