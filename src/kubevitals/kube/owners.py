@@ -28,14 +28,14 @@ def resolve(
 ) -> tuple[list[model.Pod], list[model.Problem]]:
     """Return the pods with the top of their owner chain, and why some owners stay unknown.
 
-    Without the right to list Jobs or ReplicaSets, a pod keeps its direct owner.
+    Where Jobs or ReplicaSets cannot be listed, a pod keeps its direct owner.
     """
     parents: dict[tuple[str, str, str], Owner] = {}
     problems: list[model.Problem] = []
     for kind in sorted({pod.workload_kind for pod in pods if pod.workload_kind in PARENTS}):
         try:
             parents.update(_fetch_parents(source, kind, namespace=namespace))
-        except (errors.ForbiddenError, errors.NotFoundError) as error:
+        except errors.ClusterError as error:  # half an answer is better than none
             problems.append(
                 model.Problem(
                     "owners_unknown", f"what owns the {kind}s is unknown: {error.message}", error.remedy
