@@ -359,16 +359,19 @@ class Records(tuple[RowT, ...]):
         return [record.to_dict() for record in self]
 
     def to_pandas(self) -> Any:
-        """Return a pandas.DataFrame, one column a key; times become datetime64[ns, UTC]. Needs pandas."""
+        """Return a pandas.DataFrame, one column a key; times are datetime64 in UTC. Needs pandas."""
         import pandas
 
         frame = pandas.DataFrame(self.to_dicts())
         for column in _TIMES.intersection(frame.columns):
             frame[column] = pandas.to_datetime(frame[column], utc=True, format="ISO8601")
+        for column in filter(_is_number, frame.columns):
+            if frame[column].isna().all():  # a column of None alone would be objects, which have no mean
+                frame[column] = frame[column].astype("float64")
         return frame
 
     def to_polars(self) -> Any:
-        """Return a polars.DataFrame, one column a key; times become Datetime(UTC). Needs polars."""
+        """Return a polars.DataFrame, one column a key; times are Datetime(UTC). Needs polars."""
         import polars
 
         rows = self.to_dicts()
@@ -382,10 +385,18 @@ class Records(tuple[RowT, ...]):
             for column in frame.columns
             if column in _TIMES
         ]
-        return frame.with_columns(times)
+        numbers = [
+            polars.col(column).cast(polars.Int64 if column.endswith("_bytes") else polars.Float64)
+            for column in filter(_is_number, frame.columns)
+        ]
+        return frame.with_columns(*times, *numbers)
 
 
 _TIMES = frozenset({"timestamp", "created_at", "last_termination_at"})
+
+
+def _is_number(key: str) -> bool:
+    return key.endswith(("_cores", "_bytes", "_seconds")) or "_of_" in key
 
 
 class Snapshot(NamedTuple):
