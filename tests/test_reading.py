@@ -248,6 +248,20 @@ def test_selectors(world: simulated.SimulatedCluster) -> None:
     assert all(pod.cpu_usage_cores is not None for pod in snapshot.pods)
 
 
+def test_a_field_selector_that_cannot_be_followed(world: simulated.SimulatedCluster) -> None:
+    """Without the list of pods nobody knows which a field selector means: none are shown, never all."""
+    selected: dict[str, Any] = {"field_selector": "spec.nodeName=node-2"}
+    with pytest.raises(errors.ForbiddenError):
+        take(world, reading.Request(nodes=False, **selected), user="metrics-reader")
+    snapshot = take(world, reading.Request(**selected), user="metrics-reader")
+    assert snapshot.pods == ()
+    assert "pods_forbidden" in codes(snapshot)
+    with pytest.raises(errors.StatusError, match="bogus"):
+        take(world, reading.Request(nodes=False, field_selector="spec.bogus=1"))
+    with pytest.raises(errors.UsageError):
+        take(world, reading.Request(pod_details=False, **selected))
+
+
 def test_nothing_is_asked_for(world: simulated.SimulatedCluster) -> None:
     """A request for neither nodes nor pods is an empty snapshot."""
     snapshot = take(world, reading.Request(nodes=False, pods=False))

@@ -82,7 +82,13 @@ def take(
     Raises:
         errors.ClusterError: nothing of what is asked for could be read.
         errors.MetricsError: usage alone was asked for, and there is none.
+        errors.UsageError: usage alone of pods that only their details can tell.
     """
+    if request.field_selector is not None and request.pods and not request.pod_details:
+        raise errors.UsageError(
+            "the metrics API knows no fields of pods",
+            remedy="read their details too, or select by labels",
+        )
     reading = _Reading(client, source, request)
     reading.fetch()
     return reading.join(now())
@@ -198,7 +204,7 @@ class _Reading:
             missing.append(self._node_list is None and self._node_usage is None)
         if request.pods and request.pod_usage:
             listed = self._pod_list is not None
-            missing.append(not listed and self._pod_usage is None)
+            missing.append(not listed and (self._pod_usage is None or request.field_selector is not None))
         if missing and all(missing):
             failed = [self._errors[what] for what in _TELLING if what in self._errors]
             refused = [error for error in failed if isinstance(error, errors.ForbiddenError)]
@@ -230,6 +236,10 @@ class _Reading:
         request, usage = self._request, self._pod_usage
         samples = usage.pods if usage is not None else {}
         if self._pod_list is None:
+            if request.field_selector is not None:
+                # Samples have no fields: all of them would pass for the selected ones.
+                self._report("pods", "which pods the field selector means")
+                return []
             if request.pod_details:
                 self._report("pods", "requests, limits and health of pods")
             elif not samples and request.name is None and self._pods_exist():
@@ -292,7 +302,7 @@ class _Reading:
         error = self._errors.get(what)
         if error is not None:
             self._problems.append(
-                model.Problem(f"{what}_{error.code}", f"{unknown} unknown: {error.message}", error.remedy)
+                model.Problem(f"{what}_{error.code}", f"{unknown} unknown: {error.message}", _advise(error))
             )
 
     def _report_usage(self, what: str) -> str:
@@ -301,7 +311,7 @@ class _Reading:
             code = error.code
         else:
             code = "usage_forbidden" if isinstance(error, errors.ForbiddenError) else "usage_failed"
-        self._add(model.Problem(code, error.message, error.remedy))
+        self._add(model.Problem(code, error.message, _advise(error)))
         return code
 
     def _report_empty(self) -> str:
@@ -312,6 +322,13 @@ class _Reading:
     def _add(self, problem: model.Problem) -> None:
         if problem not in self._problems:
             self._problems.append(problem)
+
+
+def _advise(error: errors.KubevitalsError) -> str | None:
+    """Return the remedy, and with a refusal the RBAC rule that would allow what was refused."""
+    if isinstance(error, errors.ForbiddenError) and error.rule:
+        return f"{error.remedy}\nthe RBAC rule that would allow it:\n{error.rule.rstrip()}"
+    return error.remedy
 
 
 def _join_refusals(refused: list[errors.ForbiddenError]) -> errors.ForbiddenError:

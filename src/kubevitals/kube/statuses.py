@@ -25,6 +25,7 @@ _CLASSES: dict[int, type[errors.StatusError]] = {
     503: errors.UnavailableError,
 }
 _REMEDIES = {
+    400: "Check the selector: the server cannot read it, or another option of the request.",
     404: "Does the cluster have this API and this name? List its APIs: kubectl api-resources",
     405: "This API does not support the request; its server may be of another version.",
     406: "The server offers no form of the answer that was asked for.",
