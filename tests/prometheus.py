@@ -1,0 +1,126 @@
+"""The real Prometheus and promtool for tests: found, started on loopback, asked by PromQL."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Programs that cannot be had in CI, with the reason.
+UNAVAILABLE: dict[str, str] = {}
+Sample = tuple[dict[str, str], float]
+
+
+def program(name: str) -> str:
+    """Its path. Where it is missing the test is skipped; in CI it fails, unless listed above."""
+    path = shutil.which(name)
+    if path is None:
+        if os.environ.get("CI") == "true" and name not in UNAVAILABLE:
+            pytest.fail(f"{name} is missing; tools/install-test-tools installs it", pytrace=False)
+        pytest.skip(UNAVAILABLE.get(name, f"{name} is not installed (tools/install-test-tools)"))
+    return path
+
+
+def check_metrics(exposition: bytes) -> None:
+    """Fail unless `promtool check metrics` has nothing to say."""
+    done = subprocess.run(
+        [program("promtool"), "check", "metrics"],
+        input=exposition,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+class Prometheus:
+    """One that scrapes one target every second. Use `running`."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    def ask(self, path: str, **query: str) -> Any:
+        """The `data` of an answer of its API."""
+        url = f"http://127.0.0.1:{self._port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return json.load(answer)["data"]
+
+    def query(self, promql: str) -> list[Sample]:
+        """The samples of an instant query, without the labels that Prometheus adds."""
+        found = []
+        for each in self.ask("query", query=promql)["result"]:
+            labels = {key: value for key, value in each["metric"].items() if key not in ("job", "instance")}
+            found.append((labels, float(each["value"][1])))
+        return found
+
+    def target(self) -> dict[str, Any]:
+        """What it says of its target."""
+        found: dict[str, Any] = self.ask("targets")["activeTargets"][0]
+        return found
+
+    def wait_for(self, promql: str, *, seconds: float = 20.0) -> list[Sample]:
+        """The samples of a query once there are any."""
+        found: list[Sample] = self.wait_until(lambda: self.query(promql), what=promql, seconds=seconds)
+        return found
+
+    def wait_until(self, found: Any, *, what: str, seconds: float = 20.0) -> Any:
+        """What `found()` returns once it is true."""
+        deadline = time.monotonic() + seconds
+        while not (answer := found()):
+            assert time.monotonic() < deadline, f"{what}: {self.target().get('lastError')}"
+            time.sleep(0.1)
+        return answer
+
+
+@contextlib.contextmanager
+def running(target: str, directory: Path) -> Iterator[Prometheus]:
+    """A Prometheus of its own that scrapes HOST:PORT, ended with the block."""
+    path = program("prometheus")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    configuration = directory / "prometheus.yml"
+    configuration.write_text(
+        "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
+        f"scrape_configs: [{{job_name: kubevitals, static_configs: [{{targets: ['{target}']}}]}}]\n",
+        encoding="utf-8",
+    )
+    with (directory / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                path,
+                f"--config.file={configuration}",
+                f"--storage.tsdb.path={directory / 'data'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            stdout=log,
+            stderr=log,
+            cwd=directory,
+        )
+    try:
+        server = Prometheus(port)
+        deadline = time.monotonic() + 30
+        while True:
+            assert process.poll() is None, (directory / "prometheus.log").read_text(encoding="utf-8")[-2000:]
+            with contextlib.suppress(OSError, urllib.error.URLError):
+                if server.ask("targets")["activeTargets"]:
+                    break
+            assert time.monotonic() < deadline, "Prometheus did not start"
+            time.sleep(0.1)
+        yield server
+    finally:
+        process.kill()
+        process.wait(10)
