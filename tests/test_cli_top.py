@@ -269,6 +269,14 @@ def test_sorting_by_age(top: Callable[..., Shown]) -> None:
     assert top("nodes", "--sort-by", "age:asc", "-o", "wide").column("AGE") == shown.column("AGE")[::-1]
 
 
+@pytest.mark.parametrize("kind", ["nodes", "pods", "containers"])
+def test_sorting_by_ready(top: Callable[..., Shown], kind: str) -> None:
+    """A key of -o json is what it sorts by: those that are ready come first, the unknown last."""
+    items = json.loads(top(kind, "--sort-by", "ready", "-o", "json").out)["items"]
+    order = [{True: 0, False: 1, None: 2}[item["ready"]] for item in items]
+    assert order == sorted(order)
+
+
 def test_an_unknown_column(top: Callable[..., Shown]) -> None:
     """A column that is not there is a usage error that suggests the nearest and lists all."""
     shown = top("pods", "--sort-by", "memroy")

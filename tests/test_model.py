@@ -47,7 +47,7 @@ OF_TOTAL = RATIOS | AMOUNTS | {
     "name", "namespace", "workload_kind", "workload_name", "pods", "pods_without_usage",
     "pods_without_request", "restarts",
 }  # fmt: skip
-KEYS = {
+KEYS: dict[str, tuple[model.Row, set[str]]] = {
     "node": (model.Node("n"), ROW | OF_NODE),
     "pod": (model.Pod("ns", "p"), ROW | OF_BOTH | {"containers_ready", "containers_total", "labels"}),
     "container": (model.Container("ns", "p", "c"), ROW | OF_BOTH | {"pod"}),

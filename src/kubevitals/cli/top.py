@@ -79,7 +79,6 @@ _SORT_ALIASES = {
     "workload": "workload_name",
     "age": "created_at",
     "kind": "workload_kind",
-    "ready": "containers_ready",
 }
 
 

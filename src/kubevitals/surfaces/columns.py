@@ -80,7 +80,7 @@ def find_key(word: str, columns: Sequence[Column], record: type[model.Row]) -> s
     """
     headings = {column.heading.lower(): column.key for column in columns}
     keys = {name for name in dir(record) if not name.startswith("_")} - _NOT_SORTED
-    key = headings.get(word, word)
+    key = word if word in keys else headings.get(word, word)
     if key in keys:
         return key
     import difflib

@@ -1,0 +1,106 @@
+"""What the place we print to can show, and hostile text made harmless."""
+
+from __future__ import annotations
+
+import io
+
+import hypothesis
+import pytest
+from hypothesis import strategies
+
+from kubevitals import analysis
+from kubevitals.surfaces import terminal
+
+
+class Screen(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+class AsciiScreen(Screen):
+    encoding = "ascii"
+
+
+def test_a_pipe_gets_plain_text() -> None:
+    """A pipe or a file gets no colour, no glyphs and all the width it wants, whatever is set."""
+    style = terminal.detect_style(io.StringIO(), environ={"COLUMNS": "40", "TERM": "xterm"})
+    assert (style.color, style.glyphs, style.width) == (False, None, None)
+    assert style.paint("x", "hot") == style.dim("x") == style.bold("x") == "x"
+
+
+def test_a_terminal_gets_colour_and_glyphs() -> None:
+    """A terminal gets both, within its width."""
+    style = terminal.detect_style(Screen(), environ={"COLUMNS": "120", "TERM": "xterm"})
+    assert (style.color, style.width) == (True, 120)
+    assert style.glyphs is not None
+    assert len({style.glyphs[each] for each in (analysis.CALM, analysis.BUSY, analysis.HOT)}) == 3
+    painted = {style.paint("x", each) for each in (analysis.CALM, analysis.BUSY, analysis.HOT)}
+    assert len(painted) == 3
+    assert all(each.endswith("x\x1b[0m") for each in painted)
+    assert style.paint("x", None) == "x"
+
+
+@pytest.mark.parametrize(
+    ("environ", "color"),
+    [({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False), ({}, True)],
+)
+def test_no_color(environ: dict[str, str], color: bool) -> None:
+    """NO_COLOR, if it is not empty, and TERM=dumb take the colour and leave the glyphs."""
+    style = terminal.detect_style(Screen(), environ=environ)
+    assert style.color is color
+    assert style.glyphs is not None
+
+
+def test_a_terminal_without_unicode() -> None:
+    """Where the encoding holds no circles, the glyphs are ASCII."""
+    style = terminal.detect_style(AsciiScreen(), environ={})
+    assert style.glyphs is not None
+    assert "".join(style.glyphs.values()).isascii()
+
+
+@pytest.mark.parametrize("columns", ["0", "-3", "wide", "²", ""])
+def test_a_width_that_is_none(columns: str) -> None:
+    """A COLUMNS that is no width is ignored, and a screen that cannot be measured is as wide as it comes."""
+    assert terminal.detect_style(Screen(), environ={"COLUMNS": columns}).width is None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("web-0", "web-0"),
+        ("grün", "grün"),
+        ("\x1b[31mred", "\ufffd[31mred"),
+        ("a\nb\tc\r", "a\ufffdb\ufffdc\ufffd"),
+        ("\u202eevil", "\ufffdevil"),
+        ("\x9b31m", "\ufffd31m"),
+        ("zero\u200bwidth", "zero\ufffdwidth"),
+        ("\ud800", "\ufffd"),
+    ],
+)
+def test_clean(text: str, shown: str) -> None:
+    """What could steer a terminal, turn the text around or hide in it is replaced."""
+    assert terminal.clean(text) == shown
+
+
+@hypothesis.given(strategies.text())
+def test_clean_is_printable(text: str) -> None:
+    """Whatever the text, what is left is printable and as long."""
+    cleaned = terminal.clean(text)
+    assert cleaned.replace("\ufffd", "").isprintable()
+    assert len(cleaned) == len(text)
+    assert terminal.clean(cleaned).isprintable() or "\ufffd" in cleaned
+
+
+def test_a_stream_that_cannot_hold_the_text() -> None:
+    """What the encoding cannot hold is escaped, not an exception."""
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    terminal.make_robust(stream)
+    stream.write("grün ●")
+    stream.flush()
+    assert raw.getvalue() == b"gr\\xfcn \\u25cf"
+    terminal.make_robust(io.StringIO())
