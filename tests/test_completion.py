@@ -79,7 +79,7 @@ def ask(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[list[str], str
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("|", ["top", "overview", "simulate", "completion"]),
+        ("|", list(cli.COMMANDS)),
         ("ov|", ["overview"]),
         ("--context x o|", ["overview"]),
         ("top |", ["nodes", "pods", "containers", "namespaces", "workloads"]),
