@@ -15,7 +15,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from kubevitals import errors
+from kubevitals import errors, rbac
 from kubevitals.kube import client as clients
 from kubevitals.surfaces.web import auth, problems
 
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 V = TypeVar("V")
-
-PREFIX = "/kubevitals"
-"""Stands before each path that is asked about, except /metrics. Without it, Kubernetes' own role
-system:discovery, which lets every account get /api/*, would open the whole service to everybody."""
 
 _TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
 _ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
@@ -40,7 +36,7 @@ _LONGEST_PATH = 2048
 
 def asked_path(path: str) -> str:
     """Return the path that a SubjectAccessReview names for a path of this service."""
-    return path if path == "/metrics" else PREFIX + path
+    return path if path == "/metrics" else rbac.PREFIX + path
 
 
 class ClusterGuard:
