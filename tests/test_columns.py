@@ -13,7 +13,7 @@ from kubevitals.surfaces import columns
 
 NOW = datetime(2026, 7, 30, 10, 0, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = 60, 3600, 86400
-SETS = {
+SETS: dict[str, tuple[list[columns.Column], type[model.Row], model.Row]] = {
     "NODES": (columns.NODES, model.Node, model.Node("n")),
     "PODS": (columns.PODS, model.Pod, model.Pod("ns", "p")),
     "CONTAINERS": (columns.CONTAINERS, model.Container, model.Container("ns", "p", "c")),

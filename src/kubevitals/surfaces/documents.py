@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from kubevitals import model
+from kubevitals.surfaces import terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _BLANK: dict[str, model.Row] = {
     "workloads": _TOTAL,
     "groups": _TOTAL,
 }
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
 
 
 def render_json(snapshot: model.Snapshot, kind: str, rows: Sequence[model.Row]) -> str:
@@ -51,7 +52,8 @@ def render_csv(kind: str, rows: Sequence[model.Row], *, headers: bool = True) ->
 
     The heading is there even if there are no rows: who reads it by name finds its columns.
 
-    A text that a spreadsheet would run as a formula gets an apostrophe before it.
+    A text that a spreadsheet would run as a formula gets an apostrophe before it, and control characters,
+    which could begin a line or steer a terminal, are replaced.
     """
     import csv
     import io
@@ -98,4 +100,5 @@ def _flatten(value: Any) -> str:
 
 
 def _guard(text: str) -> str:
+    text = terminal.clean(text)
     return "'" + text if text.startswith(_FORMULA) else text
