@@ -101,6 +101,8 @@ def test_usage_may_not_be_read(world: simulated.SimulatedCluster) -> None:
         ("Running", None, "usage_forbidden")
     }
     assert snapshot.source == "none"
+    remedy = snapshot.problems[0].remedy or ""
+    assert remedy.endswith('- apiGroups: ["metrics.k8s.io"]\n  resources: ["pods"]\n  verbs: ["list"]')
     world.set_faults(["forbidden=nodes.metrics.k8s.io"])
     snapshot = take(world)
     assert codes(snapshot) == ["usage_forbidden"]
