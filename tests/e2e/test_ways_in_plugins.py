@@ -30,7 +30,8 @@ BEGIN = """#!/bin/sh
 here={directory}
 printf '%s\\n' "$KUBERNETES_EXEC_INFO" >> "$here/runs"
 answer() {{
-  printf '{{"apiVersion":"%s","kind":"ExecCredential","status":%s}}' "${{VERSION:-%s}}" "$1"
+  version="${{VERSION:-client.authentication.k8s.io/v1}}"
+  printf '{{"apiVersion":"%s","kind":"ExecCredential","status":%s}}' "$version" "$1"
 }}
 pem() {{
   awk '{{printf "%s\\\\n", $0}}' "$here/$1"
@@ -75,7 +76,7 @@ def ground(
 ) -> Iterator[ways.Ground]:
     """Accounts to mint tokens for, and the scripts."""
     with ways.Ground(cluster, tmp_path_factory.mktemp("ways")) as made:
-        begin = BEGIN.replace("${{VERSION:-%s}}", "${{VERSION:-" + V1 + "}}").format(
+        begin = BEGIN.format(
             directory=made.directory,
             kubectl=toolchain.require("kubectl")["kubectl"],
             administrator=cluster.kubeconfig,
