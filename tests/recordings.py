@@ -81,7 +81,8 @@ def unfill(text: str, names: dict[str, str]) -> str:
 def versions() -> list[str]:
     """The Kubernetes versions that there are recordings of, oldest first."""
     return sorted(
-        (path.name for path in ROOT.iterdir()), key=lambda name: [int(part) for part in name[1:].split(".")]
+        (path.name for path in ROOT.iterdir() if path.is_dir()),
+        key=lambda name: [int(part) for part in name[1:].split(".")],
     )
 
 

@@ -140,8 +140,8 @@ def test_one(served: cluster.SimulatedCluster) -> None:
     pod = simulated.ask(served, f"{URL}/namespaces/default/pods/pod-001").json()
     assert (pod["kind"], pod["apiVersion"]) == ("PodMetrics", "metrics.k8s.io/v1beta1")
     for path, message in (
-        ("nodes/nope", 'nodemetrics.metrics.k8s.io "nope" not found'),
-        ("namespaces/shop/pods/pod-001", 'podmetrics.metrics.k8s.io "shop/pod-001" not found'),
+        ("nodes/nope", 'node "nope" not found'),
+        ("namespaces/shop/pods/pod-001", 'pods "pod-001" not found'),
     ):
         answer = simulated.ask(served, f"{URL}/{path}")
         assert (answer.status, answer.json()["message"]) == (404, message)

@@ -82,7 +82,7 @@ def test_streaming_list(scene: Scene) -> None:
     assert [event["type"] for event in seen] == ["ADDED", "ADDED", "BOOKMARK"]
     assert seen[2]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
     wrong = simulated.ask(scene.cluster, "/api/v1/nodes?watch=1&sendInitialEvents=true")
-    assert wrong.status == 400
+    assert wrong.status == 422
 
 
 def test_bookmarks(scene: Scene) -> None:

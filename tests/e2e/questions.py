@@ -76,7 +76,7 @@ _OBJECTS = {
     "jobs": _ask("/apis/batch/v1/namespaces/{namespace}/jobs"),
     "cronjobs": _ask("/apis/batch/v1/namespaces/{namespace}/cronjobs"),
     "horizontalpodautoscalers": _ask("/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"),
-    "events": _ask("/api/v1/namespaces/{namespace}/events", {"fieldSelector": "reason=ScalingReplicaSet"}),
+    "events": _ask("/api/v1/namespaces/{namespace}/events", {"fieldSelector": "reason=Scheduled"}),
     "services": _ask("/api/v1/namespaces/{namespace}/services"),
     "endpointslices": _ask("/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"),
     "persistentvolumeclaims": _ask("/api/v1/namespaces/{namespace}/persistentvolumeclaims"),
@@ -172,7 +172,7 @@ _PAGING = {
     "match-exact-0": _ask(PODS, {"resourceVersionMatch": "Exact", "resourceVersion": "0"}),
     "continue-expired": _ask(PODS, {"limit": "2", "continue": "{expired}"}, state="compacted"),
     "continue-inconsistent": _ask(
-        PODS, {"limit": "2", "continue": "{inconsistent}"}, accept=METADATA_LIST, state="compacted"
+        PODS, {"limit": "100", "continue": "{inconsistent}"}, accept=METADATA_LIST, state="compacted"
     ),
     "exact-expired": _ask(PODS, {"resourceVersion": "1", "resourceVersionMatch": "Exact"}, state="compacted"),
 }
@@ -251,6 +251,7 @@ _STATUSES = {
     "405-update-list": _ask(PODS, method="PUT", body={"apiVersion": "v1", "kind": "Pod"}),
     "405-version": _ask("/version", method="POST", body={}),
     "405-apis": _ask("/apis", method="POST", body={}),
+    "200-yaml": _ask("/api/v1/namespaces/{namespace}", accept="application/yaml"),
     "406-html": _ask(PODS, accept="text/html"),
     "406-pod": _ask(POD, accept="text/html"),
     "406-unknown-transform": _ask(PODS, accept="application/json;as=Chart;v=v1;g=meta.k8s.io"),

@@ -34,6 +34,7 @@ NAMES = {
     "deployment": "storefront",
     "label": "app=storefront",
     "nobody": "nobody-at-all",
+    "viewer": "viewer-of-recorded",
 }
 
 
@@ -102,13 +103,12 @@ class Recorder:
         quota = next(thing for thing in things if thing["kind"] == "ResourceQuota")
         cluster.api.apply(*(thing for thing in things if thing is not quota))
         for who in ("viewer", "nobody"):
-            cluster.accounts.create_user(NAMES.get(who, who))
-            self._certificates[who] = self._identify(cluster.directory / f"user-{NAMES.get(who, who)}")
+            cluster.accounts.create_user(NAMES[who])
+            self._certificates[who] = self._identify(cluster.directory / f"user-{NAMES[who]}")
         rules = [
             {"apiGroups": ["", "metrics.k8s.io"], "resources": ["pods"], "verbs": ["get", "list", "watch"]}
         ]
-        cluster.accounts.grant("view-recorded", rules=rules, to=("viewer",), namespace=NAMESPACE)
-        self._names["viewer"] = "viewer"
+        cluster.accounts.grant("view-recorded", rules=rules, to=(NAMES["viewer"],), namespace=NAMESPACE)
         self._names["token"] = cluster.accounts.create_service_account("robot", namespace=NAMESPACE)
         self._wait(lambda: len(self._pods("Running")) == PODS - 1 and bool(self._pods("Pending")))
         cluster.api.apply(quota)  # now it counts all pods at once
@@ -174,8 +174,8 @@ class Recorder:
         status, content_type, content = self._send(filled)
         asked = json.dumps(request._asdict())
         names = {key: value for key, value in self._names.items() if f"{{{key}}}" in asked}
-        if request.who in NAMES:
-            names[request.who] = NAMES[request.who]
+        if request.who in self._names:
+            names[request.who] = self._names[request.who]
         answer = recordings.Recording(name, request, names, status, content_type)
         if request.query.get("watch") and status == 200:
             return answer._replace(events=[json.loads(line) for line in content.splitlines()])

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
 ANONYMOUS = "system:anonymous"
-_OPEN_PATHS = ("/healthz", "/livez", "/readyz")
-_DISCOVERY_PATHS = ("/api", "/apis", "/openapi", "/version", *_OPEN_PATHS)
+_OPEN_PATHS = ("/healthz", "/livez", "/readyz", "/version")
+_DISCOVERY_PATHS = ("/api", "/apis", "/openapi", *_OPEN_PATHS)
 
 
 class Rule:

@@ -108,9 +108,7 @@ class Api:
             return user
         if certificate_user is not None:
             return certificate_user
-        if request.path in roots.HEALTH:
-            return access.User(access.ANONYMOUS, groups=["system:unauthenticated"])
-        raise status.unauthorized()
+        return access.User(access.ANONYMOUS, groups=["system:unauthenticated"])
 
     def _impersonate(self, user: access.User, request: http.Request) -> access.User:
         name = request.headers.get("impersonate-user")
@@ -118,10 +116,12 @@ class Api:
         if not wanted:
             return user
         if not name:
-            message = "Internal error occurred: requested impersonation without impersonating a user"
-            raise status.StatusError(500, "InternalError", message)
+            raise status.impersonated_nobody(
+                [value for key, value in wanted if key == "impersonate-group"],
+                uid=request.headers.get("impersonate-uid", ""),
+            )
         if not user.master:
-            raise status.forbidden(user.name, "impersonate", "users", group="", namespace="", name=name)
+            raise self._impersonation_forbidden(user, request)
         groups = [value for key, value in wanted if key == "impersonate-group"]
         extra: dict[str, list[str]] = {}
         for key, value in wanted:
@@ -129,6 +129,23 @@ class Api:
                 extra.setdefault(key.removeprefix("impersonate-extra-"), []).append(value)
         return self._registry.act_as(
             name, groups, uid=request.headers.get("impersonate-uid", ""), extra=extra
+        )
+
+    @staticmethod
+    def _impersonation_forbidden(user: access.User, request: http.Request) -> status.StatusError:
+        """As 1.36 says it, where the right to impersonate may be limited to some requests."""
+        what = routes.parse(request).attributes
+        verb = f"impersonate-on:user-info:{what.verb}"
+        if what.path:
+            return status.forbidden_path(user.name, verb, what.path)
+        return status.forbidden(
+            user.name,
+            verb,
+            what.resource,
+            group=what.group,
+            namespace=what.namespace,
+            name=what.name,
+            subresource=what.subresource,
         )
 
     def _answer_as(self, user: access.User, request: http.Request) -> http.Reply:
@@ -206,6 +223,8 @@ class Api:
             return status.text_reply(404, "404 page not found")
         self._live()
         if resource.verbs == ("create",):
+            if what.name and request.method == "GET":
+                raise status.unknown_resource()
             if what.verb != "create" or what.name:
                 raise status.method_not_allowed()
             review = reviews.answer(
@@ -216,10 +235,10 @@ class Api:
             raise status.method_not_allowed()
         if what.verb == "get":
             return self._answer_get(resource, what, request)
-        form = self._form(request)
         query = lists.Query(resource, what.namespace, request)
         if what.verb == "watch":
-            return self._answer_watch(query, request, form)
+            return self._answer_watch(query, request)
+        form = self._form(request)
         if form.kind == "table":
             include = request.query.get("includeObject", "Metadata")
             return http.Reply(200, self._reader.table_body(query, form, include, now=self._clock()))
@@ -231,7 +250,7 @@ class Api:
     def _form(request: http.Request, *, lists_: bool = True, protobuf: bool = False) -> negotiation.Form:
         form = negotiation.choose(request.headers.get("accept", ""), lists=lists_, protobuf=protobuf)
         if form is None:
-            raise status.not_acceptable(negotiation.accepted(protobuf=protobuf))
+            raise status.not_acceptable(lists=lists_, transformed="as=" in request.headers.get("accept", ""))
         return form
 
     def _answer_get(
@@ -255,7 +274,11 @@ class Api:
             return roots.json_reply(tables.partial(entry, version=form.version))
         return http.Reply(200, http.Body((entry.encoded(), b"\n")))
 
-    def _answer_watch(self, query: lists.Query, request: http.Request, form: negotiation.Form) -> http.Reply:
+    def _answer_watch(self, query: lists.Query, request: http.Request) -> http.Reply:
+        # Events hold single objects. Who asks for lists is told nothing at all, as by the real server.
+        form = negotiation.choose(request.headers.get("accept", ""), lists=False)
+        silent = form is None
+        form = form or self._form(request)
         watch = watching.Watch(
             self._store,
             query,
@@ -263,6 +286,7 @@ class Api:
             form=form,
             clock=self._clock,
             bookmark_seconds=self._bookmark_seconds,
+            silent=silent,
         )
         if self._faults.active("watch-gone"):
             return http.Reply(200, stream=[watch.gone_line()])
@@ -281,6 +305,8 @@ class Api:
         if what.verb not in {"get", "list"}:
             raise status.method_not_allowed()
         form = self._form(request, protobuf=True, lists_=what.verb == "list")
+        if what.verb == "get":
+            self._check_measured_exists(what)
         if what.verb == "get" and form.kind in {"json", "protobuf"}:
             body = self._usage.find(
                 what.resource, what.version, namespace=what.namespace, name=what.name, form=_media(form)
@@ -302,6 +328,13 @@ class Api:
                 what.resource, form, namespace=what.namespace, name=what.name, labels=labels, fields=fields
             )
         )
+
+    def _check_measured_exists(self, what: access.Attributes) -> None:
+        """StatusError 404 without the node or pod itself, in metrics-server's words for that."""
+        self._live()
+        key = f"{what.namespace}/{what.name}" if what.resource == "pods" else what.name
+        if self._store.current(what.resource).find(key) is None:
+            raise status.not_found({"nodes": "node"}.get(what.resource, what.resource), "", what.name)
 
 
 def _media(form: negotiation.Form) -> str:

@@ -120,7 +120,9 @@ def resource_list(group_name: str, version: str, metrics_versions: Sequence[str]
                     "verbs": list(verbs),
                 }
             )
-    group_version = f"{group_name}/{version}" if group_name else version
+    if not group_name:  # the oldest list of all does not say of which version it is
+        return {"kind": "APIResourceList", "groupVersion": version, "resources": rows}
+    group_version = f"{group_name}/{version}"
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": rows}
 
 
@@ -165,11 +167,10 @@ def aggregated(version: str, metrics_versions: Sequence[str], *, core: bool, sta
             lost = stale and name == METRICS_GROUP
             row: dict[str, Any] = {"version": each}
             if not lost:
-                row["resources"] = [_aggregated_row(resource, each) for resource in resources]
+                row["resources"] = [_aggregated_row(resource) for resource in resources]
             row["freshness"] = "Stale" if lost else "Current"
             rows.append(row)
-        metadata = {"name": name, "creationTimestamp": None} if name else {"creationTimestamp": None}
-        items.append({"metadata": metadata, "versions": rows})
+        items.append({"metadata": {"name": name} if name else {}, "versions": rows})
     return {
         "kind": "APIGroupDiscoveryList",
         "apiVersion": f"apidiscovery.k8s.io/{version}",
@@ -178,13 +179,13 @@ def aggregated(version: str, metrics_versions: Sequence[str], *, core: bool, sta
     }
 
 
-def _aggregated_row(resource: records.Resource, version: str) -> dict[str, Any]:
-    kind = {"group": resource.group, "version": version, "kind": resource.kind}
+def _aggregated_row(resource: records.Resource) -> dict[str, Any]:
+    kind = {"group": "", "version": "", "kind": resource.kind}  # empty: those that it stands under
     row: dict[str, Any] = {
         "resource": resource.plural,
         "responseKind": kind,
         "scope": "Namespaced" if resource.namespaced else "Cluster",
-        "singularResource": resource.singular,
+        "singularResource": "" if resource.group == METRICS_GROUP else resource.singular,
         "verbs": list(resource.verbs),
     }
     if resource.short_names:

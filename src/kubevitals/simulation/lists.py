@@ -45,15 +45,40 @@ class Query:
         self.field_text = options.get("fieldSelector", "")
         self.labels, self.fields = parse_selectors(request, resource.key)
         self.token = options.get("continue", "")
-        self.limit = _parse_number(options.get("limit", ""), "limit")
+        self.limit = _parse_number(options.get("limit", ""))
         self.match = options.get("resourceVersionMatch", "")
         self.version = options.get("resourceVersion", "")
-        if self.version and not (self.version.isascii() and self.version.isdigit()):
-            raise status.bad_request(
-                f'resourceVersion: Invalid value: "{self.version[:100]}": strconv.ParseUint'
+        self._check_versions(watching=request.flag("watch"), initial=request.flag("sendInitialEvents"))
+
+    def _check_versions(self, *, watching: bool, initial: bool) -> None:
+        """StatusError in the real server's words if the versions asked for make no sense."""
+        match = self.match
+        if match not in {"", "Exact", "NotOlderThan"}:
+            raise status.invalid_option(
+                f'Unsupported value: "{match[:100]}": supported values: "Exact", "NotOlderThan", ""',
+                reason="FieldValueNotSupported",
             )
-        if self.match not in {"", "Exact", "NotOlderThan"}:
-            raise status.bad_request(f'resourceVersionMatch: Unsupported value: "{self.match[:100]}"')
+        if initial and match != "NotOlderThan":
+            raise status.invalid_option(
+                "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            )
+        if match and not self.version and not initial:
+            raise status.invalid_option(
+                "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
+            )
+        if match == "Exact" and self.version == "0":
+            raise status.invalid_option(
+                'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+            )
+        if self.version and not (self.version.isascii() and self.version.isdigit()):
+            text = self.version[:100]
+            why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+            message = f'resourceVersion: Invalid value: "{text}": {why}'
+            if watching:
+                raise status.StatusError(500, "", message)
+            raise status.bad_request(f"invalid resource version: {message}")
+        if self.token and self.version not in {"", "0"}:
+            raise status.bad_request("specifying resource version is not allowed when using continue")
 
     def matches(self, item: records.Item) -> bool:
         """Whether the selectors and the namespace take `item` in."""
@@ -73,12 +98,13 @@ def parse_selectors(request: http.Request, kind: str) -> tuple[selectors.Selecto
         raise status.bad_request(str(error)) from error
 
 
-def _parse_number(text: str, name: str) -> int:
+def _parse_number(text: str) -> int:
     if not text:
         return 0
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
-        raise status.bad_request(f'{name}: Invalid value: "{text[:100]}": must be a non-negative integer')
-    return int(text)
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+        raise status.bad_request(f'strconv.ParseInt: parsing "{text[:100]}": invalid syntax')
+    return max(int(text), 0)
 
 
 class Page:
@@ -228,11 +254,23 @@ def _encode_token(version: int, key: str) -> str:
 
 
 def _decode_token(token: str) -> tuple[int, str]:
+    content = b""
     try:
-        value = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        content = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        value = json.loads(content)
         version, start = value["rv"], value["start"]
     except (ValueError, KeyError, TypeError) as error:
-        raise status.bad_request("continue key is not valid: it cannot be decoded") from error
+        raise status.bad_request(
+            f"invalid continue token: continue key is not valid: {_go_error(content)}"
+        ) from error
     if not isinstance(version, int) or not isinstance(start, str) or value.get("v") != "meta.k8s.io/v1":
         raise status.bad_request("continue key is not valid: server does not recognize this encoded version")
     return version, start.rstrip("\0")
+
+
+def _go_error(content: bytes) -> str:
+    """What Go says of a text that is no JSON object."""
+    if not content:
+        return "illegal base64 data at input byte 0"
+    first = chr(content[0]) if 0x20 <= content[0] < 0x7F else f"\\u{content[0]:04x}"
+    return f"invalid character '{first}' looking for beginning of value"

@@ -28,6 +28,7 @@ JSON = "application/json"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 KINDS = {"nodes": "NodeMetrics", "pods": "PodMetrics"}
 _STORAGE_NAMES = {"nodes": "nodemetrics", "pods": "podmetrics"}
+_COLUMNS = (("Name", "name"), ("cpu", "quantity"), ("memory", "quantity"), ("Window", "duration"))
 BAD_QUANTITY = "12x"
 
 
@@ -124,11 +125,11 @@ class MetricsApi:
             {
                 "name": title,
                 "type": "string",
-                "format": "name" if title == "Name" else "",
-                "description": "",
+                "format": form_,
+                "description": "Name of the resource" if title == "Name" else "",
                 "priority": 0,
             }
-            for title in ("Name", "CPU", "Memory", "Window")
+            for title, form_ in _COLUMNS
         ]
         return {
             "kind": "Table",

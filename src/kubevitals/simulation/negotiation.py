@@ -43,8 +43,3 @@ def choose(accept: str, *, protobuf: bool = False, lists: bool = True) -> Form |
         if transformed == ("PartialObjectMetadataList" if lists else "PartialObjectMetadata"):
             return Form("metadata", values["v"])
     return None
-
-
-def accepted(*, protobuf: bool = False) -> str:
-    """The media types that can be had, as a 406 names them."""
-    return f"{JSON}, {PROTOBUF}" if protobuf else JSON

@@ -124,6 +124,9 @@ def slices(workload: workloads.Workload, state: state.State) -> Iterator[documen
             created=workload.created,
             make=_slice,
             arguments=(workload.namespace, front.port_name, front.target, part),
+            annotations={
+                "endpoints.kubernetes.io/last-change-trigger-time": wire.timestamp(workload.created)
+            },
             owner=("v1", "Service", workload.name, front.uid),
             generation=1,
         )

@@ -16,6 +16,26 @@ _VERSIONS = {"Pod": "v1", "Node": "v1", "Job": "batch/v1", "CronJob": "batch/v1"
              "HorizontalPodAutoscaler": "autoscaling/v2"}  # fmt: skip
 
 
+_SCHEDULER = "default-scheduler"
+
+
+def _as_new_event(event: dict[str, Any], *, now: float, count: int) -> dict[str, Any]:
+    """The scheduler alone speaks the API events.k8s.io, and v1 shows of that what fits."""
+    exact = wire.timestamp(now).replace("Z", ".000000Z")
+    shown: dict[str, Any] = {
+        "source": {},
+        "firstTimestamp": None,
+        "lastTimestamp": None,
+        "eventTime": exact,
+        "action": "Binding" if event["reason"] == "Scheduled" else "Scheduling",
+        "reportingInstance": f"{_SCHEDULER}-control-1",
+    }
+    if count > 1:
+        first = event["firstTimestamp"].replace("Z", ".000000Z")
+        shown |= {"eventTime": first, "series": {"count": count, "lastObservedTime": exact}}
+    return shown
+
+
 class _Series:
     """One event object: how often and when it was last seen."""
 
@@ -87,6 +107,9 @@ class Events:
             "reportingComponent": source,
             "reportingInstance": host,
         }
+        if source == _SCHEDULER:
+            event |= _as_new_event(event, now=now, count=series.count)
+            del event["count"]
         extra = {
             **{f"involvedObject.{name}": involved.get(name, "")
                for name in ("kind", "namespace", "name", "uid", "apiVersion", "fieldPath")},

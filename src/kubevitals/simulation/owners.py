@@ -61,6 +61,7 @@ def deployment(
         "unavailableReplicas": max(max(total, desired) - ready, 0),
     }
     status |= {key: value for key, value in shown.items() if value}
+    status["terminatingReplicas"] = 0
     return {
         "spec": {
             "replicas": desired,
@@ -96,7 +97,7 @@ def replica_set(pod_set: pods.PodSet, desired: int, total: int, ready: int) -> d
             "selector": _selector(pod_set.labels),
             "template": pod_spec.template(pod_set),
         },
-        "status": {**status, "observedGeneration": 1},
+        "status": {**status, "terminatingReplicas": 0, "observedGeneration": 1},
     }
 
 
@@ -128,6 +129,7 @@ def stateful_set(pod_set: pods.PodSet, desired: int, total: int, ready: int) -> 
         "podManagementPolicy": "OrderedReady",
         "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
         "revisionHistoryLimit": 10,
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
     }
     return {
         "spec": spec,
@@ -210,6 +212,7 @@ def job(pod_set: pods.PodSet, counts: tuple[int, int, int, int], ended: float) -
             "backoffLimit": 0 if failed else 6,
             "selector": _selector({"batch.kubernetes.io/controller-uid": pod_set.uid}),
             "template": pod_spec.template(pod_set),
+            "manualSelector": False,
             "completionMode": "NonIndexed",
             "suspend": False,
             "podReplacementPolicy": "TerminatingOrFailed",
@@ -237,7 +240,7 @@ def cron_job(
             "schedule": workload.entry.schedule,
             "concurrencyPolicy": "Forbid",
             "suspend": False,
-            "jobTemplate": {"spec": {"template": workload.job_template()}},
+            "jobTemplate": {"metadata": {}, "spec": {"template": workload.job_template()}},
             "successfulJobsHistoryLimit": 3,
             "failedJobsHistoryLimit": 1,
         },

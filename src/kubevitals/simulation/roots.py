@@ -35,7 +35,18 @@ def answer(path: str, request: http.Request, versions: Sequence[str], *, unavail
     found = None
     if root in {"api", "apis"}:
         found = _discover(path.split("/")[1:], request, versions, unavailable=unavailable)
-    return found or status.text_reply(404, "404 page not found")
+    if found is not None:
+        return found
+    parts = path.split("/")[1:]
+    if (root == "api" and len(parts) == 2) or (
+        root == "apis" and len(parts) == 3 and _known(parts[1], versions)
+    ):
+        raise status.unknown_resource()
+    return status.text_reply(404, "404 page not found")
+
+
+def _known(group: str, versions: Sequence[str]) -> bool:
+    return group != metrics.GROUP and discovery.group(group, versions) is not None
 
 
 def _discover(

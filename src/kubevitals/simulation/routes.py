@@ -53,7 +53,7 @@ def _resource_route(request: http.Request, group: str, version: str, rest: list[
         namespace, rest = rest[1], rest[2:]
     plural = rest[0]
     name = rest[1] if len(rest) > 1 else ""
-    subresource = "/".join(rest[2:])
+    subresource = rest[2] if len(rest) > 2 else ""  # what follows is for a proxy, not for RBAC
     resource = _find(group, version, plural)
     known = resource is not None and not (namespace and not resource.namespaced)
     if resource is not None and resource.namespaced and name and not namespace:

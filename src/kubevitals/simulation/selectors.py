@@ -80,11 +80,9 @@ def parse_labels(text: str) -> Selector:
         if found == "":
             return Selector(requirements)
         if found != ",":
-            raise SelectorError(
-                f"unable to parse requirement: found '{found}', expected: ',' or 'end of string'"
-            )
+            raise SelectorError(f"found '{found}', expected: ',' or 'end of string'")
         if tokens[0] == "":
-            raise SelectorError("unable to parse requirement: found '', expected: identifier after ','")
+            raise SelectorError("found '', expected: identifier after ','")
 
 
 def _tokens(text: str) -> list[str]:
@@ -103,9 +101,7 @@ def _requirement(tokens: list[str]) -> Requirement:
         tokens.pop(0)
     key = tokens.pop(0)
     if key == "" or key in "=!(),<>" or key in {"==", "!="}:
-        raise SelectorError(
-            f"unable to parse requirement: found '{key}', expected: !, identifier, or 'end of string'"
-        )
+        raise SelectorError(f"found '{key}', expected: !, identifier, or 'end of string'")
     _check_key(key)
     follows = tokens[0]
     if negated:

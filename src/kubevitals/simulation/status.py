@@ -6,9 +6,12 @@ Knows nothing of the store or of users.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubevitals.simulation import http
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class StatusError(Exception):
@@ -33,8 +36,9 @@ class StatusError(Exception):
             "metadata": metadata or {},
             "status": "Failure",
             "message": message,
-            "reason": reason,
         }
+        if reason:
+            self.status["reason"] = reason
         if details is not None:
             self.status["details"] = details
         self.status["code"] = code
@@ -82,6 +86,15 @@ def bad_request(message: str) -> StatusError:
     return StatusError(400, "BadRequest", message)
 
 
+def impersonated_nobody(groups: Sequence[str], *, uid: str) -> StatusError:
+    """400 for headers that impersonate a group or uid, and no user."""
+    listed = f"{{{', '.join(json.dumps(group) for group in groups)}}}" if groups else "(nil)"
+    user = (
+        f'&user.DefaultInfo{{Name:"", UID:"{uid}", Groups:[]string{listed}, Extra:map[string][]string(nil)}}'
+    )
+    return bad_request(f"requested {user} without impersonating a user name")
+
+
 def not_found(resource: str, group: str, name: str) -> StatusError:
     """404 for a name that is not there."""
     message = f'{qualified(resource, group)} "{name}" not found'
@@ -105,9 +118,34 @@ def not_supported(resource: str, group: str, verb: str) -> StatusError:
     return StatusError(405, "MethodNotAllowed", message, details=_details(resource, group))
 
 
-def not_acceptable(accepted: str) -> StatusError:
-    """406."""
-    return StatusError(406, "NotAcceptable", f"only the following media types are accepted: {accepted}")
+def not_acceptable(*, lists: bool = False, transformed: bool = False) -> StatusError:
+    """406, for a list, an object, or another form of them; the media types are the real server's."""
+    media = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+    if transformed:
+        return StatusError(406, "NotAcceptable", f"only the following media types are accepted: {media}")
+    if lists:
+        media += ", application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"
+    message = f"406: Not Acceptable\n\nAvailable representations: {media}"
+    return StatusError(406, "NotAcceptable", message, details={})
+
+
+def invalid_option(message: str, *, reason: str = "FieldValueForbidden") -> StatusError:
+    """422 for a resourceVersionMatch that does not go with the rest of a list's options."""
+    return _invalid("ListOptions.meta.k8s.io", "resourceVersionMatch", message, reason=reason)
+
+
+def invalid_review(field: str, message: str) -> StatusError:
+    """422 for a review of access whose `field` of the spec does not do."""
+    return _invalid(".authorization.k8s.io", f"spec.{field}", message, reason="FieldValueInvalid")
+
+
+def _invalid(kind: str, field: str, message: str, *, reason: str) -> StatusError:
+    name, _, group = kind.partition(".")
+    details: dict[str, Any] = {"group": group}
+    if name:
+        details["kind"] = name
+    details["causes"] = [{"reason": reason, "message": message, "field": field}]
+    return StatusError(422, "Invalid", f'{kind} "" is invalid: {field}: {message}', details=details)
 
 
 def forbidden(
@@ -156,7 +194,7 @@ def too_large_version(wanted: int, current: int) -> StatusError:
     return StatusError(
         504,
         "Timeout",
-        f"Too large resource version: {wanted}, current: {current}",
+        f"Timeout: Too large resource version: {wanted}, current: {current}",
         details={
             "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
             "retryAfterSeconds": 1,

@@ -44,16 +44,17 @@ class Layout:
 
 
 def columns(text: str) -> list[Column]:
-    """Columns from a short form: `Name Ready Age:wide Restarts#` (`#` a number, `:wide` only in wide output).
+    """Columns from a short form: `Name Ready Age:wide Restarts#` (`#` a number, `?` yes or no,
+    `:wide` only in wide output).
 
     An underscore stands for a space.
     """
     found = []
     for word in text.split():
         title, _, wide = word.partition(":")
-        number = title.endswith("#")
-        title = title.rstrip("#").replace("_", " ")
-        found.append(Column(title, type_="integer" if number else "string", priority=1 if wide else 0))
+        type_ = {"#": "integer", "?": "boolean"}.get(title[-1], "string")
+        title = title.rstrip("#?").replace("_", " ")
+        found.append(Column(title, type_=type_, priority=1 if wide else 0))
     return found
 
 

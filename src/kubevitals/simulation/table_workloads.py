@@ -150,7 +150,7 @@ def _targets(spec: Shown, status: Shown) -> str:
 _TEMPLATE = "Containers:wide Images:wide"
 LAYOUTS: dict[str, Layout] = {
     "deployments.apps": Layout(
-        table_cells.columns(f"Name Ready Up-to-date# Available# Age {_TEMPLATE} Selector:wide"), _deployment
+        table_cells.columns(f"Name Ready Up-to-date Available Age {_TEMPLATE} Selector:wide"), _deployment
     ),
     "replicasets.apps": Layout(
         table_cells.columns(f"Name Desired# Current# Ready# Age {_TEMPLATE} Selector:wide"), _replica_set
@@ -168,11 +168,11 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "cronjobs.batch": Layout(
         table_cells.columns(
-            f"Name Schedule Timezone Suspend Active# Last_Schedule Age {_TEMPLATE} Selector:wide"
+            f"Name Schedule Timezone Suspend? Active# Last_Schedule Age {_TEMPLATE} Selector:wide"
         ),
         _cron_job,
     ),
     "horizontalpodautoscalers.autoscaling": Layout(
-        table_cells.columns("Name Reference Targets MinPods MaxPods# Replicas# Age"), _autoscaler
+        table_cells.columns("Name Reference Targets MinPods MaxPods Replicas Age"), _autoscaler
     ),
 }

@@ -59,8 +59,8 @@ def _row(
             row["conditions"] = marks
     if include == "Object":
         row["object"] = shown
-    elif include != "None":
-        row["object"] = _partial(shown, version)
+    else:
+        row["object"] = None if include == "None" else _partial(shown, version)
     return row
 
 

@@ -33,7 +33,9 @@ class Watch:
         form: negotiation.Form,
         clock: Callable[[], float],
         bookmark_seconds: float = 60.0,
+        silent: bool = False,
     ) -> None:
+        self._silent = silent
         self._store = objects
         self._query = query
         self._form = form
@@ -46,15 +48,15 @@ class Watch:
         self._gone = request.gone
         seconds = request.query.get("timeoutSeconds", "")
         self._seconds = min(float(seconds), 86_400) if seconds.isdigit() and int(seconds) else DEFAULT_SECONDS
-        if self._initial and query.match != "NotOlderThan":
-            raise status.bad_request(
-                "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            )
 
     def stream(self) -> Iterator[bytes]:
         """The lines, until the time is over, the client has gone or the past is lost."""
         key = self._query.resource.key
         after = int(self._query.version or "0")
+        if self._silent:
+            for _ in self._follow(key, max(after, self._store.version)):
+                pass
+            return
         if after == 0 or self._initial:
             snapshot = self._store.current(key)
             yield from self._batched(
@@ -128,7 +130,7 @@ class Watch:
 
     def _bookmark(self, version: int, *, initial_end: bool = False) -> bytes:
         resource = self._query.resource
-        metadata: dict[str, object] = {"resourceVersion": str(version), "creationTimestamp": None}
+        metadata: dict[str, object] = {"resourceVersion": str(version)}
         if initial_end:
             metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
         shown = _bookmark_object(resource, metadata, self._form)
@@ -151,14 +153,26 @@ class Watch:
 def _bookmark_object(
     resource: records.Resource, metadata: dict[str, object], form: negotiation.Form
 ) -> dict[str, object]:
+    version = f"meta.k8s.io/{form.version}"
+    partial: dict[str, object] = {
+        "kind": "PartialObjectMetadata",
+        "apiVersion": version,
+        "metadata": metadata,
+    }
+    if form.kind == "metadata":
+        return partial
     if form.kind == "table":
         return {
             "kind": "Table",
-            "apiVersion": f"meta.k8s.io/{form.version}",
-            "metadata": metadata,
-            "rows": [],
+            "apiVersion": version,
+            "metadata": {"resourceVersion": metadata["resourceVersion"]},
+            "columnDefinitions": None,
+            "rows": [{"cells": [], "object": partial}],
         }
-    if form.kind == "metadata":
-        version = f"meta.k8s.io/{form.version}"
-        return {"kind": "PartialObjectMetadata", "apiVersion": version, "metadata": metadata}
-    return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
+    bookmark: dict[str, object] = {
+        "kind": resource.kind,
+        "apiVersion": resource.api_version,
+        "metadata": metadata,
+    }
+    # an empty object of the kind, as Go writes one
+    return {**bookmark, "spec": {"containers": None}, "status": {}} if resource.key == "pods" else bookmark
