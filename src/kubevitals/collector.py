@@ -6,6 +6,7 @@ snapshot is shown. Each collector has one thread for its ticks; readers share wh
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -113,6 +114,7 @@ class Collector:
         clock: epoch seconds; the cluster's own clock where None.
         wait: sleeps so many seconds; returns early, and True, when it is to stop.
         jitter: a number from 0 to 1.
+        around: entered for each tick; a place to keep the garbage collector out of it.
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class Collector:
         clock: Callable[[], float] | None = None,
         wait: Callable[[float], bool] | None = None,
         jitter: Callable[[], float] = retries.draw,
+        around: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
     ) -> None:
         self.cluster = cluster
         self.interval = interval
@@ -137,6 +140,7 @@ class Collector:
         self._stopping = threading.Event()
         self._wait = wait or self._stopping.wait
         self._jitter = jitter
+        self._around = around
         self._rhythm = Rhythm(interval)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -232,7 +236,8 @@ class Collector:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                delay = self.tick()
+                with self._around():
+                    delay = self.tick()
             except Exception as error:  # noqa: BLE001 - the boundary of a thread, without which all stands still
                 _LOG.exception("tick failed", extra={"event": "tick_failed", "cluster": self.name})
                 self._publish_failure(

@@ -49,11 +49,16 @@ TAKING_VALUE = frozenset(
 _NUMBERS = frozenset({"nodes", "pods", "seed"})
 
 
-def add_cluster_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose a cluster."""
+def add_cluster_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add the options that choose a cluster; with `several`, --context may be repeated and gives a list."""
     group = parser.add_argument_group("which cluster, and as whom (as kubectl)")
     for flag, name, metavar, text in _CLUSTER_OPTIONS:
         flags = [_SHORT[flag], flag] if flag in _SHORT else [flag]
+        if several and flag == "--context":
+            group.add_argument(
+                *flags, dest=name, metavar=metavar, action="append", help=f"{text} (repeatable)"
+            )
+            continue
         group.add_argument(*flags, dest=name, metavar=metavar, help=text)
     for flag, text in _SWITCHES.items():
         group.add_argument(flag, type=_parse_switch, metavar="[=true|false]", help=text)

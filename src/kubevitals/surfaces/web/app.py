@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import http
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import fastapi
 from starlette import exceptions, responses
+from starlette.middleware import cors
 
 import kubevitals
 from kubevitals.surfaces import exposition
+from kubevitals.surfaces.exposition import exporter as exporters
 from kubevitals.surfaces.web import (
     answers,
     counting,
@@ -23,7 +25,6 @@ from kubevitals.surfaces.web import (
     queries,
     routes,
     settings,
-    statuses,
     stream,
     views,
 )
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     from starlette import requests
 
     from kubevitals import collector
+    from kubevitals.surfaces.web import auth
 
-_OPEN = ("/healthz", "/livez", "/readyz")
+_HEALTH = ("/healthz", "/livez", "/readyz")
 
 
 def create_app(
@@ -54,8 +56,7 @@ def create_app(
     hub = stream.Hub(
         shelves, most=chosen.streams, heartbeat=chosen.heartbeat_seconds, patience=chosen.send_timeout
     )
-    counted: dict[tuple[str, int], int] = {}
-    exposed = statuses.Exposition(shelves, chosen.exposition or exposition.Options(), requests=counted)
+    exporter = exporters.Exporter(collectors, chosen.exposition or exposition.Options(), states=chosen.states)
 
     @contextlib.asynccontextmanager
     async def run(_: fastapi.FastAPI) -> AsyncIterator[None]:
@@ -78,13 +79,21 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,
     )
-    app.state.hub, app.state.shelves, app.state.requests = hub, shelves, counted
+    app.state.hub, app.state.shelves, app.state.requests = hub, shelves, exporter.requests
     document = openapi.describe(list(collectors))
     app.openapi = lambda: document  # type: ignore[method-assign]
-    _add_routes(app, routes.Api(shelves, hub=hub, exposed=exposed), chosen)
+    _add_routes(app, routes.Api(shelves, hub=hub, exporter=exporter), chosen)
     app.add_exception_handler(problems.Refusal, _refuse)
     app.add_exception_handler(exceptions.HTTPException, _refuse_http)
-    app.add_middleware(counting.Door, requests=counted, query_bytes=chosen.query_bytes)
+    if chosen.origins:
+        app.add_middleware(
+            cors.CORSMiddleware,
+            allow_origins=list(chosen.origins),
+            allow_methods=["GET"],
+            allow_headers=["authorization", "if-none-match"],
+            expose_headers=["age", "etag", "x-total-count"],
+        )
+    app.add_middleware(counting.Door, requests=exporter.requests, query_bytes=chosen.query_bytes)
     return app
 
 
@@ -94,6 +103,7 @@ def _add_routes(app: fastapi.FastAPI, api: routes.Api, chosen: settings.Settings
 
     endpoints: dict[str, routes.Endpoint] = {
         "/": api.page,
+        "/style.css": api.style,
         "/openapi.json": show_openapi,
         "/healthz": api.livez,
         "/livez": api.livez,
@@ -111,17 +121,20 @@ def _add_routes(app: fastapi.FastAPI, api: routes.Api, chosen: settings.Settings
         places = "/".join(f"{{{key}}}" for key in path)
         endpoints[f"/api/v1/{name}/{places}"] = api.endpoint("one", name)
     for route, endpoint in endpoints.items():
-        open_to_all = chosen.gate is None or (chosen.open_health and route in _OPEN)
-        guarded = endpoint if open_to_all else _guard(endpoint, chosen.gate)
-        app.router.add_route(route, guarded, methods=["GET"])
+        gate = None if chosen.open_health and route in _HEALTH else chosen.gate
+        app.router.add_route(route, _enter(route, endpoint, gate), methods=["GET"])
 
 
-def _guard(endpoint: routes.Endpoint, gate: Any) -> routes.Endpoint:
-    async def guarded(request: requests.Request) -> responses.Response:
-        await gate.check(request)
+def _enter(route: str, endpoint: routes.Endpoint, gate: auth.Gate | None) -> routes.Endpoint:
+    """Return the endpoint behind the gate, its route left where the counting finds it."""
+
+    async def enter(request: requests.Request) -> responses.Response:
+        request.scope[counting.ROUTE] = route
+        if gate is not None:
+            await gate.check(request)
         return await endpoint(request)
 
-    return guarded
+    return enter
 
 
 async def _refuse(request: requests.Request, error: Exception) -> responses.Response:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from kubevitals.surfaces.web import page, problems
+from kubevitals.surfaces.web import auth, headers, problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -16,19 +17,13 @@ if TYPE_CHECKING:
     Send = Callable[[MutableMapping[str, Any]], Any]
     App = Callable[[Scope, Receive, Send], Any]
 
+ROUTE = "kubevitals.route"
+"""The key of the scope under which a route leaves its path."""
+
 _LOG = logging.getLogger("kubevitals.requests")
 
-HEADERS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (
-        b"content-security-policy",
-        f"default-src 'none'; style-src '{page.STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'; "
-        "form-action 'none'".encode(),
-    ),
-)
+_PAGE_POLICY = (b"content-security-policy", headers.PAGE_POLICY.encode())
+_DATA_POLICY = (b"content-security-policy", headers.DATA_POLICY.encode())
 
 
 class Door:
@@ -51,7 +46,7 @@ class Door:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *HEADERS]
+                message["headers"] = [*message.get("headers", ()), *_protect(scope, message)]
             await send(message)
 
         try:
@@ -69,7 +64,7 @@ class Door:
             self._note(scope, status, time.perf_counter() - started)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", None) or "other"
+        route = scope.get(ROUTE, "other")
         key = (route, status)
         self._requests[key] = self._requests.get(key, 0) + 1
         if _LOG.isEnabledFor(logging.DEBUG):
@@ -77,10 +72,30 @@ class Door:
             _LOG.debug("%s %s %d %.1f ms", scope["method"], route, status, seconds * 1000, extra=fields)
 
 
+def _protect(scope: Scope, message: MutableMapping[str, Any]) -> list[tuple[bytes, bytes]]:
+    """Return the headers that protect who looks at the answer in a browser."""
+    given = dict(message.get("headers", ()))
+    page = given.get(b"content-type", b"").startswith(b"text/html")
+    more = [*headers.SECURITY, _PAGE_POLICY if page else _DATA_POLICY]
+    if scope.get("scheme") == "https":
+        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1").rpartition(":")
+        if not auth.is_loopback(host[0] or host[2]) and not _is_address(host[0] or host[2]):
+            more.append(headers.STRICT_TRANSPORT)
+    return more
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
 async def send_refusal(refusal: problems.Refusal, scope: Scope, send: Send) -> None:
     """Answer with a problem document."""
     content = refusal.document(scope["path"])
-    headers = [
+    fields = [
         (b"content-type", problems.MEDIA_TYPE.encode()),
         (b"content-length", str(len(content)).encode()),
         (b"cache-control", b"no-store"),
@@ -89,6 +104,6 @@ async def send_refusal(refusal: problems.Refusal, scope: Scope, send: Send) -> N
             for name, value in refusal.headers.items()
         ],
     ]
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.start", "status": refusal.status, "headers": fields})
     body = b"" if scope["method"] == "HEAD" else content
     await send({"type": "http.response.body", "body": body})

@@ -160,6 +160,9 @@ def _service_paths(clusters: Sequence[str]) -> dict[str, Any]:
         "/": operation(
             "page", "a page with links", {"text/html; charset=utf-8": {"schema": {"type": "string"}}}
         ),
+        "/style.css": operation(
+            "style", "of the page", {"text/css; charset=utf-8": {"schema": {"type": "string"}}}
+        ),
         "/openapi.json": operation("openapi", "this", {views.JSON: {"schema": {"type": "object"}}}),
         "/metrics": operation("metrics", "Prometheus text 0.0.4, or OpenMetrics 1.0 by Accept", metrics),
         "/api/v1/status": operation(

@@ -69,7 +69,10 @@ def bad_parameter(name: str, detail: str, *, allowed: Sequence[str] | None = Non
 def bad_word(name: str, word: str, allowed: Iterable[str]) -> Refusal:
     """Return the refusal of a word that is none of those allowed, with the closest of them."""
     words = list(allowed)
-    close = difflib.get_close_matches(word[:_SHOWN], words, n=2, cutoff=0.5)
+    close = (
+        difflib.get_close_matches(word[:_SHOWN], words, n=2, cutoff=0.5)
+        or [each for each in words if word and word.strip("-") in each][:2]
+    )
     hint = f"; did you mean {' or '.join(close)}?" if close else ""
     return bad_parameter(name, f"{shorten(word)!r} is not allowed{hint}", allowed=words)
 

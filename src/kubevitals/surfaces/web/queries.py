@@ -231,7 +231,7 @@ def _sort(given: Mapping[str, list[str]], route: str, kind: str) -> tuple[tuple[
     words = [word for text in given["sort"] for word in text.split(",")]
     for word in words:
         if word.removeprefix("-") not in keys or word.startswith("--"):
-            raise problems.bad_word("sort", word, sort_words(kind))
+            raise problems.bad_word("sort", word, keys)
     # The default order decides between rows that are equal otherwise.
     asked = [(keys[word.removeprefix("-")], word.startswith("-")) for word in words]
     known = {field for field, _ in asked}

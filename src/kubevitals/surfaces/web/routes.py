@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette import responses
 
+from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import negotiation
 from kubevitals.surfaces.web import page, problems, queries, statuses, stream, views
 
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     from starlette import requests
 
     from kubevitals import collector
+    from kubevitals.surfaces.exposition import exporter as exporters
     from kubevitals.surfaces.web import answers
 
     Endpoint = Callable[[requests.Request], Awaitable[responses.Response]]
 
 HTML = "text/html; charset=utf-8"
+CSS = "text/css; charset=utf-8"
 PLAIN = "text/plain; charset=utf-8"
 _REMEMBERED = 512  # queries that need not be read again
 _NO_STORE = {"cache-control": "no-store"}
@@ -34,14 +37,14 @@ class Api:
         shelves: Mapping[str, answers.Shelf],
         *,
         hub: stream.Hub,
-        exposed: statuses.Exposition,
+        exporter: exporters.Exporter,
     ) -> None:
         self._shelves = shelves
         self._sources: dict[str, collector.Collector] = {
             name: shelf.source for name, shelf in shelves.items()
         }
         self._hub = hub
-        self._exposed = exposed
+        self._exporter = exporter
         self._queries: dict[tuple[str, str, bytes, tuple[str, ...]], queries.Query] = {}
 
     # --- answers made of a snapshot
@@ -112,8 +115,14 @@ class Api:
         """The exposition for Prometheus."""
         wanted = negotiation.wants_openmetrics(request.headers.get("accept"))
         zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
-        made = await asyncio.to_thread(self._exposed.find, openmetrics=wanted, zipped=zipped)
-        return respond(request, made, zipped=zipped, vary="accept, accept-encoding")
+        content = await asyncio.to_thread(self._exporter.answer, openmetrics=wanted, gzip=zipped)
+        headers = {
+            **_NO_STORE,
+            "content-type": exposition.OPENMETRICS if wanted else exposition.TEXT,
+            "vary": "accept, accept-encoding",
+            **({"content-encoding": "gzip"} if zipped else {}),
+        }
+        return responses.Response(content, headers=headers)
 
     async def livez(self, _: requests.Request) -> responses.Response:
         """Whether it ticks."""
@@ -127,6 +136,10 @@ class Api:
         """The page with links to everything."""
         content = page.render({name: source.status() for name, source in self._sources.items()})
         return responses.Response(content, media_type=HTML, headers=_NO_STORE)
+
+    async def style(self, _: requests.Request) -> responses.Response:
+        """The page's style sheet."""
+        return responses.Response(page.STYLE, media_type=CSS, headers={"cache-control": "max-age=3600"})
 
 
 def _encode_names(names: Mapping[str, Any]) -> bytes:
@@ -152,12 +165,11 @@ def respond(
     *,
     zipped: bool,
     age: float | None = None,
-    vary: str = "accept-encoding",
 ) -> responses.Response:
     """Return the ready bytes, or 304 where the client has them."""
     zipped = zipped and made.zipped is not None
     etag = made.gzip_etag if zipped else made.etag
-    headers = {"etag": etag, "cache-control": "no-cache", "vary": vary}
+    headers = {"etag": etag, "cache-control": "no-cache", "vary": "accept-encoding"}
     if age is not None:
         headers["age"] = str(int(age))
     if made.body.total is not None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from kubevitals.kube import livestate
+    from kubevitals.surfaces import exposition as expositions
+    from kubevitals.surfaces.web import auth
 
 # Labels by which providers and autoscalers name the pool of a node, the first that is there counts.
 NODE_POOL_LABELS = (
@@ -28,11 +32,14 @@ class Settings(NamedTuple):
     """How a service behaves.
 
     `gate` decides who may ask for what (None: everybody). `exposition` is what `/metrics` shows, as
-    `exposition.Options`. `streams` is how many event streams may be open at once.
+    `exposition.Options`, `states` the further lists it needs. `origins` are the web sites whose
+    scripts may read the answers (CORS). `streams` is how many event streams may be open at once.
     """
 
-    gate: Any = None
-    exposition: Any = None
+    gate: auth.Gate | None = None
+    exposition: expositions.Options | None = None
+    states: Sequence[livestate.LiveState] = ()
+    origins: Sequence[str] = ()
     node_pool_labels: Sequence[str] = NODE_POOL_LABELS
     streams: int = 200
     heartbeat_seconds: float = 15.0

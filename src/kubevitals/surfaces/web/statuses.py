@@ -1,4 +1,4 @@
-"""The service about itself: status, probes and the exposition. It must not know HTTP.
+"""The service about itself: status and probes. It must not know HTTP.
 
 These are made when they are asked for: they tell how old the snapshot is now.
 """
@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 import kubevitals
-from kubevitals.surfaces import exposition
-from kubevitals.surfaces.web import answers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kubevitals import collector, model
 
@@ -115,50 +113,3 @@ def not_ready(sources: Mapping[str, collector.Collector]) -> list[str]:
 def not_live(sources: Mapping[str, collector.Collector]) -> list[str]:
     """Return which collectors do not tick; empty if all do."""
     return [f"{name}: does not tick" for name, source in sources.items() if not source.status().live]
-
-
-class Exposition:
-    """What `/metrics` answers, rendered anew after a publication or a failure, not for each scrape."""
-
-    def __init__(
-        self,
-        shelves: Mapping[str, answers.Shelf],
-        options: exposition.Options,
-        *,
-        requests: Mapping[tuple[str, int], int],
-        further: Callable[[], Iterable[Any]] | None = None,
-    ) -> None:
-        self._shelves = shelves
-        self._options = options
-        self._requests = requests
-        self._further = further
-        self._made: dict[bool, tuple[Any, answers.Answer]] = {}
-
-    def find(self, *, openmetrics: bool, zipped: bool) -> answers.Answer:
-        """Return the exposition; for a thread, as it may take a while."""
-        pairs = []
-        for shelf in self._shelves.values():
-            shown = shelf.shown
-            pairs.append((shown.published if shown is not None else None, shelf.source.status()))
-        state = tuple(
-            (published and published.number, status.ready, status.live, sum(status.failures.values()))
-            for published, status in pairs
-        )
-        known = self._made.get(openmetrics)
-        if known is None or known[0] != state:
-            content = exposition.render(
-                [(published and published.snapshot, status) for published, status in pairs],
-                openmetrics=openmetrics,
-                options=self._options,
-                clusters=list(self._shelves),
-                requests=dict(self._requests),
-                **({"further": self._further()} if self._further is not None else {}),
-            )
-            media_type = exposition.OPENMETRICS if openmetrics else exposition.TEXT
-            tag = "-".join(published.tag if published is not None else "0" for published, _ in pairs)
-            failed = sum(each[3] for each in state)
-            made = answers.Answer(answers.Body(content, media_type), f"{tag}-{failed}-{int(openmetrics)}")
-            known = self._made[openmetrics] = (state, made)
-        if zipped:
-            known[1].zip()
-        return known[1]

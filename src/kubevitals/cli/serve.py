@@ -1,0 +1,316 @@
+"""Serve live snapshots over HTTP: JSON for Grafana and programs, metrics for Prometheus, a page for people.
+
+Nodes and pods are kept current by watching, usage is read every --interval, and a request never touches the
+cluster. It ends with Ctrl-C or SIGTERM, within five seconds.
+"""
+
+from __future__ import annotations
+
+from kubevitals import errors
+from kubevitals.cli import options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    import contextlib
+    import ssl
+    from typing import Any
+
+    from kubevitals import cluster as clusters
+    from kubevitals import collector
+    from kubevitals.surfaces.web import auth, serving
+    from kubevitals.surfaces.web import settings as web_settings
+
+EPILOG = """\
+examples:
+  kubevitals serve --simulate                  on http://127.0.0.1:8080, no cluster needed
+  kubevitals serve --context prod --context test
+  kubevitals serve -n shop                     one namespace, where rights end there
+  kubevitals serve --address 0.0.0.0 --auth kubernetes --tls-cert tls.crt --tls-key tls.key
+  curl -s 127.0.0.1:8080/api/v1/infra/nodes    then look at http://127.0.0.1:8080/ for all routes
+
+Needs the extra `serve`: pip install 'kubevitals[serve]'
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `serve`."""
+    serving_group = parser.add_argument_group("serving")
+    serving_group.add_argument(
+        "--address",
+        default="127.0.0.1",
+        metavar="IP",
+        help="where to listen: 127.0.0.1, unless told otherwise",
+    )
+    serving_group.add_argument(
+        "--port", type=_parse_port, default=8080, metavar="N", help="8080, the default; 0: any"
+    )
+    serving_group.add_argument(
+        "--tls-cert", metavar="FILE", help="a certificate with its chain; read again when it changes"
+    )
+    serving_group.add_argument("--tls-key", metavar="FILE", help="and its private key")
+    serving_group.add_argument(
+        "--connections", type=_parse_count, default=1000, metavar="N", help="at most so many at once: 1000"
+    )
+    serving_group.add_argument(
+        "--streams", type=_parse_count, default=200, metavar="N", help="event streams among them: 200"
+    )
+    who = parser.add_argument_group("who may read")
+    who.add_argument(
+        "--auth",
+        choices=["none", "kubernetes", "token-file"],
+        help="kubernetes: who may get the route in the cluster; token-file: who has one of --auth-tokens; "
+        "none: everybody. Must be said beyond loopback",
+    )
+    who.add_argument("--auth-tokens", metavar="FILE", help="tokens, one a line, read again when it changes")
+    who.add_argument(
+        "--auth-audience", action="append", metavar="NAME", help="that tokens must be meant for (repeatable)"
+    )
+    who.add_argument(
+        "--guard-health", action="store_true", help="ask who reads /healthz, /livez and /readyz too"
+    )
+    who.add_argument(
+        "--cors-origin",
+        action="append",
+        metavar="ORIGIN",
+        help="a web site whose scripts may read (repeatable)",
+    )
+    what = parser.add_argument_group("what")
+    what.add_argument("-n", "--namespace", metavar="NAME", help="pods of one namespace only; all by default")
+    what.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces, the default")
+    what.add_argument(
+        "--no-nodes", action="store_true", help="leave nodes out, where rights end at a namespace"
+    )
+    what.add_argument(
+        "--interval",
+        type=options.parse_duration,
+        default=15.0,
+        metavar="TIME",
+        help="between polls of usage: 15s",
+    )
+    what.add_argument(
+        "--max-age",
+        type=options.parse_duration,
+        metavar="TIME",
+        help="that a snapshot may have while its source fails; then the service is not ready: 5m",
+    )
+    what.add_argument(
+        "--node-pool-label",
+        action="append",
+        metavar="KEY",
+        help="names a node's pool; clouds' own by default",
+    )
+    what.add_argument(
+        "--labels",
+        action="append",
+        metavar="NAME",
+        help="a further label of metrics: workload, ip, uid, or the key of a Kubernetes label",
+    )
+    what.add_argument(
+        "--compat", action="append", metavar="EXPORTER", help="further families of metrics, as export's"
+    )
+    log = parser.add_argument_group("log")
+    log.add_argument(
+        "--log-format", choices=["text", "json"], default="text", help="text (the default) or json"
+    )
+    log.add_argument(
+        "--log-level",
+        choices=["debug", "info", "warning", "error"],
+        default="info",
+        help="info; debug: requests too",
+    )
+    options.add_cluster_options(parser, several=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM and return 0.
+
+    Raises:
+        errors.KubevitalsError: it cannot begin.
+    """
+    _check(arguments)
+    try:
+        from kubevitals.surfaces.web import auth, logs, serving
+    except ImportError as error:
+        raise errors.ConfigurationError(
+            f"`kubevitals serve` needs packages that are not installed ({error.name})",
+            remedy="pip install 'kubevitals[serve]'",
+        ) from error
+    import contextlib
+    import logging
+
+    logs.set_up(arguments.log_format, arguments.log_level)
+    log = logging.getLogger("kubevitals.serve")
+    tls = _open_tls(arguments)
+    for warning in auth.check_exposure(arguments.address, arguments.auth, tls=tls is not None):
+        log.warning(warning, extra={"event": "exposed"})
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(serving.listen(arguments.address, arguments.port))
+        connected = _connect(arguments, stack)
+        gate = _open_gate(arguments, connected[0])
+        stack.callback(gate.close)
+        collectors, server = _build(arguments, connected, gate, stack)
+        server.config.ssl = tls
+        with _ending_on_signals(server):
+            for one in collectors.values():
+                one.start()
+            url = serving.url_of(listening, tls=tls is not None)
+            log.info("serving %s", url, extra={"event": "serving", "url": url, "clusters": list(collectors)})
+            server.run(sockets=[listening])
+            _stop(collectors)
+        log.info("ended", extra={"event": "ended"})
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if bool(arguments.tls_cert) != bool(arguments.tls_key):
+        raise errors.UsageError("--tls-cert and --tls-key go together", remedy="give both")
+    if (arguments.auth == "token-file") != bool(arguments.auth_tokens):
+        raise errors.UsageError("--auth token-file and --auth-tokens go together", remedy="give both")
+    if arguments.namespace and arguments.all_namespaces:
+        raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
+    if arguments.auth_audience and arguments.auth != "kubernetes":
+        raise errors.UsageError("--auth-audience goes with --auth kubernetes", remedy="add that")
+
+
+def _connect(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> list[clusters.Cluster]:
+    """Return the clusters of all contexts, to be closed by the stack."""
+    import argparse
+
+    connected: dict[str, clusters.Cluster] = {}
+    for context in dict.fromkeys(arguments.context or [None]):
+        one = argparse.Namespace(**{**vars(arguments), "context": context, "namespace": None})
+        cluster = stack.enter_context(options.connect(one))
+        if cluster.name in connected:
+            raise errors.UsageError(
+                f"two clusters are called {cluster.name[:60]!r}", remedy="give contexts with different names"
+            )
+        connected[cluster.name] = cluster
+    return list(connected.values())
+
+
+def _open_tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
+    """Return the context of --tls-cert, which follows its files; None without."""
+    if not arguments.tls_cert:
+        return None
+    from kubevitals.surfaces.web import certs
+
+    return certs.Certificate(arguments.tls_cert, arguments.tls_key).context
+
+
+def _open_gate(arguments: argparse.Namespace, first: clusters.Cluster) -> auth.Gate:
+    """Return the gate; with --auth kubernetes the first cluster decides."""
+    from kubevitals.surfaces.web import auth
+
+    if arguments.auth == "kubernetes":
+        return auth.Gate.kubernetes(first.client, audiences=arguments.auth_audience or ())
+    if arguments.auth == "token-file":
+        return auth.Gate.token_file(arguments.auth_tokens)
+    return auth.Gate.none()
+
+
+def _build(
+    arguments: argparse.Namespace,
+    connected: list[clusters.Cluster],
+    gate: auth.Gate,
+    stack: contextlib.ExitStack,
+) -> tuple[dict[str, collector.Collector], serving.Server]:
+    """Return the collectors, not yet started, and the server over them."""
+    from kubevitals import collector
+    from kubevitals.surfaces.web import app, garbage, serving
+
+    sweeper = garbage.Sweeper()
+    sweeper.start()
+    collectors = {
+        cluster.name: collector.Collector(
+            cluster,
+            interval=arguments.interval,
+            namespace=arguments.namespace,
+            max_age=arguments.max_age,
+            nodes=not arguments.no_nodes,
+            around=sweeper.around,
+        )
+        for cluster in connected
+    }
+    settings = _settle(arguments, connected, gate)
+    for state in settings.states:
+        stack.enter_context(state)
+    return collectors, serving.Server(app.create_app(collectors, settings), connections=arguments.connections)
+
+
+def _settle(
+    arguments: argparse.Namespace, connected: list[clusters.Cluster], gate: auth.Gate
+) -> web_settings.Settings:
+    from kubevitals.kube import livestate
+    from kubevitals.surfaces import exposition
+    from kubevitals.surfaces.exposition import kube_state_metrics
+    from kubevitals.surfaces.exposition import options as option_set
+    from kubevitals.surfaces.web import settings
+
+    words = [word for given in arguments.labels or () for word in given.split(",") if word]
+    wanted = exposition.make_options(labels=tuple(words), compat=tuple(arguments.compat or ()))
+    states = [
+        livestate.LiveState(cluster.client, kube_state_metrics.converts(), namespace=arguments.namespace)
+        for cluster in connected
+        if option_set.KUBE_STATE_METRICS in wanted.compat
+    ]
+    return settings.Settings(
+        gate=gate,
+        open_health=not arguments.guard_health,
+        exposition=wanted,
+        states=states,
+        origins=tuple(arguments.cors_origin or ()),
+        node_pool_labels=tuple(arguments.node_pool_label or settings.NODE_POOL_LABELS),
+        streams=arguments.streams,
+    )
+
+
+def _stop(collectors: dict[str, collector.Collector]) -> None:
+    """Stop all collectors at the same time, within a second and a half."""
+    from kubevitals import reading
+
+    reading.together([lambda one=one: one.stop(timeout=1.5) for one in collectors.values()])  # type: ignore[misc]
+
+
+class _ending_on_signals:  # noqa: N801 - used like a function
+    """SIGTERM and Ctrl-C end the server instead of the program; the second one is obeyed at once."""
+
+    def __init__(self, server: serving.Server) -> None:
+        self._server = server
+
+    def __enter__(self) -> None:
+        import signal
+        import threading
+
+        self._before: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._end)
+
+    def _end(self, number: int, _: object) -> None:
+        import signal
+
+        signal.signal(number, self._before[number])
+        self._server.end()
+
+    def __exit__(self, *_: object) -> None:
+        import signal
+
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def _parse_port(said: str) -> int:
+    if said.isascii() and said.isdigit() and int(said) <= 65_535:
+        return int(said)
+    import argparse
+
+    raise argparse.ArgumentTypeError(f"{said!r} is no port from 0 to 65535")
+
+
+def _parse_count(said: str) -> int:
+    if said.isascii() and said.isdigit() and 0 < int(said) < 1_000_000:
+        return int(said)
+    import argparse
+
+    raise argparse.ArgumentTypeError(f"{said!r} is not a number above 0")

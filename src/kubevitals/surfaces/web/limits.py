@@ -1,0 +1,73 @@
+"""Bounds on what one connection may cost before a request is read: headers, their time, their number.
+
+It speaks uvicorn's protocol class for httptools; nothing else here does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http import httptools_impl
+
+if TYPE_CHECKING:
+    import asyncio
+
+HEAD_BYTES = 32 << 10  # of a request line and headers; the largest tokens reach some thousands
+HEAD_SECONDS = 10.0  # from the first byte, or the connection, to the end of the headers
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class Protocol(httptools_impl.HttpToolsProtocol):
+    """Ends a connection whose request head is too large or too slow; `most` are open at once."""
+
+    most = 1_000
+
+    def connection_made(self, transport: Any) -> None:
+        """Turn away what is too much, at once and without an answer: that costs the least."""
+        self._head_bytes = 0
+        self._in_head = True
+        self._patience: asyncio.TimerHandle | None = None
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            transport.abort()
+            return
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count the bytes of a head."""
+        if self._in_head:
+            if self._patience is None:  # the first bytes of a further request
+                self._wait()
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._in_head = False
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        self._in_head, self._head_bytes = True, 0
+        super().on_response_complete()
+
+    def _wait(self) -> None:
+        self._patience = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _give_up(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.abort()

@@ -1,0 +1,81 @@
+"""The log of a service: one line an event, as text or JSON, on stderr. Nothing in it steers a terminal."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from kubevitals.surfaces import terminal
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+FORMATS = ("text", "json")
+LEVELS = ("debug", "info", "warning", "error")
+_LONGEST = 500  # characters of a text
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class TextLines(logging.Formatter):
+    """2026-01-01T00:00:00.000Z INFO words key=value."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        fields = read_fields(record)
+        words = " ".join(f"{key}={value}" for key, value in fields.items() if key != "event")
+        return _clean(
+            f"{_time(record)} {record.levelname} {record.getMessage()} {words}".rstrip(), 2 * _LONGEST
+        )
+
+
+class JSONLines(logging.Formatter):
+    """An object a line, with time, level, logger, message and what the event brings."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _clean(record.getMessage(), _LONGEST),
+            **read_fields(record),
+        }
+        return json.dumps(line, default=lambda value: _clean(str(value), _LONGEST))
+
+
+def read_fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Return what an event brings besides its words; of an exception its type and where, never its text."""
+    fields: dict[str, Any] = {
+        key: _clean(value, _LONGEST) if isinstance(value, str) else value
+        for key, value in vars(record).items()
+        if key not in _PLAIN
+    }
+    if record.exc_info and record.exc_info[0] is not None:
+        fields["error"] = record.exc_info[0].__name__
+        frames = traceback.extract_tb(record.exc_info[2])[-4:]
+        fields["where"] = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
+    return fields
+
+
+def set_up(form: str, level: str, *, stream: TextIO | None = None) -> None:
+    """Send the whole program's log to `stream` (stderr), from `level` on."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JSONLines() if form == "json" else TextLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error", "asyncio"):  # the events that matter are told here
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _time(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _clean(text: str, length: int) -> str:
+    return terminal.clean(text)[:length]
