@@ -1,0 +1,295 @@
+"""The exporter's server over real sockets, and the command `kubevitals export`."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import http.client
+import socket
+import stat
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.test_exposition import NODE, POD, PROMETHEUS_2, STATUS, parse, snapshot
+
+from kubevitals import cli, collector, errors
+from kubevitals.cli import export
+from kubevitals.surfaces import exposition
+from kubevitals.surfaces.exposition import exporter as exporters
+from kubevitals.surfaces.exposition import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Fake:
+    """What an exporter needs of a collector."""
+
+    def __init__(self) -> None:
+        self.latest: collector.Published | None = collector.Published(snapshot(POD, nodes=[NODE]), 1, "e")
+        self.current = STATUS
+
+    def status(self) -> collector.Status:
+        return self.current
+
+
+@pytest.fixture
+def fake() -> Fake:
+    return Fake()
+
+
+@pytest.fixture
+def server(fake: Fake) -> Iterator[serving.Server]:
+    collectors: Any = {"prod": fake}
+    with serving.Server(exporters.Exporter(collectors, exposition.Options()), port=0) as running:
+        yield running
+
+
+def ask(
+    server: serving.Server, path: str = "/metrics", *, method: str = "GET", **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as connection:
+        connection.request(
+            method, path, headers={key.replace("_", "-"): said for key, said in headers.items()}
+        )
+        answer = connection.getresponse()
+        return answer.status, {key.lower(): said for key, said in answer.getheaders()}, answer.read()
+
+
+def test_text_is_what_anybody_gets(server: serving.Server) -> None:
+    """Without an Accept header it is text 0.0.4, uncompressed."""
+    status, headers, body = ask(server)
+    assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert "content-encoding" not in headers
+    assert parse(body.decode())
+
+
+def test_prometheus_gets_openmetrics_compressed(server: serving.Server) -> None:
+    """With Prometheus' own headers it is OpenMetrics 1.0 in gzip, ending with its mark."""
+    _, headers, body = ask(server, Accept=PROMETHEUS_2, Accept_Encoding="gzip")
+    assert headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert headers["content-encoding"] == "gzip"
+    assert parse(gzip.decompress(body).decode(), openmetrics=True)
+
+
+def test_an_answer_follows_the_snapshot(server: serving.Server, fake: Fake) -> None:
+    """The next publication is in the next answer, and a pod that is gone is not."""
+    assert b'pod="web-0"' in ask(server)[2]
+    fake.latest = collector.Published(snapshot(nodes=[NODE]), 2, "e")
+    assert b'pod="web-0"' not in ask(server)[2]
+
+
+def test_an_answer_is_made_once_a_publication(
+    server: serving.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second scrape of the same publication renders nothing."""
+    first = ask(server)[2]
+    monkeypatch.setattr(exposition, "render", None)
+    assert ask(server)[2] == first
+
+
+def test_head_has_the_headers_of_get(server: serving.Server) -> None:
+    """HEAD answers with the length and without the body."""
+    status, headers, body = ask(server, method="HEAD")
+    assert (status, body) == (200, b"")
+    assert int(headers["content-length"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("path", "changed", "status"),
+    [
+        ("/livez", {}, 200),
+        ("/healthz", {}, 200),
+        ("/readyz", {}, 200),
+        ("/livez", {"live": False}, 503),
+        ("/readyz", {"ready": False}, 503),
+        ("/", {}, 200),
+        ("/nothing", {}, 404),
+        ("/metrics?x=1", {"ready": False}, 200),
+    ],
+)
+def test_each_route_has_its_status(
+    server: serving.Server, fake: Fake, path: str, changed: dict[str, bool], status: int
+) -> None:
+    """Probes tell live from ready, and what does not exist is 404."""
+    fake.current = STATUS._replace(**changed)  # type: ignore[arg-type]
+    assert ask(server, path)[0] == status
+
+
+def test_other_methods_are_refused(server: serving.Server) -> None:
+    """POST is no way to read."""
+    assert ask(server, method="POST")[0] == 501
+
+
+def test_requests_are_counted_by_route(server: serving.Server, fake: Fake) -> None:
+    """Made-up paths share one word, so that nobody can fill the memory with them."""
+    for path in ("/metrics", "/a", "/b"):
+        ask(server, path)
+    fake.latest = collector.Published(snapshot(POD), 2, "e")
+    series = parse(ask(server)[2].decode())
+    requests = {key: count for key, count in series.items() if key[0] == "kubevitals_http_requests_total"}
+    assert sorted(requests.values()) == [1, 2]
+
+
+def test_versions_and_caches_are_not_told(server: serving.Server) -> None:
+    """No header names Python, and nothing may store the answer."""
+    _, headers, _ = ask(server)
+    assert headers["server"] == "kubevitals"
+    assert headers["cache-control"] == "no-store"
+
+
+def test_garbage_ends_the_connection_quietly(
+    server: serving.Server, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Broken requests, endless headers and clients that leave print nothing and stop nothing."""
+    for sent in (b"\x16\x03\x01\x00\xff" * 9, b"GET /metrics HTTP/1.1\r\n" + b"A: b\r\n" * 200, b"GET /met"):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as client:
+            client.sendall(sent)
+    assert ask(server)[0] == 200
+    assert capfd.readouterr() == ("", "")
+
+
+def test_connections_are_bounded_and_those_beyond_are_closed(server: serving.Server) -> None:
+    """Idle clients cannot take all threads; once they leave, there is room again."""
+    with contextlib.ExitStack() as idle:
+        for _ in range(64):
+            idle.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
+        with pytest.raises((http.client.HTTPException, OSError)):
+            for _ in range(3):  # the last ones may still be on their way in
+                ask(server)
+                time.sleep(0.1)
+    deadline = time.monotonic() + 5
+    while True:
+        with contextlib.suppress(http.client.HTTPException, OSError):
+            if ask(server)[0] == 200:
+                break
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_end_does_not_wait_for_idle_connections(fake: Fake) -> None:
+    """A kept-alive connection does not hold up SIGTERM."""
+    collectors: Any = {"prod": fake}
+    running = serving.Server(exporters.Exporter(collectors, exposition.Options()), port=0)
+    running.start()
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)) as connection:
+        connection.request("GET", "/metrics")
+        connection.getresponse().read()
+        before = time.monotonic()
+        running.stop()
+        assert time.monotonic() - before < 2
+
+
+def test_a_port_that_is_taken_is_told(server: serving.Server) -> None:
+    """The error names the port and the option."""
+    collectors: Any = {}
+    with pytest.raises(errors.ConfigurationError, match=str(server.port)) as caught:
+        serving.Server(exporters.Exporter(collectors, exposition.Options()), port=server.port)
+    assert "--port" in str(caught.value.remedy)
+
+
+def test_the_textfile_is_written_in_one_step(tmp_path: Path) -> None:
+    """Readers find the old file or the new one; nothing else is left in the directory; others may read it."""
+    path = tmp_path / "kubevitals.prom"
+    bodies = [f"x {number}\n".encode() * 20_000 for number in range(2)]
+    export.write_file(str(path), bodies[0])
+    stopping = threading.Event()
+    partial: list[int] = []
+
+    def read() -> None:
+        while not stopping.is_set():
+            if path.read_bytes() not in bodies:
+                partial.append(1)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(50):
+        export.write_file(str(path), bodies[number % 2])
+    stopping.set()
+    reader.join()
+    assert not partial
+    assert [each.name for each in tmp_path.iterdir()] == ["kubevitals.prom"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_a_textfile_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    """A directory that is none is told with a remedy; where replacing fails nothing is left behind."""
+    with pytest.raises(errors.ConfigurationError, match="nowhere"):
+        export.write_file(str(tmp_path / "nowhere" / "x.prom"), b"")
+    (tmp_path / "directory").mkdir()
+    with pytest.raises(errors.ConfigurationError):
+        export.write_file(str(tmp_path / "directory"), b"")
+    assert [each.name for each in tmp_path.iterdir()] == ["directory"]
+
+
+def run(*arguments: str) -> int:
+    return cli.main(["export", "--simulation", "nodes=3,pods=20", *arguments])
+
+
+def test_once_writes_a_whole_exposition_to_stdout(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """`--once` ends with 0 and the exposition alone on stdout."""
+    assert run("--once", "--openmetrics", "--compat", "kube-state-metrics") == 0
+    series = parse(capfdbinary.readouterr().out.decode(), openmetrics=True)
+    names = {name for name, _ in series}
+    assert {"kubevitals_container_cpu_usage_cores", "kube_pod_info"} <= names
+
+
+def test_once_without_usage_still_tells_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the metrics API is missing, requests and phases are written; the exit code is 1."""
+    path = tmp_path / "x.prom"
+    arguments = ["--simulation", "nodes=3,pods=20,fault=metrics-absent"]
+    assert cli.main(["export", *arguments, "--once", "--textfile", str(path)]) == 1
+    series = parse(path.read_text())
+    assert [said for key, said in series.items() if key[0] == "kubevitals_source_up"] == [0]
+    assert [key for key in series if key[0] == "kubevitals_pod_cpu_request_cores"]
+    assert not [key for key in series if "_usage_" in key[0]]
+    assert "note:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--address", "0.0.0.0"], "--auth none"),
+        (["--address", "localhost.example"], "--auth none"),
+        (["--textfile", "x"], "--once"),
+        (["--once", "--textfile", "x", "--openmetrics"], "--openmetrics"),
+        (["--compat-only"], "--compat"),
+        (["--compat", "x"], "metrics-server-prom"),
+        (["--labels", "a.b,a-b"], "choose one"),
+    ],
+)
+def test_mistakes_are_told_with_what_to_do(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Options that contradict each other, and listening beyond this machine unasked, are wrong usage."""
+    assert run(*arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_nothing_of_the_service_is_loaded_by_top() -> None:
+    """The exposition is not imported by the package or the command line before it is called."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, kubevitals.cli.top; "
+        "print([name for name in sys.modules if 'exposition' in name or name == 'http.server'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_snapshot_may_be_of_any_time() -> None:
+    """Seconds since 1970 keep their fraction."""
+    moment = datetime(2026, 1, 1, 0, 0, 0, 250_000, tzinfo=UTC)
+    body = exposition.render(
+        [(snapshot(POD)._replace(generated_at=moment), None)], openmetrics=False, options=exposition.Options()
+    )
+    series = parse(body.decode())
+    assert [said for key, said in series.items() if key[0] == "kubevitals_snapshot_timestamp_seconds"] == [
+        moment.timestamp()
+    ]
