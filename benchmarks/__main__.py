@@ -9,11 +9,11 @@ import os
 import sys
 import traceback
 
-from benchmarks import commands, figures, library, processes, quantities, report, startup
+from benchmarks import commands, figures, library, processes, quantities, realcluster, report, startup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _HOME = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 pathlib would only add memory here
 _SOURCES = os.path.join(os.path.dirname(_HOME), "src", "kubevitals")  # noqa: PTH118, PTH120 as above
@@ -25,6 +25,7 @@ GROUPS: dict[str, Callable[..., Iterator[figures.Row]]] = {
     "modules": startup.measure_modules,
     "quantities": quantities.measure_quantities,
 }
+REAL: dict[str, Callable[..., Iterator[figures.Row]]] = {"real": realcluster.measure_real}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,6 +33,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small clusters and few rounds, for CI")
     parser.add_argument("--only", action="append", choices=GROUPS, help="only this group (repeatable)")
+    parser.add_argument("--real", action="store_true", help="on a real control plane (make e2e-tools)")
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     arguments = parser.parse_args(argv)
     os.chdir(os.path.dirname(_HOME))  # noqa: PTH120 as above; the readers are modules of this folder
@@ -40,25 +42,45 @@ def main(argv: Sequence[str]) -> int:
     print(report.render_machine(machine), flush=True)
     if arguments.quick:
         print("a quick run: clusters too small and rounds too few to judge by\n", flush=True)
-    rows, failed = _measure(arguments.only or list(GROUPS), quick=arguments.quick)
+    groups = REAL if arguments.real else {name: GROUPS[name] for name in arguments.only or GROUPS}
+    rows, failed = _measure(groups, quick=arguments.quick)
     print("\n" + report.render_table(rows))
     if arguments.json:
         _write(arguments.json, _to_json(rows, machine))
-    if not (arguments.only or arguments.quick or failed):
+    if arguments.real and not (arguments.quick or failed):
+        _write_real(rows, machine)
+    elif not (arguments.only or arguments.quick or failed):
         with open(os.path.join(_HOME, "notes.md"), encoding="utf-8") as file:  # noqa: PTH118, PTH123 as above
             notes = file.read()
-        _write(os.path.join(_HOME, "README.md"), report.render_readme(rows, machine, notes))  # noqa: PTH118
+        readme = report.render_readme(rows, machine, notes)
+        if os.path.exists(fragment := _at_home(realcluster.FRAGMENT)):  # noqa: PTH110 as above
+            readme = realcluster.join(readme, processes.read_text(fragment))
+        _write(os.path.join(_HOME, "README.md"), readme)  # noqa: PTH118
         _write(os.path.join(_HOME, "results.json"), _to_json(rows, machine))  # noqa: PTH118
     return 1 if failed else 0
 
 
-def _measure(names: Sequence[str], *, quick: bool) -> tuple[list[figures.Row], bool]:
+def _at_home(name: str) -> str:
+    return os.path.join(_HOME, name)  # noqa: PTH118 as above
+
+
+def _write_real(rows: Sequence[figures.Row], machine: dict[str, object]) -> None:
+    fragment = realcluster.render(report.render_table(rows), report.render_machine(machine))
+    readme = processes.read_text(_at_home("README.md"))
+    _write(_at_home(realcluster.FRAGMENT), fragment)
+    _write(_at_home("README.md"), realcluster.join(readme, fragment))
+    _write(_at_home("results-real.json"), _to_json(rows, machine))
+
+
+def _measure(
+    groups: Mapping[str, Callable[..., Iterator[figures.Row]]], *, quick: bool
+) -> tuple[list[figures.Row], bool]:
     """Return all rows, and whether a group failed; the others are measured all the same."""
     rows: list[figures.Row] = []
     failed = False
-    for name in names:
+    for name, measure in groups.items():
         try:
-            for row in GROUPS[name](quick=quick):
+            for row in measure(quick=quick):
                 rows.append(row)
                 print(f"{row.what}: {row.ours} / {row.peer or '-'} {row.ratio}", flush=True)
         except processes.FailedError as error:

@@ -32,7 +32,7 @@ def measure_library(*, quick: bool) -> Iterator[figures.Row]:
                 ("kubevitals", plain, ("uncompressed",)),
                 ("kubernetes", peer, ()),
             ):
-                run, import_seconds = _read(name, served, *words)
+                run, import_seconds = read(name, served, *words)
                 if turn:  # the first turn warms the server
                     runs.append(run)
                     imports[name].append(import_seconds)
@@ -55,7 +55,7 @@ def measure_memory(*, quick: bool) -> Iterator[figures.Row]:
     """Yield the peak memory of one snapshot of a very large cluster, and what serving it takes."""
     pods, nodes = (300, 10) if quick else (150_000, 5_000)
     with processes.serve(pods, nodes) as served:
-        runs = [_read("kubevitals", served)[0] for _ in range(1 if quick else 3)]
+        runs = [read("kubevitals", served)[0] for _ in range(1 if quick else 3)]
     figure = figures.summarize(runs)
     yield figures.Row(
         "memory",
@@ -81,8 +81,11 @@ def simulation_row(served: processes.Served, *, pods: int, nodes: int) -> figure
     )
 
 
-def _read(name: str, served: processes.Served, *words: str) -> tuple[figures.Run, float]:
-    """Run one reader and return the run, its seconds those of the work alone, and its import's seconds."""
+def read(name: str, served: processes.Served, *words: str) -> tuple[figures.Run, float]:
+    """Run one reader, `kubevitals` or `kubernetes`.
+
+    Return the run, its seconds those of the work alone, and its import's seconds.
+    """
     command = [sys.executable, "-m", f"benchmarks.reader_{name}", served.kubeconfig, *words]
     run = processes.measure(command, folder=served.folder)
     told = json.loads(processes.read_text(f"{served.folder}/stdout"))
