@@ -1,4 +1,4 @@
-"""Further lists of the simulated cluster, read once and followed, and kube-state-metrics' families of them."""
+"""Further lists of the simulated cluster, read once and followed; kube-state-metrics' families."""
 
 from __future__ import annotations
 
