@@ -210,7 +210,7 @@ def test_slow(top: Top, world: simulated.SimulatedCluster) -> None:
     shown = top("nodes", "--request-timeout", "300ms")
     assert time.monotonic() - started < 2.5
     assert (shown.code, shown.out) == (1, "")
-    assert re.match(r"error: 127\.0\.0\.1:\d+ did not answer within 0\.[23]\d* s\n", shown.err)
+    assert re.match(r"error: 127\.0\.0\.1:\d+ did not answer within 0\.\d+ s\n", shown.err)
     assert "--request-timeout" in shown.err
 
 
