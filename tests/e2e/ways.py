@@ -7,6 +7,7 @@ The entries of kubeconfigs are tables of data in the tests. Their texts hold wor
 from __future__ import annotations
 
 import base64
+import concurrent.futures
 import contextlib
 import datetime
 import itertools
@@ -139,10 +140,11 @@ class Ground:
         Returns what kubectl and kubevitals have said. A failure must be told in words and with something
         to do, and may not show a secret.
         """
-        oracle = product.kubectl("top", "nodes", "--no-headers", *flags, environ=environ, through=through)
-        ours = product.kubevitals(
-            "top", "nodes", "--usage", "--no-headers", *flags, environ=environ, through=through
-        )
+        words = ("top", "nodes", "--no-headers", *flags)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:  # both at once: there are hundreds of cases
+            theirs = pool.submit(product.kubectl, *words, environ=environ, through=through)
+            ours = product.kubevitals(*words, "--usage", environ=environ, through=through)
+            oracle = theirs.result()
         said = f"kubectl: {oracle.returncode} {oracle.stderr}\nkubevitals: {ours.returncode} {ours.stderr}"
         assert (oracle.returncode == 0, ours.returncode == 0) == (enters, enters), said
         if enters:
