@@ -31,6 +31,7 @@ _FIRST_DELAY = 1.0  # seconds after the first failure; doubled for each further 
 _LONGEST_DELAY = 60.0  # or the interval, where that is longer
 _LEAST_MAX_AGE = 300.0  # seconds that the last good snapshot may be old where nothing else is said
 _LONGEST_TICK = 120.0  # seconds; a tick of the largest cluster takes a few, its requests have time-outs
+_LOOK = 0.25  # seconds between looks at whether the lists were refused
 _FIRST_LISTS = 30.0  # seconds that the first tick waits for the lists of nodes and pods
 
 
@@ -253,8 +254,7 @@ class Collector:
         Raises:
             errors.KubevitalsError: usage of neither, or of one for another reason than missing rights.
         """
-        if not self._settled():
-            self.inventory.wait_until_ready(_FIRST_LISTS if self._published is None else 0.0)
+        self._wait_for_lists()
         usage = _Usage()
         source = self.cluster.source
 
@@ -269,6 +269,14 @@ class Collector:
         if not self._settled():
             raise self._unsettled(usage)
         return usage
+
+    def _wait_for_lists(self) -> None:
+        """Give the first lists time, until they are there or something is known to be wrong with them."""
+        until = time.monotonic() + (_FIRST_LISTS if self._published is None else 0.0)
+        while not self._settled() and not self.inventory.problems and time.monotonic() < until:
+            if self._stopping.is_set():
+                return
+            self.inventory.wait_until_ready(_LOOK)
 
     def _settled(self) -> bool:
         """Return whether each list was read once or refused."""
@@ -299,6 +307,8 @@ class Collector:
         made = _compose(self.cluster, usage, held, failure, now=now, whole=self.namespace is None)
         if failure is None:
             return made
+        if not held.resource_versions:
+            raise failure
         # Nothing good to fall back to: health, requests and limits are shown, usage is unknown.
         self._publish(made)
         raise failure
@@ -354,7 +364,7 @@ class Collector:
             self._status = self._status._replace(
                 failures={**failures, problem.code: failures.get(problem.code, 0) + 1}, last_error=problem
             )
-        if before == problem:
+        if before is not None and _gist(before) == _gist(problem):
             return
         _LOG.warning(
             "%s: %s", self.name, problem.message,
@@ -410,12 +420,11 @@ class _Usage:
     @property
     def failure(self) -> errors.KubevitalsError | None:
         """Why this is no good reading; a right that is missing for one of the two is none."""
-        for error in self.failures.values():
+        failed = [self.failures[what] for what in ("pods", "nodes") if what in self.failures]
+        for error in failed:
             if not isinstance(error, errors.ForbiddenError):
                 return error
-        if self.nodes is None and self.pods is None:
-            return next(iter(self.failures.values()), None)
-        return None
+        return failed[0] if failed and self.nodes is None and self.pods is None else None
 
 
 def newest_sample(made: model.Snapshot) -> datetime | None:
@@ -481,6 +490,11 @@ def _problem_of(error: errors.KubevitalsError) -> model.Problem:
     elif isinstance(error, errors.ClusterError):
         code = "usage_failed"
     return model.Problem(code, error.message, error.remedy)
+
+
+def _gist(problem: model.Problem) -> tuple[str, str]:
+    """Return what makes it the same problem again: all but numbers, such as how often it was tried."""
+    return problem.code, "".join(each for each in problem.message if not each.isdigit())
 
 
 def _as_error(problem: model.Problem) -> errors.KubevitalsError:

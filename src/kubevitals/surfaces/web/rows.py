@@ -16,7 +16,7 @@ from kubevitals import model
 from kubevitals.surfaces.web import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
 _PART = 1_000  # rows that are written at once
@@ -38,7 +38,7 @@ def write(
     names = tuple(fields) if fields is not None else kind.keys
     values_of = kind.values_of if fields is None else kinds.picker(kind, names)
     if form == "csv":
-        return _write_csv(names, map(values_of, records))
+        return _write_csv(kind.types, names, [values_of(record) for record in records])
     if form == "columns":
         items = _write_columns(names, [values_of(record) for record in records])
     else:
@@ -106,31 +106,35 @@ def _write_columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> lis
     return [b"{", *parts[1:], b"}"]
 
 
-def _write_csv(names: Sequence[str], rows: Any) -> bytes:
+def _write_csv(types: Mapping[str, str], names: Sequence[str], rows: list[tuple[Any, ...]]) -> bytes:
+    """Return RFC 4180 text, written column by column: what a column holds is decided once."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(names)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    for start in range(0, len(rows), _PART):
+        columns = zip(*rows[start : start + _PART], strict=True)
+        cells = [_cells(types[name], column) for name, column in zip(names, columns, strict=True)]
+        writer.writerows(zip(*cells, strict=True))
     return out.getvalue().encode()
 
 
-def _cell(value: Any) -> Any:
-    """Return a value for a spreadsheet, which must not run a text as a formula."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return value
-    if hasattr(value, "isoformat"):
-        return format_time(value)
-    if isinstance(value, dict):
-        text = ";".join(f"{key}={each}" for key, each in value.items())
-    elif isinstance(value, list | tuple):
-        text = ";".join(map(_flatten, value))
-    else:
-        text = str(value)
+def _cells(kind: str, values: Sequence[Any]) -> Sequence[Any]:
+    """Return what a spreadsheet shows: nothing for unknown, and no text that it would run as a formula."""
+    if kind.startswith(("int", "float")):
+        return values
+    if kind.startswith("str"):
+        return [value if value is None or not value.startswith(_FORMULA) else "'" + value for value in values]
+    write = _WRITERS.get(kind.removesuffix(" | None"), _join)
+    return [None if value is None else write(value) for value in values]
+
+
+def _join(values: Any) -> str:
+    text = ";".join(map(_flatten, values))
     return "'" + text if text.startswith(_FORMULA) else text
+
+
+def _write_labels(labels: Mapping[str, str]) -> str:
+    return _join([f"{key}={value}" for key, value in labels.items()])
 
 
 def _flatten(value: Any) -> str:
@@ -141,9 +145,16 @@ def _flatten(value: Any) -> str:
     return f"{value.get('type')}={value.get('status')}"
 
 
-def format_time(moment: datetime) -> str:
-    """Return RFC 3339 in UTC."""
-    return moment.isoformat().replace("+00:00", "Z")
+def _write_time(moment: datetime | str) -> str:
+    """Return RFC 3339 in UTC; nodes bring it so."""
+    return moment if isinstance(moment, str) else moment.isoformat().replace("+00:00", "Z")
+
+
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    "bool": lambda value: "true" if value else "false",
+    "datetime": _write_time,
+    "Mapping[str, str]": _write_labels,
+}
 
 
 def compress(body: bytes) -> bytes:

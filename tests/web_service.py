@@ -1,0 +1,91 @@
+"""A service over a simulated cluster, asked in process or on a real socket, for tests of the web."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+import kubevitals
+from kubevitals import collector
+from kubevitals.surfaces.web import app, serving, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kubevitals import cluster as clusters
+    from kubevitals.simulation import cluster as simulated
+
+
+def wait_for(condition: Callable[[], object], *, seconds: float = 8.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+class Service:
+    """One cluster, its collector and its application. `tick()` is the clock: no thread ticks by itself."""
+
+    def __init__(
+        self, cluster: clusters.Cluster, chosen: settings.Settings | None = None, **options: Any
+    ) -> None:
+        assert cluster.world is not None
+        self.world: simulated.SimulatedCluster = cluster.world
+        self.collector = collector.Collector(cluster, **options)
+        self.collector.inventory.start()
+        self.app = app.create_app({cluster.name: self.collector}, chosen)
+        for shelf in self.app.state.shelves.values():
+            shelf.open()
+
+    def tick(self) -> float:
+        return self.collector.tick()
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self.ask("GET", path, **headers)
+
+    def ask(self, method: str, path: str, **headers: str) -> httpx.Response:
+        """One request; underscores in the names of headers are hyphens."""
+
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+                return await client.request(
+                    method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
+                )
+
+        return asyncio.run(send())
+
+
+@contextlib.contextmanager
+def serve(
+    chosen: settings.Settings | None = None, *, simulation: dict[str, Any] | None = None, **options: Any
+) -> Iterator[Service]:
+    """A service of a small cluster that stands still."""
+    world = {"nodes": 6, "pods": 60, "speed": 0, "tls": False, **(simulation or {})}
+    with kubevitals.connect(simulation=world) as cluster:
+        service = Service(cluster, chosen, **options)
+        try:
+            yield service
+        finally:
+            service.collector.stop()
+
+
+@contextlib.contextmanager
+def listening(service: Service, **options: Any) -> Iterator[str]:
+    """The service on a real socket; yields its URL."""
+    server = serving.Server(service.app, **{"connections": 100, **options})
+    with serving.listen("127.0.0.1", 0) as listener:
+        url = serving.url_of(listener, tls=options.get("tls") is not None)
+        thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
+        thread.start()
+        try:
+            wait_for(lambda: server.started)
+            yield url
+        finally:
+            server.end(hard=False)
+            thread.join(10)
