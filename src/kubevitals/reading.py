@@ -6,7 +6,7 @@ becomes a problem of the snapshot as long as something of what was asked for can
 
 from __future__ import annotations
 
-from kubevitals import errors, model, snapshot, sources
+from kubevitals import errors, model, pausing, snapshot, sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,8 +90,9 @@ def take(
             remedy="read their details too, or select by labels",
         )
     reading = _Reading(client, source, request)
-    reading.fetch()
-    return reading.join(now())
+    with pausing.garbage_collection:
+        reading.fetch()
+        return reading.join(now())
 
 
 class _Reading:
