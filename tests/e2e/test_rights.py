@@ -6,104 +6,32 @@ metrics access, one with nothing. kubectl as the same account shows what may be 
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import textwrap
-import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 import yaml
-from tests.e2e import product
+from tests.e2e import rights
 
 import kubevitals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.e2e import controlplane
-
-Rule = dict[str, list[str]]
-CORE_PODS: Rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}
-CORE_NODES: Rule = {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]}
-METRICS_PODS: Rule = {"apiGroups": ["metrics.k8s.io"], "resources": ["pods"], "verbs": ["get", "list"]}
-METRICS_NODES: Rule = {"apiGroups": ["metrics.k8s.io"], "resources": ["nodes"], "verbs": ["get", "list"]}
-SOON = 10.0  # seconds until the API server's authorizer has seen a change of roles
-
-
-class Account:
-    """A service account or a user with a certificate, and what comes of commands as that account."""
-
-    def __init__(self, cluster: controlplane.ControlPlane, name: str, directory: Path, *, user: bool) -> None:
-        self.cluster = cluster
-        self.name = f"rights-{name}"
-        self.subject = self.name if user else f"default:{self.name}"
-        self.kubeconfig = directory / self.name
-        if user:
-            made = cluster.accounts.create_user(self.name)
-            self.kubeconfig.write_bytes(made.read_bytes())
-        else:
-            token = cluster.accounts.create_service_account(self.name)
-            cluster.accounts.write_kubeconfig(self.name, user={"token": token}, path=self.kubeconfig)
-        self.environ = product.environ(home=directory, kubeconfig=self.kubeconfig)
-        self._granted: list[tuple[str, str | None]] = []
-
-    def grant(self, *rules: Rule, namespace: str | None = None) -> None:
-        """Give these rights, in one namespace or in the whole cluster, beside those given before."""
-        name = f"{self.name}-{len(self._granted)}"
-        self.cluster.accounts.grant(name, rules=rules, to=(self.subject,), namespace=namespace)
-        self._granted.append((name, namespace))
-
-    def revoke(self) -> None:
-        """Take everything back that was given here."""
-        for name, namespace in self._granted:
-            self.cluster.accounts.revoke(name, namespace=namespace)
-        self._granted.clear()
-
-    def run(self, *arguments: str) -> product.Ended:
-        """`kubevitals` with these arguments."""
-        ended = product.kubevitals(*arguments, environ=self.environ)
-        assert "Traceback" not in ended.stderr
-        return ended
-
-    def items(self, *arguments: str, code: int = 0) -> list[dict[str, Any]]:
-        """The items of `kubevitals top ... -o json`, which ends with this code."""
-        return list(self.document(*arguments, code=code)["items"])
-
-    def document(self, *arguments: str, code: int = 0) -> dict[str, Any]:
-        """The document of `kubevitals top ... -o json`, which ends with this code."""
-        ended = self.run("top", *arguments, "-o", "json")
-        assert ended.returncode == code, ended.stderr
-        document: dict[str, Any] = json.loads(ended.stdout)
-        return document
-
-    def kubectl_may(self, *arguments: str) -> bool:
-        """Whether kubectl, as this account, may do the same."""
-        return product.kubectl(*arguments, environ=self.environ).returncode == 0
-
-    def wait(self, verb: str, resource: str, *, namespace: str | None = None) -> None:
-        """Return when the API server knows of a right that was just given."""
-        scope = ("-A",) if namespace is None else ("-n", namespace)
-        _until(lambda: self.kubectl_may("auth", "can-i", verb, resource, *scope, "--quiet"))
-
-
-def _until(check: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SOON
-    while not check():
-        assert time.monotonic() < deadline, "the change of roles has no effect"
-        time.sleep(0.1)
 
 
 @pytest.fixture
 def account(
     request: pytest.FixtureRequest, cluster: controlplane.ControlPlane, tmp_path: Path
-) -> Iterator[Account]:
+) -> Iterator[rights.Account]:
     """An account without any rights; a service account unless the parameter says `user`."""
     kind = getattr(request, "param", "robot")
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[-40:].strip("-")
-    made = Account(cluster, name, tmp_path, user=kind == "user")
+    made = rights.Account(cluster, name, tmp_path, user=kind == "user")
     try:
         yield made
     finally:
@@ -116,9 +44,9 @@ both_kinds = pytest.mark.parametrize("account", ["robot", "user"], indirect=True
 # what each sees
 
 
-def test_account_for_one_namespace_sees_all_of_it_and_nothing_else(account: Account) -> None:
+def test_account_for_one_namespace_sees_all_of_it_and_nothing_else(account: rights.Account) -> None:
     """Its pods are whole: usage, requests, health; -A, nodes and other namespaces are refused."""
-    account.grant(CORE_PODS, METRICS_PODS, namespace="default")
+    account.grant(rights.CORE_PODS, rights.METRICS_PODS, namespace="default")
     account.wait("list", "pods.metrics.k8s.io", namespace="default")
     assert account.kubectl_may("top", "pods")
     items = account.items("pods")
@@ -142,9 +70,9 @@ def test_account_for_one_namespace_sees_all_of_it_and_nothing_else(account: Acco
     assert account.run("top", "namespaces").returncode == 1
 
 
-def test_account_without_core_access_sees_usage_alone(account: Account) -> None:
+def test_account_without_core_access_sees_usage_alone(account: rights.Account) -> None:
     """Usage is there; requests, limits and health are unknown, never 0, and a warning says why."""
-    account.grant(METRICS_PODS, METRICS_NODES)
+    account.grant(rights.METRICS_PODS, rights.METRICS_NODES)
     account.wait("list", "nodes.metrics.k8s.io")
     assert account.kubectl_may("top", "pods", "-A")
     document = account.document("pods", "-A")
@@ -168,9 +96,9 @@ def test_account_without_core_access_sees_usage_alone(account: Account) -> None:
     assert (plain.returncode, plain.stderr, len(plain.stdout.splitlines())) == (0, "", 1000)
 
 
-def test_account_without_core_access_to_nodes_sees_what_kubectl_cannot(account: Account) -> None:
+def test_account_without_core_access_to_nodes_sees_what_kubectl_cannot(account: rights.Account) -> None:
     """Without the nodes kubectl has no percentages and fails; here usage is shown without percentages."""
-    account.grant(METRICS_NODES)
+    account.grant(rights.METRICS_NODES)
     account.wait("list", "nodes.metrics.k8s.io")
     assert not account.kubectl_may("top", "nodes")
     ended = account.run("top", "nodes", "--usage", "--no-headers")
@@ -180,9 +108,9 @@ def test_account_without_core_access_to_nodes_sees_what_kubectl_cannot(account: 
     assert {(row[2], row[4]) for row in rows} == {("-", "-")}
 
 
-def test_account_without_metrics_access_sees_requests_and_health(account: Account) -> None:
+def test_account_without_metrics_access_sees_requests_and_health(account: rights.Account) -> None:
     """Requests, limits and health are there; usage is unknown, never 0, and the command fails saying why."""
-    account.grant(CORE_PODS, CORE_NODES)
+    account.grant(rights.CORE_PODS, rights.CORE_NODES)
     account.wait("list", "nodes")
     assert not account.kubectl_may("top", "pods")
     document = account.document("pods", "-A", code=1)
@@ -207,9 +135,9 @@ def test_account_without_metrics_access_sees_requests_and_health(account: Accoun
     assert account.run("top", "pods", "--usage").returncode == 1
 
 
-def test_account_for_nodes_only_sees_nodes_without_their_pods(account: Account) -> None:
+def test_account_for_nodes_only_sees_nodes_without_their_pods(account: rights.Account) -> None:
     """Usage and allocatable of nodes are there; what their pods asked for is unknown, with a warning."""
-    account.grant(CORE_NODES, METRICS_NODES)
+    account.grant(rights.CORE_NODES, rights.METRICS_NODES)
     account.wait("list", "nodes.metrics.k8s.io")
     assert account.kubectl_may("top", "nodes")
     document = account.document("nodes")
@@ -224,7 +152,7 @@ def test_account_for_nodes_only_sees_nodes_without_their_pods(account: Account) 
 
 
 @both_kinds
-def test_account_with_nothing_is_refused_by_every_command(account: Account) -> None:
+def test_account_with_nothing_is_refused_by_every_command(account: rights.Account) -> None:
     """No table, no zero, no traceback: an error with what is missing, and for whom."""
     for arguments in (
         ("nodes",),
@@ -251,11 +179,11 @@ def test_account_with_nothing_is_refused_by_every_command(account: Account) -> N
 class Grants(NamedTuple):
     """What an error offers: the rules, and the commands of an administrator."""
 
-    rules: list[Rule]
+    rules: list[rights.Rule]
     commands: list[str]
 
 
-def _printed_rules(stderr: str) -> list[Rule]:
+def _printed_rules(stderr: str) -> list[rights.Rule]:
     """The rules that stand below the words that announce them, for each error and warning."""
     blocks = re.findall(r"the RBAC rule that would allow it:\n((?: +(?:- |  )[a-zA-Z]+: \[.*\]\n)+)", stderr)
     return [rule for block in blocks for rule in yaml.safe_load(textwrap.dedent(block))]
@@ -291,14 +219,14 @@ def _namespace_of(arguments: tuple[str, ...]) -> str | None:
 
 @by_command
 def test_printed_rbac_rule_once_applied_makes_the_same_command_work(
-    arguments: tuple[str, ...], account: Account
+    arguments: tuple[str, ...], account: rights.Account
 ) -> None:
     """An account with nothing gets the rule of the first error, and nothing more is missing then."""
     refused = account.run("top", *arguments)
     assert refused.returncode == 1
     rules = _printed_rules(refused.stderr)
     account.grant(*rules, namespace=_namespace_of(arguments))
-    _until(lambda: account.run("top", *arguments).returncode == 0)
+    rights.until(lambda: account.run("top", *arguments).returncode == 0)
     ended = account.run("top", *arguments)
     assert "warning" not in ended.stderr
     assert "error" not in ended.stderr
@@ -307,7 +235,7 @@ def test_printed_rbac_rule_once_applied_makes_the_same_command_work(
 @both_kinds
 @pytest.mark.parametrize("arguments", [("pods",), ("nodes",), ("pods", "-A", "--usage")], ids=" ".join)
 def test_printed_commands_once_run_make_the_same_command_work(
-    arguments: tuple[str, ...], account: Account
+    arguments: tuple[str, ...], account: rights.Account
 ) -> None:
     """The kubectl commands of the error, run by an administrator as they stand, do the same."""
     refused = account.run("top", *arguments)
@@ -315,7 +243,7 @@ def test_printed_commands_once_run_make_the_same_command_work(
     assert len(commands) == len(_printed_rules(refused.stderr))
     made = [_run_as_administrator(account.cluster, command) for command in commands]
     try:
-        _until(lambda: account.run("top", *arguments).returncode == 0)
+        rights.until(lambda: account.run("top", *arguments).returncode == 0)
         assert "may not" not in account.run("top", *arguments).stderr
     finally:
         for command in (command for both in made for command in both):
@@ -337,36 +265,36 @@ def _run_as_administrator(cluster: controlplane.ControlPlane, line: str) -> list
 
 @pytest.mark.parametrize("arguments", [("pods",), ("pods", "-A"), ("nodes",), ("workloads",)], ids=" ".join)
 def test_printed_remedy_of_missing_metrics_access_makes_the_same_command_work(
-    arguments: tuple[str, ...], account: Account
+    arguments: tuple[str, ...], account: rights.Account
 ) -> None:
     """With core access alone a table comes without usage and an error; its rule brings the usage."""
-    account.grant(CORE_PODS, CORE_NODES)
+    account.grant(rights.CORE_PODS, rights.CORE_NODES)
     account.wait("list", "nodes")
     refused = account.run("top", *arguments)
     assert refused.returncode == 1
     assert refused.stdout
     account.grant(*_printed_rules(refused.stderr), namespace=_namespace_of(arguments))
-    _until(lambda: account.run("top", *arguments).returncode == 0)
+    rights.until(lambda: account.run("top", *arguments).returncode == 0)
     assert account.run("top", *arguments).stderr == ""
 
 
 @pytest.mark.parametrize("arguments", [("pods",), ("pods", "-A"), ("nodes",)], ids=" ".join)
 def test_printed_remedy_of_missing_core_access_fills_the_same_table(
-    arguments: tuple[str, ...], account: Account
+    arguments: tuple[str, ...], account: rights.Account
 ) -> None:
     """With metrics access alone a table comes with warnings; their rules silence them."""
-    account.grant(METRICS_PODS, METRICS_NODES)
+    account.grant(rights.METRICS_PODS, rights.METRICS_NODES)
     account.wait("list", "nodes.metrics.k8s.io")
     partial = account.run("top", *arguments)
     assert partial.returncode == 0
     assert "warning: " in partial.stderr
     account.grant(*_printed_rules(partial.stderr), namespace=_namespace_of(arguments))
-    _until(lambda: account.run("top", *arguments).stderr == "")
+    rights.until(lambda: account.run("top", *arguments).stderr == "")
 
 
-def test_rights_taken_away_while_a_table_is_watched_are_said_and_it_goes_on(account: Account) -> None:
+def test_rights_taken_away_while_a_table_is_watched_are_said_and_it_goes_on(account: rights.Account) -> None:
     """A library that watches raises ForbiddenError when rights go, and reads again when they are back."""
-    account.grant(CORE_PODS, METRICS_PODS, namespace="default")
+    account.grant(rights.CORE_PODS, rights.METRICS_PODS, namespace="default")
     account.wait("list", "pods.metrics.k8s.io", namespace="default")
     with kubevitals.connect(kubeconfig=str(account.kubeconfig)) as cluster:
 
@@ -378,6 +306,6 @@ def test_rights_taken_away_while_a_table_is_watched_are_said_and_it_goes_on(acco
 
         assert readable()
         account.revoke()
-        _until(lambda: not readable())
-        account.grant(CORE_PODS, METRICS_PODS, namespace="default")
-        _until(readable)
+        rights.until(lambda: not readable())
+        account.grant(rights.CORE_PODS, rights.METRICS_PODS, namespace="default")
+        rights.until(readable)
