@@ -35,9 +35,9 @@ def cluster(world: worlds.SimulatedCluster) -> Iterator[clusters.Cluster]:
         yield made
 
 
-def names(plural: str) -> dict[str, Callable[[Any], tuple[str, ...]]]:
+def names(plural: str) -> dict[str, Callable[[Any], tuple[bytes, ...]]]:
     """Converts an object to its name."""
-    return {plural: lambda wire: (f"{wire.metadata.namespace}/{wire.metadata.name}",)}
+    return {plural: lambda wire: (f"{wire.metadata.namespace}/{wire.metadata.name}".encode(),)}
 
 
 def series_of(*held: livestate.Held) -> Series:
@@ -97,11 +97,11 @@ def test_changes_are_followed() -> None:
         assert state.wait_until_ready(10)
         before, version = set(state.read()["pods"]), state.version
         moment[0] += 1800
-        expected: set[tuple[str, ...]] = set()
+        expected: set[tuple[bytes, ...]] = set()
 
         def caught_up() -> bool:
             expected.clear()
-            expected.update((f"{pod.namespace}/{pod.name}",) for pod in cluster.pods())
+            expected.update((f"{pod.namespace}/{pod.name}".encode(),) for pod in cluster.pods())
             return set(state.read()["pods"]) == expected != before
 
         wait_until(caught_up)

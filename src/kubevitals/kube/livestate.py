@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kubevitals.kube import client as clients
 
-    Made = tuple[str, ...]
+    Made = tuple[bytes, ...]
     Convert = Callable[[Any], Made]
     Held = Mapping[str, tuple[Made, ...]]
 

@@ -12,7 +12,7 @@ from kubevitals.surfaces.exposition import families, metrics_server_prom, rows, 
 from kubevitals.surfaces.exposition import options as option_set
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kubevitals import collector, model
 
@@ -29,7 +29,7 @@ def render(
     options: Options,
     clusters: Sequence[str] = (),
     requests: Mapping[tuple[str, int], int] | None = None,
-    further: Iterable[tuple[text.Family, Sequence[str]]] = (),
+    further: Iterable[tuple[text.Family, Sequence[bytes]]] = (),
 ) -> bytes:
     """Return the whole exposition of one or several clusters.
 
@@ -42,33 +42,61 @@ def render(
         requests: how many requests were answered, by route and status code.
         further: families with their lines, such as those of kube-state-metrics.
     """
+    parts = render_parts(
+        published_by_cluster,
+        openmetrics=openmetrics,
+        options=options,
+        clusters=clusters,
+        requests=requests,
+        further=further,
+    )
+    return b"".join(parts)
+
+
+def render_parts(
+    published_by_cluster: Sequence[tuple[model.Snapshot | None, collector.Status | None]],
+    *,
+    openmetrics: bool,
+    options: Options,
+    clusters: Sequence[str] = (),
+    requests: Mapping[tuple[str, int], int] | None = None,
+    further: Iterable[tuple[text.Family, Sequence[bytes]]] = (),
+) -> Iterator[bytes]:
+    """Yield what `render` returns, family by family, so that a large one is never in memory twice."""
+    for family, samples in _families(
+        published_by_cluster, options, clusters=clusters, requests=requests or {}
+    ):
+        if samples:
+            yield text.encode(family.header(openmetrics=openmetrics) + "".join(samples))
+    for family, ready in further:
+        if any(ready):
+            yield b"".join((text.encode(family.header(openmetrics=openmetrics)), *ready))
+    if openmetrics:
+        yield text.END
+
+
+def _families(
+    published_by_cluster: Sequence[tuple[model.Snapshot | None, collector.Status | None]],
+    options: Options,
+    *,
+    clusters: Sequence[str],
+    requests: Mapping[tuple[str, int], int],
+) -> Iterator[tuple[text.Family, Sequence[str]]]:
     named = _name(published_by_cluster, clusters)
     shown = [
         snapshot
         for snapshot, status in published_by_cluster
         if snapshot is not None and (status is None or status.ready)
     ]
-    parts: list[str] = []
-
-    def add(family: text.Family, lines: Sequence[str]) -> None:
-        if any(lines):
-            parts.append(family.header(openmetrics=openmetrics))
-            parts.extend(lines)
-
     if options.own:
         table = rows.Table(shown, options)
         for kind, family_rows in families.BY_KIND.items():
             for row in family_rows:
-                add(row.family, table.lines_of(kind, row))
-        add(families.CONDITION, table.condition_lines())
-        for family, lines in service.samples(named, requests or {}).items():
-            add(family, lines)
+                yield row.family, table.lines_of(kind, row)
+        yield families.CONDITION, table.condition_lines()
+        yield from service.samples(named, requests).items()
     if option_set.METRICS_SERVER_PROM in options.compat:
-        for family, lines in metrics_server_prom.samples(shown).items():
-            add(family, lines)
-    for family, ready in further:
-        add(family, ready)
-    return text.join(parts, openmetrics=openmetrics)
+        yield from metrics_server_prom.samples(shown).items()
 
 
 def _name(

@@ -13,7 +13,7 @@ from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import kube_state_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kubevitals import collector
     from kubevitals.kube import livestate
@@ -41,15 +41,15 @@ class Exporter:
         self._states = list(states)
         self._lock = threading.Lock()
         self._key: object = None
-        self._kept: dict[tuple[bool, bool], bytes] = {}
+        self._kept: dict[tuple[bool, bool], list[bytes]] = {}
 
     def count(self, route: str, code: int) -> None:
         """Count one answered request."""
         with self._lock:
             self.requests[route, code] = self.requests.get((route, code), 0) + 1
 
-    def answer(self, *, openmetrics: bool, gzip: bool) -> bytes:
-        """Return the exposition as it is now, compressed if `gzip`."""
+    def answer(self, *, openmetrics: bool, gzip: bool) -> list[bytes]:
+        """Return the exposition as it is now, in parts, compressed if `gzip`."""
         with self._lock:
             statuses = {name: each.status() for name, each in self._collectors.items()}
             published = {name: each.latest for name, each in self._collectors.items()}
@@ -67,7 +67,7 @@ class Exporter:
                     (each.snapshot if each is not None else None, statuses[name])
                     for name, each in published.items()
                 ]
-                body = exposition.render(
+                parts = exposition.render_parts(
                     pairs,
                     openmetrics=openmetrics,
                     options=self._options,
@@ -75,8 +75,8 @@ class Exporter:
                     requests=self.requests,
                     further=kube_state_metrics.samples([state.read() for state in self._states]),
                 )
-                body = compress(body) if gzip else body
-                if len(body) <= _KEPT:
+                body = compress(parts) if gzip else list(parts)
+                if sum(map(len, body)) <= _KEPT:
                     self._kept[openmetrics, gzip] = body
         return body
 
@@ -92,7 +92,7 @@ class Exporter:
         return all(each.status().live for each in self._collectors.values())
 
 
-def compress(body: bytes) -> bytes:
-    """Return the body as gzip, the same for the same body."""
+def compress(parts: Iterable[bytes]) -> list[bytes]:
+    """Return the parts as one gzip stream, the same for the same parts."""
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    return compressor.compress(body) + compressor.flush()
+    return [*map(compressor.compress, parts), compressor.flush()]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kubevitals.kube import livestate
 
 # the list's plural name: what its objects become
-_KINDS: dict[str, tuple[tuple[text.Family, ...], Callable[..., tuple[str, ...]]]] = {
+_KINDS: dict[str, tuple[tuple[text.Family, ...], Callable[..., tuple[bytes, ...]]]] = {
     "nodes": (state_objects.NODE, state_objects.convert_node),
     "pods": (state_pods.FAMILIES, state_pods.convert),
     "deployments": (state_objects.DEPLOYMENT, state_objects.convert_deployment),
@@ -33,7 +33,7 @@ _KINDS: dict[str, tuple[tuple[text.Family, ...], Callable[..., tuple[str, ...]]]
 FAMILIES = tuple(family for families, _ in _KINDS.values() for family in families)
 
 
-def converts(cluster: str | None = None) -> Mapping[str, Callable[[Any], tuple[str, ...]]]:
+def converts(cluster: str | None = None) -> Mapping[str, Callable[[Any], tuple[bytes, ...]]]:
     """Return what `livestate` is to make of each list; with a label `cluster` if it is given."""
     before = "" if cluster is None else f'cluster="{text.escape(cluster)}",'
     return {
@@ -42,7 +42,7 @@ def converts(cluster: str | None = None) -> Mapping[str, Callable[[Any], tuple[s
     }
 
 
-def samples(held: Sequence[livestate.Held]) -> Iterable[tuple[text.Family, Sequence[str]]]:
+def samples(held: Sequence[livestate.Held]) -> Iterable[tuple[text.Family, Sequence[bytes]]]:
     """Yield each family with the lines of all objects, of one or several clusters."""
     for name, (families, _) in _KINDS.items():
         made = [each for one in held for each in one.get(name, ())]

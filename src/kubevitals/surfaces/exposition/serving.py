@@ -180,7 +180,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.exporter.count(route if status != HTTPStatus.NOT_FOUND else "other", status)
             self.send_response(status)
             self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(sum(map(len, body))))
             self.send_header("Vary", "Accept, Accept-Encoding")
             self.send_header("Cache-Control", "no-store")
             self.send_header("X-Content-Type-Options", "nosniff")
@@ -188,13 +188,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.send_header("Content-Encoding", coding)
             self.end_headers()
             if with_body:
-                self.wfile.write(body)
+                for part in body:
+                    self.wfile.write(part)
         except OSError:
             self.close_connection = True  # the client has gone, or does not take its answer
         finally:
             self.server.end()
 
-    def _answer(self, route: str) -> tuple[int, str, bytes, str]:
+    def _answer(self, route: str) -> tuple[int, str, list[bytes], str]:
         """Return status, content type, body and content coding."""
         if route == "/metrics":
             openmetrics = negotiation.wants_openmetrics(self.headers.get("Accept"))
@@ -207,11 +208,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if route == "/readyz":
             return _health(self.exporter.ready, "ready", "no snapshot that is not older than it may be")
         if route == "/":
-            return HTTPStatus.OK, "text/html; charset=utf-8", _PAGE, ""
-        return HTTPStatus.NOT_FOUND, _PLAIN, b"not found; there is /metrics\n", ""
+            return HTTPStatus.OK, "text/html; charset=utf-8", [_PAGE], ""
+        return HTTPStatus.NOT_FOUND, _PLAIN, [b"not found; there is /metrics\n"], ""
 
 
-def _health(good: bool, word: str, reason: str) -> tuple[int, str, bytes, str]:  # noqa: FBT001 - a fact, no switch
+def _health(good: bool, word: str, reason: str) -> tuple[int, str, list[bytes], str]:  # noqa: FBT001 - a fact, no switch
     if good:
-        return HTTPStatus.OK, _PLAIN, f"{word}\n".encode(), ""
-    return HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, f"not {word}: {reason}\n".encode(), ""
+        return HTTPStatus.OK, _PLAIN, [f"{word}\n".encode()], ""
+    return HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, [f"not {word}: {reason}\n".encode()], ""

@@ -9,7 +9,7 @@ from kubevitals.surfaces.exposition import state_samples, text
 if TYPE_CHECKING:
     from kubevitals.kube import stateobjects
 
-    Lines = tuple[str, ...]
+    Lines = tuple[bytes, ...]
 
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 _JOB_REASONS = ("BackoffLimitExceeded", "DeadlineExceeded", "Evicted")

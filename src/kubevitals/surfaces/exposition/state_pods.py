@@ -77,7 +77,7 @@ FAMILIES = (
 )  # fmt: skip
 
 
-def convert(pod: stateobjects.Pod, *, before: str = "") -> tuple[str, ...]:
+def convert(pod: stateobjects.Pod, *, before: str = "") -> tuple[bytes, ...]:
     """Return the pod's lines for each of FAMILIES; `before` stands in front of all labels."""
     meta, status = pod.metadata, pod.status
     escape = text.escape
@@ -104,7 +104,7 @@ def convert(pod: stateobjects.Pod, *, before: str = "") -> tuple[str, ...]:
     )
 
 
-def _convert_containers(pod: stateobjects.Pod, base: str) -> tuple[str, ...]:
+def _convert_containers(pod: stateobjects.Pod, base: str) -> tuple[bytes, ...]:
     specs = {each.name: each for each in pod.spec.containers}
     info: dict[str, float] = {}
     running: dict[str, float] = {}

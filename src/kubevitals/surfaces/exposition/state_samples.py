@@ -25,10 +25,10 @@ _BYTES = ("memory", "ephemeral-storage", "storage")
 _BYTE_PREFIXES = ("hugepages-", "attachable-volumes-")
 
 
-def block(name: str, base: str, samples: Samples) -> str:
-    """Return the lines of one family for one object."""
+def block(name: str, base: str, samples: Samples) -> bytes:
+    """Return the lines of one family for one object: as bytes, so that a scrape has nothing to encode."""
     head = f"{name}{{{base}"
-    return "".join([f"{head}{more}}} {value}\n" for more, value in samples.items()])
+    return text.encode("".join([f"{head}{more}}} {value}\n" for more, value in samples.items()]))
 
 
 def label(name: str, value: str | None) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-END = "# EOF\n"  # OpenMetrics ends with it: an answer that was cut off is told from a whole one
+END = b"# EOF\n"  # OpenMetrics ends with it: an answer that was cut off is told from a whole one
 
 _SUFFIXES = {"counter": "_total", "info": "_info"}
 
@@ -79,7 +79,6 @@ def label_name(key: str) -> str:
     return f"label_{snake.lower()}"
 
 
-def join(parts: Iterable[str], *, openmetrics: bool) -> bytes:
-    """Return the whole answer as bytes; what is no character (half a surrogate) becomes a question mark."""
-    body = "".join(parts)
-    return (body + END if openmetrics else body).encode("utf-8", "replace")
+def encode(said: str) -> bytes:
+    """Return the bytes of a text; what is no character (half a surrogate) becomes a question mark."""
+    return said.encode("utf-8", "replace")
