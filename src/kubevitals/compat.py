@@ -136,7 +136,7 @@ def _as_api_exception(error: errors.KubevitalsError) -> Exception:
             self.__dict__.update(error.__dict__)
             self.status = getattr(cause, "status", 0)
             self.reason = getattr(cause, "reason", error.message)
-            self.body = getattr(cause, "body", None)
+            self.body = getattr(cause, "content", b"").decode("utf-8", "replace") or None
             self.headers = getattr(cause, "headers", None)
 
     return ClusterApiException()

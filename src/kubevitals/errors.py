@@ -126,7 +126,8 @@ class StatusError(ClusterError):
     """The server answered with an error status.
 
     `status` is the HTTP code, `reason` the HTTP reason phrase, `body` the start of the answer's text,
-    shortened and without credentials; `headers` its response headers.
+    shortened and without credentials; `headers` its response headers. `content` is the whole body as it came,
+    for programs: it stands in no message.
     """
 
     code = "status"
@@ -147,6 +148,7 @@ class StatusError(ClusterError):
         self.reason = reason
         self.body = body
         self.headers = headers or {}
+        self.content = b""
 
 
 class UnauthorizedError(StatusError):

@@ -105,6 +105,7 @@ def from_status(
         body=failures.clean(body),
         headers=dict(headers),
     )
+    error.content = body
     if isinstance(error, errors.ForbiddenError):
         error.rule = rule
         error.unrecognized = unrecognized
