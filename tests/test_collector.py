@@ -17,6 +17,7 @@ from tests.web_service import wait_for
 
 import kubevitals
 from kubevitals import collector, errors, model
+from kubevitals.collector import joining, rhythm
 from kubevitals.kube import retries, watch
 from kubevitals.simulation import cluster as simulation
 
@@ -372,12 +373,12 @@ def _poll(
 ) -> list[float]:
     """The ages that samples have when a source publishes every `period` seconds, `lag` after measuring."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    rhythm = collector.Rhythm(interval)
+    poller = rhythm.Rhythm(interval)
     now, ages = offset, []
     for _ in range(polls):
         measured = (now - lag) // period * period
         ages.append(now - measured)
-        now += rhythm.next_delay(start + timedelta(seconds=now), start + timedelta(seconds=measured))
+        now += poller.next_delay(start + timedelta(seconds=now), start + timedelta(seconds=measured))
     return ages
 
 
@@ -392,12 +393,12 @@ def test_the_rhythm_finds_fresh_samples(offset: float, lag: float) -> None:
 def test_the_rhythm_is_bounded(period: float, offset: float, lag: float) -> None:
     """Whatever the source does, polls come no more often than twice an interval."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    rhythm = collector.Rhythm(15.0)
+    poller = rhythm.Rhythm(15.0)
     now = 100 + offset
     began = now
     for _ in range(100):
         measured = (now - lag) // period * period
-        delay = rhythm.next_delay(start + timedelta(seconds=now), start + timedelta(seconds=measured))
+        delay = poller.next_delay(start + timedelta(seconds=now), start + timedelta(seconds=measured))
         assert 3.0 <= delay <= 15.0
         now += delay
     assert 100 / ((now - began) / 15.0) <= 2.0
@@ -405,11 +406,11 @@ def test_the_rhythm_is_bounded(period: float, offset: float, lag: float) -> None
 
 def test_a_source_without_samples_is_polled_plainly() -> None:
     """Without a sample there is no rhythm to find."""
-    assert collector.Rhythm(15.0).next_delay(datetime(2026, 1, 1, tzinfo=UTC), None) == 15.0
+    assert rhythm.Rhythm(15.0).next_delay(datetime(2026, 1, 1, tzinfo=UTC), None) == 15.0
 
 
 def test_public_errors_only() -> None:
     """A problem of a failure has its code, its words and what to do."""
-    problem = collector._problem_of(errors.UnreachableError("nobody there", remedy="look"))
+    problem = joining.problem_of(errors.UnreachableError("nobody there", remedy="look"))
     assert problem == model.Problem("usage_failed", "nobody there", "look")
     assert kubevitals.__version__

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubevitals import errors, model, reading, snapshot, sources
+from kubevitals.collector import joining, rhythm
 from kubevitals.kube import live, retries
 
 if TYPE_CHECKING:
@@ -69,39 +70,6 @@ class Status(NamedTuple):
     max_age_seconds: float = 0.0
 
 
-class Rhythm:
-    """When to poll so that a sample is fresh: just after the source has published new ones.
-
-    A source publishes every so often, and nobody says when. Until it is known, polls come a quarter early;
-    one that finds nothing new has passed the moment, and the next one, soon after, finds it. From then on
-    the age that a sample had there is the aim. At most every second poll is an extra one.
-    """
-
-    __slots__ = ("_early", "_interval", "_least_age", "_newest")
-
-    def __init__(self, interval: float) -> None:
-        self._interval = interval
-        self._newest: datetime | None = None
-        self._least_age: float | None = None  # seconds, once the moment was found
-        self._early = 0  # polls in a row without anything new
-
-    def next_delay(self, now: datetime, newest: datetime | None) -> float:
-        """Return the seconds to wait after a poll at `now` whose newest sample is of `newest`."""
-        if newest is None:
-            return self._interval
-        age = (now - newest).total_seconds()
-        if newest == self._newest:
-            self._early += 1
-            return self._interval / 5 if self._early == 1 else self._interval
-        first, passed = self._newest is None, self._early == 1
-        self._newest, self._early = newest, 0
-        if passed or (self._least_age is not None and age < self._least_age):
-            self._least_age = age
-        if first or self._least_age is None:
-            return self._interval * 0.75
-        return self._interval - min(max(age - self._least_age, 0.0), self._interval / 2)
-
-
 class Collector:
     """Keeps one cluster's snapshot current. Use it in a `with` block, or `start()` and `stop()` it.
 
@@ -142,7 +110,7 @@ class Collector:
         self._wait = wait or self._stopping.wait
         self._jitter = jitter
         self._around = around
-        self._rhythm = Rhythm(interval)
+        self._rhythm = rhythm.Rhythm(interval)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._listeners: dict[object, Listener] = {}
@@ -224,7 +192,7 @@ class Collector:
             usage = self._read_usage()
             made = self._join(usage)
             self._publish_good(made)
-            delay = self._rhythm.next_delay(made.generated_at, newest_sample(made))
+            delay = self._rhythm.next_delay(made.generated_at, joining.newest_sample(made))
         except errors.KubevitalsError as error:
             self._publish_failure(error)
             delay = self._back_off()
@@ -248,14 +216,14 @@ class Collector:
             if self._wait(delay):
                 return
 
-    def _read_usage(self) -> _Usage:
+    def _read_usage(self) -> joining.Readings:
         """Return what the source says of nodes and pods.
 
         Raises:
             errors.KubevitalsError: usage of neither, or of one for another reason than missing rights.
         """
         self._wait_for_lists()
-        usage = _Usage()
+        usage = joining.Readings()
         source = self.cluster.source
 
         def fetch_nodes() -> None:
@@ -287,24 +255,24 @@ class Collector:
             set() if self._nodes else {"nodes_forbidden"}
         ) <= refused
 
-    def _unsettled(self, usage: _Usage) -> errors.KubevitalsError:
+    def _unsettled(self, usage: joining.Readings) -> errors.KubevitalsError:
         for error in usage.failures.values():
             if not isinstance(error, errors.MetricsError):
                 return error  # the same as of the lists, and with its class
         for problem in self.inventory.problems:
-            return _as_error(problem)
-        return _as_error(
+            return joining.as_error(problem)
+        return joining.as_error(
             model.Problem("starting", "nodes and pods have not been listed yet", "wait, or look at the log")
         )
 
-    def _join(self, usage: _Usage) -> model.Snapshot:
+    def _join(self, usage: joining.Readings) -> model.Snapshot:
         """Return the snapshot. Raises the failure instead, where an older one says more."""
         held = self.inventory.read()
         now = self._now()
         failure = usage.failure or self._find_empty(usage, held, now)
         if failure is not None and self._may_show_last(now):
             raise failure
-        made = _compose(self.cluster, usage, held, failure, now=now, whole=self.namespace is None)
+        made = joining.compose(self.cluster, usage, held, failure, now=now, whole=self.namespace is None)
         if failure is None:
             return made
         if not held.resource_versions:
@@ -314,7 +282,7 @@ class Collector:
         raise failure
 
     def _find_empty(
-        self, usage: _Usage, held: live.Inventory, now: datetime
+        self, usage: joining.Readings, held: live.Inventory, now: datetime
     ) -> errors.KubevitalsError | None:
         """Return the error for a source that answers and knows nothing where it should."""
         pods = usage.pods
@@ -356,7 +324,7 @@ class Collector:
             )
 
     def _publish_failure(self, error: errors.KubevitalsError) -> None:
-        problem = _problem_of(error)
+        problem = joining.problem_of(error)
         before = self._status.last_error
         self._failures_in_row += 1
         with self._lock:
@@ -364,7 +332,7 @@ class Collector:
             self._status = self._status._replace(
                 failures={**failures, problem.code: failures.get(problem.code, 0) + 1}, last_error=problem
             )
-        if before is not None and _gist(before) == _gist(problem):
+        if before is not None and joining.gist(before) == joining.gist(problem):
             return
         _LOG.warning(
             "%s: %s", self.name, problem.message,
@@ -382,7 +350,7 @@ class Collector:
         with self._lock:
             number = 1 if self._published is None else self._published.number + 1
             published = self._published = Published(made, number, self._epoch)
-            self._status = self._status._replace(coverage=_coverage(made))
+            self._status = self._status._replace(coverage=joining.count_coverage(made))
             listeners = list(self._listeners.values())
         for listener in listeners:
             try:
@@ -401,111 +369,3 @@ class Collector:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
-
-
-class _Usage:
-    """What came back of the two requests for usage."""
-
-    def __init__(self) -> None:
-        self.nodes: sources.Usage | None = None
-        self.pods: sources.Usage | None = None
-        self.failures: dict[str, errors.KubevitalsError] = {}
-
-    def attempt(self, what: str, fetch: Callable[[], sources.Usage]) -> None:
-        try:
-            setattr(self, what, fetch())
-        except (errors.ClusterError, errors.MetricsError, errors.ConfigurationError) as error:
-            self.failures[what] = error
-
-    @property
-    def failure(self) -> errors.KubevitalsError | None:
-        """Why this is no good reading; a right that is missing for one of the two is none."""
-        failed = [self.failures[what] for what in ("pods", "nodes") if what in self.failures]
-        for error in failed:
-            if not isinstance(error, errors.ForbiddenError):
-                return error
-        return failed[0] if failed and self.nodes is None and self.pods is None else None
-
-
-def newest_sample(made: model.Snapshot) -> datetime | None:
-    """Return when the newest sample of a snapshot was measured."""
-    rows = made.nodes or made.pods
-    return max((row.timestamp for row in rows if row.timestamp is not None), default=None)
-
-
-def _compose(
-    cluster: clusters.Cluster,
-    usage: _Usage,
-    held: live.Inventory,
-    failure: errors.KubevitalsError | None,
-    *,
-    now: datetime,
-    whole: bool,
-) -> model.Snapshot:
-    problems = list(held.problems)
-    problems += map(_problem_of, usage.failures.values())
-    if failure is not None:
-        problems.append(_problem_of(failure))
-    for part in (usage.nodes, usage.pods):
-        problems += part.problems if part is not None else ()
-    code = _problem_of(failure).code if failure is not None else None
-    of_nodes = usage.failures.get("nodes")
-    of_pods = usage.failures.get("pods")
-    may_list_pods = "pods" in held.resource_versions
-    samples = usage.pods.pods if usage.pods is not None else {}
-    not_ready = frozenset(node.name for node in held.nodes if not node.ready)
-    pods = (
-        snapshot.join_pods(
-            held.pods,
-            samples,
-            now=now,
-            silent_nodes=not_ready,
-            failure=code or (_problem_of(of_pods).code if of_pods is not None else None),
-        )
-        if may_list_pods
-        else snapshot.rows_of_samples(samples, now=now)
-    )
-    nodes = snapshot.join_nodes(
-        held.nodes,
-        usage.nodes.nodes if usage.nodes is not None else {},
-        now=now,
-        pods=held.pods if whole and may_list_pods else None,
-        failure=_problem_of(of_nodes).code if of_nodes is not None else None,
-    )
-    measured = usage.nodes is not None or usage.pods is not None
-    return model.Snapshot(
-        cluster=cluster.name,
-        source=cluster.source.name if measured else "none",
-        generated_at=now,
-        nodes=model.Records(nodes),
-        pods=model.Records(pods),
-        problems=tuple(dict.fromkeys(problems)),
-    )
-
-
-def _problem_of(error: errors.KubevitalsError) -> model.Problem:
-    code = error.code
-    if isinstance(error, errors.ForbiddenError):
-        code = "usage_forbidden"
-    elif isinstance(error, errors.ClusterError):
-        code = "usage_failed"
-    return model.Problem(code, error.message, error.remedy)
-
-
-def _gist(problem: model.Problem) -> tuple[str, str]:
-    """Return what makes it the same problem again: all but numbers, such as how often it was tried."""
-    return problem.code, "".join(each for each in problem.message if not each.isdigit())
-
-
-def _as_error(problem: model.Problem) -> errors.KubevitalsError:
-    error = errors.KubevitalsError(problem.message, remedy=problem.remedy)
-    error.code = problem.code
-    return error
-
-
-def _coverage(made: model.Snapshot) -> dict[str, tuple[int, int]]:
-    pods = [pod for pod in made.pods if not pod.terminated]
-    return {
-        "nodes": (sum(row.cpu_usage_cores is not None for row in made.nodes), len(made.nodes)),
-        "pods": (sum(row.cpu_usage_cores is not None for row in pods), len(pods)),
-    }

@@ -1,0 +1,127 @@
+"""What a tick makes of its readings: one snapshot, or the failure that tells why there is none. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubevitals import errors, model, snapshot, sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from kubevitals import cluster as clusters
+    from kubevitals.kube import live
+
+
+class Readings:
+    """What came back of the two requests for usage."""
+
+    def __init__(self) -> None:
+        self.nodes: sources.Usage | None = None
+        self.pods: sources.Usage | None = None
+        self.failures: dict[str, errors.KubevitalsError] = {}
+
+    def attempt(self, what: str, fetch: Callable[[], sources.Usage]) -> None:
+        """Keep what `fetch` returns, or its error, under that name."""
+        try:
+            setattr(self, what, fetch())
+        except (errors.ClusterError, errors.MetricsError, errors.ConfigurationError) as error:
+            self.failures[what] = error
+
+    @property
+    def failure(self) -> errors.KubevitalsError | None:
+        """Why this is no good reading; a right that is missing for one of the two is none."""
+        failed = [self.failures[what] for what in ("pods", "nodes") if what in self.failures]
+        for error in failed:
+            if not isinstance(error, errors.ForbiddenError):
+                return error
+        return failed[0] if failed and self.nodes is None and self.pods is None else None
+
+
+def newest_sample(made: model.Snapshot) -> datetime | None:
+    """Return when the newest sample of a snapshot was measured."""
+    rows = made.nodes or made.pods
+    return max((row.timestamp for row in rows if row.timestamp is not None), default=None)
+
+
+def compose(
+    cluster: clusters.Cluster,
+    usage: Readings,
+    held: live.Inventory,
+    failure: errors.KubevitalsError | None,
+    *,
+    now: datetime,
+    whole: bool,
+) -> model.Snapshot:
+    """Return the snapshot of a tick; `failure` is why there is no usage, `whole` that these are all pods."""
+    problems = list(held.problems)
+    problems += map(problem_of, usage.failures.values())
+    if failure is not None:
+        problems.append(problem_of(failure))
+    for part in (usage.nodes, usage.pods):
+        problems += part.problems if part is not None else ()
+    code = problem_of(failure).code if failure is not None else None
+    of_nodes = usage.failures.get("nodes")
+    of_pods = usage.failures.get("pods")
+    may_list_pods = "pods" in held.resource_versions
+    samples = usage.pods.pods if usage.pods is not None else {}
+    not_ready = frozenset(node.name for node in held.nodes if not node.ready)
+    pods = (
+        snapshot.join_pods(
+            held.pods,
+            samples,
+            now=now,
+            silent_nodes=not_ready,
+            failure=code or (problem_of(of_pods).code if of_pods is not None else None),
+        )
+        if may_list_pods
+        else snapshot.rows_of_samples(samples, now=now)
+    )
+    nodes = snapshot.join_nodes(
+        held.nodes,
+        usage.nodes.nodes if usage.nodes is not None else {},
+        now=now,
+        pods=held.pods if whole and may_list_pods else None,
+        failure=problem_of(of_nodes).code if of_nodes is not None else None,
+    )
+    measured = usage.nodes is not None or usage.pods is not None
+    return model.Snapshot(
+        cluster=cluster.name,
+        source=cluster.source.name if measured else "none",
+        generated_at=now,
+        nodes=model.Records(nodes),
+        pods=model.Records(pods),
+        problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+def problem_of(error: errors.KubevitalsError) -> model.Problem:
+    """Return the problem that tells of an error."""
+    code = error.code
+    if isinstance(error, errors.ForbiddenError):
+        code = "usage_forbidden"
+    elif isinstance(error, errors.ClusterError):
+        code = "usage_failed"
+    return model.Problem(code, error.message, error.remedy)
+
+
+def gist(problem: model.Problem) -> tuple[str, str]:
+    """Return what makes it the same problem again: all but numbers, such as how often it was tried."""
+    return problem.code, "".join(each for each in problem.message if not each.isdigit())
+
+
+def as_error(problem: model.Problem) -> errors.KubevitalsError:
+    """Return the error that a problem tells of."""
+    error = errors.KubevitalsError(problem.message, remedy=problem.remedy)
+    error.code = problem.code
+    return error
+
+
+def count_coverage(made: model.Snapshot) -> dict[str, tuple[int, int]]:
+    """Return of nodes and of pods that live how many have usage, and how many there are."""
+    pods = [pod for pod in made.pods if not pod.terminated]
+    return {
+        "nodes": (sum(row.cpu_usage_cores is not None for row in made.nodes), len(made.nodes)),
+        "pods": (sum(row.cpu_usage_cores is not None for row in pods), len(pods)),
+    }
