@@ -92,6 +92,8 @@ _OBJECTS = {
 
 _FORMS = {
     "pods-metadata": _ask(PODS, accept=METADATA_LIST),
+    "jobs-metadata": _ask("/apis/batch/v1/namespaces/{namespace}/jobs", accept=METADATA_LIST),
+    "replicasets-metadata": _ask(APPS + "/replicasets", accept=METADATA_LIST),
     "pod-metadata": _ask(POD, accept=METADATA),
     "pods-table": _ask(PODS, accept=TABLE),
     "pods-table-first-choice": _ask(PODS, {"limit": "1"}, accept=f"{TABLE},application/json"),

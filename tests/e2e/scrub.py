@@ -34,6 +34,7 @@ _PLAIN = (
     (re.compile(r"(?<=kube-api-access-)[a-z0-9]{5}\b"), "aaaaa"),
     (re.compile(r"(?<=too old resource version: )(\d+) \(\d+\)"), rf"\1 ({VERSION})"),
     (re.compile(r"(?<=, current: )\d+"), str(VERSION)),
+    (re.compile(r'(?<=resourceVersion: ")\d+'), str(VERSION)),  # in YAML
 )
 _SECRETS = {"caBundle": base64.b64encode(b"(a certificate)\n").decode(), "token": "(a token)"}
 _PORTS = range(20_000, 30_000)  # those that the servers of a test listen on
@@ -81,6 +82,8 @@ class Scrubber:
         if isinstance(value, list):
             if key == "managedFields":
                 value = _outlines(value)
+            elif key in {"resourceRules", "nonResourceRules"}:  # which come in any order
+                value = sorted(value, key=str)
             elif key == "containers" and "usage" in value[0]:
                 value = sorted(value, key=lambda container: container["name"])
             return [self._value(part, key, ranks) for part in value]
