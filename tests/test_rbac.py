@@ -33,6 +33,13 @@ def rules_of(*features: str) -> list[rbac.Rule]:
     return [rule for feature in features for rule in rbac.FEATURES[feature].rules]
 
 
+def rules_in(feature: str, namespace: str | None) -> list[rbac.Rule]:
+    """What a feature needs there: in a namespace what lies in it, or everything if nothing does."""
+    rules = rules_of(feature)
+    within = [rule for rule in rules if rule.namespaced and not rule.path]
+    return within if namespace is not None and within else rules
+
+
 def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
     """Whether it came true in time."""
     until = time.monotonic() + seconds
@@ -102,13 +109,15 @@ def test_every_owner_is_granted() -> None:
     assert {(rule.group, rule.resource) for rule in rules_of("owners")} == set(owners.PARENTS.values())
 
 
-def test_kube_state(world: simulated.SimulatedCluster) -> None:
-    """The families of kube-state-metrics follow exactly what their feature grants."""
-    account = accounts_simulated.add(world, "state", rules_of("kube-state"))
+@pytest.mark.parametrize("namespace", [None, NAMESPACE])
+def test_kube_state(world: simulated.SimulatedCluster, namespace: str | None) -> None:
+    """The families of kube-state-metrics follow exactly what their feature grants there."""
+    rules = rules_in("kube-state", namespace)
+    account = accounts_simulated.add(world, "state", rules, namespace=namespace)
+    granted = accounts_simulated.wanted(rules)
     with connected.connect(world, user="state") as cluster:
-        state = livestate.LiveState(cluster.client, kube_state_metrics.converts())
+        state = livestate.LiveState(cluster.client, kube_state_metrics.converts(), namespace=namespace)
         state.start()
-        granted = accounts_simulated.wanted(rules_of("kube-state"))
         wait_until(lambda: set(account.asked) >= granted)
         state.stop()
     assert account.refused == []
@@ -229,7 +238,8 @@ def test_roles_grant_the_union(features: set[str], namespace: str | None) -> Non
                 assert not {"nodes", "namespaces", "tokenreviews"} & set(places)
     expected = {
         (verb, "path" if rule.path else rule.group, rule.path or rule.resource)
-        for rule in rules_of(*chosen)
+        for feature in chosen
+        for rule in rules_in(feature, namespace)
         for verb in rule.verbs
     }
     if namespace is None:

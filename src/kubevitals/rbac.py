@@ -154,8 +154,8 @@ def make_roles(
 ) -> list[dict[str, Any]]:
     """Return the roles and bindings that give `subject` what these features need, as Kubernetes objects.
 
-    With a namespace, what lies in it is granted by a Role there, and a ClusterRole grants only what lies in
-    no namespace, if there is any.
+    With a namespace, a Role there grants what lies in it, and a ClusterRole grants only what features need
+    of which nothing can lie in a namespace: nodes, reviews.
 
     Raises:
         errors.UsageError: a name is none that Kubernetes takes.
@@ -164,12 +164,20 @@ def make_roles(
     for text in filter(None, (name, namespace, subject.namespace)):
         _check_name(text)
     _check_subject(subject)
-    rules = [rule for feature in features for rule in FEATURES[feature].rules]
-    if namespace is None:
-        return _pair(None, name, rules, subject)
-    inside = [rule for rule in rules if rule.namespaced and not rule.path]
-    outside = [rule for rule in rules if not rule.namespaced or rule.path]
+    inside, outside = split(features, namespaced=namespace is not None)
     return [*_pair(namespace, name, inside, subject), *_pair(None, name, outside, subject)]
+
+
+def split(features: Iterable[str], *, namespaced: bool) -> tuple[list[Rule], list[Rule]]:
+    """Return the rules for a Role and those for a ClusterRole; all of them, unless `namespaced`."""
+    inside: list[Rule] = []
+    outside: list[Rule] = []
+    for feature in features:
+        rules = FEATURES[feature].rules
+        within = [rule for rule in rules if namespaced and rule.namespaced and not rule.path]
+        inside += within
+        outside += [] if within else rules
+    return inside, outside
 
 
 def merge(rules: Iterable[Rule]) -> list[dict[str, list[str]]]:
@@ -212,7 +220,7 @@ def _within(rules: Iterable[Rule]) -> bool:
 
 
 def _pair(namespace: str | None, name: str, rules: Sequence[Rule], subject: Subject) -> list[dict[str, Any]]:
-    """Return a role with its binding, nothing where there are no rules."""
+    """Return a role with its binding; nothing where there are no rules."""
     if not rules:
         return []
     kind = "ClusterRole" if namespace is None else "Role"
