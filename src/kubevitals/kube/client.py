@@ -11,8 +11,8 @@ import time
 
 import kubevitals
 from kubevitals import errors
+from kubevitals.kube import ahead, pool, retries, urls
 from kubevitals.kube import body as bodies
-from kubevitals.kube import pool, retries, urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Client:
         retry: bool = True,
         subject: subjects.Subject | None = None,
     ) -> list[L]:
-        """All pages of a list, each decoded by `decode` as it arrives; None as `limit` asks for one page.
+        """All pages of a list, each decoded by `decode` while the next arrives; None as `limit` asks for one.
 
         What `decode` returns says how to go on by `continue_`, or by `metadata.continue_`. When the server
         has forgotten the position (410), all of it is read anew, and at last without pages: the result never
@@ -148,27 +148,34 @@ class Client:
         pages: list[L] = []
         token = ""
         restarts = 0
-        while len(pages) < _PAGES:
+        begun: ahead.Ahead | None = None
+
+        def fetch(position: str) -> bytes:
             pairs = [*base, ("limit", str(limit))] if limit else [*base]
-            if token:
-                pairs.append(("continue", token))
+            if position:
+                pairs.append(("continue", position))
+            return self._call("GET", path, pairs, body=b"", accept=accept, retry=retry, subject=subject)
+
+        while len(pages) < _PAGES:
             try:
-                content = self._call(
-                    "GET", path, pairs, body=b"", accept=accept, retry=retry, subject=subject
-                )
+                content = fetch(token) if begun is None else begun.result()
             except errors.GoneError:
                 if not token:
                     raise
                 restarts += 1
                 pages.clear()
-                token = ""
+                token, begun = "", None
                 if restarts >= _RESTARTS:
                     limit = None
                 continue
+            hint = ahead.peek_token(content) if limit else ""
+            begun = ahead.Ahead(fetch, hint) if hint and hint != token else None
             page = _decode(content, decode, f"GET {path}")
             del content  # megabytes that need not wait for the next page
             pages.append(page)
             previous, token = token, _continue_of(page)
+            if token != hint:
+                begun = None
             if not token:
                 return pages
             if token == previous:
