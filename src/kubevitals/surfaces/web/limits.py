@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import asyncio
 
 HEAD_BYTES = 32 << 10  # of a request line and headers; the largest tokens reach some thousands
+WRITE_SECONDS = 30.0  # that a client may take for the next 64 kB of an answer
 HEAD_SECONDS = 10.0  # from the first byte, or the connection, to the end of the headers
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -27,6 +28,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._patience: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         super().connection_made(transport)
         if len(self.connections) > self.most:
             transport.abort()
@@ -36,7 +38,21 @@ class Protocol(httptools_impl.HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer."""
         self._stop_waiting()
+        self.resume_writing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not read: it has so long to go on."""
+        if self._unread is None:
+            self._unread = self.loop.call_later(WRITE_SECONDS, self._give_up)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Count the bytes of a head."""

@@ -12,7 +12,7 @@ from kubevitals.surfaces.exposition import negotiation
 from kubevitals.surfaces.web import page, problems, queries, statuses, stream, views
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 
     from starlette import requests
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 HTML = "text/html; charset=utf-8"
 CSS = "text/css; charset=utf-8"
 PLAIN = "text/plain; charset=utf-8"
+_PART = 256 << 10  # bytes that are handed to a connection at once
 _REMEMBERED = 512  # queries that need not be read again
 _NO_STORE = {"cache-control": "no-store"}
 
@@ -115,14 +116,14 @@ class Api:
         """The exposition for Prometheus."""
         wanted = negotiation.wants_openmetrics(request.headers.get("accept"))
         zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
-        content = await asyncio.to_thread(self._exporter.answer, openmetrics=wanted, gzip=zipped)
+        parts = await asyncio.to_thread(self._exporter.answer, openmetrics=wanted, gzip=zipped)
         headers = {
             **_NO_STORE,
             "content-type": exposition.OPENMETRICS if wanted else exposition.TEXT,
             "vary": "accept, accept-encoding",
             **({"content-encoding": "gzip"} if zipped else {}),
         }
-        return responses.Response(content, headers=headers)
+        return Parts(parts, headers=headers)
 
     async def livez(self, _: requests.Request) -> responses.Response:
         """Whether it ticks."""
@@ -140,6 +141,25 @@ class Api:
     async def style(self, _: requests.Request) -> responses.Response:
         """The page's style sheet."""
         return responses.Response(page.STYLE, media_type=CSS, headers={"cache-control": "max-age=3600"})
+
+
+class Parts(responses.Response):
+    """An answer that is sent a part at a time: what a client has not taken yet is not copied for it."""
+
+    def __init__(self, parts: Sequence[bytes], *, headers: dict[str, str]) -> None:
+        self._parts = parts
+        length = str(sum(map(len, parts)))
+        super().__init__(headers={**headers, "content-length": length})
+
+    async def __call__(self, scope: MutableMapping[str, Any], _: Any, send: Any) -> None:  # type: ignore[override]
+        """Send it."""
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        if scope["method"] != "HEAD":
+            for part in self._parts:
+                for start in range(0, len(part), _PART):
+                    content = part if len(part) <= _PART else part[start : start + _PART]
+                    await send({"type": "http.response.body", "body": content, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
 def _encode_names(names: Mapping[str, Any]) -> bytes:
@@ -179,8 +199,10 @@ def respond(
     if zipped:
         headers["content-encoding"] = "gzip"
     headers["content-type"] = made.body.media_type
-    content = made.zipped if zipped else made.body.content
-    return responses.Response(content, headers=headers)
+    content = made.zipped if zipped and made.zipped is not None else made.body.content
+    if len(content) <= _PART:
+        return responses.Response(content, headers=headers)
+    return Parts([content], headers=headers)
 
 
 def _has(given: str | None, made: answers.Answer) -> bool:

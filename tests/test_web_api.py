@@ -1,0 +1,584 @@
+"""The API over a simulated cluster: names, units, parameters, codings, and what is said while it fails."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests import web_service
+
+import kubevitals
+from kubevitals import model
+from kubevitals.kube import retries, watch
+from kubevitals.surfaces import documents
+from kubevitals.surfaces.web import kinds, page, queries, settings, views
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_FIRST_DELAY", 0.02)
+    monkeypatch.setattr(watch, "_LONGEST_DELAY", 0.1)
+    monkeypatch.setattr(retries, "_FIRST_DELAY", 0.01)
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[web_service.Service]:
+    """One that no test changes."""
+    with web_service.serve() as made:
+        made.tick()
+        yield made
+
+
+@pytest.fixture
+def own() -> Iterator[web_service.Service]:
+    """One that a test may break."""
+    with web_service.serve(simulation={"pods": 20}) as made:
+        yield made
+
+
+def held(service: web_service.Service) -> model.Snapshot:
+    assert service.collector.latest is not None
+    return service.collector.latest.snapshot
+
+
+def rounded(value: float | None, factor: float, digits: int | None = None) -> Any:
+    return None if value is None else round(value * factor, digits)
+
+
+# --- infra: the names and units that boards out there use
+
+NODE_KEYS = [
+    "node", "cpu_millicores", "cpu_allocatable", "cpu_pct",
+    "memory_mi", "memory_allocatable_mi", "memory_pct",
+]  # fmt: skip
+POD_KEYS = ["pod", "app", "cpu_millicores", "memory_mi", "phase", "restarts"]
+
+
+def test_infra_nodes(service: web_service.Service) -> None:
+    """Nodes have the known names first, in millicores, MiB and percent to one decimal; unknown is null."""
+    answer = service.get("/api/v1/infra/nodes").json()
+    assert list(answer) == ["generated_at", "cluster", "source", "problems", "nodes"]
+    assert datetime.fromisoformat(answer["generated_at"]) == held(service).generated_at
+    assert answer["generated_at"].endswith("Z")
+    assert {tuple(row)[:7] for row in answer["nodes"]} == {tuple(NODE_KEYS)}
+    rows = {row["node"]: row for row in answer["nodes"]}
+    assert len(rows) == len(held(service).nodes)
+    for node in held(service).nodes:
+        row = rows[node.name]
+        assert row["cpu_millicores"] == rounded(node.cpu_usage_cores, 1000)
+        assert row["cpu_allocatable"] == rounded(node.cpu_allocatable_cores, 1000)
+        assert row["cpu_pct"] == rounded(node.cpu_of_allocatable, 100, 1)
+        assert row["memory_mi"] == rounded(node.memory_usage_bytes, 1 / 2**20)
+        assert row["memory_allocatable_mi"] == rounded(node.memory_allocatable_bytes, 1 / 2**20)
+        assert row["memory_pct"] == rounded(node.memory_of_allocatable, 100, 1)
+        assert row["cpu_request_pct"] == rounded(node.cpu_request_of_allocatable, 100, 1)
+
+
+def test_infra_pods(service: web_service.Service) -> None:
+    """Pods come by CPU, the busiest first and the unknown last, with app or "unknown"."""
+    answer = service.get("/api/v1/infra/pods").json()
+    rows = answer["pods"]
+    assert {tuple(row)[:6] for row in rows} == {tuple(POD_KEYS)}
+    assert len(rows) == len(held(service).pods)
+    usage = [row["cpu_millicores"] for row in rows]
+    known = [value for value in usage if value is not None]
+    assert known == sorted(known, reverse=True)
+    assert usage[len(known) :] == [None] * (len(usage) - len(known))
+    pods = {(pod.namespace, pod.name): pod for pod in held(service).pods}
+    for row in rows:
+        pod = pods[row["namespace"], row["pod"]]
+        assert row["app"] == (pod.app or "unknown")
+        assert row["cpu_millicores"] == rounded(pod.cpu_usage_cores, 1000)
+        assert row["memory_mi"] == rounded(pod.memory_usage_bytes, 1 / 2**20)
+        assert (row["phase"], row["restarts"]) == (pod.phase, pod.restarts)
+        assert (row["node"], row["ready"], row["reason"]) == (pod.node, pod.ready, pod.reason)
+        assert row["memory_limit_pct"] == rounded(pod.memory_of_limit, 100, 1)
+        assert row["cpu_request_millicores"] == rounded(pod.cpu_request_cores, 1000)
+        assert row["age_seconds"] == pod.age_seconds
+        assert (row["timestamp"] is None) == (pod.timestamp is None)
+
+
+# --- base units: the one schema
+
+
+@pytest.mark.parametrize("name", ["nodes", "pods", "containers"])
+def test_rows_are_the_schema(service: web_service.Service, name: str) -> None:
+    """Rows in base units are those of `-o json`, key by key and in order."""
+    answer = service.get(f"/api/v1/{name}?sort=name").json()
+    records = sorted(getattr(held(service), name), key=lambda record: (record.name, repr(record)))
+    expected = json.loads(documents.render_json(held(service), name, records))
+    assert list(answer) == list(expected)
+    assert {key: answer[key] for key in answer if key != "items"} == {
+        key: expected[key] for key in expected if key != "items"
+    }
+    key = lambda row: (row["name"], row.get("pod", ""), row.get("namespace", ""))  # noqa: E731
+    assert sorted(answer["items"], key=key) == sorted(expected["items"], key=key)
+    assert [list(row) for row in answer["items"]] == [list(row) for row in expected["items"]]
+
+
+def test_sums(service: web_service.Service) -> None:
+    """Namespaces and workloads are the sums of their pods, and add up to the whole."""
+    live = [pod for pod in held(service).pods if not pod.terminated]
+    for name in ("namespaces", "workloads"):
+        items = service.get(f"/api/v1/{name}").json()["items"]
+        assert sum(row["pods"] for row in items) == len(live)
+
+
+def test_single_objects(service: web_service.Service) -> None:
+    """Below each list there are its objects, the same rows as in the list; what is not there is 404."""
+    for name, path in views.PATHS.items():
+        row = service.get(f"/api/v1/{name}?limit=1").json()["items"][0]
+        place = "/".join(row[key] for key in path)
+        answer = service.get(f"/api/v1/{name}/{place}")
+        assert answer.status_code == 200
+        assert answer.json()["item"] == row
+        assert service.get(f"/api/v1/{name}/{place}?fields=name").json()["item"] == {"name": row["name"]}
+        gone = service.get(f"/api/v1/{name}/{place}x")
+        assert gone.status_code == 404
+        assert gone.json()["code"] == "not_found"
+        assert gone.headers["content-type"] == "application/problem+json"
+
+
+def test_names_are_plain_arrays(service: web_service.Service) -> None:
+    """Names are plain sorted arrays without repetition, narrowed by the same parameters."""
+    snapshot = held(service)
+    expected = {
+        "clusters": ["simulated"],
+        "namespaces": sorted({pod.namespace for pod in snapshot.pods}),
+        "nodes": sorted(node.name for node in snapshot.nodes),
+        "pods": sorted(pod.name for pod in snapshot.pods),
+        "apps": sorted({pod.app for pod in snapshot.pods if pod.app}),
+        "workloads": sorted({pod.workload_name for pod in snapshot.pods if pod.workload_name}),
+        "containers": sorted({each.name for each in snapshot.containers}),
+    }
+    for name, names in expected.items():
+        assert service.get(f"/api/v1/names/{name}").json() == names
+    some = service.get("/api/v1/names/pods?namespace=kube-system").json()
+    assert some == sorted(pod.name for pod in snapshot.pods if pod.namespace == "kube-system")
+
+
+# --- parameters
+
+
+def names(service: web_service.Service, path: str) -> list[str]:
+    answer = service.get(path)
+    assert answer.status_code == 200, answer.text
+    return [row["name"] for row in answer.json()["items"]]
+
+
+def test_filters(service: web_service.Service) -> None:
+    """Each filter keeps what it names; lists are joined by commas or repetition, a star or nothing is all."""
+    pods = held(service).pods
+    everything = names(service, "/api/v1/pods")
+    assert len(everything) == len(pods)
+    for query in ("namespace=", "namespace=*", "node_pool=*", "label_selector=", "field_selector="):
+        assert names(service, f"/api/v1/pods?{query}") == everything
+    first, second = sorted({pod.namespace for pod in pods})[:2]
+    both = {pod.name for pod in pods if pod.namespace in (first, second)}
+    assert set(names(service, f"/api/v1/pods?namespace={first},{second}")) == both
+    assert set(names(service, f"/api/v1/pods?namespace={first}&namespace={second}")) == both
+    node = next(pod.node for pod in pods if pod.node)
+    on_node = {pod.name for pod in pods if pod.node == node}
+    assert set(names(service, f"/api/v1/pods?node={node}")) == on_node
+    assert set(names(service, f"/api/v1/pods?field_selector=spec.nodeName={node}")) == on_node
+    assert set(names(service, f"/api/v1/pods?field_selector=spec.nodeName!={node}")) == {
+        pod.name for pod in pods if pod.node != node
+    }
+    assert set(names(service, "/api/v1/pods?phase=Running&field_selector=ready=false")) == {
+        pod.name for pod in pods if pod.phase == "Running" and pod.ready is False
+    }
+    app = next(pod.labels["app"] for pod in pods if "app" in pod.labels)
+    assert set(names(service, f"/api/v1/pods?label_selector=app+in+({app},nothing)")) == {
+        pod.name for pod in pods if pod.labels.get("app") == app
+    }
+    assert set(names(service, "/api/v1/pods?label_selector=!app")) == {
+        pod.name for pod in pods if "app" not in pod.labels
+    }
+
+
+def test_filters_of_other_kinds(service: web_service.Service) -> None:
+    """Containers, sums and nodes are narrowed by the same words."""
+    snapshot = held(service)
+    space = snapshot.pods[0].namespace
+    assert set(names(service, f"/api/v1/namespaces?namespace={space}")) == {space}
+    assert set(names(service, f"/api/v1/containers?namespace={space}")) == {
+        each.name for each in snapshot.containers if each.namespace == space
+    }
+    container = snapshot.containers[0]
+    assert names(service, f"/api/v1/containers?pod={container.pod}&name={container.name}") == [container.name]
+    assert set(names(service, f"/api/v1/nodes?namespace={space}")) == {
+        pod.node for pod in snapshot.pods if pod.namespace == space and pod.node and not pod.terminated
+    }
+    node = snapshot.nodes[0].name
+    assert names(service, f"/api/v1/nodes?label_selector=kubernetes.io/hostname={node}") == [node]
+    assert names(service, f"/api/v1/nodes?name={node}&field_selector=metadata.name={node}") == [node]
+
+
+def test_node_pools() -> None:
+    """A pool is the value of a label that is chosen; pods belong to the pool of their node."""
+    chosen = settings.Settings(node_pool_labels=("no.such/label", "kubernetes.io/hostname"))
+    with web_service.serve(chosen, simulation={"pods": 20}) as service:
+        service.tick()
+        node = held(service).nodes[0].name
+        assert service.get("/api/v1/names/node_pools").json() == sorted(
+            each.name for each in held(service).nodes
+        )
+        assert names(service, f"/api/v1/nodes?node_pool={node}") == [node]
+        assert set(names(service, f"/api/v1/pods?node_pool={node}")) == {
+            pod.name for pod in held(service).pods if pod.node == node
+        }
+
+
+def test_order_and_part(service: web_service.Service) -> None:
+    """Sorting takes several keys, unknown values come last, limit and offset cut, the whole count is told."""
+    answer = service.get("/api/v1/pods?sort=-memory_usage_bytes,name")
+    rows = answer.json()["items"]
+    usage = [row["memory_usage_bytes"] for row in rows if row["memory_usage_bytes"] is not None]
+    assert usage == sorted(usage, reverse=True)
+    assert rows[-1]["memory_usage_bytes"] is None
+    part = service.get("/api/v1/pods?sort=-memory_usage_bytes,name&limit=3&offset=2")
+    assert part.json()["items"] == rows[2:5]
+    assert part.headers["x-total-count"] == str(len(rows))
+    assert service.get("/api/v1/pods?limit=0").json()["items"] == []
+    assert service.get("/api/v1/pods?offset=999999").json()["items"] == []
+
+
+@pytest.mark.parametrize("name", list(kinds.KINDS))
+def test_formats(service: web_service.Service, name: str) -> None:
+    """Columns and CSV hold the same values as objects, in the same order."""
+    objects = service.get(f"/api/v1/{name}").json()
+    rows = objects[kinds.KINDS[name].item if kinds.KINDS[name].infra else "items"]
+    answer = service.get(f"/api/v1/{name}?format=columns").json()
+    columns = answer[kinds.KINDS[name].item if kinds.KINDS[name].infra else "columns"]
+    assert columns == {key: [row[key] for row in rows] for key in rows[0]}
+    text = service.get(f"/api/v1/{name}?format=csv")
+    assert text.headers["content-type"] == "text/csv; charset=utf-8"
+    table = list(csv.DictReader(io.StringIO(text.text, newline="")))
+    assert list(table[0]) == list(rows[0])
+    for cells, row in zip(table, rows, strict=True):
+        for key, cell in cells.items():
+            value = row[key]
+            if value is None:
+                assert cell == ""
+            elif isinstance(value, bool):
+                assert cell == str(value).lower()
+            elif isinstance(value, int | float):
+                assert float(cell) == value
+            elif isinstance(value, str):
+                assert cell == value
+
+
+def test_fields(service: web_service.Service) -> None:
+    """Only the keys that are asked for are there, in that order, in each format."""
+    rows = service.get("/api/v1/pods?fields=phase,name&limit=2").json()["items"]
+    assert [list(row) for row in rows] == [["phase", "name"]] * 2
+    columns = service.get("/api/v1/infra/pods?fields=pod&limit=2&format=columns").json()["pods"]
+    assert list(columns) == ["pod"]
+    assert service.get("/api/v1/nodes?fields=name&format=csv").text.splitlines()[0] == "name"
+    empty = service.get("/api/v1/pods?namespace=nowhere&format=columns&fields=name,node").json()["columns"]
+    assert empty == {"name": [], "node": []}
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter", "allowed"),
+    [
+        ("limt=1", "limt", "limit"),
+        ("sort=cpu", "sort", "cpu_usage_cores"),
+        ("sort=", "sort", "name"),
+        ("sort=--name", "sort", "name"),
+        ("format=xml", "format", "csv"),
+        ("fields=nam", "fields", "name"),
+        ("limit=-1", "limit", "0 to 1000000"),
+        ("limit=1e3", "limit", "0 to 1000000"),
+        ("offset=9999999", "offset", "0 to 1000000"),
+        ("limit=1&limit=2", "limit", None),
+        ("cluster=other", "cluster", "simulated"),
+        ("label_selector=a+b", "label_selector", "key=value"),
+        ("label_selector=a==b==c", "label_selector", "key=value"),
+        ("field_selector=spec.nodename=a", "field_selector", "spec.nodeName"),
+        ("field_selector=nonsense", "field_selector", "metadata.name=VALUE"),
+    ],
+)
+def test_bad_parameters(
+    service: web_service.Service, query: str, parameter: str, allowed: str | None
+) -> None:
+    """A bad parameter is 422 with which one it is and what is allowed instead."""
+    answer = service.get(f"/api/v1/pods?{query}")
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert told["parameter"] == parameter
+    assert told["status"] == 422
+    assert parameter in told["detail"]
+    if allowed is not None:
+        assert allowed in told["allowed"]
+
+
+def test_bad_words_are_not_echoed_at_length(service: web_service.Service) -> None:
+    """What somebody sent comes back shortened and without control characters; a huge query is refused."""
+    told = service.get("/api/v1/pods?sort=" + "x%1b%0a" * 500).json()
+    assert len(told["detail"]) < 250
+    assert "\x1b" not in told["detail"]
+    assert service.get("/api/v1/pods?sort=" + "x" * 9000).status_code == 414
+    assert service.get("/api/v1/pods?a=%ff").status_code == 422
+
+
+# --- HTTP
+
+
+def test_etag_and_304(own: web_service.Service) -> None:
+    """An answer that the client has is 304 until the next snapshot; each coding has its own tag."""
+    own.tick()
+    plain = own.get("/api/v1/pods", accept_encoding="identity")
+    zipped = own.get("/api/v1/pods", accept_encoding="gzip")
+    assert "content-encoding" not in plain.headers
+    assert zipped.headers["content-encoding"] == "gzip"
+    assert zipped.content == plain.content
+    assert plain.headers["etag"] != zipped.headers["etag"]
+    assert "accept-encoding" in plain.headers["vary"]
+    for tag in (plain.headers["etag"], f"W/{plain.headers['etag']}", f'"x", {zipped.headers["etag"]}', "*"):
+        again = own.get("/api/v1/pods", if_none_match=tag)
+        assert again.status_code == 304
+        assert again.content == b""
+    own.tick()
+    assert own.get("/api/v1/pods", if_none_match=plain.headers["etag"]).status_code == 200
+
+
+def test_gzip_only_where_wanted(service: web_service.Service) -> None:
+    """A client that does not accept gzip gets none, nor does one that weighs it with nothing."""
+    for accept in ("", "identity", "gzip;q=0", "br"):
+        assert "content-encoding" not in service.get("/api/v1/pods", accept_encoding=accept).headers
+    for accept in ("gzip", "br, gzip;q=0.5", "*"):
+        assert service.get("/api/v1/pods", accept_encoding=accept).headers["content-encoding"] == "gzip"
+
+
+def test_gzip_is_the_same_for_the_same_snapshot() -> None:
+    """Equal bodies have equal gzip bytes, as their tags promise."""
+    from kubevitals.surfaces.web import rows
+
+    body = b"abc" * 500_000
+    assert rows.compress(body) == rows.compress(body)
+    assert gzip.decompress(rows.compress(body)) == body
+
+
+def test_head_and_other_methods(service: web_service.Service) -> None:
+    """HEAD gives the headers alone; other methods are 405 with what is allowed."""
+    head = service.ask("HEAD", "/api/v1/pods", accept_encoding="identity")
+    assert head.status_code == 200
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        answer = service.ask(method, "/api/v1/pods")
+        assert answer.status_code == 405
+        assert "GET" in answer.headers["allow"]
+        assert answer.json()["status"] == 405
+
+
+def test_unknown_routes(service: web_service.Service) -> None:
+    """What is not there is a problem document that shows the way."""
+    answer = service.get("/api/v2/pods")
+    assert answer.status_code == 404
+    assert answer.json()["remedy"]
+
+
+def test_security_headers(service: web_service.Service) -> None:
+    """Every answer, a refusal too, has the headers that protect browsers; no other site may read them."""
+    for path in ("/", "/api/v1/pods", "/nowhere", "/api/v1/pods?x=1", "/metrics"):
+        headers = service.get(path, origin="https://elsewhere.example").headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert "access-control-allow-origin" not in headers
+        assert "server" not in headers
+
+
+def test_cors_where_listed() -> None:
+    """A web site that is listed may read, and no other."""
+    chosen = settings.Settings(origins=("https://board.example",))
+    with web_service.serve(chosen, simulation={"pods": 5}) as service:
+        listed = service.get("/livez", origin="https://board.example")
+        assert listed.headers["access-control-allow-origin"] == "https://board.example"
+        assert "access-control-allow-origin" not in service.get("/livez", origin="https://x.example").headers
+
+
+# --- while it fails
+
+
+def test_503_before_the_first_snapshot(own: web_service.Service) -> None:
+    """Without a snapshot answers are 503 with reason and remedy; the page and the status still come."""
+    answer = own.get("/api/v1/pods")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert answer.json()["code"] == "no_snapshot"
+    assert answer.json()["remedy"]
+    own.world.set_faults(["unauthorized"])
+    web_service.wait_for(lambda: own.collector.inventory.problems)
+    own.tick()
+    if own.collector.latest is None:
+        told = own.get("/api/v1/infra/nodes")
+        assert told.status_code == 503
+        assert told.json()["remedy"]
+    assert own.get("/").status_code == 200
+    assert own.get("/api/v1/status").status_code == 200
+    assert own.get("/metrics").status_code == 200
+    assert own.get("/api/v1/names/clusters").json() == ["simulated"]
+
+
+def test_the_problem_is_in_every_answer(own: web_service.Service) -> None:
+    """While the source fails, the last rows are served with their age and the problem."""
+    own.tick()
+    before = own.get("/api/v1/pods").json()
+    own.world.set_faults(["metrics-unavailable"])
+    own.tick()
+    for path in ("/api/v1/pods", "/api/v1/infra/pods", "/api/v1/infra/nodes", "/api/v1/namespaces"):
+        answer = own.get(path)
+        assert answer.status_code == 200
+        assert answer.json()["problems"][0]["code"] == "metrics_unavailable"
+        assert answer.json()["problems"][0]["remedy"]
+        assert int(answer.headers["age"]) >= 0
+    after = own.get("/api/v1/pods").json()
+    assert after["items"] == before["items"]
+    assert after["generated_at"] == before["generated_at"]
+    items = own.get("/api/v1/problems").json()["items"]
+    assert items[0]["code"] == "metrics_unavailable"
+    status = own.get("/api/v1/status").json()["clusters"][0]
+    assert status["failures"] == {"metrics_unavailable": 1}
+    own.world.set_faults([])
+    own.tick()
+    assert own.get("/api/v1/pods").json()["problems"] == []
+
+
+def test_requests_never_touch_the_cluster(own: web_service.Service) -> None:
+    """With the cluster gone every route still answers."""
+    own.tick()
+    own.collector.stop()
+    own.world.stop()
+    for name in kinds.KINDS:
+        assert own.get(f"/api/v1/{name}").status_code == 200
+    assert own.get("/metrics").status_code == 200
+
+
+def test_probes(own: web_service.Service) -> None:
+    """Ready is having a snapshot, live is ticking; both say why they are not."""
+    ready = own.get("/readyz")
+    assert (ready.status_code, "no snapshot yet" in ready.text) == (503, True)
+    assert own.get("/livez").status_code == 503
+    own.collector.start()
+    web_service.wait_for(lambda: own.collector.latest is not None)
+    for path in ("/readyz", "/livez", "/healthz"):
+        answer = own.get(path)
+        assert (answer.status_code, answer.text) == (200, "ok\n")
+
+
+def test_status(service: web_service.Service) -> None:
+    """The status tells source, age, coverage, rights and version."""
+    told = service.get("/api/v1/status").json()
+    assert told["version"] == kubevitals.__version__
+    one = told["clusters"][0]
+    assert one["rights"] == dict.fromkeys(("nodes", "pods", "node_usage", "pod_usage"), "granted")
+    assert one["source"] == "metrics-server"
+    assert one["age_seconds"] >= 0
+    assert one["coverage"]["nodes"]["total"] == len(held(service).nodes)
+
+
+def test_rights_of_one_namespace() -> None:
+    """Rights that are missing are told as such."""
+    from tests import connected
+
+    from kubevitals import collector
+    from kubevitals.surfaces.web import statuses
+
+    with (
+        web_service.serve(simulation={"pods": 20}) as service,
+        connected.connect(service.world, user="viewer-kube-system") as cluster,
+    ):
+        made = collector.Collector(cluster, namespace="kube-system")
+        made.inventory.start()
+        made.tick()
+        told = json.loads(statuses.make_status({"one": made}))["clusters"][0]
+        made.stop()
+    assert told["namespace"] == "kube-system"
+    assert told["rights"] == {
+        "nodes": "forbidden", "pods": "granted", "node_usage": "forbidden", "pod_usage": "granted",
+    }  # fmt: skip
+
+
+def test_several_clusters() -> None:
+    """Each cluster is chosen by its name, the first by none; metrics have them all."""
+    from kubevitals import collector
+    from kubevitals.surfaces.web import app
+
+    with web_service.serve(simulation={"pods": 5}) as one, web_service.serve(simulation={"pods": 9}) as two:
+        one.tick()
+        two.tick()
+        both = {"one": one.collector, "two": two.collector}
+        one.app = app.create_app(both)
+        assert one.get("/api/v1/names/clusters").json() == ["one", "two"]
+        count = len(one.get("/api/v1/pods").json()["items"])
+        assert count == len(one.get("/api/v1/pods?cluster=one").json()["items"])
+        assert len(one.get("/api/v1/pods?cluster=two").json()["items"]) > count
+        assert [each["cluster"] for each in one.get("/api/v1/status").json()["clusters"]] == ["one", "two"]
+        assert isinstance(both["one"], collector.Collector)
+
+
+def test_page(service: web_service.Service) -> None:
+    """The page links to every route of the description, loads nothing from elsewhere and runs no script."""
+    answer = service.get("/")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<script" not in answer.text
+    assert "http://" not in answer.text
+    assert "https://" not in answer.text
+    linked = {path for _, some in page.LINKS for path, _ in some}
+    for path in linked:
+        assert path.replace("&", "&amp;") in answer.text
+        if path != "/api/v1/stream":
+            assert service.get(path).status_code in (200, 503), path
+    document = service.get("/openapi.json").json()
+    plain = {path for path in document["paths"] if "{" not in path} - {"/", "/style.css"}
+    assert plain <= {path.partition("?")[0] for path in linked}
+
+
+def test_page_escapes() -> None:
+    """Names and messages from a cluster are text in the page, whatever they hold."""
+    from datetime import UTC
+
+    from kubevitals import collector
+
+    status = collector.Status(
+        datetime(2026, 1, 1, tzinfo=UTC), last_error=model.Problem("x", "<script>alert('1')</script>")
+    )
+    text = page.render({'"><b>': status}).decode()
+    assert "<script>" not in text
+    assert "<b>" not in text
+
+
+def test_requests_are_counted_by_route(own: web_service.Service) -> None:
+    """Requests are counted by route and status, never by what somebody made up."""
+    own.tick()
+    own.get("/api/v1/pods")
+    own.get("/api/v1/pods/a/b")
+    own.get("/made/up")
+    own.get("/api/v1/pods?x=1")
+    text = own.get("/metrics").text
+    assert 'kubevitals_http_requests_total{route="/api/v1/pods",code="200"} 1' in text
+    assert 'route="/api/v1/pods/{namespace}/{name}",code="404"} 1' in text
+    assert 'route="other",code="404"} 1' in text
+    assert "/made/" not in text
+
+
+def test_prebuilt_answers(own: web_service.Service) -> None:
+    """What was asked for lately is ready when the next snapshot is shown."""
+    own.tick()
+    own.get("/api/v1/pods?limit=1", accept_encoding="gzip")
+    own.tick()
+    shelf = own.app.state.shelves["simulated"]
+    query = queries.parse("list", "pods", b"limit=1")
+    assert shelf.shown.ready(query, zipped=True) is not None
+    for _ in range(6):
+        own.tick()
+    assert shelf.shown.ready(query, zipped=False) is None, "nobody has asked for it for long"
