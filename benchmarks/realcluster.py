@@ -132,8 +132,8 @@ def render(table: str, machine: str) -> str:
     return (
         f"{HEADING}\n\n"
         "Written by `python -m benchmarks --real`; the figures behind it are in\n"
-        "[results-real.json](results-real.json). kube-apiserver, etcd and metrics-server are real and run on the\n"
-        "same cores as what is measured; kwok plays 1,000 nodes and 10,000 pods in 10 namespaces;\n"
+        "[results-real.json](results-real.json). kube-apiserver, etcd and metrics-server are real and run\n"
+        "on the same cores as what is measured; kwok plays 1,000 nodes and 10,000 pods in 10 namespaces;\n"
         "metrics-server collects once a minute.\n\n"
         f"{table}\n{machine}"
     )
