@@ -88,7 +88,7 @@ def test_an_answer_is_made_once_a_publication(
 ) -> None:
     """A second scrape of the same publication renders nothing."""
     first = ask(server)[2]
-    monkeypatch.setattr(exposition, "render_parts", None)
+    monkeypatch.setattr(exposition, "render_pieces", None)
     assert ask(server)[2] == first
 
 

@@ -95,14 +95,14 @@ def test_changes_are_followed() -> None:
         livestate.LiveState(cluster.client, names("pods")) as state,
     ):
         assert state.wait_until_ready(10)
-        before, version = set(state.read()["pods"]), state.version
+        before, version = set(state.read()["pods"].values()), state.version
         moment[0] += 1800
         expected: set[tuple[bytes, ...]] = set()
 
         def caught_up() -> bool:
             expected.clear()
             expected.update((f"{pod.namespace}/{pod.name}".encode(),) for pod in cluster.pods())
-            return set(state.read()["pods"]) == expected != before
+            return set(state.read()["pods"].values()) == expected != before
 
         wait_until(caught_up)
         assert state.version > version
@@ -116,7 +116,6 @@ def test_stopping_ends_the_threads_and_keeps_what_was_read(cluster: clusters.Clu
     state.stop()
     state.start()
     assert len(state.read()["nodes"]) == 4
-    assert not state.problems
 
 
 def pod_of(**status: Any) -> stateobjects.Pod:
@@ -152,11 +151,12 @@ def pod_of(**status: Any) -> stateobjects.Pod:
     return made
 
 
+KEY = ("shop", "it")
 POD_LABELS = {"namespace": "shop", "pod": "web-0", "uid": "u1"}
 
 
 def pod_series(**status: Any) -> Series:
-    return series_of({"pods": (state_pods.convert(pod_of(**status)),)})
+    return series_of({"pods": {KEY: state_pods.convert(pod_of(**status))}})
 
 
 def test_resources_have_their_unit_and_are_rounded_as_kube_state_metrics_does() -> None:
@@ -227,7 +227,7 @@ def test_a_job_tells_why_it_failed() -> None:
     failed = {"failed": 3, "conditions": [{"type": "Failed", "status": "True", "reason": "DeadlineExceeded"}]}
 
     def series(status: dict[str, Any]) -> Series:
-        return series_of({"jobs": (state_objects.convert_job(thing_of(status=status)),)})
+        return series_of({"jobs": {KEY: state_objects.convert_job(thing_of(status=status))}})
 
     known = series(failed)
     assert value(known, "kube_job_status_failed", **where, reason="DeadlineExceeded") == 1
@@ -242,8 +242,8 @@ def test_quotas_and_claims_have_their_words() -> None:
     claim = state_objects.convert_claim(thing_of(status={"phase": "Bound"}))
     series = series_of(
         {
-            "resourcequotas": (state_objects.convert_quota(thing_of(status=status)),),
-            "persistentvolumeclaims": (claim,),
+            "resourcequotas": {KEY: state_objects.convert_quota(thing_of(status=status))},
+            "persistentvolumeclaims": {KEY: claim},
         }
     )
     quota = {"namespace": "shop", "resourcequota": "it"}
@@ -256,6 +256,7 @@ def test_quotas_and_claims_have_their_words() -> None:
 def test_two_clusters_are_told_apart() -> None:
     """With a cluster's name given, every series has it."""
     made = [
-        {"pods": (kube_state_metrics.converts(name)["pods"](pod_of(phase="Running")),)} for name in ("a", "b")
+        {"pods": {KEY: kube_state_metrics.converts(name)["pods"](pod_of(phase="Running"))}}
+        for name in ("a", "b")
     ]
     assert {dict(labels)["cluster"] for _, labels in series_of(*made)} == {"a", "b"}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Made = tuple[bytes, ...]
     Convert = Callable[[Any], Made]
-    Held = Mapping[str, tuple[Made, ...]]
+    Held = Mapping[str, Mapping[following.Key, Made]]  # by list, namespace and name
 
 
 class Resource(NamedTuple):
@@ -73,7 +73,7 @@ def fetch(
         converts: by the plural name of RESOURCES, what is made of an object.
         namespace: of what has one; all where None. What has none is then left out.
     """
-    held: dict[str, tuple[Made, ...]] = {}
+    held: dict[str, dict[following.Key, Made]] = {}
     problems: list[model.Problem] = []
     for resource in _chosen(converts, namespace):
         kind = _kind_of(resource, converts[resource.plural], namespace)
@@ -83,7 +83,7 @@ def fetch(
             problems.append(_problem(resource.plural, error))
             continue
         items, _ = pages.join(answer)
-        held[resource.plural] = tuple({each.key: each.made for each in items}.values())
+        held[resource.plural] = {each.key: each.made for each in items}
     return held, tuple(problems)
 
 
@@ -164,7 +164,7 @@ class LiveState:
         """Return what is known now, by list; a list that was never read is not in it."""
         with self._changed:
             copies = {name: each.copy() for name, each in self._followers.items() if each.listed}
-        return {name: tuple([each.made for each in copy]) for name, copy in copies.items()}
+        return {name: {each.key: each.made for each in copy} for name, copy in copies.items()}
 
     @property
     def problems(self) -> tuple[model.Problem, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubevitals.surfaces.exposition import families, metrics_server_prom, rows, service, text
+from kubevitals.surfaces.exposition import families, metrics_server_prom, packing, rows, service, text
 from kubevitals.surfaces.exposition import options as option_set
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def render(
     options: Options,
     clusters: Sequence[str] = (),
     requests: Mapping[tuple[str, int], int] | None = None,
-    further: Iterable[tuple[text.Family, Sequence[bytes]]] = (),
+    further: Iterable[tuple[text.Family, Sequence[packing.Group]]] = (),
 ) -> bytes:
     """Return the whole exposition of one or several clusters.
 
@@ -42,7 +42,7 @@ def render(
         requests: how many requests were answered, by route and status code.
         further: families with their lines, such as those of kube-state-metrics.
     """
-    parts = render_parts(
+    pieces = render_pieces(
         published_by_cluster,
         openmetrics=openmetrics,
         options=options,
@@ -50,27 +50,27 @@ def render(
         requests=requests,
         further=further,
     )
-    return b"".join(parts)
+    return b"".join(piece if isinstance(piece, bytes) else piece.text() for piece in pieces)
 
 
-def render_parts(
+def render_pieces(
     published_by_cluster: Sequence[tuple[model.Snapshot | None, collector.Status | None]],
     *,
     openmetrics: bool,
     options: Options,
     clusters: Sequence[str] = (),
     requests: Mapping[tuple[str, int], int] | None = None,
-    further: Iterable[tuple[text.Family, Sequence[bytes]]] = (),
-) -> Iterator[bytes]:
-    """Yield what `render` returns, family by family, so that a large one is never in memory twice."""
+    further: Iterable[tuple[text.Family, Sequence[packing.Group]]] = (),
+) -> Iterator[bytes | packing.Group]:
+    """Yield what `render` returns, in pieces, so that a large one is never in memory twice."""
     for family, samples in _families(
         published_by_cluster, options, clusters=clusters, requests=requests or {}
     ):
         if samples:
             yield text.encode(family.header(openmetrics=openmetrics) + "".join(samples))
-    for family, ready in further:
-        if any(ready):
-            yield b"".join((text.encode(family.header(openmetrics=openmetrics)), *ready))
+    for family, groups in further:
+        yield text.encode(family.header(openmetrics=openmetrics))
+        yield from groups
     if openmetrics:
         yield text.END
 

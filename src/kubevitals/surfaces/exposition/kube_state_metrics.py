@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from kubevitals.surfaces.exposition import state_objects, state_pods, text
+from kubevitals.surfaces.exposition import packing, state_objects, state_pods, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,6 +30,7 @@ _KINDS: dict[str, tuple[tuple[text.Family, ...], Callable[..., tuple[bytes, ...]
     "persistentvolumeclaims": (state_objects.CLAIM, state_objects.convert_claim),
     "resourcequotas": (state_objects.QUOTA, state_objects.convert_quota),
 }
+_GROUP = 512  # objects, at most, that are compressed together
 FAMILIES = tuple(family for families, _ in _KINDS.values() for family in families)
 
 
@@ -42,9 +43,27 @@ def converts(cluster: str | None = None) -> Mapping[str, Callable[[Any], tuple[b
     }
 
 
-def samples(held: Sequence[livestate.Held]) -> Iterable[tuple[text.Family, Sequence[bytes]]]:
-    """Yield each family with the lines of all objects, of one or several clusters."""
+def samples(held: Sequence[livestate.Held]) -> Iterable[tuple[text.Family, Sequence[packing.Group]]]:
+    """Yield each family with the lines of all objects, of one or several clusters.
+
+    Objects come in groups that stay together whatever else comes and goes, so that those in which nothing
+    has changed need not be compressed again.
+    """
     for name, (families, _) in _KINDS.items():
-        made = [each for one in held for each in one.get(name, ())]
-        if made:
-            yield from zip(families, zip(*made, strict=True), strict=True)
+        buckets: list[tuple[object, tuple[tuple[bytes, ...], ...]]] = []
+        for number, one in enumerate(held):
+            for bucket, members in enumerate(_split(one.get(name, {}))):
+                buckets.append(((number, bucket), members))
+        for index, family in enumerate(families):
+            groups = [packing.Group((name, index, key), members, index) for key, members in buckets]
+            if any(made[index] for group in groups for made in group.members):
+                yield family, groups
+
+
+def _split(objects: Mapping[Any, tuple[bytes, ...]]) -> list[tuple[tuple[bytes, ...], ...]]:
+    """Return the objects in groups of a few hundred; each object's group depends on its name alone."""
+    count = 1 << (len(objects) // _GROUP).bit_length()
+    buckets: list[list[tuple[bytes, ...]]] = [[] for _ in range(count)]
+    for key, made in objects.items():
+        buckets[hash(key) % count].append(made)
+    return [tuple(bucket) for bucket in buckets if bucket]
