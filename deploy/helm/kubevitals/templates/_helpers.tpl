@@ -1,0 +1,54 @@
+{{- define "kubevitals.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "kubevitals.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- else if contains .Chart.Name .Release.Name }}
+{{- .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "kubevitals.name" .) | trunc 50 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "kubevitals.selector" -}}
+app.kubernetes.io/name: {{ include "kubevitals.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "kubevitals.labels" -}}
+{{ include "kubevitals.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "kubevitals.account" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "kubevitals.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- /* Objects outside namespaces are named after the release's namespace too: two releases may be called alike. */}}
+{{- define "kubevitals.clusterName" -}}
+{{- if eq (include "kubevitals.fullname" .) .Release.Namespace }}
+{{- .Release.Namespace }}
+{{- else }}
+{{- printf "%s-%s" .Release.Namespace (include "kubevitals.fullname" .) }}
+{{- end }}
+{{- end }}
+
+{{- /* The features that are on, of files/rights.yaml, separated by blanks. */}}
+{{- define "kubevitals.features" -}}
+{{- if not .Values.scope.namespace }}nodes {{ end }}pods
+{{- if .Values.scope.owners }} owners{{ end }}
+{{- if has "kube-state-metrics" .Values.metrics.compat }} kube-state{{ end }}
+{{- if eq .Values.auth.mode "kubernetes" }} auth{{ end }}
+{{- end }}
+
+{{- define "kubevitals.scheme" -}}
+{{- if .Values.tls.existingSecret }}HTTPS{{ else }}HTTP{{ end }}
+{{- end }}
