@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks import figures, processes, report
+from benchmarks import figures, processes, realcluster, report
 
 ROOT = Path(__file__).parents[1]
 
@@ -56,6 +56,15 @@ def test_runs_that_belong_together_add_up() -> None:
     """Two commands take the sum of their times and the larger of their peaks."""
     (both,) = figures.add_up([run(1.0, 70)], [run(2.0, 50)])
     assert (both.seconds, both.cpu_seconds, both.peak_bytes) == (3.0, 1.5, 70)
+
+
+def test_section_of_the_real_control_plane_is_replaced() -> None:
+    """A new section takes the place of the old one, or comes at the end; the rest stays."""
+    first = realcluster.join("# Benchmarks\n\ntable\n", realcluster.render("a", "b"))
+    again = realcluster.join(first, realcluster.render("c", "d"))
+    assert again.startswith("# Benchmarks\n\ntable\n\n## On a real control plane\n")
+    assert again.endswith("\n\nc\nd")
+    assert again.count(realcluster.HEADING) == 1
 
 
 def test_skipped_row_says_why() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import threading
 import urllib.parse
 from typing import Any, Self
@@ -102,6 +103,14 @@ def read(version: str, state: str = "full") -> model.Snapshot:
 def snapshot(request: pytest.FixtureRequest) -> model.Snapshot:
     """The recorded cluster as the library sees it, for each version there are recordings of."""
     return read(request.param)
+
+
+def test_recordings_are_small_and_hold_no_secret() -> None:
+    """No key, certificate or token is in what is committed, and all of it is less than a megabyte."""
+    texts = [path.read_text(encoding="utf-8") for path in recordings.ROOT.rglob("*.json")]
+    assert sum(map(len, texts)) < 1_000_000
+    for text in texts:
+        assert re.search(r"-----BEGIN|eyJhbGci|LS0tLS1CRUdJTi", text) is None
 
 
 def test_node_is_read(snapshot: model.Snapshot) -> None:
