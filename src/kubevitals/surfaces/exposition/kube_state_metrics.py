@@ -30,7 +30,7 @@ _KINDS: dict[str, tuple[tuple[text.Family, ...], Callable[..., tuple[bytes, ...]
     "persistentvolumeclaims": (state_objects.CLAIM, state_objects.convert_claim),
     "resourcequotas": (state_objects.QUOTA, state_objects.convert_quota),
 }
-_GROUP = 512  # objects, at most, that are compressed together
+_GROUP = 256  # objects, at most, that are compressed together
 FAMILIES = tuple(family for families, _ in _KINDS.values() for family in families)
 
 

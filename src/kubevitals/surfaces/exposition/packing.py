@@ -42,6 +42,7 @@ class _Packed(NamedTuple):
     members: tuple[tuple[bytes, ...], ...]
     deflated: bytes
     crc: int
+    shift: int  # what brings the checksum of all that is before it past its text
     size: int
 
 
@@ -62,17 +63,27 @@ class Packer:
                 crc = zlib.crc32(piece, crc)
                 size += len(piece)
                 continue
-            packed = self._known.get(piece.key)
-            if packed is None or packed.members != piece.members:
-                text = piece.text()
-                packed = _Packed(piece.members, _deflate(text), zlib.crc32(text), len(text))
-            known[piece.key] = packed
+            packed = known[piece.key] = _repack(self._known.get(piece.key), piece)
             parts.append(packed.deflated)
-            crc = combine(crc, packed.crc, packed.size)
+            crc = _multiply(packed.shift, crc) ^ packed.crc
             size += packed.size
         self._known = known
         parts += (_LAST, struct.pack("<II", crc, size & 0xFFFFFFFF))
         return parts
+
+
+def _repack(before: _Packed | None, group: Group) -> _Packed:
+    """Return the group compressed: as it was, if this family's lines are the same."""
+    if before is not None:
+        old, new, index = before.members, group.members, group.index
+        if old == new:
+            return before
+        if len(old) == len(new) and all(
+            one is other or one[index] == other[index] for one, other in zip(old, new, strict=True)
+        ):
+            return before._replace(members=new)
+    text = group.text()
+    return _Packed(group.members, _deflate(text), zlib.crc32(text), _shift(len(text)), len(text))
 
 
 def _deflate(data: bytes) -> bytes:
@@ -82,13 +93,18 @@ def _deflate(data: bytes) -> bytes:
 
 def combine(first: int, second: int, size: int) -> int:
     """Return the CRC-32 of two texts behind one another from theirs and the `size` of the second."""
+    return _multiply(_shift(size), first) ^ second
+
+
+def _shift(size: int) -> int:
+    """Return x^(8 * size): a checksum times this is that of its text with as many zeros behind it."""
     power, bit = 1 << 31, 3  # x^0, and x^(2^3) for each byte; polynomials stand with their lowest power first
     while size:
         if size & 1:
             power = _multiply(_POWERS[bit], power)
         size >>= 1
         bit += 1
-    return _multiply(power, first) ^ second
+    return power
 
 
 def _multiply(left: int, right: int) -> int:
