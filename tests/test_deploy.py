@@ -1,4 +1,4 @@
-"""What is deployed: values and schema of the chart, plain manifests, the image. Needs no Helm and no cluster."""
+"""What is deployed: values and schema of the chart, plain manifests, image. No Helm and no cluster here."""
 
 from __future__ import annotations
 
