@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -76,10 +77,12 @@ def serve(
 
 
 @contextlib.contextmanager
-def listening(service: Service, **options: Any) -> Iterator[str]:
+def listening(service: Service, *, send_buffer: int | None = None, **options: Any) -> Iterator[str]:
     """The service on a real socket; yields its URL."""
     server = serving.Server(service.app, **{"connections": 100, **options})
     with serving.listen("127.0.0.1", 0) as listener:
+        if send_buffer is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         url = serving.url_of(listener, tls=options.get("tls") is not None)
         thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
         thread.start()

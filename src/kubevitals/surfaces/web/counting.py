@@ -51,7 +51,7 @@ class Door:
 
         try:
             if len(scope.get("query_string", b"")) > self._query_bytes:
-                refusal = problems.Refusal(414, "query_too_long", f"more than {self._query_bytes} bytes")
+                refusal = problems.Refusal(422, "query_too_long", f"more than {self._query_bytes} bytes")
                 await send_refusal(refusal, scope, answer)
             else:
                 await self._app(scope, receive, answer)

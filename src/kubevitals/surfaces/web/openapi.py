@@ -53,7 +53,6 @@ _REFUSALS = {
     "401": "who asks is not known",
     "403": "who asks may not",
     "404": "the snapshot does not hold it",
-    "414": "the query is too long",
     "422": "a parameter is unknown or has a bad value; `allowed` says what is allowed",
     "429": "too many requests",
     "500": "the service failed",
@@ -206,7 +205,7 @@ def _parameter(name: str, kind: str, clusters: Sequence[str]) -> dict[str, Any]:
     described: dict[str, Any] = {"name": name, "in": "query", "required": False}
     text, schema = _PARAMETERS.get(name, (None, None))
     if name == "cluster":
-        text, schema = "the context's name; the first one by default", {"enum": list(clusters)}
+        text, schema = "the context's name; the first one by default", {"enum": ["", *clusters]}
     elif name in queries.POD_FILTERS:
         text, schema = queries.POD_FILTERS[name][1], {"type": "string"}
     elif name == "sort":

@@ -151,7 +151,7 @@ class Parts(responses.Response):
         length = str(sum(map(len, parts)))
         super().__init__(headers={**headers, "content-length": length})
 
-    async def __call__(self, scope: MutableMapping[str, Any], _: Any, send: Any) -> None:  # type: ignore[override]
+    async def __call__(self, scope: MutableMapping[str, Any], _: Any, send: Any) -> None:
         """Send it."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         if scope["method"] != "HEAD":

@@ -1,0 +1,352 @@
+"""The service on real sockets: streams, the drain, slow and greedy clients, logs, and the command itself."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from tests import web_service
+
+from kubevitals import errors
+from kubevitals.surfaces.web import limits, logs, serving, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def service() -> Iterator[web_service.Service]:
+    with web_service.serve(simulation={"pods": 20}) as made:
+        made.tick()
+        yield made
+
+
+def read_events(lines: Iterator[str], count: int) -> list[dict[str, object]]:
+    events = []
+    for line in lines:
+        if line.startswith("data: "):
+            events.append(json.loads(line.removeprefix("data: ")))
+            if len(events) == count:
+                break
+    return events
+
+
+def test_a_stream_has_an_event_a_snapshot(service: web_service.Service) -> None:
+    """A stream begins with the snapshot there is, then tells each new one, with the tag to ask with."""
+    with web_service.listening(service) as url, httpx.stream("GET", f"{url}/api/v1/stream") as answer:
+        assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert answer.headers["cache-control"] == "no-store"
+        lines = answer.iter_lines()
+        first = read_events(lines, 1)[0]
+        assert first["number"] == 1
+        assert first["pods"] == len(service.get("/api/v1/pods").json()["items"])
+        service.tick()
+        second = read_events(lines, 1)[0]
+        assert second["number"] == 2
+        etag = httpx.get(f"{url}/api/v1/pods", headers={"accept-encoding": "identity"}).headers["etag"]
+        assert second["etag"] == etag
+
+
+def test_a_stream_beats_while_nothing_happens() -> None:
+    """Between snapshots a comment shows that the connection lives."""
+    chosen = settings.Settings(heartbeat_seconds=0.05)
+    with (
+        web_service.serve(chosen, simulation={"pods": 5}) as service,
+        web_service.listening(service) as url,
+        httpx.stream("GET", f"{url}/api/v1/stream") as answer,
+    ):
+        assert any(line.startswith(":") for line in answer.iter_lines())
+
+
+def test_streams_are_bounded_and_forgotten() -> None:
+    """Beyond the bound a stream is 503; one that its client has left is forgotten at once."""
+    chosen = settings.Settings(streams=2)
+    with web_service.serve(chosen, simulation={"pods": 5}) as service, web_service.listening(service) as url:
+        hub = service.app.state.hub
+        with contextlib.ExitStack() as stack:
+            for _ in range(2):
+                stack.enter_context(httpx.stream("GET", f"{url}/api/v1/stream"))
+            web_service.wait_for(lambda: hub.count == 2)
+            refused = httpx.get(f"{url}/api/v1/stream")
+            assert refused.status_code == 503
+            assert refused.json()["code"] == "too_many_streams"
+        web_service.wait_for(lambda: hub.count == 0)
+
+
+def test_a_stream_of_an_unknown_cluster(service: web_service.Service) -> None:
+    """A stream of a cluster that is not there is 422."""
+    assert service.get("/api/v1/stream?cluster=x").status_code == 422
+
+
+def test_the_drain_is_quick(service: web_service.Service) -> None:
+    """Ending closes streams and idle connections at once."""
+    with contextlib.ExitStack() as stack:
+        with web_service.listening(service) as url:
+            answer = stack.enter_context(httpx.stream("GET", f"{url}/api/v1/stream"))
+            idle = stack.enter_context(httpx.Client())
+            idle.get(f"{url}/livez")
+            web_service.wait_for(lambda: service.app.state.hub.count == 1)
+            started = time.monotonic()
+        assert time.monotonic() - started < 2.0
+        assert list(answer.iter_lines()) != []
+
+
+def _connect(url: str) -> socket.socket:
+    parts = httpx.URL(url)
+    return socket.create_connection((parts.host, parts.port or 0), timeout=5)
+
+
+def test_huge_heads_are_refused(service: web_service.Service) -> None:
+    """A request head beyond 32 kB ends the connection, whether it ends or not."""
+    with web_service.listening(service) as url, _connect(url) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * (limits.HEAD_BYTES + 1000))
+        assert client.recv(100).startswith(b"HTTP/1.1 431")
+
+
+def test_large_tokens_fit(service: web_service.Service) -> None:
+    """A head of the size that large tokens make is read, request after request on one connection."""
+    with web_service.listening(service) as url, httpx.Client() as client:
+        for _ in range(4):
+            answer = client.get(f"{url}/", headers={"authorization": "Bearer " + "x" * 12_000})
+            assert answer.status_code == 200
+
+
+def test_slow_heads_are_ended(service: web_service.Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that never finishes its request is cut off; one that waits between requests is not."""
+    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.2)
+    with web_service.listening(service) as url:
+        with _connect(url) as slow:
+            slow.sendall(b"GET / HTTP/1.1\r\n")
+            assert slow.recv(100) == b""
+        with httpx.Client() as client:
+            client.get(f"{url}/style.css")
+            time.sleep(0.4)
+            assert client.get(f"{url}/style.css").status_code == 200
+
+
+def test_clients_that_do_not_read_are_ended(
+    service: web_service.Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that asks and asks and never reads is cut off."""
+    monkeypatch.setattr(limits, "WRITE_SECONDS", 0.2)
+    with web_service.listening(service, send_buffer=4096) as url, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        parts = httpx.URL(url)
+        client.connect((parts.host, parts.port))
+        client.sendall(b"GET /api/v1/pods HTTP/1.1\r\nhost: x\r\n\r\n" * 20)
+        time.sleep(0.6)
+        client.settimeout(5)
+        size = 0
+        with contextlib.suppress(ConnectionResetError):
+            while part := client.recv(65_536):
+                size += len(part)
+    assert size < 20 * len(service.get("/api/v1/pods").content)
+
+
+def test_connections_are_bounded(service: web_service.Service) -> None:
+    """Beyond the bound a connection is closed at once; when one goes there is room again."""
+    with web_service.listening(service, connections=2) as url:
+        with _connect(url), _connect(url):
+            time.sleep(0.1)
+            with _connect(url) as third, contextlib.suppress(ConnectionResetError):
+                assert third.recv(10) == b""
+        web_service.wait_for(lambda: _answers(url))
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def test_a_taken_port_is_told() -> None:
+    """A port that is taken is an error with a way out, not a traceback."""
+    with serving.listen("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(errors.ConfigurationError, match=str(port)) as raised:
+            serving.listen("127.0.0.1", port)
+        assert raised.value.remedy
+    with pytest.raises(errors.ConfigurationError):
+        serving.listen("no such host", 0)
+
+
+def test_many_clients_at_once(service: web_service.Service) -> None:
+    """Many clients who ask for the same new answer all get it, whole."""
+    seen: list[int] = []
+
+    def ask(url: str) -> None:
+        with httpx.Client() as client:
+            seen.extend(len(client.get(f"{url}/api/v1/pods").json()["items"]) for _ in range(5))
+
+    with web_service.listening(service) as url:
+        threads = [threading.Thread(target=ask, args=(url,)) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+        for _ in range(5):
+            service.tick()
+        for thread in threads:
+            thread.join()
+    assert len(seen) == 50
+    assert len(set(seen)) == 1
+
+
+# --- logs and garbage
+
+
+def _log(form: str, *args: object, **extra: object) -> str:
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(logs.JSONLines() if form == "json" else logs.TextLines())
+    log = logging.getLogger("kubevitals.test")
+    log.addHandler(handler)
+    try:
+        int("token=s3cr3t")
+    except ValueError:
+        log.exception(*args, extra=extra or None)
+    finally:
+        log.removeHandler(handler)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_one_line_an_event(form: str) -> None:
+    """Whatever an event holds, it is one line without control characters and without an error's text."""
+    line = _log(form, "a\nb \x1b[31m %s", "c\rd", event="x", cluster="e\nf")
+    assert line.count("\n") == 1
+    assert "\x1b" not in line
+    assert "\r" not in line
+    assert "s3cr3t" not in line
+    assert "ValueError" in line
+    if form == "json":
+        told = json.loads(line)
+        assert (told["event"], told["level"]) == ("x", "error")
+
+
+_SWEEPING = """
+import gc, weakref
+from kubevitals.surfaces.web import garbage
+
+class Cycle:
+    def __init__(self):
+        self.me = self
+
+sweeper = garbage.Sweeper(whole_every=3)
+sweeper.start()
+assert not gc.isenabled()
+with sweeper.around():
+    pass
+mark = weakref.ref(Cycle())
+assert mark() is not None
+with sweeper.around():
+    assert mark() is None
+    mark = weakref.ref(Cycle())
+with sweeper.around():
+    assert mark() is None, "the third looks at everything"
+"""
+
+
+def test_sweeping_around_ticks() -> None:
+    """Cycles made between ticks are freed at the next one, those of a tick when everything is swept."""
+    subprocess.run([sys.executable, "-c", _SWEEPING], check=True)
+
+
+# --- the command
+
+
+@contextlib.contextmanager
+def _running(*words: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    log = tmp_path / "log"
+    command = [sys.executable, "-m", "kubevitals", "serve", "--port", "0", "--log-format", "json", *words]
+    with log.open("wb") as out, subprocess.Popen(command, stderr=out, env=dict(os.environ)) as process:
+        try:
+            yield process, log
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def _find_url(log: Path) -> str:
+    for line in log.read_text().splitlines():
+        told = json.loads(line)
+        if told.get("event") == "serving":
+            return str(told["url"])
+    return ""
+
+
+def test_the_command_serves_and_ends(tmp_path: Path) -> None:
+    """It says where it serves, is ready within moments, and SIGTERM ends it with 0 while a stream is open."""
+    with _running("--simulation", "nodes=5,pods=20", tmp_path=tmp_path) as (process, log):
+        web_service.wait_for(lambda: _find_url(log), seconds=20)
+        url = _find_url(log)
+        web_service.wait_for(lambda: httpx.get(f"{url}/readyz").status_code == 200)
+        with httpx.stream("GET", f"{url}/api/v1/stream") as answer:
+            assert read_events(answer.iter_lines(), 1)
+            started = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(6) == 0
+            assert time.monotonic() - started < 5
+    events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
+    assert events[0] == "serving"
+    assert events[-1] == "ended"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--simulate", "--address", "0.0.0.0"), "--auth"),
+        (("--simulate", "--tls-cert", "x"), "--tls-key"),
+        (("--simulate", "--auth", "token-file"), "--auth-tokens"),
+        (("--simulate", "-n", "a", "-A"), "exclude"),
+        (("--simulate", "--port", "70000"), "port"),
+    ],
+)
+def test_wrong_options(words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Options that cannot be meant are wrong usage, said before anything is reached."""
+    from kubevitals import cli
+
+    try:
+        code = cli.main(["serve", *words])
+    except SystemExit as end:  # argparse
+        code = int(end.code or 0)
+    assert code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_published_type() -> None:
+    """What listeners get is the collector's publication."""
+    from kubevitals import collector as collectors
+
+    assert collectors.Published._fields == ("snapshot", "number", "epoch")
+
+
+def test_tokens_guard_all_but_health(tmp_path: Path) -> None:
+    """With a file of tokens every route wants one, health alone is open unless that is guarded too."""
+    from kubevitals.surfaces.web import auth
+
+    path = tmp_path / "tokens"
+    path.write_text("someone abcdefghijklmnopqrstuvwxyz\n")
+    for open_health in (True, False):
+        gate = auth.Gate.token_file(path)
+        chosen = settings.Settings(gate=gate, open_health=open_health)
+        with web_service.serve(chosen, simulation={"pods": 5}) as service:
+            service.tick()
+            for route in ("/", "/metrics", "/api/v1/pods", "/api/v1/status", "/openapi.json"):
+                assert service.get(route).status_code == 401
+                good = service.get(route, authorization="Bearer abcdefghijklmnopqrstuvwxyz")
+                assert good.status_code == 200
+            assert (service.get("/livez").status_code == 401) is not open_health
+        gate.close()
