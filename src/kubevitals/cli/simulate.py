@@ -144,6 +144,7 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         gc.collect()
         gc.freeze()  # what the world is made of stays; looking through it again and again would cost seconds
+        gc.enable()  # which the command line turned off: this may run for days
         with simulated:
             if target is None:
                 import tempfile

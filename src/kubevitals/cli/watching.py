@@ -6,6 +6,7 @@ last table stays, with what went wrong beneath.
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 
@@ -24,6 +25,7 @@ _CLEAR = "\x1b[2J"
 
 def watch(cluster: clusters.Cluster, view: top.View, *, interval: float) -> int:
     """Show `view` every `interval` seconds; return 0 when the user ends it."""
+    gc.enable()  # which the command line turned off: this may run for days
     in_place = sys.stdout.isatty()
     if in_place:
         sys.stdout.write(_CLEAR + _HIDE_CURSOR)
