@@ -260,3 +260,59 @@ def test_the_image_runs_as_the_pod_says() -> None:
     for path in MANIFESTS:
         context = only(load(path), "Deployment")["spec"]["template"]["spec"]["securityContext"]
         assert (context["runAsUser"], context["runAsGroup"]) == (int(user[1]), int(user[2]))
+
+
+# --- the documentation
+
+
+def test_rights_are_documented() -> None:
+    """The table of docs/deploy.md says of each feature exactly what the program's table says."""
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    rows = re.findall(r"^\| `([\w-]+)` \| [^|]+ \| (`.+) \|$", text, re.MULTILINE)
+    assert [name for name, _ in rows] == list(rbac.FEATURES)
+    for name, cell in rows:
+        said = {
+            (verb, place)
+            for verbs, places in re.findall(r"`([\w, ]+)`: ([^;]+)", cell)
+            for verb in verbs.split(", ")
+            for place in places.strip().split(", ")
+        }
+        rules = rbac.FEATURES[name].rules
+        wanted = {
+            (verb, rule.path or ".".join(filter(None, (rule.resource, rule.group))))
+            for rule in rules
+            for verb in rule.verbs
+        }
+        assert said == wanted, name
+
+
+def test_values_are_documented() -> None:
+    """Every value that docs/deploy.md names is one of the chart."""
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    for path in re.findall(r"^\| `([a-zA-Z.]+\.[a-zA-Z]+|resources)` \|", text, re.MULTILINE):
+        place: Any = VALUES
+        for key in path.split("."):
+            assert key in place, path
+            place = place[key]
+
+
+def test_options_are_documented() -> None:
+    """Every option that docs/deploy.md names is one of serve or rbac."""
+    from kubevitals.cli import rbac as command
+
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    known = {
+        option
+        for module in (serve, command)
+        for action in parsing.make_parser("kubevitals", module)._actions
+        for option in action.option_strings
+    }
+    others = {
+        "--set",
+        "--create-namespace",
+        "--from-literal",
+        "--clusterrole",
+        "--serviceaccount",
+        "--duration",
+    }
+    assert set(re.findall(r"--[a-z][a-z-]+", text)) - others <= known
