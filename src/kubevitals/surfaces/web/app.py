@@ -82,7 +82,7 @@ def create_app(
     app.state.hub, app.state.shelves, app.state.requests = hub, shelves, exporter.requests
     document = openapi.describe(list(collectors))
     app.openapi = lambda: document  # type: ignore[method-assign]
-    _add_routes(app, routes.Api(shelves, hub=hub, exporter=exporter), chosen)
+    _add_routes(app, routes.Api(shelves, hub=hub, exporter=exporter, states=chosen.states), chosen)
     app.add_exception_handler(problems.Refusal, _refuse)
     app.add_exception_handler(exceptions.HTTPException, _refuse_http)
     if chosen.origins:
