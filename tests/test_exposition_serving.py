@@ -293,3 +293,33 @@ def test_a_snapshot_may_be_of_any_time() -> None:
     assert [said for key, said in series.items() if key[0] == "kubevitals_snapshot_timestamp_seconds"] == [
         moment.timestamp()
     ]
+
+
+def test_several_clusters_are_exposed_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """With --context repeated every series has its cluster, the compatible ones too."""
+    import yaml
+
+    from kubevitals.simulation import cluster as simulated
+
+    with simulated.SimulatedCluster(nodes=2, pods=10, speed=0.0) as world:
+        config = yaml.safe_load(world.kubeconfig())
+        config["contexts"] = [{**config["contexts"][0], "name": name} for name in ("prod", "test")]
+        (tmp_path / "config").write_text(yaml.safe_dump(config))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+        contexts = ["--context", "prod", "--context", "test"]
+        code = cli.main(["export", *contexts, "--once", "--compat", "kube-state-metrics"])
+    assert code == 0
+    series = parse(capfdbinary.readouterr().out.decode())
+    for name in ("kubevitals_pod_phase", "kube_pod_info"):
+        assert {dict(labels)["cluster"] for each, labels in series if each == name} == {"prod", "test"}
+
+
+def test_one_namespace_is_enough(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """With -n there are only that namespace's pods, and with --no-nodes no nodes."""
+    arguments = ["--once", "-n", "shop", "--no-nodes", "--compat", "kube-state-metrics"]
+    assert cli.main(["export", "--simulation", "nodes=3,pods=40", *arguments]) == 0
+    series = parse(capfdbinary.readouterr().out.decode())
+    assert {dict(labels).get("namespace", "shop") for _, labels in series} == {"shop"}
+    assert not [name for name, _ in series if name.startswith(("kubevitals_node_", "kube_node_"))]

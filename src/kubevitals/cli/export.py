@@ -14,6 +14,7 @@ from kubevitals.surfaces import terminal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    import contextlib
     from threading import Event
 
     from kubevitals import cluster as clusters
@@ -85,8 +86,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--compat-only", action="store_true", help="the families of --compat alone, none of kubevitals' own"
     )
-    options.add_namespace_options(parser)
-    options.add_cluster_options(parser)
+    what.add_argument("-n", "--namespace", metavar="NAME", help="pods of one namespace only; all by default")
+    what.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces, the default")
+    what.add_argument(
+        "--no-nodes", action="store_true", help="leave nodes out, where rights end at a namespace"
+    )
+    options.add_cluster_options(parser, several=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -95,6 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         errors.KubevitalsError: it cannot begin.
     """
+    import contextlib
+
     from kubevitals.surfaces import exposition
 
     _check(arguments)
@@ -102,14 +109,33 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = exposition.make_options(
         labels=tuple(words), compat=tuple(arguments.compat or ()), own=not arguments.compat_only
     )
-    namespace = None if arguments.all_namespaces else arguments.namespace
-    with options.connect(arguments) as cluster:
+    with contextlib.ExitStack() as stack:
+        connected = _connect(arguments, stack)
         if arguments.once:
-            return _export_once(cluster, arguments, wanted, namespace=namespace)
-        return _serve(cluster, arguments, wanted, namespace=namespace)
+            return _export_once(connected, arguments, wanted)
+        return _serve(connected, arguments, wanted)
+
+
+def _connect(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> list[clusters.Cluster]:
+    """Return the clusters of all contexts, to be closed by the stack."""
+    import argparse
+
+    connected: dict[str, clusters.Cluster] = {}
+    for context in dict.fromkeys(arguments.context or [None]):
+        one = argparse.Namespace(**{**vars(arguments), "context": context, "namespace": None})
+        cluster = stack.enter_context(options.connect(one))
+        if cluster.name in connected:
+            raise errors.UsageError(
+                f"two clusters are called {terminal.clean(cluster.name)[:60]!r}",
+                remedy="give contexts with different names",
+            )
+        connected[cluster.name] = cluster
+    return list(connected.values())
 
 
 def _check(arguments: argparse.Namespace) -> None:
+    if arguments.namespace and arguments.all_namespaces:
+        raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
     if arguments.textfile and arguments.openmetrics:
         raise errors.UsageError(
             "the textfile collector reads no OpenMetrics", remedy="leave out --openmetrics"
@@ -141,8 +167,8 @@ def _needs_usage(wanted: exposition.Options) -> bool:
     return wanted.own or option_set.METRICS_SERVER_PROM in wanted.compat
 
 
-def _open_state(
-    cluster: clusters.Cluster, wanted: exposition.Options, *, namespace: str | None
+def _open_states(
+    connected: list[clusters.Cluster], wanted: exposition.Options, *, namespace: str | None
 ) -> list[livestate.LiveState]:
     from kubevitals.kube import livestate
     from kubevitals.surfaces.exposition import kube_state_metrics
@@ -150,15 +176,19 @@ def _open_state(
 
     if option_set.KUBE_STATE_METRICS not in wanted.compat:
         return []
-    return [livestate.LiveState(cluster.client, kube_state_metrics.converts(), namespace=namespace)]
+    several = len(connected) > 1
+    return [
+        livestate.LiveState(
+            cluster.client,
+            kube_state_metrics.converts(cluster.name if several else None),
+            namespace=namespace,
+        )
+        for cluster in connected
+    ]
 
 
 def _serve(
-    cluster: clusters.Cluster,
-    arguments: argparse.Namespace,
-    wanted: exposition.Options,
-    *,
-    namespace: str | None,
+    connected: list[clusters.Cluster], arguments: argparse.Namespace, wanted: exposition.Options
 ) -> int:
     import contextlib
     import gc
@@ -167,12 +197,15 @@ def _serve(
     from kubevitals.surfaces.exposition import exporter as exporters
     from kubevitals.surfaces.exposition import serving
 
-    states = _open_state(cluster, wanted, namespace=namespace)
-    collectors = (
-        {cluster.name: collector.Collector(cluster, interval=arguments.interval, namespace=namespace)}
+    namespace = arguments.namespace
+    states = _open_states(connected, wanted, namespace=namespace)
+    collectors = {
+        cluster.name: collector.Collector(
+            cluster, interval=arguments.interval, namespace=namespace, nodes=not arguments.no_nodes
+        )
+        for cluster in connected
         if _needs_usage(wanted)
-        else {}
-    )
+    }
     exporter = exporters.Exporter(collectors, wanted, states=states)
     gc.enable()  # the command line turns it off, but this runs for months
     gc.set_threshold(50_000, 20, 50)  # records come by the ten thousand and hardly ever make a cycle
@@ -213,11 +246,7 @@ class _stop_on_signals:  # noqa: N801 - used like a function
 
 
 def _export_once(
-    cluster: clusters.Cluster,
-    arguments: argparse.Namespace,
-    wanted: exposition.Options,
-    *,
-    namespace: str | None,
+    connected: list[clusters.Cluster], arguments: argparse.Namespace, wanted: exposition.Options
 ) -> int:
     from kubevitals import reading
     from kubevitals.kube import livestate
@@ -226,18 +255,24 @@ def _export_once(
     from kubevitals.surfaces.exposition import options as option_set
 
     pairs = []
+    held = []
     problems: list[model.Problem] = []
     code = 0
-    if _needs_usage(wanted):
-        snapshot = cluster.read(reading.Request(namespace=namespace, with_owners=wanted.workload))
-        pairs = [(snapshot, None)]
-        problems += snapshot.problems
-        code = int(snapshot.source == "none")
-    held = []
-    if option_set.KUBE_STATE_METRICS in wanted.compat:
-        found, missing = livestate.fetch(cluster.client, kube_state_metrics.converts(), namespace=namespace)
-        held.append(found)
-        problems += missing
+    several = len(connected) > 1
+    request = reading.Request(
+        nodes=not arguments.no_nodes, namespace=arguments.namespace, with_owners=wanted.workload
+    )
+    for cluster in connected:
+        if _needs_usage(wanted):
+            snapshot = cluster.read(request)
+            pairs.append((snapshot, None))
+            problems += snapshot.problems
+            code = code or int(snapshot.source == "none")
+        if option_set.KUBE_STATE_METRICS in wanted.compat:
+            converts = kube_state_metrics.converts(cluster.name if several else None)
+            found, missing = livestate.fetch(cluster.client, converts, namespace=arguments.namespace)
+            held.append(found)
+            problems += missing
     body = exposition.render(
         pairs,
         openmetrics=arguments.openmetrics,
