@@ -65,6 +65,7 @@ def _at_home(name: str) -> str:
 
 
 def _write_real(rows: Sequence[figures.Row], machine: dict[str, object]) -> None:
+    machine["load at the end"] = " ".join(f"{load:.2f}" for load in os.getloadavg())
     fragment = realcluster.render(report.render_table(rows), report.render_machine(machine))
     readme = processes.read_text(_at_home("README.md"))
     _write(_at_home(realcluster.FRAGMENT), fragment)
