@@ -206,8 +206,10 @@ def rank(rows: Sequence[model.RowT], keys: Sequence[SortKey]) -> list[model.RowT
     ordered = list(rows)
     for name, turn in reversed(keys):  # stable sorts: the first key decides last
         value_of = operator.attrgetter(name)
-        known = [row for row in ordered if value_of(row) is not None]
-        unknown = [row for row in ordered if value_of(row) is None]
+        known, unknown = ordered, []
+        if None in map(value_of, ordered):
+            known = [row for row in ordered if value_of(row) is not None]
+            unknown = [row for row in ordered if value_of(row) is None]
         descending = turn
         if descending is None:
             descending = bool(known) and isinstance(value_of(known[0]), int | float)

@@ -36,6 +36,7 @@ class Request:
         "pod_details",
         "pod_usage",
         "pods",
+        "with_containers",
         "with_owners",
     )
 
@@ -52,6 +53,7 @@ class Request:
         pod_usage: bool = True,
         pod_details: bool = True,
         with_owners: bool = True,
+        with_containers: bool = True,
     ) -> None:
         self.nodes = nodes
         self.pods = pods
@@ -62,6 +64,7 @@ class Request:
         self.node_label_selector = node_label_selector
         self.pod_usage = pod_usage  # False: pods are read for their requests alone
         self.pod_details = pod_details  # False: pods are read for their usage alone
+        self.with_containers = with_containers  # False spares usage alone the rows of containers
         self.with_owners = with_owners  # look up what stands above Jobs and ReplicaSets
 
     @property
@@ -245,7 +248,7 @@ class _Reading:
                 self._report("pods", "requests, limits and health of pods")
             elif not samples and request.name is None and self._pods_exist():
                 raise empty() if self._has_collected_nothing() else _nothing_of_these()
-            return snapshot.rows_of_samples(samples, now=now)
+            return snapshot.rows_of_samples(samples, now=now, with_containers=request.with_containers)
         failure = None
         if usage is None:
             failure = self._report_usage("pod usage")

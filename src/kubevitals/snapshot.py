@@ -92,7 +92,7 @@ def join_pods(
 
 
 def rows_of_samples(
-    samples: Mapping[tuple[str, str], sources.PodSample], *, now: datetime
+    samples: Mapping[tuple[str, str], sources.PodSample], *, now: datetime, with_containers: bool = True
 ) -> list[model.Pod]:
     """Return one row a sample where nothing else of the pods is known or asked for."""
     moments = _Moments(now)
@@ -101,24 +101,26 @@ def rows_of_samples(
     for (namespace, name), (timestamp, window, measured) in samples.items():
         moment = moments.read(timestamp, window)
         doubt = "stale" if moment[3] else None
-        containers = tuple(
-            [
-                make(
-                    a_container,
-                    (
-                        namespace,
-                        name,
-                        container,
-                        *_UNKNOWN_CONTAINER,
-                        *moment,
-                        cpu,
-                        memory,
-                        doubt if cpu is not None and memory is not None else "bad_quantity",
-                    ),
-                )
-                for container, cpu, memory in measured
-            ]
-        )
+        containers: tuple[model.Container, ...] = ()
+        if with_containers:
+            containers = tuple(
+                [
+                    make(
+                        a_container,
+                        (
+                            namespace,
+                            name,
+                            container,
+                            *_UNKNOWN_CONTAINER,
+                            *moment,
+                            cpu,
+                            memory,
+                            doubt if cpu is not None and memory is not None else "bad_quantity",
+                        ),
+                    )
+                    for container, cpu, memory in measured
+                ]
+            )
         cpu, memory = _sum_sample(measured)
         if cpu is None or memory is None:
             doubt = "bad_quantity"

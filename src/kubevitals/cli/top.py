@@ -230,6 +230,7 @@ class View:
             field_selector=fields or None,
             pod_details=not arguments.usage,
             with_owners=self._needs_owners(),
+            with_containers=self.base == "containers",
         )
 
     def show(self, cluster: clusters.Cluster) -> int:

@@ -56,7 +56,8 @@ def render_table(
         ]
         lines.append(style.bold(_GAP.join(headings).rstrip()))
     if style is terminal.PLAIN:
-        lines += [(line_form % row).rstrip() for row in zip(*cells, strict=True)]
+        body = map(line_form.__mod__, zip(*cells, strict=True))
+        lines += body if columns[-1].numeric else map(str.rstrip, body)
     else:
         shown = rows if total is None else [*rows, total]
         lines += _paint(shown, columns, cells, widths=widths, style=style)
