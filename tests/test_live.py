@@ -104,8 +104,9 @@ def test_changes_arrive(scene: Scene) -> None:
         records.Change("DELETED", small_world.pod("pod-003")),
         records.Change("ADDED", small_world.node("node-3")),
     )
-    wait_for(lambda: len(scene.live.read().nodes) == 3 and "new" in scene.pods())
-    assert "pod-003" not in scene.pods()
+    wait_for(
+        lambda: len(scene.live.read().nodes) == 3 and "new" in scene.pods() and "pod-003" not in scene.pods()
+    )
     assert {pod.name: pod.phase for pod in scene.live.read().pods}["pod-001"] == "Failed"
     assert equals_fresh_list(scene.cluster, scene.live)
     assert scene.live.relists == {"nodes": 0, "pods": 0}
