@@ -204,6 +204,23 @@ def test_many_clients_at_once(service: web_service.Service) -> None:
     assert len(set(seen)) == 1
 
 
+def test_expositions_are_made_ahead(service: web_service.Service) -> None:
+    """Who has scraped lately finds the exposition of a new snapshot made; the same bytes until then."""
+    with web_service.listening(service) as url, httpx.Client() as client:
+        first = client.get(f"{url}/metrics").text
+        assert client.get(f"{url}/metrics").text == first
+        assert 'kubevitals_ticks_total{cluster="simulated"} 1' in first
+        service.tick()
+        second = client.get(f"{url}/metrics").text
+        assert 'kubevitals_ticks_total{cluster="simulated"} 2' in second
+        service.world.set_faults(["metrics-unavailable"])
+        service.tick()
+        assert (
+            'kubevitals_source_up{cluster="simulated",source="metrics-server"} 0'
+            in client.get(f"{url}/metrics").text
+        )
+
+
 # --- logs and garbage
 
 

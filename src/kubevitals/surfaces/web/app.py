@@ -24,6 +24,7 @@ from kubevitals.surfaces.web import (
     problems,
     queries,
     routes,
+    scrapes,
     settings,
     stream,
     views,
@@ -58,10 +59,14 @@ def create_app(
     )
     exporter = exporters.Exporter(collectors, chosen.exposition or exposition.Options(), states=chosen.states)
 
+    scraped = scrapes.Scrapes(exporter, collectors, chosen.states)
+
     @contextlib.asynccontextmanager
     async def run(_: fastapi.FastAPI) -> AsyncIterator[None]:
         hub.start()
+        scraped.start()
         for shelf in shelves.values():
+            shelf.listen(lambda _: scraped.wake())
             shelf.open()
         try:
             yield
@@ -82,7 +87,7 @@ def create_app(
     app.state.hub, app.state.shelves, app.state.requests = hub, shelves, exporter.requests
     document = openapi.describe(list(collectors))
     app.openapi = lambda: document  # type: ignore[method-assign]
-    _add_routes(app, routes.Api(shelves, hub=hub, exporter=exporter, states=chosen.states), chosen)
+    _add_routes(app, routes.Api(shelves, hub=hub, scraped=scraped), chosen)
     app.add_exception_handler(problems.Refusal, _refuse)
     app.add_exception_handler(exceptions.HTTPException, _refuse_http)
     if chosen.origins:

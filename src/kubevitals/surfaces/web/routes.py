@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from starlette import responses
@@ -17,9 +16,7 @@ if TYPE_CHECKING:
     from starlette import requests
 
     from kubevitals import collector
-    from kubevitals.kube import livestate
-    from kubevitals.surfaces.exposition import exporter as exporters
-    from kubevitals.surfaces.web import answers
+    from kubevitals.surfaces.web import answers, scrapes
 
     Endpoint = Callable[[requests.Request], Awaitable[responses.Response]]
 
@@ -39,17 +36,14 @@ class Api:
         shelves: Mapping[str, answers.Shelf],
         *,
         hub: stream.Hub,
-        exporter: exporters.Exporter,
-        states: Sequence[livestate.LiveState] = (),
+        scraped: scrapes.Scrapes,
     ) -> None:
         self._shelves = shelves
         self._sources: dict[str, collector.Collector] = {
             name: shelf.source for name, shelf in shelves.items()
         }
         self._hub = hub
-        self._exporter = exporter
-        self._states = states
-        self._exposed: dict[tuple[bool, bool], tuple[object, list[bytes]]] = {}
+        self._scrapes = scraped
         self._queries: dict[tuple[str, str, bytes, tuple[str, ...]], queries.Query] = {}
 
     # --- answers made of a snapshot
@@ -120,7 +114,7 @@ class Api:
         """The exposition for Prometheus."""
         wanted = negotiation.wants_openmetrics(request.headers.get("accept"))
         zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
-        parts = await self._expose(openmetrics=wanted, zipped=zipped)
+        parts = await self._scrapes.find(openmetrics=wanted, gzip=zipped)
         headers = {
             **_NO_STORE,
             "content-type": exposition.OPENMETRICS if wanted else exposition.TEXT,
@@ -128,19 +122,6 @@ class Api:
             **({"content-encoding": "gzip"} if zipped else {}),
         }
         return Parts(parts, headers=headers)
-
-    async def _expose(self, *, openmetrics: bool, zipped: bool) -> list[bytes]:
-        """Return the exposition; a thread is asked for it only once there is a new one."""
-        key: list[object] = [state.version for state in self._states]
-        for source in self._sources.values():
-            status, published = source.status(), source.latest
-            tag = published.tag if published is not None else None
-            key.append((tag, status.ready, status.ticks, sum(status.failures.values())))
-        known = self._exposed.get((openmetrics, zipped))
-        if known is None or known[0] != key:
-            parts = await asyncio.to_thread(self._exporter.answer, openmetrics=openmetrics, gzip=zipped)
-            known = self._exposed[openmetrics, zipped] = (key, parts)
-        return known[1]
 
     async def livez(self, _: requests.Request) -> responses.Response:
         """Whether it ticks."""
