@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubevitals.simulation import access
+from kubevitals.simulation.apiserver import access
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

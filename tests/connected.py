@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubevitals import cluster as clusters
-from kubevitals.kube import client, connection
+from kubevitals.kube import connection
+from kubevitals.kube.http import client
 
 if TYPE_CHECKING:
     from kubevitals.simulation import cluster as simulated

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from kubevitals.simulation import pods, records, world
+from kubevitals.simulation.world import pods, world
 
 if TYPE_CHECKING:
+    from kubevitals.simulation import records
     from collections.abc import Iterable
 
 START = 1_790_010_800.0  # a Monday noon in September 2026, UTC

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from kubevitals.kube import ahead
+from kubevitals.kube.http import ahead
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import body, dial, heads, transport, urls
+from kubevitals.kube.http import body, dial, heads, transport, urls
 
 
 class Pair:
@@ -284,7 +284,8 @@ def test_a_body_over_tls() -> None:
     for number in range(400_000):
         content.write(b"%d," % number)
     reply = servers.answer(200, content.getvalue())
-    from kubevitals.kube import client, connection
+    from kubevitals.kube import connection
+    from kubevitals.kube.http import client
 
     with (
         servers.Server(reply, servers.chunked(content.getvalue()), tls=servers.server_context()) as server,

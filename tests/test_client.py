@@ -16,7 +16,8 @@ import pytest
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import client, connection
+from kubevitals.kube import connection
+from kubevitals.kube.http import client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -502,7 +503,7 @@ def test_a_renewed_certificate_makes_a_new_connection() -> None:
 
 def test_importing_the_client_is_cheap() -> None:
     """The client brings none of the standard library's heavy modules with it."""
-    code = "import sys, kubevitals.kube.client; print(*sys.modules)"
+    code = "import sys, kubevitals.kube.http.client; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {
         "ssl",

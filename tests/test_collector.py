@@ -18,7 +18,7 @@ from tests.web_service import wait_for
 import kubevitals
 from kubevitals import collector, errors, model
 from kubevitals.collector import joining, rhythm
-from kubevitals.kube import retries, watch
+from kubevitals.kube.http import retries, watch
 from kubevitals.simulation import cluster as simulation
 
 if TYPE_CHECKING:

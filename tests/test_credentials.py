@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kubevitals import errors
-from kubevitals.kube import connection, credentials, kubeconfig_file
+from kubevitals.kube.config import credentials, kubeconfig_file
 
 if TYPE_CHECKING:
+    from kubevitals.kube import connection
     import pathlib
 
 PEM = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"

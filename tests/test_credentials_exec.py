@@ -15,7 +15,8 @@ import pytest
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import connection, credentials_exec, execplugin, kubeconfig, kubeconfig_file
+from kubevitals.kube import connection
+from kubevitals.kube.config import credentials_exec, execplugin, kubeconfig, kubeconfig_file
 
 V1 = "client.authentication.k8s.io/v1"
 V1BETA1 = "client.authentication.k8s.io/v1beta1"
@@ -385,7 +386,7 @@ def test_always_without_a_terminal(allowed: bool) -> None:
 
 ON_A_TERMINAL = """\
 import os, sys
-from kubevitals.kube import kubeconfig
+from kubevitals.kube.config import kubeconfig
 made = kubeconfig.open_connection(kubeconfig.Options(kubeconfig=sys.argv[1]), environ=os.environ)
 print(made.credentials.fetch().authorization)
 """

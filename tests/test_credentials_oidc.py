@@ -10,9 +10,10 @@ import pytest
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import connection, credentials, kubeconfig_file
+from kubevitals.kube.config import credentials, kubeconfig_file
 
 if TYPE_CHECKING:
+    from kubevitals.kube import connection
     import pathlib
     from collections.abc import Iterator
 

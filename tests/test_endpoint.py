@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kubevitals import errors
-from kubevitals.kube import endpoint, kubeconfig_file
+from kubevitals.kube.config import endpoint, kubeconfig_file
 
 if TYPE_CHECKING:
     import pathlib

@@ -173,6 +173,19 @@ def test_series_end_when_a_pod_is_gone() -> None:
     assert not [key for key in after if ("pod", "web-0") in key[1]]
 
 
+def test_usage_that_outlives_its_pod_is_not_shown() -> None:
+    """A pod or node in the metrics only is left out, unless lists could not be read at all."""
+    gone = model.Pod("shop", "old-0", cpu_usage_cores=0.1, problem="gone")
+    lost = model.Node("n9", cpu_usage_cores=0.1, problem="gone")
+    listed = NODE._replace(status="Ready")
+    both = render(snapshot(POD, gone, nodes=[listed, lost]), compat=("metrics-server-prom",))
+    assert "old-0" not in both
+    assert "n9" not in both
+    alone = render(snapshot(gone, nodes=[lost]))
+    assert "old-0" in alone
+    assert "n9" in alone
+
+
 def test_no_series_appears_twice_whatever_the_cluster_says() -> None:
     """Pods, containers and conditions that a server names twice are there once."""
     twice = POD._replace(containers=(CONTAINER, CONTAINER))

@@ -197,10 +197,12 @@ def test_series_of_pods_that_go_end(tmp_path: Path) -> None:
             for name in ("kubevitals_pod_phase", "kube_pod_info"):
                 server.wait_until(
                     lambda name=name: (
-                        shown(server, name) == {(pod.namespace, pod.name) for pod in cluster.pods()} != before
+                        shown(server, name)
+                        == {(pod.namespace, pod.name) for pod in cluster.pods() if pod.phase}
+                        != before
                     ),
                     what=f"the pods of {name}",
                 )
-            gone = before - {(pod.namespace, pod.name) for pod in cluster.pods()}
+            gone = before - {(pod.namespace, pod.name) for pod in cluster.pods() if pod.phase}
         assert gone
         assert not gone & shown(server, "kubevitals_container_ready")

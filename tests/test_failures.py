@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import failures, subjects, transport, urls
+from kubevitals.kube.http import failures, subjects, transport, urls
 
 
 def status(

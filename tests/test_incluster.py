@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kubevitals.kube import connection, incluster, kubeconfig
+from kubevitals.kube.config import incluster, kubeconfig
 
 if TYPE_CHECKING:
+    from kubevitals.kube import connection
     import pathlib
 
 PEM = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"

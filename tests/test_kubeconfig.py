@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from kubevitals import errors
-from kubevitals.kube import kubeconfig
+from kubevitals.kube.config import kubeconfig
 
 if TYPE_CHECKING:
     from kubevitals.kube import connection
@@ -415,7 +415,7 @@ def test_usual_kubeconfigs_import_little(name: str) -> None:
     """Opening a usual kubeconfig loads none of the modules that are slow to import."""
     script = (
         "import os, sys; before = set(sys.modules)\n"
-        "from kubevitals.kube import kubeconfig\n"
+        "from kubevitals.kube.config import kubeconfig\n"
         f"kubeconfig.open_connection(kubeconfig.Options(kubeconfig={str(FIXTURES / name)!r}), environ={{}})\n"
         "print(*(set(sys.modules) - before))"
     )

@@ -13,19 +13,9 @@ from tests import servers, simulated, small_world
 
 import kubevitals
 from kubevitals import errors
-from kubevitals.kube import (
-    client,
-    connection,
-    events,
-    following,
-    inventory,
-    live,
-    objects,
-    pages,
-    retries,
-    watch,
-)
+from kubevitals.kube import connection, events, following, inventory, live, objects, pages
 from kubevitals.kube import records as wire_records
+from kubevitals.kube.http import client, retries, watch
 from kubevitals.simulation import cluster as simulation
 from kubevitals.simulation import records
 

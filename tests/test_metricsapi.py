@@ -11,7 +11,7 @@ from hypothesis import strategies
 from tests import connected, small_world
 
 from kubevitals import errors, sources
-from kubevitals.kube import urls
+from kubevitals.kube.http import urls
 from kubevitals.simulation import cluster as simulated
 from kubevitals.sources import metricsapi
 

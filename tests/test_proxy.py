@@ -6,7 +6,8 @@ import pytest
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import client, connection, proxy, urls
+from kubevitals.kube import connection
+from kubevitals.kube.http import client, proxy, urls
 
 
 def choose(server: str, **environ: str) -> str | None:

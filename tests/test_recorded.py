@@ -17,8 +17,9 @@ from tests import recordings
 
 from kubevitals import cli, errors, model
 from kubevitals import cluster as clusters
-from kubevitals.kube import client as clients
-from kubevitals.kube import connection, inventory, statuses, subjects, watch
+from kubevitals.kube import connection, inventory
+from kubevitals.kube.http import client as clients
+from kubevitals.kube.http import statuses, subjects, watch
 from kubevitals.sources import metricsapi
 
 VERSIONS = recordings.versions()

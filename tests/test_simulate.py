@@ -19,7 +19,7 @@ import yaml
 
 from kubevitals import errors
 from kubevitals.cli import simulate
-from kubevitals.simulation import faults
+from kubevitals.simulation.apiserver import faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

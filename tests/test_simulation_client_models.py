@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import pytest
 from tests import simulated_life as life
 
-from kubevitals.simulation import records, world
+from kubevitals.simulation.world import world
+
+if TYPE_CHECKING:
+    from kubevitals.simulation import records
 
 MODELS = {
     "APIService": "V1APIService",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests import simulated_life as life
 
-from kubevitals.simulation import pods, world
+from kubevitals.simulation.world import pods, world
 
 if TYPE_CHECKING:
     from kubevitals.simulation import records

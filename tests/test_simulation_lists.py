@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import simulated, small_world
 
-from kubevitals.simulation import cluster, http, lists, records, store
+from kubevitals.simulation import cluster, records
+from kubevitals.simulation.apiserver import http, lists, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from kubernetes.utils.quantity import parse_quantity
 from tests import simulated, small_world
 
-from kubevitals.simulation import cluster, metrics_protobuf, quantities, records
+from kubevitals.simulation import cluster, records
+from kubevitals.simulation.apiserver import metrics_protobuf, quantities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import simulated_life as life
 
-from kubevitals.simulation import pods, usage, wire, world
+from kubevitals.simulation.world import pods, usage, wire, world
 
 if TYPE_CHECKING:
     from kubevitals.simulation import records

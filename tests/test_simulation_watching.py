@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import simulated, small_world
 
-from kubevitals.simulation import cluster, http, lists, negotiation, records, store, watching
+from kubevitals.simulation import cluster, records
+from kubevitals.simulation.apiserver import http, lists, negotiation, store, watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import client, connection, tls
+from kubevitals.kube import connection
+from kubevitals.kube.http import client, tls
 
 
 class Fixed(connection.Credentials):

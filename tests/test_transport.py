@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import body, heads, proxy, transport, urls
+from kubevitals.kube.http import body, heads, proxy, transport, urls
 
 
 def exchange(

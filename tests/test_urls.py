@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubevitals import errors
-from kubevitals.kube import urls
+from kubevitals.kube.http import urls
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import client, connection, retries, watch
+from kubevitals.kube import connection
+from kubevitals.kube.http import client, retries, watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from tests import web_service
 
 import kubevitals
 from kubevitals import model
-from kubevitals.kube import retries, watch
+from kubevitals.kube.http import retries, watch
 from kubevitals.surfaces import documents
 from kubevitals.surfaces.web import kinds, page, queries, settings, views
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubevitals import errors
-from kubevitals.simulation import certificates
+from kubevitals.simulation.apiserver import certificates
 from kubevitals.surfaces.web import certs
 
 if TYPE_CHECKING:

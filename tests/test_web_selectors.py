@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubevitals.simulation import selectors as oracle
+from kubevitals.simulation.apiserver import selectors as oracle
 from kubevitals.surfaces.web import selectors
 
 _KEYS = st.sampled_from(["app", "tier", "app.kubernetes.io/name", "x_1.y-z"])

@@ -10,8 +10,8 @@ import time
 from datetime import UTC, datetime
 
 from kubevitals import reading
-from kubevitals.kube import client as kube_client
 from kubevitals.kube import connection as connections
+from kubevitals.kube.http import client as kube_client
 from kubevitals.sources import metricsapi
 
 TYPE_CHECKING = False
@@ -57,7 +57,7 @@ def connect(
         return _connect_simulated(simulation or {}, request_timeout)
     import os
 
-    from kubevitals.kube import kubeconfig
+    from kubevitals.kube.config import kubeconfig
 
     if context is not None:
         options["context"] = context

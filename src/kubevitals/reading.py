@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from kubevitals.kube import client as kube_client
+    from kubevitals.kube.http import client as kube_client
 
     NodeList = tuple[list[model.Node], list[model.Problem]]
     PodList = tuple[list[model.Pod], list[model.Problem]]

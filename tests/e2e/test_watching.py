@@ -15,7 +15,8 @@ import pytest
 from tests.e2e import apiclient, controlplane, population
 
 import kubevitals
-from kubevitals.kube import following, inventory, live, owners, watch
+from kubevitals.kube import following, inventory, live, owners
+from kubevitals.kube.http import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,8 +13,8 @@ import pytest
 from tests.e2e import product, toolchain, ways
 
 from kubevitals import errors
-from kubevitals.kube import client as kube_client
-from kubevitals.kube import kubeconfig
+from kubevitals.kube.config import kubeconfig
+from kubevitals.kube.http import client as kube_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

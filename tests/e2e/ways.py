@@ -19,8 +19,8 @@ import pytest
 import yaml
 from tests.e2e import certificates, product
 
-from kubevitals.kube import client as kube_client
-from kubevitals.kube import kubeconfig
+from kubevitals.kube.config import kubeconfig
+from kubevitals.kube.http import client as kube_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -173,6 +173,6 @@ def _simulation(part: str) -> list[Candidate]:
 
 
 def _faults() -> list[Candidate]:
-    from kubevitals.simulation import faults
+    from kubevitals.simulation.apiserver import faults
 
     return [(fault.name, fault.summary) for fault in faults.FAULTS.values()]

@@ -11,16 +11,17 @@ import time
 
 from kubevitals import errors
 from kubevitals.cli import options
-from kubevitals.kube import connection as connections
-from kubevitals.kube import kubeconfig, urls
+from kubevitals.kube.config import kubeconfig
+from kubevitals.kube.http import urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from kubevitals.kube import connection as connections
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from kubevitals.kube import client as kube_client
     from kubevitals.kube import objects
+    from kubevitals.kube.http import client as kube_client
 
 PATIENCE = 2.0  # seconds for all that is asked of a cluster
 _GRACE = 0.5  # seconds after which a call that no signal interrupts, say of the resolver, ends the process
@@ -168,7 +169,7 @@ class Names:
 
     @contextlib.contextmanager
     def _connect(self) -> Iterator[kube_client.Client]:
-        from kubevitals.kube import client as kube_client
+        from kubevitals.kube.http import client as kube_client
 
         if "simulate" in self._given or "simulation" in self._given:
             from kubevitals import cluster as clusters

@@ -159,7 +159,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def list_faults() -> str:
     """The faults, a line or two each."""
-    from kubevitals.simulation import faults
+    from kubevitals.simulation.apiserver import faults
 
     lines = []
     for fault in faults.FAULTS.values():

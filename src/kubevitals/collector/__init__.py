@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kubevitals import errors, model, reading, snapshot, sources
 from kubevitals.collector import joining, rhythm
-from kubevitals.kube import live, retries
+from kubevitals.kube import live
+from kubevitals.kube.http import retries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import msgspec
 
 from kubevitals import errors
-from kubevitals.kube import failures, objects, pages, records, watch
+from kubevitals.kube import objects, pages, records
+from kubevitals.kube.http import failures, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,12 +9,13 @@ import threading
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from kubevitals import errors, model
-from kubevitals.kube import events, inventory, objects, owners, pages, records, urls, watch, watchedlist
+from kubevitals.kube import events, inventory, objects, owners, pages, records
+from kubevitals.kube.http import urls, watch, watchedlist
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubevitals.kube import client as clients
+    from kubevitals.kube.http import client as clients
 
 RecordT = TypeVar("RecordT")
 Key = tuple[str, str]  # namespace, name

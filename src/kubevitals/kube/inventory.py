@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubevitals.kube import objects, owners, pages, records, urls
+from kubevitals.kube import objects, owners, pages, records
+from kubevitals.kube.http import urls
 
 if TYPE_CHECKING:
     from kubevitals import model
-    from kubevitals.kube import client
+    from kubevitals.kube.http import client
 
 
 def fetch_nodes(

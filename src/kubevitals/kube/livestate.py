@@ -10,14 +10,15 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubevitals import errors, model
-from kubevitals.kube import events, following, objects, pages, stateobjects, urls
+from kubevitals.kube import events, following, objects, pages, stateobjects
+from kubevitals.kube.http import urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
     from typing import Self
 
-    from kubevitals.kube import client as clients
+    from kubevitals.kube.http import client as clients
 
     Made = tuple[bytes, ...]
     Convert = Callable[[Any], Made]

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubevitals import errors, model
-from kubevitals.kube import objects, pages, urls
+from kubevitals.kube import objects, pages
+from kubevitals.kube.http import urls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kubevitals.kube import client
+    from kubevitals.kube.http import client
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 # Kinds that may have an owner of their own.

@@ -11,14 +11,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from kubevitals.simulation import (
+from kubevitals.simulation import records
+from kubevitals.simulation.apiserver import (
     access,
     alterations,
     api,
     certificates,
     faults,
     metrics,
-    records,
     server,
     store,
 )
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from kubevitals.simulation import http
+    from kubevitals.simulation.apiserver import http
 
 TICK = 15.0
 """Seconds of simulated time between two steps of the world's life."""
@@ -52,7 +52,7 @@ class SimulatedCluster:
     """A context manager; `url`, `ca` and `token` (an administrator's) are there after start().
 
     `nodes`, `pods` and `seed` make the world, or `world` is given ready. `port` 0 takes any that is free.
-    `faults` are names from `kubevitals.simulation.faults.FAULTS`, some with a value (`slow=2s`).
+    `faults` are names from `kubevitals.simulation.apiserver.faults.FAULTS`, some with a value (`slow=2s`).
     `metrics_versions` are the versions of metrics.k8s.io that are registered. `clock` gives epoch seconds,
     and simulated time runs `speed` times as fast from the moment of creation on; at 0 it stands still.
     """
@@ -305,7 +305,7 @@ def _base64(data: bytes) -> str:
 
 
 def _build_world(nodes: int | None, pods: int | None, seed: int, start: float) -> World:
-    from kubevitals.simulation import world
+    from kubevitals.simulation.world import world
 
     sizes = {name: size for name, size in (("nodes", nodes), ("pods", pods)) if size is not None}
     return world.World(seed=seed, start=start, **sizes)

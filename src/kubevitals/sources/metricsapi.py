@@ -9,14 +9,14 @@ from __future__ import annotations
 import sys
 
 from kubevitals import errors, model, quantity, sources
-from kubevitals.kube import plainjson, urls
+from kubevitals.kube.http import plainjson, urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
-    from kubevitals.kube import client as kube_client
+    from kubevitals.kube.http import client as kube_client
 
     WireContainer = tuple[str, Any, Any]  # name, cpu, memory
     WirePod = tuple[str, str, str, str, list[WireContainer]]  # namespace, name, timestamp, window, containers
@@ -92,7 +92,7 @@ class MetricsAPI:
         offered = [str(each.get("version", "")) for each in group.get("versions") or ()]
         readable = [version for version in offered if version in READABLE_VERSIONS]
         if not readable:
-            from kubevitals.kube import failures
+            from kubevitals.kube.http import failures
 
             said = failures.clean(", ".join(offered), 80) or "no version at all"
             raise errors.MetricsNotInstalledError(

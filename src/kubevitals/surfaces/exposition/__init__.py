@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubevitals import model
 from kubevitals.surfaces.exposition import families, metrics_server_prom, packing, rows, service, text
 from kubevitals.surfaces.exposition import options as option_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from kubevitals import collector, model
+    from kubevitals import collector
 
 Options = option_set.Options
 make_options = option_set.make_options
@@ -84,7 +85,7 @@ def _families(
 ) -> Iterator[tuple[text.Family, Sequence[str]]]:
     named = _name(published_by_cluster, clusters)
     shown = [
-        snapshot
+        _without_gone(snapshot)
         for snapshot, status in published_by_cluster
         if snapshot is not None and (status is None or status.ready)
     ]
@@ -97,6 +98,20 @@ def _families(
         yield from service.samples(named, requests).items()
     if option_set.METRICS_SERVER_PROM in options.compat:
         yield from metrics_server_prom.samples(shown).items()
+
+
+def _without_gone(snapshot: model.Snapshot) -> model.Snapshot:
+    """Return the snapshot without what is in the metrics only though the lists are known.
+
+    Usage outlives a deleted pod for a moment. Its series would go on under other labels, without a node.
+    """
+    nodes = [node for node in snapshot.nodes if node.status is not None]
+    pods = [pod for pod in snapshot.pods if pod.phase is not None]
+    if nodes and len(nodes) < len(snapshot.nodes):
+        snapshot = snapshot._replace(nodes=model.Records(nodes))
+    if pods and len(pods) < len(snapshot.pods):
+        snapshot = snapshot._replace(pods=model.Records(pods))
+    return snapshot
 
 
 def _name(

@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kubevitals import errors, rbac
-from kubevitals.kube import client as clients
+from kubevitals.kube.http import client as clients
 from kubevitals.surfaces.web import auth, problems
 
 if TYPE_CHECKING:

@@ -1,0 +1,307 @@
+"""Reading the body of an answer: by length, in chunks or until the end; plain or gzip; whole or as lines.
+
+Bodies are up to gigabytes: what is known to come is read straight into its place, nothing is copied twice,
+and memory is only taken for what has really arrived. It must not know requests, retries or Kubernetes.
+"""
+
+from __future__ import annotations
+
+import io
+
+from kubevitals import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubevitals.kube.http import heads, transport
+
+LIMIT = 4 << 30  # bytes of a body, decompressed: 600,000 full pods; beyond it is a gzip bomb
+_LINE_LIMIT = 64 << 20  # bytes of a watch event; etcd refuses objects of more than some megabytes
+_STEP = 1 << 20
+_PIECE = 1 << 16
+_GZIP = 31  # zlib's word for: with a gzip header
+_CHUNKED = -1
+_UNTIL_CLOSE = -2
+
+
+def read(channel: transport.Channel, head: heads.Head, *, patience: float, limit: int = LIMIT) -> bytes:
+    """The whole body, decompressed. Silence of `patience` seconds is a TimeoutError.
+
+    Raises:
+        errors.TruncatedBodyError: the connection ended before it.
+        errors.DecodingError: its framing or compression is broken, or it is larger than `limit`.
+        OSError: of the socket.
+    """
+    channel.begin_body(patience)
+    size = _frame(head)
+    if size > limit:
+        raise _too_large(limit)
+    sink = _open_sink(head, limit)
+    if size == _CHUNKED:
+        while chunk := _read_chunk_size(channel):
+            _copy(channel, sink, chunk)
+            _end_chunk(channel)
+    elif size == _UNTIL_CLOSE:
+        while piece := channel.receive():
+            sink.write(piece)
+    else:
+        _copy(channel, sink, size)
+    content = sink.close()
+    channel.finish(reusable=size != _UNTIL_CLOSE and head.keeps_alive)
+    return content
+
+
+def read_lines(channel: transport.Channel, head: heads.Head, *, patience: float) -> Iterator[bytes]:
+    """Each line of the body as it arrives, without its line break; blank ones are left out.
+
+    Ends at the end of the body. Raises as `read` does.
+    """
+    channel.begin_stream(patience)
+    parts: list[bytes] = []
+    held = 0
+    for piece in _read_pieces(channel, head):
+        first, *others = piece.split(b"\n")
+        parts.append(first)
+        held += len(first)
+        if held > _LINE_LIMIT:
+            raise errors.DecodingError(f"a line of more than {_LINE_LIMIT >> 20} MiB in a stream of events")
+        for other in others:
+            line = b"".join(parts).strip()
+            parts = [other]
+            held = len(other)
+            if line:
+                yield line
+    line = b"".join(parts).strip()
+    if line:
+        yield line
+
+
+def _read_pieces(channel: transport.Channel, head: heads.Head) -> Iterator[bytes]:
+    inflater = _open_inflater(head)
+    for piece in _read_raw_pieces(channel, _frame(head)):
+        if inflater is None:
+            yield piece
+        else:
+            yield from inflater.inflate(piece)
+
+
+def _read_raw_pieces(channel: transport.Channel, size: int) -> Iterator[bytes]:
+    if size == _CHUNKED:
+        while chunk := _read_chunk_size(channel):
+            while chunk:
+                piece = channel.receive(min(chunk, _PIECE))
+                if not piece:
+                    raise _cut_off(channel)
+                chunk -= len(piece)
+                yield piece
+            _end_chunk(channel)
+        return
+    while size:
+        piece = channel.receive(_PIECE if size < 0 else min(_PIECE, size))
+        if not piece and size > 0:
+            raise errors.TruncatedBodyError(f"the connection ended {size} bytes before the answer did")
+        if not piece:
+            return
+        if size > 0:
+            size -= len(piece)
+        yield piece
+
+
+def _frame(head: heads.Head) -> int:
+    """The length of the body, or how its end is known."""
+    if head.status in (204, 304):
+        return 0
+    coding = head.headers.get("transfer-encoding")
+    if coding is not None:
+        if coding.lower() != "chunked":
+            raise errors.DecodingError(f"the answer comes in the unknown transfer coding {coding[:40]!r}")
+        return _CHUNKED
+    text = head.headers.get("content-length")
+    if text is None:
+        return _UNTIL_CLOSE
+    values = {value.strip() for value in text.split(",")}
+    value = values.pop()
+    if values or not (value.isascii() and value.isdigit()) or len(value) > 18:
+        raise errors.DecodingError(f"the answer has no usable length: {text[:40]!r}")
+    return int(value)
+
+
+def _read_chunk_size(channel: transport.Channel) -> int:
+    """The size of the next chunk; at the last one, its trailers are read too."""
+    line = channel.read_line()
+    if line is None:
+        raise _cut_off(channel)
+    digits = line.split(b";", 1)[0].strip()  # what follows are extensions, which mean nothing here
+    if not digits or len(digits) > 15 or digits.strip(b"0123456789abcdefABCDEF"):
+        raise errors.DecodingError(f"a chunk of the answer has no size but {line[:40].decode('latin-1')!r}")
+    size = int(digits, 16)
+    if size:
+        return size
+    for _ in range(64):
+        trailer = channel.read_line()
+        if trailer is None:
+            raise _cut_off(channel)
+        if not trailer:
+            return 0
+    raise errors.DecodingError("the answer ends in more than 64 trailers")
+
+
+def _end_chunk(channel: transport.Channel) -> None:
+    line = channel.read_line()
+    if line is None:
+        raise _cut_off(channel)
+    if line:
+        raise errors.DecodingError("a chunk of the answer is longer than its size")
+
+
+def _copy(channel: transport.Channel, sink: _Sink, count: int) -> None:
+    """Move `count` bytes of the body into `sink`; large counts directly, small ones through the buffer."""
+    expected = count
+    while count and (channel.buffered or count < _PIECE):
+        piece = channel.receive(count if channel.buffered else _PIECE)
+        if len(piece) > count:
+            channel.give_back(piece[count:])
+            piece = piece[:count]
+        if not piece:
+            raise _cut_off(channel, expected - count, expected)
+        sink.write(piece)
+        count -= len(piece)
+    if count:
+        missing = sink.fill(channel, count)
+        if missing:
+            raise _cut_off(channel, expected - missing, expected)
+
+
+def _cut_off(channel: transport.Channel, have: int = 0, expected: int = 0) -> errors.TruncatedBodyError:
+    if expected:
+        return errors.TruncatedBodyError(
+            f"the connection ended after {have} of {expected} bytes of the answer"
+        )
+    return errors.TruncatedBodyError(
+        f"the connection ended in the middle of the answer, after {channel.received} bytes"
+    )
+
+
+def _too_large(limit: int) -> errors.DecodingError:
+    return errors.DecodingError(f"the answer is larger than {limit / (1 << 30):.3g} GiB")
+
+
+class _Sink:
+    """Collects a plain body. A BytesIO gives its buffer away as bytes without a copy."""
+
+    __slots__ = ("_limit", "_out", "_size")
+
+    def __init__(self, limit: int) -> None:
+        self._out = io.BytesIO()
+        self._size = 0
+        self._limit = limit
+
+    def write(self, piece: bytes | memoryview) -> None:
+        self._size += len(piece)
+        if self._size > self._limit:
+            raise _too_large(self._limit)
+        self._out.write(piece)
+
+    def fill(self, channel: transport.Channel, count: int) -> int:
+        """Read `count` bytes into place; how many are missing because the connection ended."""
+        if self._size + count > self._limit:
+            raise _too_large(self._limit)
+        out = self._out
+        while count:
+            # At most as much again as has arrived: a lying length takes no memory.
+            step = min(count, max(_STEP, self._size))
+            end = self._size + step
+            out.seek(end - 1)
+            out.write(b"\0")
+            view = out.getbuffer()
+            try:
+                at = self._size
+                while at < end:
+                    received = channel.receive_into(view[at:end])
+                    if not received:
+                        return count - (at - self._size)
+                    at += received
+            finally:
+                view.release()
+            self._size = end
+            count -= step
+        return 0
+
+    def close(self) -> bytes:
+        return self._out.getvalue()
+
+
+class _GzipSink(_Sink):
+    """Collects a gzip body of one or several members, decompressed."""
+
+    __slots__ = ("_inflater",)
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self._inflater = _Inflater()
+
+    def write(self, piece: bytes | memoryview) -> None:
+        for part in self._inflater.inflate(piece):
+            super().write(part)
+
+    def fill(self, channel: transport.Channel, count: int) -> int:
+        scratch = memoryview(bytearray(_PIECE))
+        while count:
+            received = channel.receive_into(scratch[: min(count, _PIECE)])
+            if not received:
+                return count
+            self.write(scratch[:received])
+            count -= received
+        return 0
+
+    def close(self) -> bytes:
+        if not self._inflater.is_complete:
+            raise errors.TruncatedBodyError("the compressed answer ends before its end")
+        return super().close()
+
+
+class _Inflater:
+    """Decompresses gzip piece by piece, over the borders of members."""
+
+    __slots__ = ("_begun", "_member")
+
+    def __init__(self) -> None:
+        import zlib
+
+        self._member = zlib.decompressobj(_GZIP)
+        self._begun = False
+
+    @property
+    def is_complete(self) -> bool:
+        return self._member.eof or not self._begun
+
+    def inflate(self, piece: bytes | memoryview) -> Iterator[bytes]:
+        """What `piece` unpacks to, in parts that stay small even if it is a bomb."""
+        import zlib
+
+        self._begun = True
+        rest: bytes | memoryview = piece
+        try:
+            while rest:
+                yield self._member.decompress(rest, _STEP)
+                rest = self._member.unconsumed_tail
+                if self._member.eof:
+                    rest = self._member.unused_data
+                    if rest:
+                        self._member = zlib.decompressobj(_GZIP)
+        except zlib.error as error:
+            raise errors.DecodingError("the answer's gzip compression is broken") from error
+
+
+def _open_inflater(head: heads.Head) -> _Inflater | None:
+    coding = head.headers.get("content-encoding", "identity").lower()
+    if coding in ("identity", ""):
+        return None
+    if coding in ("gzip", "x-gzip"):
+        return _Inflater()
+    raise errors.DecodingError(f"the answer is compressed by {coding[:40]!r}, which was not asked for")
+
+
+def _open_sink(head: heads.Head, limit: int) -> _Sink:
+    return _Sink(limit) if _open_inflater(head) is None else _GzipSink(limit)

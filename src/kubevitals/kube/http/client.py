@@ -1,0 +1,392 @@
+"""The HTTP client of one cluster: GET, POST, paged lists and streams, over connections that stay open.
+
+It knows credentials, retries and errors, and must not know what is in a body: callers pass a decoder.
+Threads may use one client at the same time; each request takes an idle connection or opens one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+import kubevitals
+from kubevitals import errors
+from kubevitals.kube.http import ahead, pool, retries, urls
+from kubevitals.kube.http import body as bodies
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+    from typing import Self, TypeVar
+
+    from kubevitals.kube import connection as connections
+    from kubevitals.kube.http import heads, subjects, transport
+    from kubevitals.kube.http import watch as watches
+
+    L = TypeVar("L")
+
+path_join = urls.path_join
+
+_ERROR_BODY = 1 << 20  # bytes of an error's body that are read
+_RESTARTS = 3
+_PAGES = 100_000
+_WARNINGS = 50
+
+
+class Client:
+    """A client for the cluster of `connection`.
+
+    `request_timeout` (seconds) bounds a call with all its retries until the answer begins; after that it
+    bounds the silence in the middle of a body, so that a long, healthy download goes on. `connect_timeout`
+    bounds one TCP connection with its TLS handshake.
+
+    `compression` asks for gzip, as kubectl does; switch it off where bandwidth is no matter. `warnings` holds
+    what the server warned of, each once.
+    """
+
+    def __init__(
+        self,
+        connection: connections.Connection,
+        *,
+        request_timeout: float = 15.0,
+        connect_timeout: float = 5.0,
+        environ: Mapping[str, str] = os.environ,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] | None = None,
+        user_agent: str | None = None,
+    ) -> None:
+        """Nothing is sent yet. `jitter` gives numbers from 0 to 1.
+
+        Raises:
+            errors.ConfigurationError: the server's address cannot be used.
+            errors.ProxyError: the proxy is of a kind that is not supported.
+        """
+        self.connection = connection
+        self.request_timeout = request_timeout
+        self.connect_timeout = connect_timeout
+        self.compression = connection.compression
+        self.warnings: list[str] = []
+        self._pool = pool.Pool(connection, connect_timeout=connect_timeout, environ=environ, clock=clock)
+        self._clock = clock
+        self._sleep = sleep
+        self.jitter = jitter or retries.draw
+        self._user_agent = user_agent or f"kubevitals/{kubevitals.__version__}"
+        # As kubectl, no secret goes over a plain connection; on this machine nobody listens in.
+        address = self._pool.address
+        self._shows_credentials = address.scheme == "https" or address.is_loopback
+
+    def fetch(
+        self,
+        path: str,
+        query: urls.Query = (),
+        *,
+        accept: str = "application/json",
+        retry: bool = True,
+        subject: subjects.Subject | None = None,
+    ) -> bytes:
+        """GET `path` and return the body of the answer, decompressed.
+
+        Tries again after 429, 500, 502, 503, 504 and broken connections while the request time-out lasts;
+        with `retry=False` a failure is said at once. `subject` names in errors what was asked for, where
+        the path does not say it.
+
+        Raises:
+            errors.ClusterError: one of its subclasses.
+            errors.CredentialsError: the credential could not be had.
+        """
+        pairs = urls.query_pairs(query)
+        return self._call("GET", path, pairs, body=b"", accept=accept, retry=retry, subject=subject)
+
+    def post(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        query: urls.Query = (),
+        accept: str = "application/json",
+        content_type: str = "application/json",
+        subject: subjects.Subject | None = None,
+    ) -> bytes:
+        """POST `body`, say an access review. Sent again only if an idle connection turns out to be closed.
+
+        Raises as `fetch` does.
+        """
+        pairs = urls.query_pairs(query)
+        return self._call(
+            "POST",
+            path,
+            pairs,
+            body=body,
+            accept=accept,
+            retry=False,
+            subject=subject,
+            content_type=content_type,
+        )
+
+    def fetch_list(
+        self,
+        path: str,
+        decode: Callable[[bytes], L],
+        *,
+        query: urls.Query = (),
+        limit: int | None = 500,
+        accept: str = "application/json",
+        retry: bool = True,
+        subject: subjects.Subject | None = None,
+    ) -> list[L]:
+        """All pages of a list, each decoded by `decode` while the next arrives; None as `limit` asks for one.
+
+        What `decode` returns says how to go on by `continue_`, or by `metadata.continue_`. When the server
+        has forgotten the position (410), all of it is read anew, and at last without pages: the result never
+        has gaps or duplicates.
+
+        Raises as `fetch` does, and what `decode` raises.
+        """
+        base = urls.query_pairs(query)
+        pages: list[L] = []
+        token = ""
+        restarts = 0
+        begun: ahead.Ahead | None = None
+
+        def fetch(position: str) -> bytes:
+            pairs = [*base, ("limit", str(limit))] if limit else [*base]
+            if position:
+                pairs.append(("continue", position))
+            return self._call("GET", path, pairs, body=b"", accept=accept, retry=retry, subject=subject)
+
+        while len(pages) < _PAGES:
+            try:
+                content = fetch(token) if begun is None else begun.result()
+            except errors.GoneError:
+                if not token:
+                    raise
+                restarts += 1
+                pages.clear()
+                token, begun = "", None
+                if restarts >= _RESTARTS:
+                    limit = None
+                continue
+            hint = ahead.peek_token(content) if limit else ""
+            begun = ahead.Ahead(fetch, hint) if hint and hint != token else None
+            page = _decode(content, decode, f"GET {path}")
+            del content  # megabytes that need not wait for the next page
+            pages.append(page)
+            previous, token = token, _continue_of(page)
+            if token != hint:
+                begun = None
+            if not token:
+                return pages
+            if token == previous:
+                break
+        raise errors.DecodingError(
+            "the pages of the list do not end: the server repeats itself", request=f"GET {path}"
+        )
+
+    def watch(
+        self,
+        path: str,
+        *,
+        resource_version: str,
+        query: urls.Query = (),
+        timeout: float = 300.0,
+        decode: Callable[[bytes], watches.WatchEvent] | None = None,
+    ) -> watches.Watch:
+        """The changes of a list from `resource_version` on, without end; see watch.Watch."""
+        from kubevitals.kube.http import watch as watches
+
+        return watches.Watch(
+            self, path, resource_version=resource_version, query=query, timeout=timeout, decode=decode
+        )
+
+    def open_stream(
+        self, path: str, query: urls.Query = (), *, patience: float, accept: str = "application/json"
+    ) -> watches.Stream:
+        """GET an answer that comes line by line; `patience` is the longest silence in seconds. Not retried.
+
+        Raises as `fetch` does.
+        """
+        from kubevitals.kube.http import watch as watches
+
+        pairs = urls.query_pairs(query)
+        order = self._order("GET", path, pairs, accept=accept, compressed=False)
+        renewed = False
+        while True:
+            channel, head = self._send(order, deadline=self._clock() + self.request_timeout)
+            if 200 <= head.status < 300:
+                return watches.Stream(self._pool, channel, head, order=order, patience=patience)
+            error = self._refuse(channel, head, order, pairs=pairs, subject=None)
+            if head.status != 401 or renewed or not self.connection.credentials.renew():
+                raise error
+            renewed = True
+
+    def close(self) -> None:
+        """Close the idle connections; those in use are closed as their requests end."""
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        pairs: list[tuple[str, str]],
+        *,
+        body: bytes = b"",
+        accept: str,
+        retry: bool,
+        subject: subjects.Subject | None,
+        content_type: str = "",
+    ) -> bytes:
+        """One request with its retries and, after a 401, one try with a renewed credential."""
+        order = self._order(
+            method,
+            path,
+            pairs,
+            accept=accept,
+            compressed=self.compression,
+            body=body,
+            content_type=content_type,
+        )
+        started = self._clock()
+        deadline = started + self.request_timeout
+        attempts = 0
+        renewed = False
+        while True:
+            attempts += 1
+            try:
+                channel, head = self._send(order, deadline=deadline)
+                if 200 <= head.status < 300:
+                    return self._read(channel, head, order, accept=accept)
+            except errors.ClusterError as failure:
+                error = failure
+                delay = retries.delay(attempts, self.jitter) if retry and retries.is_broken(failure) else None
+            else:
+                refusal = self._refuse(channel, head, order, pairs=pairs, subject=subject)
+                error = refusal
+                if head.status == 401 and not renewed and self.connection.credentials.renew():
+                    renewed = True
+                    continue
+                delay = None
+                if retry and head.status in retries.STATUSES:
+                    delay = retries.parse_retry_after(head.headers.get("retry-after"))
+                    delay = retries.delay(attempts, self.jitter) if delay is None else delay
+            if delay is None or self._clock() + delay >= deadline:
+                if attempts > 1:
+                    from kubevitals.kube.http import failures
+
+                    failures.add_effort(error, attempts=attempts, seconds=self._clock() - started)
+                raise error
+            self._sleep(delay)
+
+    def _order(
+        self,
+        method: str,
+        path: str,
+        pairs: list[tuple[str, str]],
+        *,
+        accept: str,
+        compressed: bool,
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> pool.Order:
+        if path[:1] != "/" or " " in path or "?" in path or not (path.isascii() and path.isprintable()):
+            raise errors.UsageError(f"{path[:200]!r} is no request path: build it by path_join")
+        headers = [("User-Agent", self._user_agent), ("Accept", accept)]
+        if compressed:
+            headers.append(("Accept-Encoding", "gzip"))
+        if content_type:
+            headers.append(("Content-Type", content_type))
+        headers += self.connection.impersonation
+        target = self._pool.address.path + path + urls.format_query(pairs)
+        return pool.Order(method, target, name=f"{method} {path}", headers=headers, body=body)
+
+    def _send(self, order: pool.Order, *, deadline: float) -> tuple[transport.Channel, heads.Head]:
+        """Send it with the credential of the moment; the head of the answer."""
+        credential = self.connection.credentials.fetch()
+        headers = order.headers
+        if credential.authorization and self._shows_credentials:
+            headers = [*headers, ("Authorization", credential.authorization)]
+        ready = pool.Order(order.method, order.target, name=order.name, headers=headers, body=order.body)
+        channel, head = self._pool.begin(ready, credential, deadline=deadline)
+        if "warning" in head.headers:
+            self._note_warnings(head.headers["warning"])
+        return channel, head
+
+    def _read(self, channel: transport.Channel, head: heads.Head, order: pool.Order, *, accept: str) -> bytes:
+        with self._pool.guard(channel, order, patience=self.request_timeout):
+            content = bodies.read(channel, head, patience=self.request_timeout)
+        self._pool.give_back(channel)
+        kind = head.headers.get("content-type", "")
+        if "html" in kind and "json" in accept:
+            from kubevitals.kube.http import failures
+
+            raise failures.not_json(content, request=order.name, content_type=kind)
+        return content
+
+    def _refuse(
+        self,
+        channel: transport.Channel,
+        head: heads.Head,
+        order: pool.Order,
+        *,
+        pairs: list[tuple[str, str]],
+        subject: subjects.Subject | None,
+    ) -> errors.ClusterError:
+        """The error for an answer that is no success, its connection given back."""
+        from kubevitals.kube.http import failures
+        from kubevitals.kube.http import subjects as about
+
+        content = b""
+        try:
+            content = bodies.read(channel, head, patience=self.request_timeout, limit=_ERROR_BODY)
+        except (OSError, errors.DecodingError):  # the status says enough
+            channel.close()
+        except BaseException:
+            channel.close()
+            raise
+        self._pool.give_back(channel)
+        if head.status == 400 and b"HTTP request to an HTTPS server" in content[:200]:  # what Go servers say
+            return failures.speaks_tls(self._pool.address, request=order.name)
+        if subject is None:
+            method, _, path = order.name.partition(" ")
+            subject = about.parse_subject(method, path, pairs)
+        return failures.from_status(
+            head.status,
+            head.reason,
+            head.headers,
+            content,
+            request=order.name,
+            subject=subject,
+            who=self.connection.credentials.kind if self._shows_credentials else "anonymous",
+        )
+
+    def _note_warnings(self, value: str) -> None:
+        from kubevitals.kube.http import failures
+
+        for text in failures.parse_warnings(value):
+            if text not in self.warnings and len(self.warnings) < _WARNINGS:
+                self.warnings.append(text)
+
+
+def _decode(content: bytes, decode: Callable[[bytes], L], request: str) -> L:
+    try:
+        return decode(content)
+    except errors.ClusterError as error:
+        error.request = error.request or request
+        raise
+
+
+def _continue_of(page: object) -> str:
+    """Where the next page begins; empty at the last one."""
+    token = getattr(page, "continue_", None)
+    if token is None:
+        token = getattr(getattr(page, "metadata", None), "continue_", None)
+    return token or ""
