@@ -101,7 +101,7 @@ def test_changes_are_followed() -> None:
 
         def caught_up() -> bool:
             expected.clear()
-            expected.update((f"{pod.namespace}/{pod.name}".encode(),) for pod in cluster.pods())
+            expected.update((f"{pod.namespace}/{pod.name}".encode(),) for pod in cluster.pods() if pod.phase)
             return set(state.read()["pods"].values()) == expected != before
 
         wait_until(caught_up)
