@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from kubevitals.simulation.world import pods, world
 
 if TYPE_CHECKING:
-    from kubevitals.simulation import records
     from collections.abc import Iterable
+
+    from kubevitals.simulation import records
 
 START = 1_790_010_800.0  # a Monday noon in September 2026, UTC
 TICK = 15.0

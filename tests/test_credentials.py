@@ -11,8 +11,9 @@ from kubevitals import errors
 from kubevitals.kube.config import credentials, kubeconfig_file
 
 if TYPE_CHECKING:
-    from kubevitals.kube import connection
     import pathlib
+
+    from kubevitals.kube import connection
 
 PEM = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 KEY = b"-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n"

@@ -13,9 +13,10 @@ from kubevitals import errors
 from kubevitals.kube.config import credentials, kubeconfig_file
 
 if TYPE_CHECKING:
-    from kubevitals.kube import connection
     import pathlib
     from collections.abc import Iterator
+
+    from kubevitals.kube import connection
 
 NOW = 1_700_000_000.0
 SECRET = "s3cr3t-Value-0123456789"

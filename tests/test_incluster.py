@@ -7,8 +7,9 @@ import pytest
 from kubevitals.kube.config import incluster, kubeconfig
 
 if TYPE_CHECKING:
-    from kubevitals.kube import connection
     import pathlib
+
+    from kubevitals.kube import connection
 
 PEM = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 ENVIRON = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}

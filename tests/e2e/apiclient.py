@@ -72,7 +72,7 @@ class Client:
         headers = self._headers | ({"Content-Type": content_type} if body is not None else {})
         try:
             return self._once(method, path, body, headers)
-        except (ConnectionError, http.client.BadStatusLine):
+        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError, http.client.BadStatusLine):
             return self._once(method, path, body, headers)  # the kept connection was one of a server now gone
         except http.client.HTTPException as error:
             raise ConnectionError(f"{method} {path}: {error!r}") from error

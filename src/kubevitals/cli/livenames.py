@@ -16,10 +16,10 @@ from kubevitals.kube.http import urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kubevitals.kube import connection as connections
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
+    from kubevitals.kube import connection as connections
     from kubevitals.kube import objects
     from kubevitals.kube.http import client as kube_client
 

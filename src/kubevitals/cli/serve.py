@@ -249,8 +249,13 @@ def _settle(
 
     words = [word for given in arguments.labels or () for word in given.split(",") if word]
     wanted = exposition.make_options(labels=tuple(words), compat=tuple(arguments.compat or ()))
+    several = len(connected) > 1
     states = [
-        livestate.LiveState(cluster.client, kube_state_metrics.converts(), namespace=arguments.namespace)
+        livestate.LiveState(
+            cluster.client,
+            kube_state_metrics.converts(cluster.name if several else None),
+            namespace=arguments.namespace,
+        )
         for cluster in connected
         if option_set.KUBE_STATE_METRICS in wanted.compat
     ]
