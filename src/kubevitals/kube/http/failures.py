@@ -129,16 +129,16 @@ def _from_timeout(
     if channel.stage in ("connect", "tls"):
         what = "connection" if channel.stage == "connect" else "TLS handshake"
         return errors.RequestTimeoutError(
-            f"no {what} with {where} within {waited:.3g} s",
+            f"no {what} with {where} within {_in_tenths(waited)} s",
             remedy=_check_server(origin) + " A firewall may drop the packets; is a VPN or a proxy needed?",
             request=request,
         )
     if channel.stage == "body":
         message = (
-            f"the answer of {where} stalled: nothing new for {waited:.3g} s after {channel.received} bytes"
+            f"the answer of {where} stalled: nothing new for {_in_tenths(waited)} s after {channel.received} bytes"
         )
     else:
-        message = f"{where} did not answer within {waited:.3g} s"
+        message = f"{where} did not answer within {_in_tenths(waited)} s"
     return errors.RequestTimeoutError(
         message,
         remedy="The API server may be overloaded; allow more time by --request-timeout.",
@@ -303,6 +303,11 @@ def check_kind(kind: str, expected: str, *, request: str = "") -> None:
             remedy="Is this the address of a Kubernetes API server?",
             request=request,
         )
+
+
+def _in_tenths(seconds: float) -> str:
+    """Return seconds to the tenth: what was left of 15 s, 14.998, is not worth its digits."""
+    return f"{max(round(seconds, 1), 0.1):g}"
 
 
 def add_effort(error: errors.ClusterError, *, attempts: int, seconds: float) -> None:
