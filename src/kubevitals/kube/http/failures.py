@@ -135,7 +135,8 @@ def _from_timeout(
         )
     if channel.stage == "body":
         message = (
-            f"the answer of {where} stalled: nothing new for {_in_tenths(waited)} s after {channel.received} bytes"
+            f"the answer of {where} stalled: nothing new for {_in_tenths(waited)} s "
+            f"after {channel.received} bytes"
         )
     else:
         message = f"{where} did not answer within {_in_tenths(waited)} s"
