@@ -82,7 +82,7 @@ def to_document(rows: Sequence[figures.Row], machine: dict[str, Any]) -> dict[st
 
 
 def _python_build() -> str:
-    """Return where this Python comes from: distributions build by a profile, others often run half as fast."""
+    """Return where this Python comes from: distributions build by a profile, others often do not."""
     options = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
     if "--enable-optimizations" in options:
         return "optimized build"
