@@ -5,6 +5,7 @@ A bad quantity in one object costs that number and is named in a problem; it nev
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING
 
 from kubevitals import errors, model, quantity
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 _NO_LABELS: Mapping[str, str] = {}
 _ROLE_PREFIX = "node-role.kubernetes.io/"
+
+
+_END = operator.attrgetter("last_termination_at")
+if TYPE_CHECKING:
+    # node, ip, app, workload kind and name, phase: what a pod and its containers have in common
+    _Place = tuple[str | None, str | None, str | None, str | None, str | None, str | None]
 
 
 class Reader:
@@ -34,92 +41,76 @@ class Reader:
         meta, spec, state = pod.metadata, pod.spec, pod.status
         labels = self._share(meta.labels)
         app = labels.get("app") or labels.get("app.kubernetes.io/name")
-        workload_kind, workload_name = find_workload(meta, labels)
+        place = (spec.node_name, state.pod_ip, app, *find_workload(meta, labels), state.phase)
         created_at = _parse_time(meta.creation_timestamp)
+        containers = [
+            self._read_container(container, status, pod, place=place, created_at=created_at)
+            for container, status in _lasting_containers(pod)
+        ]
         health = podstatus.describe_health(pod)
-        qos = state.qos_class
-
-        statuses = {each.name: each for each in state.container_statuses or ()}
-        specs = spec.containers
-        if spec.init_containers:
-            sidecars = [each for each in spec.init_containers if each.restart_policy == "Always"]
-            if sidecars:
-                specs = specs + sidecars
-                statuses.update({each.name: each for each in state.init_container_statuses or ()})
-        containers = []
-        last: tuple[datetime, str | None, int] | None = None
-        reason = state.reason
-        for container in specs:
-            status = statuses.get(container.name)
-            ended = last_end = None
-            word = why = None
-            if status is not None:
-                word, why = _describe_state(status)
-                reason = reason or why
-                ended = _last_termination(status)
-            if ended is not None:
-                last_end = _parse_time(ended.finished_at)
-                if last_end is not None and (last is None or last_end > last[0]):
-                    last = (last_end, ended.reason, ended.exit_code)
-            request = self._amounts(podresources.requests_of(container.resources), meta)
-            limit = self._amounts(podresources.limits_of(container.resources), meta)
-            containers.append(
-                model.Container(
-                    meta.namespace,
-                    meta.name,
-                    container.name,
-                    meta.uid,
-                    spec.node_name,
-                    state.pod_ip,
-                    app,
-                    workload_kind,
-                    workload_name,
-                    state.phase,
-                    word,
-                    why,
-                    status.ready if status is not None else None,
-                    status.restart_count if status is not None else None,
-                    qos,
-                    created_at,
-                    ended.reason if ended is not None else None,
-                    ended.exit_code if ended is not None else None,
-                    last_end,
-                    request[0],
-                    limit[0],
-                    request[1],
-                    limit[1],
-                )
-            )
+        reason = state.reason or next((each.reason for each in containers if each.reason), None)
         if reason is None:
             reason = _init_reason(health.status) or _unscheduled_reason(state)
+        ended = [each for each in containers if each.last_termination_at is not None]
+        last = max(ended, key=_END) if ended else None
         request, limit = self._pod_amounts(pod)
         return model.Pod(
             meta.namespace,
             meta.name,
             meta.uid,
-            spec.node_name,
-            state.pod_ip,
-            app,
-            workload_kind,
-            workload_name,
-            state.phase,
+            *place,
             health.status,
             reason,
             _is_ready(state),
             health.containers_ready,
             health.containers_total,
             health.restarts,
-            qos,
+            state.qos_class,
             created_at,
             labels,
-            last[1] if last is not None else None,
-            last[2] if last is not None else None,
-            last[0] if last is not None else None,
+            last.last_termination_reason if last is not None else None,
+            last.last_termination_exit_code if last is not None else None,
+            last.last_termination_at if last is not None else None,
             request[0],
             limit[0],
             request[1],
             limit[1],
             containers=tuple(containers),
+        )
+
+    def _read_container(
+        self,
+        container: objects.ContainerSpec,
+        status: objects.ContainerStatus | None,
+        pod: objects.Pod,
+        *,
+        place: _Place,
+        created_at: datetime | None,
+    ) -> model.Container:
+        meta = pod.metadata
+        word, why = _describe_state(status) if status is not None else (None, None)
+        ended = _last_termination(status) if status is not None else None
+        request = self._amounts(podresources.requests_of(container.resources), meta)
+        limit = self._amounts(podresources.limits_of(container.resources), meta)
+        return model.Container(
+            meta.namespace,
+            meta.name,
+            container.name,
+            meta.uid,
+            *place,
+            word,
+            why,
+            status.ready if status is not None else None,
+            status.restart_count if status is not None else None,
+            pod.status.qos_class,
+            created_at,
+            ended.reason if ended is not None else None,
+            ended.exit_code if ended is not None else None,
+            _parse_time(ended.finished_at) if ended is not None else None,
+            request[0],
+            limit[0],
+            request[1],
+            limit[1],
         )
 
     def read_node(self, node: objects.Node) -> model.Node:
@@ -192,6 +183,20 @@ class Reader:
         problem = model.Problem(error.code, f"{subject}: {error.message}", object=subject)
         if problem not in self.problems:
             self.problems.append(problem)
+
+
+def _lasting_containers(
+    pod: objects.Pod,
+) -> list[tuple[objects.ContainerSpec, objects.ContainerStatus | None]]:
+    """Return the containers that run as long as the pod does, sidecars last, each with its status."""
+    spec, state = pod.spec, pod.status
+    statuses = {each.name: each for each in state.container_statuses or ()}
+    found = [(each, statuses.get(each.name)) for each in spec.containers]
+    sidecars = [each for each in spec.init_containers or () if each.restart_policy == "Always"]
+    if sidecars:
+        statuses = {each.name: each for each in state.init_container_statuses or ()}
+        found += [(each, statuses.get(each.name)) for each in sidecars]
+    return found
 
 
 def find_workload(meta: objects.ObjectMeta, labels: Mapping[str, str]) -> tuple[str | None, str | None]:
