@@ -306,8 +306,8 @@ def test_a_user_of_the_library_sees_each_step_in_turn(life: Life) -> None:
 def test_no_number_is_ever_0(life: Life) -> None:
     """In no snapshot of the whole life, at its turning points too, is anything used 0.
 
-    A snapshot asks for nodes and then for pods. Where metrics-server changes in between, one of them has usage
-    and the other says why not: then the snapshot before or after has usage throughout.
+    A snapshot asks for nodes and then for pods. Where metrics-server changes in between, one of them has
+    usage and the other says why not: then the snapshot before or after has usage throughout.
     """
     assert len(life.glances) > 30
     for index, glance in enumerate(life.glances):
