@@ -8,18 +8,16 @@ from __future__ import annotations
 import sys
 
 from kubevitals import errors
-from kubevitals.cli import options
+from kubevitals.cli import options, several
 from kubevitals.surfaces import terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    import contextlib
     from threading import Event
 
     from kubevitals import cluster as clusters
     from kubevitals import model
-    from kubevitals.kube import livestate
     from kubevitals.surfaces import exposition
 
 EPILOG = """\
@@ -110,27 +108,10 @@ def run(arguments: argparse.Namespace) -> int:
         labels=tuple(words), compat=tuple(arguments.compat or ()), own=not arguments.compat_only
     )
     with contextlib.ExitStack() as stack:
-        connected = _connect(arguments, stack)
+        connected = several.connect_all(arguments, stack)
         if arguments.once:
             return _export_once(connected, arguments, wanted)
         return _serve(connected, arguments, wanted)
-
-
-def _connect(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> list[clusters.Cluster]:
-    """Return the clusters of all contexts, to be closed by the stack."""
-    import argparse
-
-    connected: dict[str, clusters.Cluster] = {}
-    for context in dict.fromkeys(arguments.context or [None]):
-        one = argparse.Namespace(**{**vars(arguments), "context": context, "namespace": None})
-        cluster = stack.enter_context(options.connect(one))
-        if cluster.name in connected:
-            raise errors.UsageError(
-                f"two clusters are called {terminal.clean(cluster.name)[:60]!r}",
-                remedy="give contexts with different names",
-            )
-        connected[cluster.name] = cluster
-    return list(connected.values())
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -167,26 +148,6 @@ def _needs_usage(wanted: exposition.Options) -> bool:
     return wanted.own or option_set.METRICS_SERVER_PROM in wanted.compat
 
 
-def _open_states(
-    connected: list[clusters.Cluster], wanted: exposition.Options, *, namespace: str | None
-) -> list[livestate.LiveState]:
-    from kubevitals.kube import livestate
-    from kubevitals.surfaces.exposition import kube_state_metrics
-    from kubevitals.surfaces.exposition import options as option_set
-
-    if option_set.KUBE_STATE_METRICS not in wanted.compat:
-        return []
-    several = len(connected) > 1
-    return [
-        livestate.LiveState(
-            cluster.client,
-            kube_state_metrics.converts(cluster.name if several else None),
-            namespace=namespace,
-        )
-        for cluster in connected
-    ]
-
-
 def _serve(
     connected: list[clusters.Cluster], arguments: argparse.Namespace, wanted: exposition.Options
 ) -> int:
@@ -198,7 +159,7 @@ def _serve(
     from kubevitals.surfaces.exposition import serving
 
     namespace = arguments.namespace
-    states = _open_states(connected, wanted, namespace=namespace)
+    states = several.open_states(connected, wanted, namespace=namespace)
     collectors = {
         cluster.name: collector.Collector(
             cluster, interval=arguments.interval, namespace=namespace, nodes=not arguments.no_nodes

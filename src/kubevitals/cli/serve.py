@@ -7,7 +7,7 @@ cluster. It ends with Ctrl-C or SIGTERM, within five seconds.
 from __future__ import annotations
 
 from kubevitals import errors
-from kubevitals.cli import options
+from kubevitals.cli import options, several
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def run(arguments: argparse.Namespace) -> int:
         log.warning(warning, extra={"event": "exposed"})
     with contextlib.ExitStack() as stack:
         listening = stack.enter_context(serving.listen(arguments.address, arguments.port))
-        connected = _connect(arguments, stack)
+        connected = several.connect_all(arguments, stack)
         gate = _open_gate(arguments, connected[0])
         stack.callback(gate.close)
         collectors, server = _build(arguments, connected, gate, stack)
@@ -171,22 +171,6 @@ def _check(arguments: argparse.Namespace) -> None:
         raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
     if arguments.auth_audience and arguments.auth != "kubernetes":
         raise errors.UsageError("--auth-audience goes with --auth kubernetes", remedy="add that")
-
-
-def _connect(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> list[clusters.Cluster]:
-    """Return the clusters of all contexts, to be closed by the stack."""
-    import argparse
-
-    connected: dict[str, clusters.Cluster] = {}
-    for context in dict.fromkeys(arguments.context or [None]):
-        one = argparse.Namespace(**{**vars(arguments), "context": context, "namespace": None})
-        cluster = stack.enter_context(options.connect(one))
-        if cluster.name in connected:
-            raise errors.UsageError(
-                f"two clusters are called {cluster.name[:60]!r}", remedy="give contexts with different names"
-            )
-        connected[cluster.name] = cluster
-    return list(connected.values())
 
 
 def _open_tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
@@ -241,29 +225,16 @@ def _build(
 def _settle(
     arguments: argparse.Namespace, connected: list[clusters.Cluster], gate: auth.Gate
 ) -> web_settings.Settings:
-    from kubevitals.kube import livestate
     from kubevitals.surfaces import exposition
-    from kubevitals.surfaces.exposition import kube_state_metrics
-    from kubevitals.surfaces.exposition import options as option_set
     from kubevitals.surfaces.web import settings
 
     words = [word for given in arguments.labels or () for word in given.split(",") if word]
     wanted = exposition.make_options(labels=tuple(words), compat=tuple(arguments.compat or ()))
-    several = len(connected) > 1
-    states = [
-        livestate.LiveState(
-            cluster.client,
-            kube_state_metrics.converts(cluster.name if several else None),
-            namespace=arguments.namespace,
-        )
-        for cluster in connected
-        if option_set.KUBE_STATE_METRICS in wanted.compat
-    ]
     return settings.Settings(
         gate=gate,
         open_health=not arguments.guard_health,
         exposition=wanted,
-        states=states,
+        states=several.open_states(connected, wanted, namespace=arguments.namespace),
         origins=tuple(arguments.cors_origin or ()),
         node_pool_labels=tuple(arguments.node_pool_label or settings.NODE_POOL_LABELS),
         streams=arguments.streams,

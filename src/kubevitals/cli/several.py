@@ -1,0 +1,62 @@
+"""What the commands that run for long share: the clusters of several contexts, and their further lists.
+
+One command prints, another serves over HTTP; both read the same clusters in the same way.
+"""
+
+from __future__ import annotations
+
+from kubevitals import errors
+from kubevitals.cli import options
+from kubevitals.surfaces import terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    import contextlib
+
+    from kubevitals import cluster as clusters
+    from kubevitals.kube import livestate
+    from kubevitals.surfaces import exposition
+
+
+def connect_all(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> list[clusters.Cluster]:
+    """Return the clusters of all contexts, to be closed by the stack.
+
+    Raises:
+        errors.UsageError: two of them have one name.
+        and as `kubevitals.connect`.
+    """
+    import argparse
+
+    connected: dict[str, clusters.Cluster] = {}
+    for context in dict.fromkeys(arguments.context or [None]):
+        one = argparse.Namespace(**{**vars(arguments), "context": context, "namespace": None})
+        cluster = stack.enter_context(options.connect(one))
+        if cluster.name in connected:
+            raise errors.UsageError(
+                f"two clusters are called {terminal.clean(cluster.name)[:60]!r}",
+                remedy="give contexts with different names",
+            )
+        connected[cluster.name] = cluster
+    return list(connected.values())
+
+
+def open_states(
+    connected: list[clusters.Cluster], wanted: exposition.Options, *, namespace: str | None
+) -> list[livestate.LiveState]:
+    """Return the lists that kube-state-metrics' families need, one a cluster; none where nobody asks."""
+    from kubevitals.kube import livestate
+    from kubevitals.surfaces.exposition import kube_state_metrics
+    from kubevitals.surfaces.exposition import options as option_set
+
+    if option_set.KUBE_STATE_METRICS not in wanted.compat:
+        return []
+    several = len(connected) > 1
+    return [
+        livestate.LiveState(
+            cluster.client,
+            kube_state_metrics.converts(cluster.name if several else None),
+            namespace=namespace,
+        )
+        for cluster in connected
+    ]
