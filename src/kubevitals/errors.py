@@ -227,7 +227,7 @@ class WrongKindError(DecodingError):
 
 
 class MetricsError(KubevitalsError):
-    """The metrics API gives no usage; its three subclasses are three different answers."""
+    """The source of usage gives none; each subclass is another reason."""
 
     code = "metrics"
 
@@ -248,3 +248,27 @@ class MetricsEmptyError(MetricsError):
     """The metrics API answers with an empty list: nothing has been collected yet."""
 
     code = "metrics_empty"
+
+
+class NoSourceError(MetricsError):
+    """There is no source of usage, as was asked for or because none of them answers."""
+
+    code = "no_source"
+
+
+class KubeletsError(MetricsError):
+    """No kubelet at all could be read."""
+
+    code = "kubelets_unreadable"
+
+
+class PrometheusError(MetricsError):
+    """A Prometheus-compatible server does not answer, or not as one does."""
+
+    code = "prometheus_unavailable"
+
+
+class HistoryError(KubevitalsError):
+    """What was recorded cannot be read or written; nothing of it is lost by that."""
+
+    code = "history"

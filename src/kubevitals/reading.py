@@ -234,6 +234,7 @@ class _Reading:
             now=now,
             pods=held,
             failure=failure,
+            silent=usage.silent if usage is not None else {},
         )
 
     def _join_pods(self, now: datetime) -> list[model.Pod]:
@@ -265,6 +266,8 @@ class _Reading:
             now=now,
             silent_nodes=not_ready,
             failure=failure,
+            silent=usage.silent if usage is not None else {},
+            partial=usage.partial if usage is not None else {},
             # By name alone the source knows no labels, and it never knows fields: there the list decides.
             keep_unlisted=request.field_selector is None
             and not (request.name is not None and request.label_selector),

@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
+    from typing import Any
 
     from kubevitals import sources
 
@@ -34,8 +35,19 @@ REASONS = {
     "metrics_unavailable": "without the metrics API, which is unavailable",
     "metrics_empty": "without the metrics API, which has collected nothing yet",
     "usage_forbidden": "without rights on metrics.k8s.io",
-    "usage_failed": "without the metrics API, whose answer could not be had",
+    "usage_failed": "without usage, whose source did not answer as it should",
+    "no_source": "without a source of usage, as --source none asks for",
+    "first_sample": "seen once so far: usage of CPU needs two readings",
+    "kubelet_unreachable": "on a node whose kubelet cannot be reached",
+    "kubelet_timeout": "on a node whose kubelet answers too slowly",
+    "kubelet_unauthorized": "on a node whose kubelet does not accept this account's credentials",
+    "kubelet_forbidden": "on a node whose kubelet refuses this account (nodes/metrics)",
+    "kubelet_tls": "on a node whose kubelet's certificate cannot be trusted",
+    "kubelet_failed": "on a node whose kubelet's answer could not be read",
+    "prometheus_unavailable": "without Prometheus, which does not answer",
+    "prometheus_empty": "without a series in Prometheus",
 }
+_NOTHING: Mapping[Any, str] = {}  # never changed
 _STARTING_SECONDS = 120.0  # kubectl too expects a sample after two minutes, and not before
 
 _POD_FACTS = model.Pod._fields.index("timestamp")
@@ -59,11 +71,14 @@ def join_pods(
     silent_nodes: frozenset[str] = frozenset(),
     failure: str | None = None,
     keep_unlisted: bool = True,
+    silent: Mapping[str, str] = _NOTHING,
+    partial: Mapping[tuple[str, str], str] = _NOTHING,
 ) -> list[model.Pod]:
     """Return one row a pod of either side.
 
     `failure` is the code of why there is no usage at all. `silent_nodes` are not ready. With
-    `keep_unlisted` a pod that only has a sample gets a row ("gone"); without, the list decides.
+    `keep_unlisted` a pod that only has a sample gets a row ("gone"); without, the list decides. `silent` and
+    `partial` are what the source says of nodes and pods without a sample, as in `sources.Usage`.
     """
     pods = list(pods)
     moments = _Moments(now)
@@ -75,8 +90,12 @@ def join_pods(
         sample = samples.get(key)
         if sample is None:
             why = _why_silent(pod, now, silent_nodes)
-            if why == "no_sample" and pod.node in mute:
-                why = "node_silent"
+            if why in ("no_sample", "starting"):
+                told = partial.get(key) or silent.get(pod.node or "")
+                if told is not None:
+                    why = told
+                elif why == "no_sample" and pod.node in mute:
+                    why = "node_silent"
             rows.append(_without_usage(pod, why if why == "ended" else failure or why))
             continue
         if unseen is not None:
@@ -135,8 +154,12 @@ def join_nodes(
     now: datetime,
     pods: Sequence[model.Pod] | None = None,
     failure: str | None = None,
+    silent: Mapping[str, str] = _NOTHING,
 ) -> list[model.Node]:
-    """Return one row a node of either side, with the sums over its `pods` (None: unknown)."""
+    """Return one row a node of either side, with the sums over its `pods` (None: unknown).
+
+    `silent` is what the source says of nodes without a sample, as in `sources.Usage`.
+    """
     moments = _Moments(now)
     held = None if pods is None else _sum_by_node(pods)
     rows = []
@@ -145,7 +168,7 @@ def join_nodes(
         record = node if held is None else _with_held(node, held.get(node.name, _Held()))
         sample = unseen.pop(node.name, None)
         if sample is None:
-            why = failure or ("not_ready" if not node.ready else "no_sample")
+            why = failure or ("not_ready" if not node.ready else silent.get(node.name, "no_sample"))
             rows.append(_node(record, _NEVER, None, None, why))
         else:
             rows.append(_node_with_usage(record, sample, moments))
@@ -188,22 +211,27 @@ class _Moments:
 
     def __init__(self, now: datetime) -> None:
         self._now = now
-        self._known: dict[tuple[str, str], _Moment] = {}
+        self._known: dict[tuple[sources.Time, sources.Time], _Moment] = {}
 
-    def read(self, timestamp: str, window: str) -> _Moment:
+    def read(self, timestamp: sources.Time, window: sources.Time) -> _Moment:
         key = (timestamp, window)
         moment = self._known.get(key)
         if moment is None:
             moment = self._known[key] = self._parse(timestamp, window)
         return moment
 
-    def _parse(self, timestamp: str, window: str) -> _Moment:
+    def _parse(self, timestamp: sources.Time, window: sources.Time) -> _Moment:
+        seconds: float | None
         try:
-            at = timestamps.parse_time(timestamp)
+            at = (
+                timestamps.parse_time(timestamp)
+                if isinstance(timestamp, str)
+                else timestamps.from_epoch(timestamp)
+            )
         except errors.DecodingError:
             return _NEVER
         try:
-            seconds = timestamps.parse_duration(window)
+            seconds = timestamps.parse_duration(window) if isinstance(window, str) else window
         except errors.DecodingError:
             seconds = None
         # Clocks differ: a sample from the future is as fresh as can be.

@@ -74,6 +74,8 @@ def compose(
             now=now,
             silent_nodes=not_ready,
             failure=code or (problem_of(of_pods).code if of_pods is not None else None),
+            silent=usage.pods.silent if usage.pods is not None else {},
+            partial=usage.pods.partial if usage.pods is not None else {},
         )
         if may_list_pods
         else snapshot.rows_of_samples(samples, now=now)
@@ -84,6 +86,7 @@ def compose(
         now=now,
         pods=held.pods if whole and may_list_pods else None,
         failure=problem_of(of_nodes).code if of_nodes is not None else None,
+        silent=usage.nodes.silent if usage.nodes is not None else {},
     )
     measured = usage.nodes is not None or usage.pods is not None
     return model.Snapshot(

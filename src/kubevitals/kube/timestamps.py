@@ -28,6 +28,18 @@ def parse_time(text: str) -> datetime:
     raise errors.DecodingError(f"{text[:60]!r} is not a time in RFC 3339")
 
 
+def from_epoch(seconds: float) -> datetime:
+    """Return seconds since 1970 as an aware UTC datetime.
+
+    Raises:
+        errors.DecodingError: no calendar has that moment.
+    """
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise errors.DecodingError(f"{seconds!r} is not a time in seconds since 1970") from error
+
+
 def parse_duration(text: str) -> float:
     """Return a Go duration in seconds: "15.021s", "1m0s", "800ms".
 

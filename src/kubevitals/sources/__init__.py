@@ -53,20 +53,25 @@ class Scope:
 class Usage:
     """What a source answered. `nodes` by name, `pods` by (namespace, name); empty where not asked for.
 
-    `problems` names rows that could not be read; `failures` holds, by "nodes" and "pods", the error of a
-    part that could not be had while the other could.
+    `problems` names what could not be read. `silent` says, by the node's name, why a node and the pods on
+    it have no sample: a code of `snapshot.REASONS`. `partial` says the same of pods, by (namespace, name).
     """
 
-    __slots__ = ("nodes", "pods", "problems")
+    __slots__ = ("nodes", "partial", "pods", "problems", "silent")
 
     def __init__(self) -> None:
         self.nodes: dict[str, Sample] = {}
         self.pods: dict[tuple[str, str], PodSample] = {}
         self.problems: list[model.Problem] = []
+        self.silent: dict[str, str] = {}
+        self.partial: dict[tuple[str, str], str] = {}
 
 
-# A sample is (timestamp text, window text, cores, bytes): plain tuples, because a large cluster has
-# 150,000 of them, and times stay text until a row needs them. A pod's sample holds its containers'.
-Sample = tuple[str, str, "float | None", "int | None"]
-ContainerSample = tuple[str, "float | None", "int | None"]  # name, cores, bytes
-PodSample = tuple[str, str, "list[ContainerSample]"]  # timestamp, window, containers
+# A sample is (timestamp, window, cores, bytes): plain tuples, because a large cluster has 150,000 of them.
+# The two times stay as the source has them until a row needs them: RFC 3339 text and a Go duration, or
+# seconds since 1970 and seconds. A pod's sample holds its containers'.
+if TYPE_CHECKING:
+    Time = str | float
+    Sample = tuple[Time, Time, float | None, int | None]
+    ContainerSample = tuple[str, float | None, int | None]  # name, cores, bytes
+    PodSample = tuple[Time, Time, list[ContainerSample]]  # timestamp, window, containers

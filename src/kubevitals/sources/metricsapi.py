@@ -306,7 +306,7 @@ def _items(answer: dict[str, Any], *, single: str) -> list[dict[str, Any]]:
 
 
 def _read_nodes(rows: Iterable[WireNode], problems: list[model.Problem]) -> dict[str, sources.Sample]:
-    samples = {}
+    samples: dict[str, sources.Sample] = {}
     for name, timestamp, window, cpu, memory in rows:
         samples[name] = (timestamp, window, *_parse(cpu, memory, name, problems))
     return samples
