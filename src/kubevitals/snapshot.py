@@ -100,18 +100,22 @@ def join_pods(
             continue
         if unseen is not None:
             del unseen[key]
-        rows.append(_with_usage(pod, sample, moments))
+        rows.append(_with_usage(pod, sample, moments, partial.get(key, "bad_quantity")))
     for (namespace, name), sample in (unseen or {}).items():
         bare = model.Pod(
             namespace, name, containers=tuple(model.Container(namespace, name, each[0]) for each in sample[2])
         )
-        row = _with_usage(bare, sample, moments)
+        row = _with_usage(bare, sample, moments, partial.get((namespace, name), "bad_quantity"))
         rows.append(row._replace(problem=row.problem or "gone"))
     return rows
 
 
 def rows_of_samples(
-    samples: Mapping[tuple[str, str], sources.PodSample], *, now: datetime, with_containers: bool = True
+    samples: Mapping[tuple[str, str], sources.PodSample],
+    *,
+    now: datetime,
+    with_containers: bool = True,
+    partial: Mapping[tuple[str, str], str] = _NOTHING,
 ) -> list[model.Pod]:
     """Return one row a sample where nothing else of the pods is known or asked for."""
     moments = _Moments(now)
@@ -120,6 +124,7 @@ def rows_of_samples(
     for (namespace, name), (timestamp, window, measured) in samples.items():
         moment = moments.read(timestamp, window)
         doubt = "stale" if moment[3] else None
+        unread = partial.get((namespace, name), "bad_quantity") if partial else "bad_quantity"
         containers: tuple[model.Container, ...] = ()
         if with_containers:
             containers = tuple(
@@ -134,7 +139,7 @@ def rows_of_samples(
                             *moment,
                             cpu,
                             memory,
-                            doubt if cpu is not None and memory is not None else "bad_quantity",
+                            doubt if cpu is not None and memory is not None else unread,
                         ),
                     )
                     for container, cpu, memory in measured
@@ -142,7 +147,7 @@ def rows_of_samples(
             )
         cpu, memory = _sum_sample(measured)
         if cpu is None or memory is None:
-            doubt = "bad_quantity"
+            doubt = unread
         rows.append(make(a_pod, (namespace, name, *_UNKNOWN_POD, *moment, cpu, memory, doubt, containers)))
     return rows
 
@@ -171,9 +176,9 @@ def join_nodes(
             why = failure or ("not_ready" if not node.ready else silent.get(node.name, "no_sample"))
             rows.append(_node(record, _NEVER, None, None, why))
         else:
-            rows.append(_node_with_usage(record, sample, moments))
+            rows.append(_node_with_usage(record, sample, moments, silent.get(node.name, "bad_quantity")))
     for name, sample in unseen.items():
-        row = _node_with_usage(model.Node(name), sample, moments)
+        row = _node_with_usage(model.Node(name), sample, moments, silent.get(name, "bad_quantity"))
         rows.append(row._replace(problem=row.problem or "gone"))
     return rows
 
@@ -241,7 +246,8 @@ class _Moments:
         return at, seconds, age, stale
 
 
-def _with_usage(pod: model.Pod, sample: sources.PodSample, moments: _Moments) -> model.Pod:
+def _with_usage(pod: model.Pod, sample: sources.PodSample, moments: _Moments, unread: str) -> model.Pod:
+    """Return the pod with its sample; `unread` is why one of its numbers is missing, if one is."""
     moment = moments.read(sample[0], sample[1])
     doubt = "stale" if moment[3] else None
     measured = {each[0]: each for each in sample[2]}
@@ -253,12 +259,12 @@ def _with_usage(pod: model.Pod, sample: sources.PodSample, moments: _Moments) ->
             why = "no_sample" if container.status == "Running" else "not_running"
             tail = (*_NEVER, None, None, why)
         else:
-            unread = found[1] is None or found[2] is None
-            tail = (*moment, found[1], found[2], "bad_quantity" if unread else doubt)
+            lacks = found[1] is None or found[2] is None
+            tail = (*moment, found[1], found[2], unread if lacks else doubt)
         containers.append(_make(model.Container, (*container[:_CONTAINER_FACTS], *tail)))
     cpu, memory = _sum_sample(sample[2])
     if cpu is None or memory is None:
-        doubt = "bad_quantity"
+        doubt = unread
     return _make(model.Pod, (*pod[:_POD_FACTS], *moment, cpu, memory, doubt, tuple(containers)))
 
 
@@ -293,11 +299,11 @@ def _why_silent(pod: model.Pod, now: datetime, silent_nodes: frozenset[str]) -> 
     return "no_sample"
 
 
-def _node_with_usage(node: model.Node, sample: sources.Sample, moments: _Moments) -> model.Node:
+def _node_with_usage(node: model.Node, sample: sources.Sample, moments: _Moments, unread: str) -> model.Node:
     moment = moments.read(sample[0], sample[1])
     problem = "stale" if moment[3] else None
     if sample[2] is None or sample[3] is None:
-        problem = "bad_quantity"
+        problem = unread
     return _node(node, moment, sample[2], sample[3], problem)
 
 

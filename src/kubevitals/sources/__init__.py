@@ -54,10 +54,11 @@ class Usage:
     """What a source answered. `nodes` by name, `pods` by (namespace, name); empty where not asked for.
 
     `problems` names what could not be read. `silent` says, by the node's name, why a node and the pods on
-    it have no sample: a code of `snapshot.REASONS`. `partial` says the same of pods, by (namespace, name).
+    it have no sample, or none of CPU yet: a code of `snapshot.REASONS`. `partial` says the same of pods, by
+    (namespace, name); `missing` of everything, where no usage is to be expected. `source` is who answered.
     """
 
-    __slots__ = ("nodes", "partial", "pods", "problems", "silent")
+    __slots__ = ("missing", "nodes", "partial", "pods", "problems", "silent", "source")
 
     def __init__(self) -> None:
         self.nodes: dict[str, Sample] = {}
@@ -65,6 +66,8 @@ class Usage:
         self.problems: list[model.Problem] = []
         self.silent: dict[str, str] = {}
         self.partial: dict[tuple[str, str], str] = {}
+        self.missing: str | None = None
+        self.source = ""  # the name of the source that was asked, where empty
 
 
 # A sample is (timestamp, window, cores, bytes): plain tuples, because a large cluster has 150,000 of them.
