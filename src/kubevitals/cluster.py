@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from kubevitals import reading
 from kubevitals.kube import connection as connections
 from kubevitals.kube.http import client as kube_client
-from kubevitals.sources import metricsapi
+from kubevitals.sources import opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def connect(
     *,
     simulate: bool = False,
     simulation: dict[str, Any] | None = None,
+    source: str = "auto",
     request_timeout: float = 15.0,
     **options: Any,
 ) -> Cluster:
@@ -38,6 +39,7 @@ def connect(
         context: a context of the kubeconfig; its current one where None.
         simulate: start a simulated cluster on loopback instead; it ends with `close()`.
         simulation: how large and how it is: `nodes`, `pods`, `seed`, `faults` ... Implies `simulate`.
+        source: where usage comes from: "auto" for the best that answers, or the name of one.
         request_timeout: seconds for one request with all its retries.
         **options: kubectl's global flags with underscores: `kubeconfig`, `namespace`, `cluster`, `user`,
             `server`, `token`, `certificate_authority`, `client_certificate`, `client_key`,
@@ -54,7 +56,7 @@ def connect(
         ...         print(pod.name, pod.cpu_usage_cores, pod.memory_of_limit)
     """
     if simulate or simulation is not None:
-        return _connect_simulated(simulation or {}, request_timeout)
+        return _connect_simulated(simulation or {}, source, request_timeout)
     import os
 
     from kubevitals.kube.config import kubeconfig
@@ -62,10 +64,11 @@ def connect(
     if context is not None:
         options["context"] = context
     connection = kubeconfig.open_connection(kubeconfig.Options(**options), environ=os.environ)
-    return Cluster(kube_client.Client(connection, request_timeout=request_timeout))
+    client = kube_client.Client(connection, request_timeout=request_timeout)
+    return Cluster(client, source=opening.open_source(client, source))
 
 
-def _connect_simulated(settings: dict[str, Any], request_timeout: float) -> Cluster:
+def _connect_simulated(settings: dict[str, Any], source: str, request_timeout: float) -> Cluster:
     from kubevitals.simulation import cluster as simulated
 
     world = simulated.SimulatedCluster(**settings)
@@ -78,7 +81,8 @@ def _connect_simulated(settings: dict[str, Any], request_timeout: float) -> Clus
         origin="the simulation",
         compression=False,  # on loopback it costs more than it saves
     )
-    return Cluster(kube_client.Client(connection, request_timeout=request_timeout), world=world)
+    client = kube_client.Client(connection, request_timeout=request_timeout)
+    return Cluster(client, source=opening.open_source(client, source), world=world)
 
 
 class _Token(connections.Credentials):
@@ -106,7 +110,7 @@ class Cluster:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.client = client
-        self.source: sources.Source = source or metricsapi.MetricsAPI(client)
+        self.source: sources.Source = source or opening.open_source(client)
         self.world = world
         self._clock = clock
 
@@ -213,6 +217,9 @@ class Cluster:
 
     def close(self) -> None:
         """Close the connections, and end the simulated cluster if this is one."""
+        close = getattr(self.source, "close", None)
+        if close is not None:
+            close()
         self.client.close()
         if self.world is not None:
             self.world.stop()

@@ -132,11 +132,11 @@ class _Reading:
             self._problems += usage.problems
         return model.Snapshot(
             cluster=self._client.connection.context,
-            source=self._source.name if usages else "none",
+            source=usages[-1].source or self._source.name if usages else "none",
             generated_at=now,
             nodes=model.Records(nodes),
             pods=model.Records(pods),
-            problems=tuple(self._problems),
+            problems=tuple(dict.fromkeys(self._problems)),
         )
 
     def _fetch_usage(self) -> None:
@@ -223,7 +223,9 @@ class _Reading:
         failure = None
         if usage is None:
             failure = self._report_usage("node usage")
-        elif self._node_list and not usage.nodes and self._has_collected_nothing():
+        elif usage.missing is not None:
+            failure = usage.missing
+        elif self._node_list and not usage.nodes and not usage.silent and self._has_collected_nothing():
             failure = self._report_empty()
         held = self._pod_list if request.whole else None
         if request.pods and not request.pod_usage and self._pod_list is None:
@@ -249,12 +251,20 @@ class _Reading:
                 self._report("pods", "requests, limits and health of pods")
             elif not samples and request.name is None and self._pods_exist():
                 raise empty() if self._has_collected_nothing() else _nothing_of_these()
-            return snapshot.rows_of_samples(samples, now=now, with_containers=request.with_containers)
+            return snapshot.rows_of_samples(
+                samples,
+                now=now,
+                with_containers=request.with_containers,
+                partial=usage.partial if usage is not None else {},
+            )
         failure = None
         if usage is None:
             failure = self._report_usage("pod usage")
+        elif usage.missing is not None:
+            failure = usage.missing
         elif (
             not samples
+            and not usage.silent
             and snapshot.expect_usage(self._pod_list, now, whole=request.whole)
             and self._has_collected_nothing()
         ):

@@ -290,6 +290,8 @@ class Collector:
         if (
             pods is None
             or pods.pods
+            or pods.silent
+            or pods.missing is not None
             or not snapshot.expect_usage(held.pods, now, whole=self.namespace is None)
         ):
             return None

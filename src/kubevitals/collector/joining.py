@@ -61,7 +61,9 @@ def compose(
         problems.append(problem_of(failure))
     for part in (usage.nodes, usage.pods):
         problems += part.problems if part is not None else ()
-    code = problem_of(failure).code if failure is not None else None
+    answered = usage.pods or usage.nodes
+    missing = answered.missing if answered is not None else None
+    code = problem_of(failure).code if failure is not None else missing
     of_nodes = usage.failures.get("nodes")
     of_pods = usage.failures.get("pods")
     may_list_pods = "pods" in held.resource_versions
@@ -78,20 +80,21 @@ def compose(
             partial=usage.pods.partial if usage.pods is not None else {},
         )
         if may_list_pods
-        else snapshot.rows_of_samples(samples, now=now)
+        else snapshot.rows_of_samples(
+            samples, now=now, partial=usage.pods.partial if usage.pods is not None else {}
+        )
     )
     nodes = snapshot.join_nodes(
         held.nodes,
         usage.nodes.nodes if usage.nodes is not None else {},
         now=now,
         pods=held.pods if whole and may_list_pods else None,
-        failure=problem_of(of_nodes).code if of_nodes is not None else None,
+        failure=problem_of(of_nodes).code if of_nodes is not None else missing,
         silent=usage.nodes.silent if usage.nodes is not None else {},
     )
-    measured = usage.nodes is not None or usage.pods is not None
     return model.Snapshot(
         cluster=cluster.name,
-        source=cluster.source.name if measured else "none",
+        source=answered.source or cluster.source.name if answered is not None else "none",
         generated_at=now,
         nodes=model.Records(nodes),
         pods=model.Records(pods),

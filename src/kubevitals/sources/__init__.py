@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     class Source(Protocol):
         """Anything that can tell usage."""
 
-        name: str
+        @property
+        def name(self) -> str:
+            """Its name, as --source and the JSON schema have it."""
+            ...
 
         def fetch_usage(self, scope: Scope) -> Usage:
             """Return the usage of what `scope` names.
