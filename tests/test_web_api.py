@@ -482,6 +482,9 @@ def test_status(service: web_service.Service) -> None:
     one = told["clusters"][0]
     assert one["rights"] == dict.fromkeys(("nodes", "pods", "node_usage", "pod_usage"), "granted")
     assert one["source"] == "metrics-server"
+    (best, *_) = one["sources"]
+    assert (best["name"], best["answers"], best["problem"]) == ("metrics-server", True, None)
+    assert best["since"]
     assert one["age_seconds"] >= 0
     assert one["coverage"]["nodes"]["total"] == len(held(service).nodes)
 

@@ -192,6 +192,10 @@ class View:
                 "--usage asks the metrics API alone, which knows no nodes and fields of pods",
                 remedy="leave --usage out",
             )
+        if arguments.usage and arguments.source == "none":
+            raise errors.UsageError(
+                "--usage shows usage alone, and --source none has none", remedy="leave one of them out"
+            )
         if arguments.output in ("json", "yaml", "csv", "name"):
             if arguments.watch:
                 raise errors.UsageError(f"-w refreshes a table; it does not go with -o {arguments.output}")

@@ -18,6 +18,7 @@ from kubevitals import errors, model, reading, snapshot, sources
 from kubevitals.collector import joining, rhythm
 from kubevitals.kube import live
 from kubevitals.kube.http import retries
+from kubevitals.sources import choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,6 +61,7 @@ class Status(NamedTuple):
     last_good_at: datetime | None = None
     last_error: model.Problem | None = None  # None again once a tick is good
     source: str = "none"
+    sources: tuple[choice.Standing, ...] = ()  # who answers since when, and why the better ones do not
     live: bool = False  # it ticks
     ready: bool = False  # it has a snapshot that is not older than it may be
     watch_restarts: int = 0
@@ -183,6 +185,7 @@ class Collector:
                 ready=age is not None and age <= self.max_age,
                 watch_restarts=sum(self.inventory.restarts.values()),
                 failures=dict(self._status.failures),
+                sources=tuple(choice.standings_of(self.cluster.source)),
                 age_seconds=age,
             )
 

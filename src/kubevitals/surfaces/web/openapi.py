@@ -139,6 +139,7 @@ def _snapshot_paths(clusters: Sequence[str]) -> dict[str, Any]:
 def _service_paths(clusters: Sequence[str]) -> dict[str, Any]:
     text = {"text/plain; charset=utf-8": {"schema": {"type": "string"}}}
     cluster = _object(statuses.STATUS_TYPES)
+    cluster["properties"]["sources"] = {"type": "array", "items": _object(statuses.SOURCE_TYPES)}
     status = {
         "type": "object",
         "required": ["schema", "kind", "version", "ready", "clusters"],

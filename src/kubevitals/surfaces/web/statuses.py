@@ -35,7 +35,16 @@ STATUS_TYPES = {
     "failures": "Mapping[str, int]",
     "watch_restarts": "int",
 }
-"""The keys of a cluster's status that hold plain values; coverage, rights and problems stand beside them."""
+"""The keys of a cluster's status that hold plain values; sources, coverage, rights and problems stand beside
+them."""
+
+SOURCE_TYPES = {
+    "name": "str",
+    "answers": "bool",
+    "since": "datetime | None",
+    "problem": "Mapping[str, str] | None",
+}
+"""The keys of one of the sources of usage, the best first."""
 
 LISTS = ("nodes", "pods", "node_usage", "pod_usage")
 
@@ -69,6 +78,13 @@ def _describe(name: str, source: collector.Collector) -> dict[str, Any]:
     }
     return {
         **{key: values[key] for key in STATUS_TYPES},
+        "sources": [
+            {
+                **each._asdict(),
+                "problem": each.problem.to_dict() if each.problem is not None else None,
+            }
+            for each in status.sources
+        ],
         "coverage": {
             kind: {"with_usage": with_usage, "total": total}
             for kind, (with_usage, total) in status.coverage.items()
