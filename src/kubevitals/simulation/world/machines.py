@@ -84,15 +84,16 @@ def _expel(life: lives.Life, node: topology.Node) -> None:
 
 
 def _return(life: lives.Life, node: topology.Node) -> None:
-    """The kubelet is back."""
+    """The machine has been started again, and its kubelet is back."""
     state = life.state
     node.lost = 0.0
-    node.heartbeat = node.ready_since = state.now
+    node.heartbeat = node.ready_since = node.booted = state.now
     state.scheduler.reopen()
     state.put(nodes.document(node))
     motions.tell_node(state, node, "NodeReady")
+    motions.tell_rebooted(state, node, nodes.boot_id(node, node.booted))
     for pod in list(node.pods.values()):
         if pod.deleted:
             life.remove(pod)
         elif pod.lost:
-            state.change_pod(pod, lost=0.0, ready_at=state.now)
+            motions.restart_all(state, pod)

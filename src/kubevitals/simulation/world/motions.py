@@ -186,6 +186,26 @@ def restart_first(state: states.State, pod: Pod, *, ready: bool = True) -> Pod:
     return state.change_pod(pod, containers=(again, *pod.containers[1:]), ready_at=state.now)
 
 
+def restart_all(state: states.State, pod: Pod) -> Pod:
+    """Its machine has been started anew, and with it everything that ran in it."""
+
+    def again(old: pods.ContainerState) -> pods.ContainerState:
+        if old.kind != pods.RUNNING:
+            return old
+        ended = pods.terminated(
+            "Unknown", 255, started=old.started, finished=state.now, restarts=old.restarts
+        )
+        return pods.running(state.now, restarts=old.restarts + 1, last=ended)
+
+    return state.change_pod(
+        pod,
+        lost=0.0,
+        ready_at=state.now,
+        init=tuple(map(again, pod.init)),
+        containers=tuple(map(again, pod.containers)),
+    )
+
+
 def back_off_text(pod: Pod) -> str:
     """What the kubelet says while it waits to restart the first container."""
     name = pod.pod_set.blueprint.containers[0].name
@@ -252,6 +272,19 @@ def tell_node(state: states.State, node: topology.Node, reason: str, *, when: fl
         f"Node {node.name} status is now: {reason}",
         source="node-controller" if reason == "NodeNotReady" else "kubelet",
         when=when,
+    )
+
+
+def tell_rebooted(state: states.State, node: topology.Node, boot_id: str) -> None:
+    """The kubelet's word that its machine is not the one it was."""
+    state.events.record(
+        "Node",
+        Machine(node),
+        "Rebooted",
+        f"Node {node.name} has been rebooted, boot id: {boot_id}",
+        source="kubelet",
+        warning=True,
+        host=node.name,
     )
 
 

@@ -48,7 +48,7 @@ def document(node: topology.Node) -> documents.Document:
         labels=node.labels,
         created=node.created,
         make=_body,
-        arguments=(node, node.lost, node.heartbeat, node.ready_since),
+        arguments=(node, node.lost, node.heartbeat, node.ready_since, node.booted),
         extra={"spec.unschedulable": "false"},
         annotations={
             "cluster.example/provider-id": f"machine-{node.index:05}",
@@ -58,7 +58,9 @@ def document(node: topology.Node) -> documents.Document:
     )
 
 
-def _body(node: topology.Node, lost: float, heartbeat: float, ready_since: float) -> dict[str, Any]:
+def _body(
+    node: topology.Node, lost: float, heartbeat: float, ready_since: float, booted: float
+) -> dict[str, Any]:
     third = node.index * 512
     block = f"10.{64 + third // 65536}.{third // 256 % 256}.0/23"
     spec: dict[str, Any] = {
@@ -90,7 +92,7 @@ def _body(node: topology.Node, lost: float, heartbeat: float, ready_since: float
                 {"type": "Hostname", "address": node.name},
             ],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
-            "nodeInfo": _info(node),
+            "nodeInfo": _info(node, booted),
             "images": [
                 {"names": [image], "sizeBytes": 21_000_000 + wire.hashed(image) % 400_000_000}
                 for image in _IMAGES
@@ -137,12 +139,18 @@ def _conditions(lost: float, heartbeat: float, created: float, ready_since: floa
     return conditions
 
 
-def _info(node: topology.Node) -> dict[str, Any]:
+def boot_id(node: topology.Node, booted: float) -> str:
+    """The id that the machine's kernel gave itself when it was started."""
+    digits = wire.digest(node.name if booted < node.created else f"{node.name}/{booted}")
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"
+
+
+def _info(node: topology.Node, booted: float) -> dict[str, Any]:
     digits = wire.digest(node.name)
     return {
         "machineID": digits[:32],
         "systemUUID": f"{digits[32:40]}-{digits[40:44]}-{digits[44:48]}-{digits[48:52]}-{digits[52:]}",
-        "bootID": f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}",
+        "bootID": boot_id(node, booted),
         "kernelVersion": "6.12.57-cloud-amd64",
         "osImage": "Debian GNU/Linux 13 (trixie)",
         "containerRuntimeVersion": "containerd://2.2.0",

@@ -42,10 +42,10 @@ def status(pod: pods.Pod, text: pod_json.Text) -> str:
 
 def _container(pod: pods.Pod, part: tuple[str, str, str], state: pods.ContainerState, *, key: str) -> str:
     restarts = state.restarts
-    identity = _container_id(pod, key, restarts) if state.kind != "waiting" else ""
+    identity = container_id(pod, key, restarts) if state.kind != "waiting" else ""
     last = "{}"
     if state.last is not None:
-        before = _container_id(pod, key, restarts - 1)
+        before = container_id(pod, key, restarts - 1)
         last = _state(state.last, before)
         identity = identity or before
     start, image, end = part
@@ -57,7 +57,8 @@ def _container(pod: pods.Pod, part: tuple[str, str, str], state: pods.ContainerS
     )
 
 
-def _container_id(pod: pods.Pod, key: str, restart: int) -> str:
+def container_id(pod: pods.Pod, key: str, restart: int) -> str:
+    """A container's id; `key` is "c", or "i" for init containers, and its place; `restart` counts lives."""
     text = f"{pod.uid}{key}{restart}"
     return "containerd://" + hashlib.sha256(text.encode()).hexdigest()
 

@@ -54,6 +54,7 @@ class Node:
     __slots__ = (
         "allocatable_cpu",
         "allocatable_memory",
+        "booted",
         "capacity_cpu",
         "capacity_memory",
         "created",
@@ -114,6 +115,7 @@ class Node:
         self.lost = 0.0  # since when the kubelet has been silent; 0 while it reports
         self.tainted = pool.taint is not None
         self.ready_since = created + 40
+        self.booted = created - 25
         self.heartbeat = created
         self.salt = wire.hashed(name)
         self.labels = self._labels()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from kubevitals.simulation.world import blueprint as blueprints
     from kubevitals.simulation.world import pods, topology
 
+    Row = tuple[pods.Pod, int, list[tuple[str, int, int]]]
+
 TICK = 15.0
 FRESH = 30.0  # metrics-server needs two scrapes of every container
 _LATE = 5.5
@@ -86,7 +88,7 @@ class Shape:
         return self.memory + (full - self.memory) * min(age / leak_seconds(self.container, salt), 1.0)
 
 
-class _Set:
+class Set:
     """The shapes of a set's lasting containers, sidecars first."""
 
     __slots__ = ("shapes", "sidecars")
@@ -123,7 +125,7 @@ class Meter:
     def _scrape(self, nodes: list[topology.Node], tick: int) -> None:
         self._nodes = []
         self._pods = []
-        known: dict[int, _Set] = {}
+        known: dict[int, Set] = {}
         collecting = gc.isenabled()
         gc.disable()  # hundreds of thousands of small new objects, none of them garbage
         try:
@@ -135,81 +137,140 @@ class Meter:
             if collecting:
                 gc.enable()
 
-    def _scrape_node(self, node: topology.Node, tick: int, *, known: dict[int, _Set]) -> None:
-        epoch = self._start + tick * TICK
-        rows: list[tuple[pods.Pod, int, list[tuple[str, int, int]]]] = []
-        cpu = memory = 0
-        for pod in node.pods.values():
-            if pod.phase != "Running":
-                continue
-            pod_set = pod.pod_set
-            shapes = known.get(id(pod_set))
-            if shapes is None:
-                shapes = known[id(pod_set)] = _Set(pod_set, epoch)
-            mixed = mix(pod.salt, tick)
-            containers = _containers(pod, shapes, epoch, mixed=mixed)
-            if containers:
-                for _, container_cpu, container_memory in containers:
-                    cpu += container_cpu
-                    memory += container_memory
-                rows.append((pod, mixed, containers))
-        own = noise(node.salt, tick)
-        count = len(node.pods)
-        system_cpu = int((35 + count * 0.9) * (0.8 + 0.5 * own) * 1e6)
-        system = int((430 + count * 5) * 1024 * (0.97 + 0.06 * smooth(node.salt, epoch / 1200)))
-        cpu_room = int(node.capacity_cpu * 0.97e6) - system_cpu
-        memory_room = int(node.capacity_memory / 1024 * 0.95) - system
-        if cpu > cpu_room or memory > memory_room:  # contention: everyone gets less
-            share = min(1.0, cpu_room / cpu if cpu else 1.0)
-            packed = min(1.0, memory_room / memory if memory else 1.0)
-            rows = [
-                (
-                    pod,
-                    mixed,
-                    [(name, int(used * share), int(kept * packed)) for name, used, kept in containers],
-                )
-                for pod, mixed, containers in rows
-            ]
-            cpu, memory = min(cpu, cpu_room), min(memory, memory_room)
+    def _scrape_node(self, node: topology.Node, tick: int, *, known: dict[int, Set]) -> None:
+        measured = measure(node, self._start + tick * TICK, tick=tick, known=known)
+        stamp, window = node_moment(node, self._start, tick=tick)
         self._nodes.append(
             records.NodeUsage(
                 node.name,
                 labels=node.labels,
-                timestamp=epoch - _LATE * own,
-                window=TICK + _LATE * (noise(node.salt, tick - 1) - own),
-                cpu_nanocores=cpu + system_cpu,
-                memory_kibibytes=memory + system,
+                timestamp=stamp,
+                window=window,
+                cpu_nanocores=measured.cpu,
+                memory_kibibytes=measured.memory,
             )
         )
-        for pod, mixed, containers in rows:
-            # The kubelet measures each pod at its own moment, up to 5.5 s before the scrape.
-            late = (mixed & 255) * (_LATE / 256)
-            earlier = (mix(pod.salt, tick - 1) & 255) * (_LATE / 256)
+        epoch = self._start + tick * TICK
+        for pod, mixed, containers in measured.rows:
+            late = lateness(mixed)
             self._pods.append(
                 records.PodUsage(
                     pod.namespace,
                     pod.name,
                     labels=pod.labels,
                     timestamp=epoch - late,
-                    window=TICK - late + earlier,
+                    window=TICK - late + lateness(mix(pod.salt, tick - 1)),
                     containers=containers,
                 )
             )
 
 
-def _containers(pod: pods.Pod, known: _Set, epoch: float, *, mixed: int) -> list[tuple[str, int, int]]:
-    """Its containers' usage; empty if metrics-server has nothing on the pod. `mixed` is 64 bits of chance."""
-    states = pod.containers
+class Measured:
+    """A node at one tick: nanocores and KiB of all of it, and its pods with their containers.
+
+    `rows` are the pods that metrics-server can tell of, `fresh` those of which only the kubelet knows; with
+    each its chance of the tick.
+    """
+
+    __slots__ = ("cpu", "fresh", "memory", "rows")
+
+    def __init__(self) -> None:
+        self.cpu = 0
+        self.memory = 0
+        self.rows: list[Row] = []
+        self.fresh: list[Row] = []
+
+
+def measure(node: topology.Node, epoch: float, *, tick: int, known: dict[int, Set]) -> Measured:
+    """What runs on a node at a tick, and what it uses. `known` remembers shapes and belongs to the tick."""
+    measured = Measured()
+    cpu = memory = 0
+    for pod in node.pods.values():
+        if pod.phase != "Running":
+            continue
+        pod_set = pod.pod_set
+        shapes = known.get(id(pod_set))
+        if shapes is None:
+            shapes = known[id(pod_set)] = Set(pod_set, epoch)
+        mixed = mix(pod.salt, tick)
+        states = lasting(pod, shapes)
+        containers = _containers(pod, shapes, states, epoch=epoch, mixed=mixed)
+        if not containers:
+            continue
+        if newest(states) > epoch - FRESH:
+            measured.fresh.append((pod, mixed, containers))
+            continue
+        for _, container_cpu, container_memory in containers:
+            cpu += container_cpu
+            memory += container_memory
+        measured.rows.append((pod, mixed, containers))
+    own = noise(node.salt, tick)
+    count = len(node.pods)
+    system_cpu = int((35 + count * 0.9) * (0.8 + 0.5 * own) * 1e6)
+    system = int((430 + count * 5) * 1024 * (0.97 + 0.06 * smooth(node.salt, epoch / 1200)))
+    cpu_room = int(node.capacity_cpu * 0.97e6) - system_cpu
+    memory_room = int(node.capacity_memory / 1024 * 0.95) - system
+    if cpu > cpu_room or memory > memory_room:  # contention: everyone gets less
+        share = min(1.0, cpu_room / cpu if cpu else 1.0)
+        packed = min(1.0, memory_room / memory if memory else 1.0)
+        measured.rows = _shared(measured.rows, share, packed=packed)
+        measured.fresh = _shared(measured.fresh, share, packed=packed)
+        cpu, memory = min(cpu, cpu_room), min(memory, memory_room)
+    measured.cpu = cpu + system_cpu
+    measured.memory = memory + system
+    return measured
+
+
+def _shared(rows: list[Row], share: float, *, packed: float) -> list[Row]:
+    return [
+        (pod, mixed, [(name, int(used * share), int(kept * packed)) for name, used, kept in containers])
+        for pod, mixed, containers in rows
+    ]
+
+
+def node_moment(node: topology.Node, start: float, *, tick: int) -> tuple[float, float]:
+    """When the node itself was measured last before a tick (epoch), and for how many seconds."""
+    own = noise(node.salt, tick)
+    stamp = start + tick * TICK - _LATE * own
+    return stamp, TICK + _LATE * (noise(node.salt, tick - 1) - own)
+
+
+def lateness(mixed: int) -> float:
+    """The kubelet measures each pod at its own moment: so many seconds before the scrape, up to 5.5."""
+    return (mixed & 255) * (_LATE / 256)
+
+
+def lasting(pod: pods.Pod, known: Set) -> tuple[pods.ContainerState, ...]:
+    """The states of the containers that last, in the order of the set's shapes."""
     if known.sidecars and pod.init:
-        states = (*[pod.init[index] for index in known.sidecars], *states)
+        return (*[pod.init[index] for index in known.sidecars], *pod.containers)
+    return pod.containers
+
+
+def newest(states: tuple[pods.ContainerState, ...]) -> float:
+    """When the youngest of those that run was started."""
+    # A generator within max() would cost three times as much here, for every pod.
+    latest = 0.0
+    for state in states:
+        if state.kind == "running" and state.started > latest:
+            latest = state.started
+    return latest
+
+
+def _containers(
+    pod: pods.Pod,
+    known: Set,
+    states: tuple[pods.ContainerState, ...],
+    *,
+    epoch: float,
+    mixed: int,
+) -> list[tuple[str, int, int]]:
+    """Its running containers' usage. `mixed` is 64 bits of chance."""
     result = []
     steady = 0.965 + (pod.salt & 63) * 0.001  # each pod is a little larger or smaller than its siblings
-    newest = epoch - FRESH
     for shape, state in zip(known.shapes, states, strict=True):
         if state.kind != "running":
             continue
-        if state.started > newest:
-            return []
         mixed >>= 8
         cpu = shape.cpu * (0.82 + (mixed & 255) * 0.0014)
         # min() would cost three times as much here, for every container.

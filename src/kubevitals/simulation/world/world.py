@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from kubevitals.simulation.world import build, life, usage
+from kubevitals.simulation.world import build, counters, life, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class World:
         self._tick = 0
         self._turn = 0
         self._meter = usage.Meter(start)
+        self._counters: counters.Counters | None = None
         self._life = life.Life(self._state)
         self._state.live = True
 
@@ -44,6 +45,8 @@ class World:
             state.now = self._start + self._tick * usage.TICK
             self._life.tick(self._tick)
             state.settle()
+            if self._counters is not None:
+                self._counters.step(self._tick)
         changes, state.changes = state.changes, []
         self._turn += bool(changes)
         return changes
@@ -55,3 +58,14 @@ class World:
     def pod_usage(self, now: float) -> list[records.PodUsage]:
         """What metrics-server would say of the pods; call `advance(now)` before."""
         return self._meter.read(self._state.nodes, now, turn=self._turn)[1]
+
+    def read_kubelet(self, name: str) -> records.NodeReading | None:
+        """What the kubelet of a node measured last; None if it is silent, or there is none of that name.
+
+        It holds until the next `advance`. Counters run from the first call on, which guesses what they stood
+        at.
+        """
+        if self._counters is None:
+            self._counters = counters.Counters(self._state.nodes, start=self._start)
+            self._counters.step(self._tick)
+        return self._counters.read(name)
