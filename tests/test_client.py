@@ -400,6 +400,15 @@ def test_a_post_sends_its_body() -> None:
     assert request.header("content-type") == "application/json"
 
 
+def test_an_exchange_returns_whatever_status_there_is() -> None:
+    """An exchange sends its own headers once, and a refusal is an answer with status, headers and body."""
+    with cluster_of(servers.answer(429, b"later", headers=["Retry-After: 7"])) as (cluster, server):
+        status, headers, body = cluster.exchange("POST", "/write", body=b"x", headers=[("X-Version", "1")])
+    assert (status, headers["retry-after"], body) == (429, "7", b"later")
+    (request,) = server.requests
+    assert (request.header("x-version"), request.body) == ("1", b"x")
+
+
 class Page:
     def __init__(self, content: bytes) -> None:
         value = json.loads(content)

@@ -16,7 +16,7 @@ from kubevitals.kube.http import body as bodies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Self, TypeVar
 
@@ -124,6 +124,30 @@ class Client:
             subject=subject,
             content_type=content_type,
         )
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Make one request and return status, headers (names in lower case) and body, whatever the status.
+
+        For servers that are no API server, whose statuses mean something of their own.
+
+        Raises:
+            errors.ClusterError: there is no answer.
+            errors.CredentialsError: the credential could not be had.
+        """
+        order = self._order(method, path, [], accept="*/*", compressed=False, body=body)
+        order.headers = [*order.headers, *headers]
+        channel, head = self._send(order, deadline=self._clock() + self.request_timeout)
+        with self._pool.guard(channel, order, patience=self.request_timeout):
+            content = bodies.read(channel, head, patience=self.request_timeout, limit=_ERROR_BODY)
+        self._pool.give_back(channel)
+        return head.status, head.headers, content
 
     def fetch_list(
         self,

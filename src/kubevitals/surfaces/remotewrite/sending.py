@@ -1,0 +1,102 @@
+"""One remote-write request: compressed, sent, and its answer judged as the specification says.
+
+2xx is done. 429 and 5xx, and no answer at all, ask for another try later; any other status says that these
+samples will never be taken. Which of the two protocols a receiver knows is found out by the first request.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from kubevitals import errors
+from kubevitals.kube.http import failures, retries
+from kubevitals.surfaces.remotewrite import protobuf
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kubevitals.kube.http import client as clients
+    from kubevitals.surfaces.remotewrite.series import Sample
+
+PROTOCOLS = ("auto", "1.0", "2.0")
+_WRITTEN = "x-prometheus-remote-write-samples-written"
+_SAID = 200  # characters of the receiver's words in a message
+
+
+class Outcome(NamedTuple):
+    """What became of a request. `retry` None: it is settled; else seconds to wait, -1 if nobody said."""
+
+    written: bool
+    retry: float | None = None
+    said: str = ""
+
+
+class Sender:
+    """Sends to one receiver.
+
+    Args:
+        client: of the receiver.
+        path: of its remote-write endpoint, with the query if there is one.
+        protocol: one of PROTOCOLS; "auto" tries 2.0 and takes 1.0 where that is not known.
+
+    Raises:
+        errors.ConfigurationError: the library that compresses is not installed.
+    """
+
+    def __init__(self, client: clients.Client, path: str, *, protocol: str = "auto") -> None:
+        try:
+            import cramjam
+        except ImportError as error:
+            raise errors.ConfigurationError(
+                "remote-write needs a package that is not installed (cramjam)",
+                remedy="pip install 'kubevitals[remote-write]'",
+            ) from error
+        self._compress = cramjam.snappy.compress_raw
+        self._client = client
+        self._path = path
+        self._first = protobuf.Encoder1()
+        self._second = protobuf.Encoder2()
+        self._known = protocol != "auto"
+        self._encoder: protobuf.Encoder1 | protobuf.Encoder2 = (
+            self._first if protocol == "1.0" else self._second
+        )
+
+    @property
+    def protocol(self) -> str:
+        """The version that is sent, and "?" behind it while the receiver has not accepted it yet."""
+        version = "1.0" if self._encoder is self._first else "2.0"
+        return version if self._known else f"{version}?"
+
+    def send(self, batch: Sequence[Sample]) -> Outcome:
+        """Send the samples once; of 2.0 that is not understood, once more as 1.0."""
+        encoder = self._encoder
+        headers = [
+            ("Content-Type", encoder.content_type),
+            ("Content-Encoding", "snappy"),
+            ("X-Prometheus-Remote-Write-Version", encoder.version),
+        ]
+        body = bytes(self._compress(encoder.encode(batch)))
+        try:
+            status, answer, content = self._client.exchange("POST", self._path, body=body, headers=headers)
+        except (errors.ClusterError, errors.CredentialsError) as error:
+            return Outcome(written=False, retry=-1, said=error.message)
+        if not self._known and self._is_ignorant(status, answer):
+            self._encoder, self._known = self._first, True
+            return self.send(batch)
+        if 200 <= status < 300:
+            self._known = True
+            return Outcome(written=True)
+        said = failures.clean(content.decode("utf-8", "replace"), _SAID)
+        words = f"HTTP {status}{f': {said}' if said else ''}"
+        if status == 429 or status >= 500:
+            delay = retries.parse_retry_after(answer.get("retry-after"))
+            return Outcome(written=False, retry=-1 if delay is None else delay, said=words)
+        return Outcome(written=False, said=words)
+
+    def _is_ignorant(self, status: int, answer: Mapping[str, str]) -> bool:
+        """Return whether the receiver shows that it does not know 2.0.
+
+        A new one says 415. An old one ignores the message's type; 2.0 was made so that it then finds no
+        samples, and it does not say how many it has written.
+        """
+        return status in (400, 404, 405, 415, 422) or (200 <= status < 300 and _WRITTEN not in answer)

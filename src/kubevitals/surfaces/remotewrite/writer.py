@@ -1,0 +1,215 @@
+"""The thread that sends what was recorded, in order, at a bounded rate, and remembers how far it is.
+
+The position is moved on only when the receiver has taken a whole tick. After a stop, or a kill, the tick in
+which that happened is sent again: the same samples with the same times, which a database takes as one.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from kubevitals import errors, model
+from kubevitals.kube.http import retries
+from kubevitals.surfaces.remotewrite import series
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Self
+
+    from kubevitals.surfaces.remotewrite import sending
+
+_LOG = logging.getLogger(__name__)
+_BATCH = 5_000  # samples in a request; receivers bound its size, Mimir to 100 MB and others to less
+_RATE = 50_000.0  # samples a second at most, so that catching up does not drown the receiver
+_LOOK = 5.0  # seconds between looks at the queue where nobody wakes
+_FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0
+
+
+class Queue(Protocol):
+    """What was recorded, as a queue."""
+
+    def snapshots(self, after: int) -> Iterator[tuple[int, model.Snapshot]]:
+        """Yield number and snapshot of each tick behind `after`, in order."""
+        ...
+
+    def hold(self, name: str, tick: int) -> None:
+        """Keep the ticks from `tick` on for the reader of that name, also over a restart."""
+        ...
+
+    def held(self, name: str) -> int | None:
+        """Return the tick up to which that reader is done; None for a new one."""
+        ...
+
+
+class Status(NamedTuple):
+    """How the writer is doing."""
+
+    sent: int = 0  # samples that were taken, since the start
+    refused: int = 0  # samples that the receiver will never take
+    retries: int = 0
+    tick: int = 0  # the last one that is done
+    problem: model.Problem | None = None
+    protocol: str = ""
+
+
+class Writer:
+    """Sends in a thread of its own. Use it in a `with` block, or `start()` and `stop()` it.
+
+    Args:
+        queue: the recorded snapshots.
+        sender: makes the requests.
+        name: under which the queue remembers the position: another one for each receiver.
+        external: labels added to each series.
+        rate: samples a second at most.
+        wait: sleeps so many seconds; returns early, and True, when it is to stop.
+        clock: seconds that only go on.
+        jitter: a number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        sender: sending.Sender,
+        *,
+        name: str = "remote-write",
+        external: Mapping[str, str] | None = None,
+        rate: float = _RATE,
+        wait: Callable[[float], bool] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = retries.draw,
+    ) -> None:
+        self._queue = queue
+        self._sender = sender
+        self._name = name
+        self._external = external
+        self._rate = rate
+        self._stopping = threading.Event()
+        self._news = threading.Event()
+        self._wait = wait or self._stopping.wait
+        self._clock = clock
+        self._jitter = jitter
+        self._samplers: dict[str, series.Sampler] = {}
+        self._status = Status()
+        self._thread: threading.Thread | None = None
+        self._free_at = 0.0  # when the rate allows the next batch
+
+    def start(self) -> None:
+        """Begin to send; returns at once."""
+        self._thread = threading.Thread(target=self._run, name="remote-write", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Tell that a tick was recorded."""
+        self._news.set()
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """End, in the middle of a tick if need be: what is not acknowledged is sent after the next start."""
+        self._stopping.set()
+        self._news.set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def status(self) -> Status:
+        """Return how it is doing now."""
+        return self._status._replace(protocol=self._sender.protocol)
+
+    def send_recorded(self) -> None:
+        """Send all that is recorded and not sent yet, and return; also when it is to stop.
+
+        Raises:
+            errors.HistoryError: the queue cannot be read.
+        """
+        done = self._queue.held(self._name)
+        if done is None:
+            done = 0
+            self._queue.hold(self._name, done)
+        # The last tick that is done is read once more after a start: from it is known which series end next.
+        after = done if self._samplers else done - 1
+        for tick, snapshot in self._queue.snapshots(after):
+            sampler = self._samplers.get(snapshot.cluster)
+            if sampler is None:
+                sampler = self._samplers[snapshot.cluster] = series.Sampler(self._external)
+            samples = sampler.sample(snapshot)
+            if tick <= done:
+                continue
+            for start in range(0, len(samples), _BATCH):
+                if not self._deliver(samples[start : start + _BATCH]):
+                    self._samplers = {}  # these samples count as seen, and were not sent
+                    return
+            self._queue.hold(self._name, tick)
+            self._status = self._status._replace(tick=tick)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._news.clear()
+            try:
+                self.send_recorded()
+            except errors.HistoryError as error:
+                self._tell(model.Problem("remote_write_queue", error.message, error.remedy))
+            except Exception:  # noqa: BLE001 - the boundary of a thread, without which nothing is sent any more
+                _LOG.exception("remote-write failed", extra={"event": "remote_write_failed"})
+                self._samplers = {}
+            self._news.wait(_LOOK)
+
+    def _deliver(self, batch: Sequence[series.Sample]) -> bool:
+        """Send until it is settled; return whether it is, which it is not only when it is to stop."""
+        attempts = 0
+        while not self._stopping.is_set():
+            pause = self._free_at - self._clock()
+            if pause > 0 and self._wait(pause):
+                return False
+            outcome = self._sender.send(batch)
+            self._free_at = self._clock() + len(batch) / self._rate
+            if outcome.retry is None:
+                self._settle(batch, outcome)
+                return True
+            attempts += 1
+            self._status = self._status._replace(retries=self._status.retries + 1)
+            self._tell(
+                model.Problem(
+                    "remote_write_away",
+                    f"remote-write waits for its receiver: {outcome.said}",
+                    "what is recorded is kept and sent in order when it answers",
+                )
+            )
+            delay = outcome.retry
+            if delay < 0:
+                delay = min(_FIRST_DELAY * 2 ** min(attempts - 1, 10), _LONGEST_DELAY)
+                delay *= 0.5 + 0.5 * self._jitter()
+            if self._wait(min(delay, 2 * _LONGEST_DELAY)):
+                return False
+        return False
+
+    def _settle(self, batch: Sequence[series.Sample], outcome: sending.Outcome) -> None:
+        status = self._status
+        if outcome.written:
+            self._status = status._replace(sent=status.sent + len(batch))
+            self._tell(None)
+            return
+        self._status = status._replace(refused=status.refused + len(batch))
+        self._tell(
+            model.Problem(
+                "remote_write_refused",
+                f"the receiver of remote-write refuses samples for good: {outcome.said}",
+                "read its words: samples too old or out of order, labels it does not take, or no right",
+            )
+        )
+
+    def _tell(self, problem: model.Problem | None) -> None:
+        before = self._status.problem
+        self._status = self._status._replace(problem=problem)
+        if problem is None:
+            if before is not None:
+                _LOG.info("remote-write goes on", extra={"event": "remote_write_recovered"})
+        elif before is None or before.code != problem.code:
+            _LOG.warning("%s", problem.message, extra={"event": problem.code})
