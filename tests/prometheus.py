@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 # Programs that cannot be had in CI, with the reason.
@@ -48,14 +48,14 @@ def check_metrics(exposition: bytes) -> None:
 
 
 class Prometheus:
-    """One that scrapes one target every second. Use `running`."""
+    """One that scrapes one target every second (`running`), or holds samples of the past (`holding`)."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, *, prefix: str = "") -> None:
+        self.url = f"http://127.0.0.1:{port}{prefix}"
 
     def ask(self, path: str, **query: str) -> Any:
         """The `data` of an answer of its API."""
-        url = f"http://127.0.0.1:{self._port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
+        url = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(query)}"
         with urllib.request.urlopen(url, timeout=10) as answer:
             return json.load(answer)["data"]
 
@@ -87,24 +87,55 @@ class Prometheus:
 
 
 @contextlib.contextmanager
-def running(target: str, directory: Path) -> Iterator[Prometheus]:
-    """A Prometheus of its own that scrapes HOST:PORT, ended with the block."""
-    path = program("prometheus")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    configuration = directory / "prometheus.yml"
-    configuration.write_text(
-        "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
-        f"scrape_configs: [{{job_name: kubevitals, static_configs: [{{targets: ['{target}']}}]}}]\n",
-        encoding="utf-8",
+def running(
+    target: str, directory: Path, *, further: str = "", flags: Sequence[str] = ()
+) -> Iterator[Prometheus]:
+    """A Prometheus of its own that scrapes HOST:PORT, ended with the block.
+
+    `further` is more of its configuration, under `global` and beside it.
+    """
+    configuration = (
+        f"global: {{scrape_interval: 1s, scrape_timeout: 1s{further}\n"
+        if further
+        else "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
+    ) + f"scrape_configs: [{{job_name: kubevitals, static_configs: [{{targets: ['{target}']}}]}}]\n"
+    with _started(configuration, directory, flags) as server:
+        deadline = time.monotonic() + 30
+        while not server.ask("targets")["activeTargets"]:
+            assert time.monotonic() < deadline, "Prometheus has no target"
+            time.sleep(0.1)
+        yield server
+
+
+@contextlib.contextmanager
+def holding(openmetrics: str, directory: Path, *, flags: Sequence[str] = ()) -> Iterator[Prometheus]:
+    """A Prometheus of its own that holds these samples, which need timestamps, and scrapes nothing."""
+    text = directory / "samples.txt"
+    text.write_text(openmetrics + "# EOF\n", encoding="utf-8")
+    subprocess.run(
+        [program("promtool"), "tsdb", "create-blocks-from", "openmetrics", "-q", text, directory / "data"],
+        check=True,
+        capture_output=True,
+        timeout=60,
     )
+    with _started("scrape_configs: []\n", directory, flags) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _started(configuration: str, directory: Path, flags: Sequence[str]) -> Iterator[Prometheus]:
+    path = program("prometheus")
+    port = free_port()
+    file = directory / "prometheus.yml"
+    file.write_text(configuration, encoding="utf-8")
     with (directory / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(
             [
                 path,
-                f"--config.file={configuration}",
+                f"--config.file={file}",
                 f"--storage.tsdb.path={directory / 'data'}",
                 f"--web.listen-address=127.0.0.1:{port}",
+                *flags,
             ],
             stdout=log,
             stderr=log,
@@ -116,11 +147,18 @@ def running(target: str, directory: Path) -> Iterator[Prometheus]:
         while True:
             assert process.poll() is None, (directory / "prometheus.log").read_text(encoding="utf-8")[-2000:]
             with contextlib.suppress(OSError, urllib.error.URLError):
-                if server.ask("targets")["activeTargets"]:
-                    break
+                server.query("vector(1)")
+                break
             assert time.monotonic() < deadline, "Prometheus did not start"
-            time.sleep(0.1)
+            time.sleep(0.05)
         yield server
     finally:
         process.kill()
         process.wait(10)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port

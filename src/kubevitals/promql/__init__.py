@@ -1,0 +1,1 @@
+"""Speaking with a Prometheus-compatible server: queries, answers, where it is. It must not know families."""

@@ -1,0 +1,169 @@
+"""Asking one Prometheus-compatible server: Prometheus, Thanos, Mimir, VictoriaMetrics.
+
+It knows the API under /api/v1, and must not know which families there are. Threads may share it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from kubevitals import errors
+from kubevitals.kube.http import urls
+from kubevitals.promql import answers, expressions, refusals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from kubevitals.kube.http import client as http_client
+
+    Pairs = list[tuple[str, str]]
+
+LabelsT = TypeVar("LabelsT")
+_FORM = "application/x-www-form-urlencoded"
+# A gate that lets nobody but readers in takes POST for writing: 403. Others do not know it: 405, 501.
+_POST_REFUSED = (403, 405, 501)
+# VictoriaMetrics hides the last 30 seconds and moves the steps of a query, but for this; others ignore it.
+_EXACT = ("nocache", "1")
+# Two samples where the window is open at its left, three where it is closed.
+_PROBE = "count_over_time(vector(1)[2m:1m])"
+_PROBED_AT = 1_700_000_040.0  # a multiple of 60
+
+
+class Prometheus:
+    """A server that answers PromQL, behind the HTTP client `client`.
+
+    `prefix` is what stands before /api/v1, beyond the path of the client's own address. With `post=False`
+    only GET is used, as through the API server, where POST takes other rights. `origin` says for people how
+    it was found. `close()` closes the client, unless `lent`.
+    """
+
+    def __init__(
+        self,
+        client: http_client.Client,
+        *,
+        prefix: str = "",
+        post: bool = True,
+        origin: str = "",
+        lent: bool = False,
+    ) -> None:
+        self.origin = origin
+        self._client = client
+        self._prefix = prefix
+        self._post = post
+        self._lent = lent
+        self._left_open: bool | None = None
+
+    @property
+    def server(self) -> str:
+        """Its address as messages name it."""
+        return f"{urls.split_url(self._client.connection.server)}{self._prefix}"
+
+    def query(self, expression: str, *, at: float | None = None) -> answers.Answer[answers.Labels]:
+        """Return what the expression is at a time (None: at the server's now): a vector or a matrix.
+
+        Raises:
+            errors.PrometheusError: the server does not answer, or refuses, or answers something else.
+        """
+        return self.query_as(expression, answers.Labels, at=at)
+
+    def query_as(
+        self, expression: str, labels: type[LabelsT], *, at: float | None = None
+    ) -> answers.Answer[LabelsT]:
+        """Return the same with the labels decoded as `labels`, say as a Struct of those needed."""
+        pairs = [("query", expression)]
+        if at is not None:
+            pairs.append(("time", _moment(at)))
+        return answers.decode(self._ask("query", pairs), labels)
+
+    def query_range(
+        self, expression: str, *, start: float, end: float, step: float
+    ) -> answers.Answer[answers.Labels]:
+        """Return the expression at start, start + step, ... up to `end`, as a matrix. Raises as `query`."""
+        pairs = [
+            ("query", expression),
+            ("start", _moment(start)),
+            ("end", _moment(end)),
+            ("step", f"{step:.3f}"),
+        ]
+        return answers.decode(self._ask("query_range", pairs), answers.Labels)
+
+    def label_values(
+        self,
+        label: str,
+        *,
+        matching: Sequence[str] = (),
+        start: float | None = None,
+        end: float | None = None,
+    ) -> list[str]:
+        """Return the values of a label, of series that match one of the selectors. Raises as `query`."""
+        pairs = [("match[]", each) for each in matching]
+        pairs += [(key, _moment(at)) for key, at in (("start", start), ("end", end)) if at is not None]
+        return answers.decode_words(
+            self._fetch(f"label/{urls.quote(expressions.check_label(label))}/values", pairs)
+        )
+
+    def build_info(self) -> answers.BuildInfo:
+        """Return what the server says of itself. Raises as `query`."""
+        return answers.decode_build(self._fetch("status/buildinfo", []))
+
+    def is_left_open(self) -> bool:
+        """Whether foo[1m] leaves out a sample that is exactly one minute old; asked once. Raises as `query`.
+
+        Prometheus does so from 3.0 on, and VictoriaMetrics always did.
+        """
+        if self._left_open is None:
+            found = self.query(_PROBE, at=_PROBED_AT).series
+            self._left_open = not found or found[0].points[0][1] < 3
+        return self._left_open
+
+    def close(self) -> None:
+        """Close the connections."""
+        if not self._lent:
+            self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Prometheus {self.server}>"
+
+    def _ask(self, path: str, pairs: Pairs) -> bytes:
+        """Send a query by POST, which has no limit of length, or by GET where POST is refused."""
+        pairs = [*pairs, ("timeout", f"{self._client.request_timeout:g}s"), _EXACT]
+        if not self._post:
+            return self._fetch(path, pairs)
+        try:
+            return self._client.post(
+                self._path(path), urls.format_query(pairs)[1:].encode(), content_type=_FORM
+            )
+        except errors.StatusError as error:
+            if error.status not in _POST_REFUSED:
+                raise self._translate(error) from error
+        except (errors.ClusterError, errors.CredentialsError) as error:
+            raise self._translate(error) from error
+        body = self._fetch(path, pairs)
+        self._post = False
+        return body
+
+    def _fetch(self, path: str, pairs: Pairs) -> bytes:
+        try:
+            return self._client.fetch(self._path(path), pairs, retry=False)
+        except (errors.ClusterError, errors.CredentialsError) as error:
+            raise self._translate(error) from error
+
+    def _path(self, path: str) -> str:
+        return f"{self._prefix}/api/v1/{path}"
+
+    def _translate(self, error: errors.KubevitalsError) -> errors.PrometheusError:
+        return refusals.translate(error, server=self.server, who=self._client.connection.credentials.kind)
+
+
+def _moment(seconds: float) -> str:
+    return f"{seconds:.3f}"

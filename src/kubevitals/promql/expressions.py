@@ -1,0 +1,61 @@
+"""The small parts that PromQL is put together from: strings, matchers, durations. Pure text."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from kubevitals import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_REGEX_SIGNS = re.compile(r"[\\.+*?()|\[\]{}^$]")
+
+
+def quote(text: str) -> str:
+    """Return `text` as a string of PromQL, its quotes included."""
+    return '"' + "".join(_ESCAPES.get(each) or _printable(each) for each in text) + '"'
+
+
+def match(label: str, value: str) -> str:
+    """Return the matcher label="value".
+
+    Raises:
+        errors.UsageError: `label` is no name of a label.
+    """
+    return f"{check_label(label)}={quote(value)}"
+
+
+def match_any(label: str, values: Iterable[str]) -> str:
+    """Return a matcher for any of the values, none of them read as a pattern. Raises as `match`."""
+    words = "|".join(_REGEX_SIGNS.sub(r"\\\g<0>", value) for value in values)
+    return f"{check_label(label)}=~{quote(words)}"
+
+
+def check_label(label: str) -> str:
+    """Return the name of a label as it is.
+
+    Raises:
+        errors.UsageError: it is none.
+    """
+    if len(label) > 200 or not _LABEL.fullmatch(label):
+        raise errors.UsageError(
+            f"{label[:60]!r} is no name of a label", remedy="letters, digits and _ are allowed"
+        )
+    return label
+
+
+def duration(seconds: float) -> str:
+    """Return a duration of PromQL, exact to the millisecond: 90 is "90s", 0.5 is "500ms"."""
+    milliseconds = round(seconds * 1000)
+    return f"{milliseconds // 1000}s" if milliseconds % 1000 == 0 else f"{milliseconds}ms"
+
+
+def _printable(character: str) -> str:
+    if character.isprintable():
+        return character
+    number = ord(character)
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
