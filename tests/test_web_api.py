@@ -13,10 +13,10 @@ import pytest
 from tests import web_service
 
 import kubevitals
-from kubevitals import model
+from kubevitals import model, vitals
 from kubevitals.kube.http import retries, watch
 from kubevitals.surfaces import documents
-from kubevitals.surfaces.web import kinds, page, queries, settings, views
+from kubevitals.surfaces.web import kinds, overview, page, queries, settings, views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,6 +130,27 @@ def test_sums(service: web_service.Service) -> None:
     for name in ("namespaces", "workloads"):
         items = service.get(f"/api/v1/{name}").json()["items"]
         assert sum(row["pods"] for row in items) == len(live)
+
+
+def test_vitals(service: web_service.Service) -> None:
+    """The cluster in one flat row: what the overview says, and how many problems of each severity."""
+    answer = service.get("/api/v1/vitals").json()
+    assert answer["kind"] == "VitalsList"
+    (row,) = answer["items"]
+    assert list(row) == list(overview.VITALS_TYPES)
+    made = vitals.sum_up(held(service).nodes, held(service).pods)
+    assert {key: row[key] for key in made._fields if key != "phases"} == {
+        key: value for key, value in made._asdict().items() if key != "phases"
+    }
+    phases = {phase: row[f"pods_{phase.lower()}"] for phase in ("Running", "Pending", "Succeeded", "Failed")}
+    assert {phase: count for phase, count in phases.items() if count} == dict(made.phases)
+    assert row["nodes_ready"] + row["nodes_not_ready"] == row["nodes"]
+    assert row["pods_with_usage"] <= row["pods_live"] <= row["pods"]
+    severities = [each["severity"] for each in service.get("/api/v1/problems").json()["items"]]
+    assert (row["problems_critical"], row["problems_warning"]) == (
+        severities.count("critical"),
+        severities.count("warning"),
+    )
 
 
 def test_single_objects(service: web_service.Service) -> None:

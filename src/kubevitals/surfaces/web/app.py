@@ -117,6 +117,7 @@ def _add_routes(app: fastapi.FastAPI, api: routes.Api, chosen: settings.Settings
         "/api/v1/status": api.status,
         "/api/v1/stream": api.stream,
         "/api/v1/problems": api.endpoint("problems", "problems"),
+        "/api/v1/vitals": api.endpoint("vitals", "vitals"),
     }
     for name in queries.NAMES:
         endpoints[f"/api/v1/names/{name}"] = api.endpoint("names", name)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import kubevitals
-from kubevitals.surfaces.web import kinds, problems, queries, selectors, statuses, stream, views
+from kubevitals.surfaces.web import kinds, overview, problems, queries, selectors, statuses, stream, views
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,6 +130,15 @@ def _snapshot_paths(clusters: Sequence[str]) -> dict[str, Any]:
         "what is wrong in the cluster, and what could not be read",
         {views.JSON: {"schema": _envelope({"items": items})}},
         queries.parameters_of("problems", "problems"),
+        kind="pods",
+        clusters=clusters,
+    )
+    items = {"type": "array", "items": _object(overview.VITALS_TYPES)}
+    paths["/api/v1/vitals"] = _operation(
+        "vitals",
+        "the cluster in one row: counts, and shares of what is allocatable",
+        {views.JSON: {"schema": _envelope({"items": items})}},
+        queries.parameters_of("vitals", "vitals"),
         kind="pods",
         clusters=clusters,
     )

@@ -47,6 +47,7 @@ LINKS = (
         ("/api/v1/names/node_pools", "node pools"),
     )),
     ("how it is", (
+        ("/api/v1/vitals", "the cluster in one row"),
         ("/api/v1/problems", "what is wrong, and what could not be read"),
         ("/api/v1/status", "the service itself"),
         ("/api/v1/stream", "an event a snapshot"),

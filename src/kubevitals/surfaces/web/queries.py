@@ -52,7 +52,7 @@ NAMES = {
 class Query(NamedTuple):
     """What is asked for. None is no condition; of a route without a parameter its default stands here."""
 
-    route: str  # list, one, names, problems
+    route: str  # list, one, names, problems, vitals
     kind: str
     cluster: str | None = None
     among: tuple[tuple[str, frozenset[str]], ...] = ()  # field of a pod: the values it may have
@@ -74,7 +74,7 @@ def parameters_of(route: str, kind: str) -> tuple[str, ...]:
         return ("cluster", "fields")
     if route == "problems":
         return ("cluster", "namespace", "limit", "offset")
-    if route == "status":
+    if route in ("status", "vitals"):
         return ("cluster",)
     if route == "names":
         return ("cluster",) if kind == "clusters" else ("cluster", *_filters(kind))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kubevitals import analysis, snapshot, trouble
-from kubevitals.surfaces.web import answers, kinds, problems, queries, rows
+from kubevitals.surfaces.web import answers, kinds, overview, problems, queries, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -118,7 +118,7 @@ def _make_problems(
 ) -> answers.Body:
     del pools
     among = dict(query.among).get("namespace")
-    items = [*_of_snapshot(held), *_of_rows(held), *_of_cluster(held)]
+    items = _find_problems(held)
     if among is not None:
         items = [each for each in items if each["namespace"] in among]
     items.sort(key=lambda each: SEVERITIES.index(each["severity"]))
@@ -126,6 +126,17 @@ def _make_problems(
     head = held._replace(nodes=(), pods=()).to_dict("ProblemList", ())  # type: ignore[arg-type]
     content = msgspec.json.encode({**head, "items": items[query.offset : end]})
     return answers.Body(content, JSON, len(items))
+
+
+def _find_problems(held: model.Snapshot) -> list[dict[str, Any]]:
+    return [*_of_snapshot(held), *_of_rows(held), *_of_cluster(held)]
+
+
+def _make_vitals(held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]) -> answers.Body:
+    del query, pools
+    row = overview.make_row(held, [each["severity"] for each in _find_problems(held)])
+    head = held._replace(nodes=(), pods=()).to_dict("VitalsList", ())  # type: ignore[arg-type]
+    return answers.Body(msgspec.json.encode({**head, "items": [row]}), JSON, 1)
 
 
 def _of_snapshot(held: model.Snapshot) -> list[dict[str, Any]]:
@@ -173,4 +184,10 @@ def _problem(severity: str, code: str, kind: str, message: str, **more: Any) -> 
     return {**row, "severity": severity, "code": code, "kind": kind, "message": message, **more}
 
 
-_MAKERS = {"list": _make_list, "one": _make_one, "names": _make_names, "problems": _make_problems}
+_MAKERS = {
+    "list": _make_list,
+    "one": _make_one,
+    "names": _make_names,
+    "problems": _make_problems,
+    "vitals": _make_vitals,
+}
