@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 ARGS ?= --simulate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check e2e-tools e2e record format bench lock clean
+.PHONY: help setup run look test check e2e-tools e2e record format bench lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +19,10 @@ $(READY): requirements/dev.txt requirements/runtime.txt pyproject.toml
 	tools/setup-venv "$(PYTHON)" $(VENV)
 	@touch $@
 
-run: setup ## look at a simulated cluster; ARGS="--context prod" looks at a real one
+run: setup ## serve a simulated cluster on http://127.0.0.1:8080; ARGS="--context prod" serves a real one
+	@$(BIN)/kubevitals serve $(ARGS)
+
+look: setup ## look at it on one screen; ARGS="--context prod" looks at a real one
 	@$(BIN)/kubevitals overview $(ARGS)
 
 test: setup ## run all tests, on every Python from 3.11 to 3.14 at hand

@@ -6,6 +6,8 @@ cluster. It ends with Ctrl-C or SIGTERM, within five seconds.
 
 from __future__ import annotations
 
+import sys
+
 from kubevitals import errors
 from kubevitals.cli import options, several
 
@@ -156,10 +158,17 @@ def run(arguments: argparse.Namespace) -> int:
                 one.start()
             url = serving.url_of(listening, tls=tls is not None)
             log.info("serving %s", url, extra={"event": "serving", "url": url, "clusters": list(collectors)})
+            _invite(url)
             server.run(sockets=[listening])
             _stop(collectors)
         log.info("ended", extra={"event": "ended"})
     return 0
+
+
+def _invite(url: str) -> None:
+    """Tell who sits before the terminal what to open; a log is spared that."""
+    if sys.stderr.isatty():
+        print(f"\nopen {url}/ in a browser; Ctrl-C ends it\n", file=sys.stderr, flush=True)
 
 
 def _check(arguments: argparse.Namespace) -> None:
