@@ -116,30 +116,35 @@ def parse(route: str, kind: str, text: bytes, path: tuple[str, ...] = ()) -> Que
         problems.Refusal: a parameter is unknown or has a bad value; it says what is allowed.
     """
     allowed = parameters_of(route, kind)
-    given = _split(text, allowed)
+    given = split(text, allowed)
     return Query(
         route,
         kind,
-        cluster=_single(given, "cluster") or None,
+        cluster=single(given, "cluster") or None,
         among=tuple(
             (field, values)
             for name, (field, _) in POD_FILTERS.items()
-            if name in allowed and (values := _several(given, name)) is not None
+            if name in allowed and (values := several(given, name)) is not None
         ),
-        names=_several(given, "name"),
+        names=several(given, "name"),
         labels=_labels(given),
         fields_are=_fields_are(given, kind),
-        node_pools=_several(given, "node_pool"),
+        node_pools=several(given, "node_pool"),
         sort=_sort(given, route, kind),
         limit=_number(given, "limit"),
         offset=_number(given, "offset") or 0,
         fields=_fields(given, kind),
-        form=_form(given),
+        form=word(given, "format", FORMATS),
         path=path,
     )
 
 
-def _split(text: bytes, allowed: Sequence[str]) -> dict[str, list[str]]:
+def split(text: bytes, allowed: Sequence[str]) -> dict[str, list[str]]:
+    """Return the values of each parameter in a query.
+
+    Raises:
+        problems.Refusal: it is none, or has a parameter that is not allowed.
+    """
     try:
         pairs = urllib.parse.parse_qsl(
             text.decode("ascii"), keep_blank_values=True, max_num_fields=100, errors="strict"
@@ -154,14 +159,15 @@ def _split(text: bytes, allowed: Sequence[str]) -> dict[str, list[str]]:
     return given
 
 
-def _single(given: Mapping[str, list[str]], name: str) -> str:
+def single(given: Mapping[str, list[str]], name: str) -> str:
+    """Return the value of a parameter that is given once at most; nothing where it is not given."""
     values = given.get(name, [""])
     if len(values) > 1:
         raise problems.bad_parameter(name, "is given more than once")
     return values[0]
 
 
-def _several(given: Mapping[str, list[str]], name: str) -> frozenset[str] | None:
+def several(given: Mapping[str, list[str]], name: str) -> frozenset[str] | None:
     """Return the words of a list; None, which is no condition, where it is empty or holds a star."""
     words = frozenset(filter(None, ",".join(given.get(name, ())).split(",")))
     return None if not words or "*" in words else words
@@ -170,7 +176,7 @@ def _several(given: Mapping[str, list[str]], name: str) -> frozenset[str] | None
 def _number(given: Mapping[str, list[str]], name: str) -> int | None:
     if name not in given:
         return None
-    text = _single(given, name)
+    text = single(given, name)
     if not (text.isascii() and text.isdigit() and len(text) <= 7 and int(text) <= MOST):
         raise problems.bad_parameter(
             name, f"{problems.shorten(text)!r} is no whole number from 0 to {MOST}", allowed=[f"0 to {MOST}"]
@@ -178,17 +184,18 @@ def _number(given: Mapping[str, list[str]], name: str) -> int | None:
     return int(text)
 
 
-def _form(given: Mapping[str, list[str]]) -> str:
-    if "format" not in given:
-        return FORMATS[0]
-    text = _single(given, "format")
-    if text not in FORMATS:
-        raise problems.bad_word("format", text, FORMATS)
+def word(given: Mapping[str, list[str]], name: str, allowed: Sequence[str]) -> str:
+    """Return the value of a parameter that is one of these words; the first one where it is not given."""
+    if name not in given:
+        return allowed[0]
+    text = single(given, name)
+    if text not in allowed:
+        raise problems.bad_word(name, text, allowed)
     return text
 
 
 def _labels(given: Mapping[str, list[str]]) -> str:
-    text = _single(given, "label_selector")
+    text = single(given, "label_selector")
     if text:
         try:
             selectors.parse_labels(_bounded(text))
@@ -208,7 +215,7 @@ def _bounded(text: str) -> str:
 
 
 def _fields_are(given: Mapping[str, list[str]], kind: str) -> tuple[tuple[str, str, bool], ...]:
-    text = _single(given, "field_selector")
+    text = single(given, "field_selector")
     if not text:
         return ()
     keys = field_keys(kind)
