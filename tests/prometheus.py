@@ -123,9 +123,18 @@ def holding(openmetrics: str, directory: Path, *, flags: Sequence[str] = ()) -> 
 
 
 @contextlib.contextmanager
-def _started(configuration: str, directory: Path, flags: Sequence[str]) -> Iterator[Prometheus]:
+def receiving(directory: Path, *, port: int | None = None) -> Iterator[Prometheus]:
+    """A Prometheus of its own that takes remote-write and scrapes nothing; started again it goes on."""
+    with _started("scrape_configs: []\n", directory, ["--web.enable-remote-write-receiver"], port) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _started(
+    configuration: str, directory: Path, flags: Sequence[str], port: int | None = None
+) -> Iterator[Prometheus]:
     path = program("prometheus")
-    port = free_port()
+    port = port or free_port()
     file = directory / "prometheus.yml"
     file.write_text(configuration, encoding="utf-8")
     with (directory / "prometheus.log").open("wb") as log:

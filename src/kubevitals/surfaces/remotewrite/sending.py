@@ -67,6 +67,10 @@ class Sender:
         version = "1.0" if self._encoder is self._first else "2.0"
         return version if self._known else f"{version}?"
 
+    def close(self) -> None:
+        """Close the connection to the receiver."""
+        self._client.close()
+
     def send(self, batch: Sequence[Sample]) -> Outcome:
         """Send the samples once; of 2.0 that is not understood, once more as 1.0."""
         encoder = self._encoder

@@ -111,6 +111,7 @@ class Writer:
         self._news.set()
         if self._thread is not None:
             self._thread.join(timeout)
+        self._sender.close()
 
     def __enter__(self) -> Self:
         self.start()
