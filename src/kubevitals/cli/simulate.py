@@ -37,13 +37,18 @@ examples:
   kubevitals simulate --nodes 50 --pods 2000 --seed 7 --port 6443 --write-kubeconfig sim.yaml
   kubevitals simulate --fault metrics-unavailable --fault slow=2s --write-kubeconfig sim.yaml
 
+With --kubelets the nodes' kubelets can be read as metrics-server reads them, at the address, port and path
+that each Node states; the context simulated-kubelet-reader may. Faults of theirs hit all of them, a share, or
+those that are named:
+  kubevitals simulate --kubelets --fault kubelet-refused=20% --fault kubelet-slow=3s@general-1+memory-*
+
 Faults can be switched while it runs, by the administrator that the kubeconfig names:
   echo '["forbidden=pods"]' | kubectl --kubeconfig sim.yaml create --raw /simulation/faults -f -
   echo '[]' | kubectl --kubeconfig sim.yaml create --raw /simulation/faults -f -
   kubectl --kubeconfig sim.yaml get --raw /simulation/faults
 Further contexts of the kubeconfig are users with fewer rights: simulated-reader,
-simulated-metrics-reader, simulated-viewer-NAMESPACE, simulated-nothing; and simulated-certificate, with
-a client certificate.
+simulated-metrics-reader, simulated-kubelet-reader, simulated-viewer-NAMESPACE, simulated-nothing; and
+simulated-certificate, with a client certificate.
 """
 _BIG = 10_000  # pods from which on the start takes long enough to be told about
 _VERSIONS = {"v1beta1": ("v1beta1",), "v1": ("v1",), "both": ("v1", "v1beta1")}
@@ -70,6 +75,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=sorted(_VERSIONS),
         default="v1beta1",
         help="versions of metrics.k8s.io that are registered (default: %(default)s)",
+    )
+    size.add_argument(
+        "--kubelets",
+        action="store_true",
+        help="let each Node state where on this machine its kubelet answers",
     )
     serving = parser.add_argument_group("serving")
     serving.add_argument(
@@ -139,6 +149,7 @@ def run(arguments: argparse.Namespace) -> int:
             tls=not arguments.no_tls,
             faults=arguments.fault,
             metrics_versions=_VERSIONS[arguments.metrics_api],
+            kubelets=arguments.kubelets,
         )
         if stopped.is_set():
             return 0
@@ -165,7 +176,7 @@ def list_faults() -> str:
     for fault in faults.FAULTS.values():
         name = f"{fault.name}[={fault.argument}]" if fault.argument else fault.name
         lines.append(
-            textwrap.fill(fault.summary, 100, initial_indent=f"{name:28}", subsequent_indent=" " * 28)
+            textwrap.fill(fault.summary, 100, initial_indent=f"{name:31} ", subsequent_indent=" " * 32)
         )
     return "\n".join(lines)
 

@@ -5,13 +5,12 @@ It lives in threads of this process and listens on 127.0.0.1 only.
 
 from __future__ import annotations
 
-import base64
 import secrets
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from kubevitals.simulation import records
+from kubevitals.simulation import kubeconfigs, records
 from kubevitals.simulation.apiserver import (
     access,
     alterations,
@@ -20,8 +19,10 @@ from kubevitals.simulation.apiserver import (
     faults,
     metrics,
     server,
+    status,
     store,
 )
+from kubevitals.simulation.kubelets import addresses, answering
 
 if TYPE_CHECKING:
     import ssl
@@ -34,12 +35,14 @@ if TYPE_CHECKING:
 TICK = 15.0
 """Seconds of simulated time between two steps of the world's life."""
 
-CONTEXT = "simulated"
 _HOSTS = ("localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 
 
 class World(metrics.UsageWorld, Protocol):
-    """What is simulated: objects, their life, their usage."""
+    """What is simulated: objects, their life, their usage.
+
+    It may have a `read_kubelet` too, as the real one has; without it no kubelet answers.
+    """
 
     def items(self) -> Iterable[records.Item]:
         """Everything at the start."""
@@ -55,6 +58,8 @@ class SimulatedCluster:
     `faults` are names from `kubevitals.simulation.apiserver.faults.FAULTS`, some with a value (`slow=2s`).
     `metrics_versions` are the versions of metrics.k8s.io that are registered. `clock` gives epoch seconds,
     and simulated time runs `speed` times as fast from the moment of creation on; at 0 it stands still.
+    With `kubelets` each Node's own kubelet can be reached over HTTPS too, at the address, port and path that
+    it states; its certificate is of `ca`.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class SimulatedCluster:
         metrics_versions: Sequence[str] = ("v1beta1",),
         clock: Callable[[], float] = time.time,
         speed: float = 1.0,
+        kubelets: bool = False,
         world: World | None = None,
         bookmark_seconds: float = 60.0,
         keep_seconds: float = 300.0,
@@ -84,11 +90,22 @@ class SimulatedCluster:
         self._stop = threading.Event()
         self._ticker: threading.Thread | None = None
         self._hidden: list[records.Item] = []
+        self._doors = addresses.Doors(self._answer_kubelet) if kubelets else None
+        self._shown_ports: dict[str, int] = {}
         self._world = world if world is not None else _build_world(nodes, pods, seed, self._start)
-        items = [item for item in self._world.items() if self._registered(item)]
+        items = [self._as_shown(item) for item in self._world.items() if self._registered(item)]
         self._store = store.Store(items, keep_seconds=keep_seconds)
         namespaces = [item.name for item in items if item.resource.key == "namespaces"]
         self._registry = access.Registry(secrets.token_bytes(32), namespaces)
+        self._kubelets = answering.Kubelets(
+            [item.name for item in items if addresses.is_node(item)],
+            measured=self._measure,
+            tick=lambda: self._tick,
+            fault_set=self._fault_set,
+            registry=self._registry,
+        )
+        if kubelets:
+            self._measure("", lambda _: b"")  # counters run from the start, whenever they are asked for
         self._usage = metrics.MetricsApi(
             self._world, clock=self.now, start=self._start, faults=self._fault_set
         )
@@ -101,6 +118,7 @@ class SimulatedCluster:
             clock=self.now,
             live=self._live,
             set_faults=self.set_faults,
+            relay=self._relay,
             bookmark_seconds=bookmark_seconds,
         )
         self._server = server.Server(self._answer, port=port, context=self._context)
@@ -114,7 +132,7 @@ class SimulatedCluster:
 
     def start(self) -> None:
         """Begins to listen; ConfigurationError if the port cannot be had."""
-        if self._tls:
+        if self._tls or self._doors is not None:
             self._make_certificates()
         self._server.start()
         self._ticker = threading.Thread(target=self._run, name="simulation-life", daemon=True)
@@ -124,6 +142,9 @@ class SimulatedCluster:
         """Ends every connection and all threads; may be called twice."""
         self._stop.set()
         self._store.close()
+        self._kubelets.stop()
+        if self._doors is not None:
+            self._doors.stop()
         self._server.stop()
         if self._ticker is not None:
             self._ticker.join(2.0)
@@ -154,7 +175,8 @@ class SimulatedCluster:
             tick = int((now - self._start) // TICK)
             if tick > self._tick:
                 self._tick = tick
-                self._store.apply(self._world.advance(now))
+                changes = self._world.advance(now)
+                self._store.apply([records.Change(each.type, self._as_shown(each.item)) for each in changes])
 
     # --- credentials
 
@@ -191,6 +213,8 @@ class SimulatedCluster:
         for expired in (False, True):
             pair = authority.issue_server(_HOSTS, expired=expired)
             self._contexts[expired] = certificates.open_server_context(pair, clients=self._clients.pem)
+        if self._doors is not None:
+            self._doors.start(authority, clients=self._clients.pem, now=now)
 
     def _context(self) -> ssl.SSLContext | None:
         if not self._tls:
@@ -207,26 +231,10 @@ class SimulatedCluster:
         if self._tls:
             pair = self.client_certificate()
             users["certificate"] = (
-                f"    client-certificate-data: {_base64(pair.certificate)}\n"
-                f"    client-key-data: {_base64(pair.key)}\n"
+                f"    client-certificate-data: {kubeconfigs.encode(pair.certificate)}\n"
+                f"    client-key-data: {kubeconfigs.encode(pair.key)}\n"
             )
-        authority = f"    certificate-authority-data: {_base64(self.ca)}\n" if self._tls else ""
-        lines = [
-            "apiVersion: v1\nkind: Config\npreferences: {}\n",
-            f"current-context: {CONTEXT}\n",
-            f"clusters:\n- name: {CONTEXT}\n  cluster:\n    server: {self.url}\n{authority}",
-            "contexts:\n",
-        ]
-        for name in users:
-            context = CONTEXT if name == "admin" else f"{CONTEXT}-{name}"
-            lines.append(
-                f"- name: {context}\n  context:\n    cluster: {CONTEXT}\n    user: {CONTEXT}-{name}\n"
-            )
-            if name.startswith(access.VIEWER_PREFIX):
-                lines.append(f"    namespace: {name.removeprefix(access.VIEWER_PREFIX)}\n")
-        lines.append("users:\n")
-        lines.extend(f"- name: {CONTEXT}-{name}\n  user:\n{text}" for name, text in users.items())
-        return "".join(lines)
+        return kubeconfigs.write(self.url, self.ca if self._tls else b"", users)
 
     # --- faults
 
@@ -251,7 +259,7 @@ class SimulatedCluster:
     def _show_faults(self) -> None:
         """Makes the objects behind the metrics API look as the faults in force want it."""
         with self._life_lock:
-            changes = [*self._registration_changes(), *self._endpoint_changes()]
+            changes = [*self._registration_changes(), *self._endpoint_changes(), *self._node_changes()]
             self._store.apply(changes)
 
     def _registration_changes(self) -> list[records.Change]:
@@ -280,6 +288,26 @@ class SimulatedCluster:
                 changes.append(records.Change("MODIFIED", item.original))
         return changes
 
+    def _node_changes(self) -> list[records.Change]:
+        """Nodes whose kubelet has another port than before."""
+        if self._doors is None:
+            return []
+        changes = []
+        for item in self._items("nodes", addresses.is_node):
+            port = self._kubelets.port(item.name, self._doors)
+            if self._shown_ports.get(item.name, self._doors.usual) != port:
+                changes.append(records.Change("MODIFIED", self._as_shown(_original(item))))
+            self._shown_ports[item.name] = port
+        return changes
+
+    def _as_shown(self, item: records.Item) -> records.Item:
+        doors = self._doors
+        if doors is None or not addresses.is_node(item):
+            return item
+        return addresses.reachable(
+            item, lambda name: self._kubelets.port(name, doors), dead=lambda: doors.dead
+        )
+
     def _items(self, key: str, wanted: Callable[[records.Item], bool]) -> list[records.Item]:
         return [entry.item for entry in self._store.current(key).entries if wanted(entry.item)]
 
@@ -291,6 +319,32 @@ class SimulatedCluster:
             user = self._registry.by_certificate(peer.common_name, peer.organisations)
         return self._api.answer(request, user)
 
+    # --- kubelets
+
+    def _answer_kubelet(self, request: http.Request, peer: server.Peer | None) -> http.Reply:
+        self._live()
+        user = None
+        if peer is not None:
+            user = self._registry.by_certificate(peer.common_name, peer.organisations)
+        return self._kubelets.answer(request, user)
+
+    def _measure(self, name: str, render: answering.Render) -> bytes | None:
+        read = getattr(self._world, "read_kubelet", None)
+        if read is None:
+            return None
+        with self._life_lock:  # what is read holds until the world lives on
+            reading: records.NodeReading | None = read(name)
+            return None if reading is None else render(reading)
+
+    def _relay(self, name: str, path: str, request: http.Request) -> http.Reply:
+        if self._kubelets.silent(name):
+            return status.reply(answering.unreachable(self._address(name)))
+        return self._kubelets.relay(name, path, request)
+
+    def _address(self, name: str) -> str:
+        (node,) = self._items("nodes", lambda item: item.name == name)
+        return addresses.stated(node)
+
 
 def _original(item: records.Item) -> records.Item:
     return item.original if isinstance(item, alterations.AlteredItem) else item
@@ -298,10 +352,6 @@ def _original(item: records.Item) -> records.Item:
 
 def _parse(names: Sequence[str]) -> faults.FaultSet:
     return faults.FaultSet(names)
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
 
 
 def _build_world(nodes: int | None, pods: int | None, seed: int, start: float) -> World:

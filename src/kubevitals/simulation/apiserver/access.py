@@ -158,8 +158,9 @@ VIEWER_PREFIX = "viewer-"
 class Registry:
     """The users and their tokens.
 
-    `admin` may do everything, `reader` may read everything, `metrics-reader` only the metrics API, `nothing`
-    nothing, and `viewer-NAMESPACE`, for each namespace, may read what is in it. Tokens derive from `secret`.
+    `admin` may do everything, `reader` may read everything, `metrics-reader` only the metrics API,
+    `kubelet-reader` nodes, pods and what kubelets measure, `nothing` nothing, and `viewer-NAMESPACE`, for
+    each namespace, may read what is in it. Tokens derive from `secret`.
     """
 
     def __init__(self, secret: bytes, namespaces: Iterable[str]) -> None:
@@ -172,6 +173,9 @@ class Registry:
         self._add(
             User("metrics-reader", rules=[Rule(("get", "list"), ["metrics.k8s.io"], ["nodes", "pods"])])
         )
+        kubelets = Rule(["get"], [""], ["nodes/metrics", "nodes/stats"])
+        nodes = Rule(_READ, [""], ["namespaces", "nodes", "pods"])
+        self._add(User("kubelet-reader", rules=[kubelets, nodes]))
         self._add(User("nothing"))
         for namespace in namespaces:
             own = Rule(["get"], [""], ["namespaces"], namespace=namespace)

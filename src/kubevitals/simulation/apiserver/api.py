@@ -40,6 +40,7 @@ class Api:
     """The simulated API server without its sockets. Thread-safe.
 
     `clock` is the simulated now; `live` is called before each answer and may bring the world up to it.
+    `relay` passes a request on to the kubelet of a node: its name, and the path that is meant there.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Api:
         clock: Callable[[], float],
         live: Callable[[], None],
         set_faults: Callable[[Sequence[str]], None],
+        relay: Callable[[str, str, http.Request], http.Reply],
         bookmark_seconds: float = 60.0,
     ) -> None:
         self._store = objects
@@ -64,6 +66,7 @@ class Api:
         self._clock = clock
         self._live = live
         self._set_faults = set_faults
+        self._relay = relay
         self._bookmark_seconds = bookmark_seconds
 
     def answer(self, request: http.Request, certificate_user: access.User | None = None) -> http.Reply:
@@ -232,6 +235,9 @@ class Api:
                 resource, what.namespace, request.body, user=user, registry=self._registry, now=self._clock()
             )
             return http.Reply(201, status.encode(review) + b"\n")
+        if resource.key == "nodes" and what.subresource == "proxy":
+            self._reader.find(resource, "", what.name)  # raises 404
+            return self._relay(what.name, f"/{'/'.join(request.path.split('/')[6:])}", request)
         if what.verb not in {"get", "list", "watch"}:
             raise status.method_not_allowed()
         if what.verb == "get":

@@ -49,7 +49,9 @@ class Authority:
         self._certificate = _sign(builder, self._key)
         self.pem = self._certificate.public_bytes(serialization.Encoding.PEM)
 
-    def issue_server(self, hosts: Sequence[str], *, expired: bool = False) -> Pair:
+    def issue_server(
+        self, hosts: Sequence[str], *, expired: bool = False, name: str = "kube-apiserver"
+    ) -> Pair:
         """A server certificate for names and addresses; `expired` makes it end a day ago."""
         from cryptography import x509
         from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -62,7 +64,7 @@ class Authority:
                 names.append(x509.DNSName(host))
         end = self._now - _DAY if expired else self._now + 365 * _DAY
         return self._issue(
-            _name("kube-apiserver"),
+            _name(name),
             end=end,
             purpose=ExtendedKeyUsageOID.SERVER_AUTH,
             names=x509.SubjectAlternativeName(names),

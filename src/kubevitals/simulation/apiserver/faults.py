@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from kubevitals import errors
+from kubevitals.simulation.apiserver import targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,6 +45,11 @@ def _parse_resource(text: str) -> str:
     if not text or not text.replace(".", "").replace("-", "").isalnum():
         raise ValueError(text)
     return text
+
+
+def _parse_delay(text: str) -> targets.Targets:
+    seconds, _, whom = text.partition("@")
+    return targets.Targets(whom, seconds=_parse_seconds(seconds))
 
 
 class Fault:
@@ -119,6 +125,30 @@ _TABLE = (
         parse=_parse_count,
     ),
     Fault("expired-certificate", "new TLS connections see a server certificate that expired yesterday"),
+    *(
+        Fault(name, summary, argument="NODES", default=targets.Targets(), parse=targets.Targets)
+        for name, summary in (
+            ("kubelet-refused", "nobody listens where the kubelet should"),
+            ("kubelet-hangs", "the kubelet takes each request and never answers"),
+            ("kubelet-unauthorized", "the kubelet accepts no credential (401)"),
+            ("kubelet-forbidden", "the kubelet allows nothing (403)"),
+            ("kubelet-self-signed", "the kubelet's certificate is signed by nobody whom the cluster knows"),
+            ("kubelet-cut-off", "the connection ends in the middle of each of the kubelet's bodies"),
+            ("kubelet-empty", "the kubelet's answers are empty"),
+            ("kubelet-garbage", "the kubelet answers with what is neither metrics nor JSON"),
+            ("kubelet-duplicates", "the kubelet says each series of its metrics twice, with two values"),
+            ("kubelet-scrape-error", "the kubelet cannot ask its runtime: resource_scrape_error is 1"),
+            ("kubelet-zero-counters", "the kubelet reads no cgroup: pods and containers use 0 of everything"),
+            ("kubelet-no-timestamps", "the kubelet's metrics do not say when they were measured"),
+        )
+    ),
+    Fault(
+        "kubelet-slow",
+        "the kubelet's answers wait, for 1 second or as given; kubelet-slow=2s@20%",
+        argument="DURATION[@NODES]",
+        default=targets.Targets(seconds=1.0),
+        parse=_parse_delay,
+    ),
 )
 
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in _TABLE}
@@ -147,7 +177,14 @@ def parse_faults(names: Iterable[str]) -> dict[str, Any]:
     return active
 
 
-_EXAMPLES = {"REASON": REASONS[1], "RESOURCE": "pods", "COUNT": "3", "DURATION": "2s"}
+_EXAMPLES = {
+    "REASON": REASONS[1],
+    "RESOURCE": "pods",
+    "COUNT": "3",
+    "DURATION": "2s",
+    "NODES": "20% or general-1+memory-*",
+    "DURATION[@NODES]": "2s@20%",
+}
 
 
 def _shown(text: str) -> str:
@@ -176,10 +213,7 @@ class FaultSet:
     def names(self) -> list[str]:
         """What is in force, as replace() takes it."""
         with self._lock:
-            return [
-                name if value in {None, ""} else f"{name}={_text(value)}"
-                for name, value in self._active.items()
-            ]
+            return [f"{name}={_text(value)}".rstrip("=") for name, value in self._active.items()]
 
     def active(self, name: str) -> bool:
         """Whether the fault is in force."""
@@ -207,4 +241,6 @@ class FaultSet:
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return ""
     return f"{value:g}s" if isinstance(value, float) else str(value)

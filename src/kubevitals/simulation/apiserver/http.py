@@ -113,10 +113,21 @@ class Body:
 class Reply:
     """What to send: a body, or a stream of chunks whose end nobody knows.
 
-    `cut` sends half of the body and breaks the connection; `reset` breaks it without an answer.
+    `cut` sends half of the body and breaks the connection; `reset` breaks it without an answer. Bodies longer
+    than `gzip_from` are compressed for those who ask for it.
     """
 
-    __slots__ = ("body", "close", "content_type", "cut", "headers", "reset", "status", "stream")
+    __slots__ = (
+        "body",
+        "close",
+        "content_type",
+        "cut",
+        "gzip_from",
+        "headers",
+        "reset",
+        "status",
+        "stream",
+    )
 
     def __init__(
         self,
@@ -135,6 +146,7 @@ class Reply:
         self.close = False
         self.cut = False
         self.reset = False
+        self.gzip_from = GZIP_FROM
 
 
 class Incoming:
@@ -274,7 +286,7 @@ def write_reply(sock: socket.socket, request: Request | None, reply: Reply) -> b
     body = reply.body
     length = body.length
     packed: bytes | None = None
-    if request is not None and reply.status == 200 and length > GZIP_FROM and request.method == "GET":
+    if request is not None and reply.status == 200 and length > reply.gzip_from and request.method == "GET":
         head.append("Vary: Accept-Encoding")
         if "gzip" in request.headers.get("accept-encoding", ""):
             packed = body.gzipped()
