@@ -16,7 +16,7 @@ import kubevitals
 from kubevitals import model, vitals
 from kubevitals.kube.http import retries, watch
 from kubevitals.surfaces import documents
-from kubevitals.surfaces.web import kinds, overview, page, queries, settings, views
+from kubevitals.surfaces.web import kinds, overview, queries, settings, views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -548,37 +548,6 @@ def test_several_clusters() -> None:
         assert len(one.get("/api/v1/pods?cluster=two").json()["items"]) > count
         assert [each["cluster"] for each in one.get("/api/v1/status").json()["clusters"]] == ["one", "two"]
         assert isinstance(both["one"], collector.Collector)
-
-
-def test_page(service: web_service.Service) -> None:
-    """The page links to every route of the description, loads nothing from elsewhere and runs no script."""
-    answer = service.get("/")
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert "<script" not in answer.text
-    assert "http://" not in answer.text
-    assert "https://" not in answer.text
-    linked = {path for _, some in page.LINKS for path, _ in some}
-    for path in linked:
-        assert path.replace("&", "&amp;") in answer.text
-        if path != "/api/v1/stream":
-            assert service.get(path).status_code in (200, 503), path
-    document = service.get("/openapi.json").json()
-    plain = {path for path in document["paths"] if "{" not in path} - {"/", "/style.css"}
-    assert plain <= {path.partition("?")[0] for path in linked}
-
-
-def test_page_escapes() -> None:
-    """Names and messages from a cluster are text in the page, whatever they hold."""
-    from datetime import UTC
-
-    from kubevitals import collector
-
-    status = collector.Status(
-        datetime(2026, 1, 1, tzinfo=UTC), last_error=model.Problem("x", "<script>alert('1')</script>")
-    )
-    text = page.render({'"><b>': status}).decode()
-    assert "<script>" not in text
-    assert "<b>" not in text
 
 
 def test_requests_are_counted_by_route(own: web_service.Service) -> None:

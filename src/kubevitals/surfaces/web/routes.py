@@ -131,9 +131,14 @@ class Api:
         """Whether it has a snapshot that is not older than it may be."""
         return _probe(statuses.not_ready(self._sources))
 
-    async def page(self, _: requests.Request) -> responses.Response:
+    async def page(self, request: requests.Request) -> responses.Response:
         """The page with links to everything."""
-        content = page.render({name: source.status() for name, source in self._sources.items()})
+        content = page.render(
+            {name: _show(source) for name, source in self._sources.items()},
+            place=request.headers.get("host", ""),
+            tls=request.url.scheme == "https",
+            token="authorization" in request.headers,
+        )
         return responses.Response(content, media_type=HTML, headers=_NO_STORE)
 
     async def style(self, _: requests.Request) -> responses.Response:
@@ -168,6 +173,11 @@ def _encode_names(names: Mapping[str, Any]) -> bytes:
 
 def _json(content: bytes) -> responses.Response:
     return responses.Response(content, media_type=views.JSON, headers=_NO_STORE)
+
+
+def _show(source: collector.Collector) -> page.Shown:
+    published = source.latest
+    return page.Shown(source.status(), published and published.snapshot, source.namespace)
 
 
 def _probe(reasons: list[str]) -> responses.Response:
