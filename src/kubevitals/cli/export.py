@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from kubevitals import errors
-from kubevitals.cli import options, several
+from kubevitals.cli import options, several, taking
 from kubevitals.surfaces import terminal
 
 TYPE_CHECKING = False
@@ -225,7 +225,7 @@ def _export_once(
     )
     for cluster in connected:
         if _needs_usage(wanted):
-            snapshot = cluster.read(request)
+            snapshot = taking.take(cluster, request)
             pairs.append((snapshot, None))
             problems += snapshot.problems
             code = code or int(snapshot.source == "none")

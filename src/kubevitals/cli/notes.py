@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 # Problems that leave a whole answer without usage: the command has failed, whatever else it shows.
 _FATAL = frozenset(
-    {"metrics_not_installed", "metrics_unavailable", "metrics_empty", "usage_forbidden", "usage_failed"}
-)
+    {
+        "metrics_not_installed", "metrics_unavailable", "metrics_empty", "usage_forbidden", "usage_failed",
+        "kubelets_unreadable", "prometheus_unavailable", "prometheus_empty",
+    }
+)  # fmt: skip
 _QUIET = frozenset({"usage_incomplete"})  # its members say why themselves
 _SHOWN_PROBLEMS = 5
 

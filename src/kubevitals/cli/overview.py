@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from kubevitals import analysis, errors, quantity, reading, trouble, vitals
-from kubevitals.cli import notes, options
+from kubevitals.cli import notes, options, taking
 from kubevitals.surfaces import columns as column_sets
 from kubevitals.surfaces import table, terminal
 
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
             from kubevitals.cli import watching
 
             return watching.watch(cluster, view, interval=arguments.interval)
-        snapshot = cluster.read(view.request(cluster))
+        snapshot = taking.take(cluster, view.request(cluster))
         _, text = view.render(snapshot, view.request(cluster), style=terminal.detect_style(sys.stdout))
         sys.stdout.write(text)
         sys.stdout.flush()

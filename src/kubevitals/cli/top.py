@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from kubevitals import analysis, errors, model, reading
-from kubevitals.cli import notes, options
+from kubevitals.cli import notes, options, taking
 from kubevitals.surfaces import columns as column_sets
 from kubevitals.surfaces import table, terminal
 
@@ -240,7 +240,7 @@ class View:
     def show(self, cluster: clusters.Cluster) -> int:
         """Read the cluster and print; return the exit code."""
         request = self.request(cluster)
-        snapshot = cluster.read(request)
+        snapshot = taking.take(cluster, request)
         rows, text = self.render(snapshot, request, style=terminal.detect_style(sys.stdout))
         sys.stdout.write(text)
         sys.stdout.flush()

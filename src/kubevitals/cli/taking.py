@@ -1,0 +1,54 @@
+"""Taking the one snapshot of a command that prints once: of a source that counts, the second reading.
+
+A kubelet tells how much CPU was used since a container began. How much it uses now takes two readings, and
+the kubelet measures every ten to fifteen seconds: a command waits for that, and says so.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubevitals import cluster as clusters
+    from kubevitals import model, reading
+
+_PATIENCE = 35.0  # seconds; two of the longest pauses between a kubelet's measurements
+_PAUSE = 5.0
+
+
+def take(
+    cluster: clusters.Cluster,
+    request: reading.Request,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> model.Snapshot:
+    """Return the snapshot, with usage of CPU where that takes some seconds. Raises as `Cluster.read`.
+
+    What has no second measurement after half a minute keeps its reason; Ctrl-C ends the wait.
+    """
+    snapshot = cluster.read(request)
+    waiting = count_first_samples(snapshot)
+    if not waiting:
+        return snapshot
+    until = clock() + _PATIENCE
+    print(
+        f"note: usage of CPU takes two readings; waiting up to {_PATIENCE:.0f} s for the second one",
+        file=sys.stderr,
+        flush=True,
+    )
+    while waiting and clock() < until:
+        sleep(_PAUSE)
+        snapshot = cluster.read(request)
+        waiting = count_first_samples(snapshot)
+    return snapshot
+
+
+def count_first_samples(snapshot: model.Snapshot) -> int:
+    """Return how many nodes and pods have been measured once so far."""
+    rows: list[model.Node | model.Pod] = [*snapshot.nodes, *snapshot.pods]
+    return sum(row.problem == "first_sample" for row in rows)
