@@ -168,6 +168,43 @@ class NodeList(_Wire):
     kind: str = ""
 
 
+class KubeletAnnotations(msgspec.Struct, gc=False):
+    """The one annotation of a node that tells where its kubelet serves metrics; the others are long."""
+
+    metrics_path: str | None = msgspec.field(name="metrics.k8s.io/resource-metrics-path", default=None)
+
+
+class KubeletMeta(_Wire):
+    name: str = ""
+    annotations: KubeletAnnotations | None = None
+
+
+class DaemonEndpoint(msgspec.Struct, gc=False):
+    port: int = msgspec.field(name="Port", default=0)  # written so by Kubernetes
+
+
+class DaemonEndpoints(_Wire):
+    kubelet_endpoint: DaemonEndpoint | None = None
+
+
+class KubeletStatus(_Wire):
+    addresses: list[NodeAddress] | None = None
+    daemon_endpoints: DaemonEndpoints | None = None
+
+
+class KubeletNode(_Wire):
+    """A node as far as it tells how to reach its kubelet."""
+
+    metadata: KubeletMeta
+    status: KubeletStatus = msgspec.field(default_factory=KubeletStatus)
+
+
+class KubeletNodeList(_Wire):
+    metadata: ListMeta
+    items: list[KubeletNode] | None = None
+    kind: str = ""
+
+
 class PartialObject(_Wire):
     metadata: ObjectMeta
 

@@ -1,0 +1,1 @@
+"""Usage from the kubelets themselves: each node's /metrics/resource, counters made into rates here."""

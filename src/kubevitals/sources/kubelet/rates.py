@@ -1,0 +1,98 @@
+"""Counters made into rates: two readings of a kubelet give cores over the real time between them. Pure.
+
+A counter that restarted is no rate: neither zero nor below it, but unknown. The same reading polled twice is
+no new sample; what was known of it stands, with its own time.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+
+    from kubevitals import sources
+    from kubevitals.sources.kubelet import resource
+
+    # What is kept of a counter between readings: the counter, when it was read, when its container started,
+    # and the last rate with its window in seconds (None and an empty text where there is none).
+    Kept = tuple[float, float, float | None, float | None, sources.Time]
+else:
+    from kubevitals.record import NamedTuple
+
+UNKNOWN = ""  # a time, or a window, that no row shows
+_INFINITE = float("inf")
+# A container that started so many seconds before its first reading counted from zero: that is a rate, as
+# metrics-server has it. Sooner it says little, later it is an average over too much.
+_YOUNG = (10.0, 60.0)
+
+
+class NodeUsage(NamedTuple):
+    """The usage of one node and of what runs on it, as `sources.Usage` has it.
+
+    `node` is None where the kubelet tells nothing of the machine itself. `first` holds the pods of which a
+    container was seen once so far, and `node_first` says the same of the machine.
+    """
+
+    node: sources.Sample | None
+    pods: dict[tuple[str, str], sources.PodSample]
+    first: frozenset[tuple[str, str]] = frozenset()
+    node_first: bool = False
+
+
+class NodeRates:
+    """What is remembered of one node's counters: one tuple a container, of those in the last reading."""
+
+    __slots__ = ("_containers", "_node")
+
+    def __init__(self) -> None:
+        self._node: Kept | None = None
+        self._containers: dict[resource.Key, Kept] = {}
+
+    def update(self, reading: resource.Reading) -> NodeUsage:
+        """Return the usage that the reading gives together with the one before it."""
+        before, kept = self._containers, {}
+        pods: dict[tuple[str, str], sources.PodSample] = {}
+        first: set[tuple[str, str]] = set()
+        for key, (cpu, at, memory, start) in reading.containers.items():
+            cores: float | None = None
+            window: sources.Time = UNKNOWN
+            if cpu and at is not None:  # a counter of 0 is a cgroup that nobody reads, as for metrics-server
+                now = kept[key] = _advance(before.get(key), cpu, at, start)
+                cores, window = now[3], now[4]
+                if cores is None:
+                    first.add(key[:2])
+            pod = pods.get(key[:2])
+            if pod is None:
+                moment: sources.Time = UNKNOWN if at is None else at
+                pods[key[:2]] = (moment, window, [(key[2], cores, memory or None)])
+                continue
+            pod[2].append((key[2], cores, memory or None))
+            if at is not None and (isinstance(pod[0], str) or at < pod[0]):
+                pods[key[:2]] = (at, window, pod[2])  # a pod is as old as its oldest container
+        self._containers = kept
+        node, node_first = self._update_node(reading)
+        return NodeUsage(node, pods, frozenset(first), node_first)
+
+    def _update_node(self, reading: resource.Reading) -> tuple[sources.Sample | None, bool]:
+        cpu, at, memory = reading.node_cpu, reading.node_at, reading.node_memory or None
+        if not cpu or at is None:
+            self._node = None
+            return (None if at is None or memory is None else (at, UNKNOWN, None, memory)), False
+        self._node = _advance(self._node, cpu, at, None)
+        return (at, self._node[4], self._node[3], memory), self._node[3] is None
+
+
+def _advance(before: Kept | None, cpu: float, at: float, start: float | None) -> Kept:
+    """Return what is to be kept of a counter, with its rate since `before` if there is one."""
+    if before is not None:
+        then_cpu, then, then_start, _, _ = before
+        same = start == then_start or start is None or then_start is None
+        if same and at == then:
+            return before
+        if same and at > then and cpu >= then_cpu:
+            cores = (cpu - then_cpu) / (at - then)
+            if cores < _INFINITE:
+                return cpu, at, start, round(cores, 9), round(at - then, 3)
+    if start is not None and (before is None or start > before[1]) and _YOUNG[0] <= at - start < _YOUNG[1]:
+        return cpu, at, start, round(cpu / (at - start), 9), round(at - start, 3)
+    return cpu, at, start, None, UNKNOWN

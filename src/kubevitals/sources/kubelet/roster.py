@@ -1,0 +1,89 @@
+"""Which kubelets there are, and which pods a selector means: lists from the API server, kept for a minute.
+
+It must not know what a kubelet answers.
+"""
+
+from __future__ import annotations
+
+from kubevitals.kube import inventory, objects, owners, pages
+from kubevitals.kube.http import urls
+from kubevitals.sources.kubelet import addresses
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubevitals import sources
+    from kubevitals.kube.http import client as kube_client
+
+KEEP_SECONDS = 60.0
+KEEP_SECONDS_IN_DOUBT = 10.0  # after a round in which a kubelet could not be reached: its address may be new
+_LISTS = 8  # selections that are kept
+
+
+class Roster:
+    """The nodes of one cluster with the places of their kubelets. One thread uses it at a time."""
+
+    def __init__(self, client: kube_client.Client, *, port: int | None, clock: Callable[[], float]) -> None:
+        self._client = client
+        self._port = port
+        self._clock = clock
+        self._lists: dict[tuple[str, str], tuple[float, list[addresses.Kubelet]]] = {}
+        self._doubtful = False
+
+    def fetch_kubelets(self, *, labels: str = "", fields: str = "") -> list[addresses.Kubelet]:
+        """Return the kubelets of the nodes that the selectors mean; of all where they are empty.
+
+        Raises:
+            errors.ClusterError: the list could not be had.
+        """
+        key = (labels, fields)
+        now = self._clock()
+        keep = KEEP_SECONDS_IN_DOUBT if self._doubtful else KEEP_SECONDS
+        at, known = self._lists.get(key, (None, []))
+        if at is not None and 0 <= now - at < keep:
+            return known
+        query = inventory.selectors(labels, fields)
+        answer = self._client.fetch_list("/api/v1/nodes", decode_nodes, query=query, limit=pages.SIZE)
+        found = [addresses.locate(each, port=self._port) for page in answer for each in page.items]
+        if len(self._lists) >= _LISTS:
+            self._lists.clear()
+        self._lists[key] = (now, found)
+        return found
+
+    def all_names(self) -> frozenset[str] | None:
+        """Return the names of all nodes, as far as they were listed; None if only parts of them were."""
+        if ("", "") not in self._lists:
+            return None
+        return frozenset(each.node for each in self._lists["", ""][1])
+
+    def note_doubt(self, *, doubtful: bool) -> None:
+        """Say whether the last round met a kubelet that is not where its node says."""
+        self._doubtful = doubtful
+
+    def fetch_pod_names(self, scope: sources.Scope) -> frozenset[tuple[str, str]] | None:
+        """Return namespace and name of the pods that the scope's selectors mean; None for all.
+
+        Only metadata is asked for. Raises as `fetch_kubelets`.
+        """
+        if not (scope.label_selector or scope.field_selector):
+            return None
+        place = () if scope.namespace is None else ("namespaces", scope.namespace)
+        answer = self._client.fetch_list(
+            urls.path_join("api", "v1", *place, "pods"),
+            owners.decode_metadata,
+            query=inventory.selectors(scope.label_selector, scope.field_selector),
+            limit=pages.SIZE,
+            accept=owners.METADATA_ONLY,
+        )
+        return frozenset((meta.namespace, meta.name) for page in answer for meta in page.items)
+
+
+def decode_nodes(body: bytes) -> pages.Page[objects.KubeletNode]:
+    """Return the nodes of a NodeList, as far as they tell where their kubelets are.
+
+    Raises:
+        errors.DecodingError: the body is no NodeList.
+    """
+    wire = pages.decode_list(body, pages.decoder(objects.KubeletNodeList), kind="NodeList")
+    return pages.Page(wire.metadata, wire.items or [], problems=())

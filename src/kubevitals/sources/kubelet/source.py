@@ -1,0 +1,263 @@
+"""Usage from the kubelets: every node asked at the same time, counters made into rates, faults told by node.
+
+It orders who is asked when, and puts the answers together. How a kubelet is found, asked and read is in the
+files beside it; requests, limits and screens it must not know.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import threading
+import time
+
+from kubevitals import errors, sources
+from kubevitals.sources.kubelet import asking, failing, proxied, reading, roster, state, warming, wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kubevitals.kube.http import client as kube_client
+    from kubevitals.sources.kubelet import addresses
+
+REUSE_SECONDS = (
+    5.0  # a kubelet reads its containers every 10 to 15 s: what is newer than this is not asked anew
+)
+_PATIENCE_OF_ROUND = 1.5  # times the time-out of one kubelet: what a whole round may take
+
+
+class Kubelets:
+    """The kubelets of one cluster as a source. Threads may use it at the same time.
+
+    Args:
+        client: for the lists of nodes and, where a selector is given, of pods; its credentials are shown to
+            the kubelets. It stays the caller's.
+        proxy: ask through the API server's node proxy, which takes the right nodes/proxy; else directly.
+        ca_file: PEM of who signs the kubelets' certificates; the cluster's own CA where None.
+        insecure: take any certificate of a kubelet.
+        port: of every kubelet; the one that its Node states where None.
+        timeout: seconds for one kubelet.
+        workers: how many are asked at the same time.
+        clock: seconds since 1970.
+
+    Raises:
+        errors.ConfigurationError: `ca_file` cannot be read.
+    """
+
+    name = "kubelet"
+
+    def __init__(
+        self,
+        client: kube_client.Client,
+        *,
+        proxy: bool = False,
+        ca_file: str | None = None,
+        insecure: bool = False,
+        port: int | None = None,
+        timeout: float = 10.0,
+        workers: int = 32,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._proxy = proxy
+        self._timeout = timeout
+        self._workers = min(workers, proxied.WORKERS) if proxy else workers
+        self._clock = clock
+        self._way: reading.Way
+        if proxy:
+            self._way = proxied.Proxied(client, timeout=timeout)
+        else:
+            connection = client.connection
+            ca = connection.ca if ca_file is None else _read_ca(ca_file)
+            origin = connection.origin if ca_file is None else ca_file
+            self._way = wire.Wire(connection.credentials, ca=ca, insecure=insecure, origin=origin)
+        self._roster = roster.Roster(client, port=port, clock=clock)
+        self._nodes: dict[str, state.NodeState] = {}
+        self._lock = threading.Lock()  # held for a whole round: who comes meanwhile shares its answers
+
+    def fetch_usage(self, scope: sources.Scope) -> sources.Usage:
+        """Return the usage of what `scope` names. CPU is unknown until a kubelet was read twice.
+
+        A kubelet that fails costs the rows of its node alone: `silent` and `problems` say why. Two calls
+        within seconds share one reading.
+
+        Raises:
+            errors.KubeletsError: of a whole cluster, no kubelet could be read.
+            errors.ForbiddenError: all of them refuse the account, or the nodes may not be listed.
+            errors.ClusterError: the lists of nodes or pods failed in another way.
+        """
+        with self._lock:
+            return self._fetch(scope, self._clock() - REUSE_SECONDS)
+
+    def warm_up(
+        self,
+        scope: sources.Scope,
+        *,
+        patience: float = warming.PATIENCE_SECONDS,
+        wait: Callable[[float], object] = time.sleep,
+        notify: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """Read until rates of CPU are known, for `patience` seconds at most; `notify` is told of the wait.
+
+        For commands that show one reading: kubelets count, and two counts 10 to 15 s apart make a rate. The
+        next `fetch_usage` answers from the last reading made here.
+
+        Raises: as `fetch_usage`.
+        """
+        warming.warm_up(self._read_anew, scope, patience=patience, wait=wait, notify=notify)
+
+    def close(self) -> None:
+        """Close the connections to the kubelets."""
+        self._way.close()
+
+    def _read_anew(self, scope: sources.Scope) -> sources.Usage:
+        with self._lock:
+            return self._fetch(scope, float("inf"))
+
+    def _fetch(self, scope: sources.Scope, oldest: float) -> sources.Usage:
+        """Return the usage, from readings that ended after `oldest` or are made now."""
+        if self._client.connection.impersonation and not self._proxy:
+            raise errors.KubeletsError(
+                "kubelets know no impersonation: they would answer you, not whom you act as",
+                remedy="leave out --as, or ask through the API server's node proxy",
+            )
+        kubelets = self._find(scope)
+        chosen = self._roster.fetch_pod_names(scope) if scope.pods else None
+        self._read(kubelets, oldest)
+        self._insist(scope, kubelets)
+        usage = sources.Usage()
+        usage.source = self.name
+        shown = kubelets
+        if scope.nodes and scope.pods:
+            names = {each.node for each in self._find(scope, pods=False)}
+            shown = [each for each in kubelets if each.node in names]
+        if scope.nodes:
+            self._add_nodes(usage, shown)
+        if scope.pods:
+            self._add_pods(usage, kubelets, scope, chosen)
+        failed = {
+            each.node: failure for each in kubelets if (failure := self._nodes[each.node].failure) is not None
+        }
+        usage.silent.update({node: failure.code for node, failure in failed.items()})
+        usage.problems += failing.tell(failed, proxy=self._proxy)
+        return usage
+
+    def _find(self, scope: sources.Scope, *, pods: bool | None = None) -> list[addresses.Kubelet]:
+        """Return whom to ask: pods may be on any node."""
+        if scope.pods if pods is None else pods:
+            found = self._roster.fetch_kubelets()
+        else:
+            fields = [scope.field_selector, f"metadata.name={scope.name}" if scope.name else None]
+            found = self._roster.fetch_kubelets(
+                labels=scope.label_selector or "", fields=",".join(filter(None, fields))
+            )
+        return found
+
+    def _read(self, kubelets: Sequence[addresses.Kubelet], oldest: float) -> None:
+        """Ask those of whom nothing is newer than `oldest`."""
+        self._forget_vanished()
+        now = self._clock()
+        due = []
+        for kubelet in kubelets:
+            node = self._nodes.setdefault(kubelet.node, state.NodeState())
+            if node.is_due(now, oldest=oldest):
+                due.append(kubelet)
+        if not due:
+            return
+        # Who failed the last time comes last, so that it costs no other its turn.
+        due.sort(key=lambda each: self._nodes[each.node].failure is not None)
+        self._ask(due)
+        ended = self._clock()
+        for kubelet in due:
+            self._nodes[kubelet.node].read_at = ended
+        self._roster.note_doubt(doubtful=any(self._nodes[each.node].is_lost for each in due))
+
+    def _ask(self, kubelets: Sequence[addresses.Kubelet]) -> None:
+        """Ask all of them in one round, and note of each what it told or why it did not."""
+        reader = reading.Reader(self._way, by_name=self._proxy, clock=self._clock)
+        nodes = self._nodes
+        over = threading.Event()  # who comes back after it comes too late
+
+        def ask(kubelet: addresses.Kubelet, deadline: float) -> None:
+            try:
+                told = reader.read(kubelet, deadline)
+            except errors.ClusterError as error:
+                if not over.is_set():
+                    nodes[kubelet.node].fail(failing.classify(error, proxy=self._proxy), self._clock())
+                return
+            if not over.is_set():
+                nodes[kubelet.node].succeed(told)
+
+        seconds = self._timeout * _PATIENCE_OF_ROUND
+        try:
+            late = asking.ask_all(
+                kubelets, ask, workers=self._workers, timeout=self._timeout, round_seconds=seconds
+            )
+        finally:
+            over.set()
+        for kubelet in late:
+            nodes[kubelet.node].fail(failing.classify(asking.not_in_time(seconds)), self._clock())
+
+    def _forget_vanished(self) -> None:
+        """Drop what is remembered of nodes that the last list of all nodes does not hold."""
+        names = self._roster.all_names()
+        if names is None:
+            return
+        gone = self._nodes.keys() - names
+        for node in gone:
+            del self._nodes[node]
+        self._way.forget(sorted(gone))
+
+    def _insist(self, scope: sources.Scope, kubelets: Sequence[addresses.Kubelet]) -> None:
+        """Raise if a whole cluster gave nothing; of a part, the rows say why."""
+        failed = {each.node: self._nodes[each.node].failure for each in kubelets}
+        known = {node: failure for node, failure in failed.items() if failure is not None}
+        part = not scope.pods and (scope.name or scope.label_selector or scope.field_selector)
+        if known and len(known) == len(failed) and not part:
+            failing.raise_all(known, proxy=self._proxy)
+
+    def _add_nodes(self, usage: sources.Usage, kubelets: Sequence[addresses.Kubelet]) -> None:
+        for kubelet in kubelets:
+            read = self._nodes[kubelet.node].usage
+            if read is None:
+                continue
+            if read.node is not None:
+                usage.nodes[kubelet.node] = read.node
+            if read.node_first:
+                usage.silent[kubelet.node] = "first_sample"
+
+    def _add_pods(
+        self,
+        usage: sources.Usage,
+        kubelets: Sequence[addresses.Kubelet],
+        scope: sources.Scope,
+        chosen: frozenset[tuple[str, str]] | None,
+    ) -> None:
+        whole = scope.namespace is None and scope.name is None and chosen is None
+        for kubelet in kubelets:
+            read = self._nodes[kubelet.node].usage
+            if read is None:
+                continue
+            if whole:
+                usage.pods.update(read.pods)
+                usage.partial.update(dict.fromkeys(read.first, "first_sample"))
+                continue
+            for key, sample in read.pods.items():
+                if (
+                    scope.namespace in (None, key[0])
+                    and scope.name in (None, key[1])
+                    and (chosen is None or key in chosen)
+                ):
+                    usage.pods[key] = sample
+                    if key in read.first:
+                        usage.partial[key] = "first_sample"
+
+
+def _read_ca(path: str) -> bytes:
+    try:
+        return pathlib.Path(path).read_bytes()
+    except OSError as error:
+        raise errors.ConfigurationError(
+            f"the CA file of the kubelets {path!r} cannot be read: {(error.strerror or 'unknown').lower()}",
+            remedy="name a file of PEM certificates",
+        ) from error

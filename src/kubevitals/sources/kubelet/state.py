@@ -1,0 +1,51 @@
+"""What is remembered of one node between rounds: its counters, its usage, or why there is none. No I/O."""
+
+from __future__ import annotations
+
+from kubevitals.sources.kubelet import rates
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kubevitals.sources.kubelet import failing, resource
+
+_LONGEST_PAUSE = 60.0  # seconds for which a kubelet that only costs time is left alone
+_FIRST_PAUSE = 20.0
+_LOST = frozenset({"kubelet_unreachable", "kubelet_timeout", "kubelet_tls"})
+
+
+class NodeState:
+    """One node. `read_at` is when the round ended in which it was asked last, in seconds since 1970."""
+
+    __slots__ = ("_rates", "_retry_at", "_timeouts", "failure", "read_at", "usage")
+
+    def __init__(self) -> None:
+        self.usage: rates.NodeUsage | None = None
+        self.failure: failing.Failure | None = None
+        self.read_at: float | None = None
+        self._rates = rates.NodeRates()
+        self._retry_at = 0.0
+        self._timeouts = 0  # in a row
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its kubelet may be elsewhere than the Node object said."""
+        return self.failure is not None and self.failure.code in _LOST
+
+    def is_due(self, now: float, *, oldest: float) -> bool:
+        """Return whether to ask it again: nothing of it is newer than `oldest`, and it is not left alone."""
+        if self.read_at is None or self.read_at > now:  # a clock that was set back must not silence it
+            return True
+        return self.read_at <= oldest and now >= self._retry_at
+
+    def succeed(self, reading: resource.Reading) -> None:
+        """Take in what its kubelet told."""
+        self.usage = self._rates.update(reading)
+        self.failure, self._timeouts, self._retry_at = None, 0, 0.0
+
+    def fail(self, failure: failing.Failure, now: float) -> None:
+        """Note why there is nothing. Counters are kept: the next reading gives a rate over the gap."""
+        self.usage, self.failure = None, failure
+        self._timeouts = self._timeouts + 1 if failure.code == "kubelet_timeout" else 0
+        self._retry_at = 0.0
+        if self._timeouts > 1:  # each further try would cost a whole round its time-out
+            self._retry_at = now + min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._timeouts - 2, 6))
