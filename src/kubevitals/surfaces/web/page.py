@@ -32,8 +32,7 @@ a{color:var(--link)}code,pre{font:.875rem/1.6 ui-monospace,monospace}code,dd,h3{
 margin:.75rem 0;min-width:0}
 .facts{display:flex;flex-wrap:wrap;gap:.4rem 2.5rem;margin:0}.facts dt{color:var(--soft);font-size:.875rem}
 .facts dd{margin:0}
-.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:.75rem}
-.grid .card{margin:0}
+.columns{columns:22rem;column-gap:.75rem}.columns .card{margin:0 0 .75rem;break-inside:avoid}
 ul{margin:0;padding:0;list-style:none}li{margin:0 0 .4rem}li .soft{display:block;font-size:.9rem}
 .problems{margin-top:.8rem}.problems li{border-left:3px solid var(--bad);padding-left:.6rem}
 pre{margin:0;overflow-x:auto}
@@ -122,12 +121,12 @@ def render(
         "<header><h1>kubevitals</h1>\n"
         "<p class=soft>How a Kubernetes cluster is doing. "
         f"Version {html.escape(kubevitals.__version__)}.</p></header>\n"
-        f"<main>{cards}<h2>What it serves</h2>\n<div class=grid>\n{''.join(sections)}</div>\n"
-        "<h2>From a shell</h2>\n"
+        f"<main>{cards}<h2>From a shell</h2>\n"
         f"<pre class=card tabindex=0>{_commands(place, tls=tls, token=token)}</pre>\n"
-        "<p class=soft>Parameters of each list: cluster, namespace, label_selector, field_selector, "
-        "node_pool, sort, limit, offset, fields, format. A wrong one is answered with what is allowed."
-        "</p></main></body></html>\n"
+        "<h2>What it serves</h2>\n<p class=soft>Lists take the parameters cluster, namespace, label_selector, "
+        "field_selector, node_pool, sort, limit, offset, fields and format. A wrong one is answered with what "
+        f"is allowed.</p>\n<div class=columns>\n{''.join(sections)}</div>\n"
+        "</main></body></html>\n"
     )
     return text.encode()
 
@@ -144,7 +143,7 @@ def _card(name: str, shown: Shown) -> str:
     }
     rows = "".join(f"<div><dt>{key}<dd>{value}</div>" for key, value in facts.items())
     return (
-        f'<section class=card><h3><a href="{html.escape(f"/api/v1/status{of}")}">{_escape(name)}</a> '
+        f'<section class=card><h3>cluster <a href="{html.escape(f"/api/v1/status{of}")}">{_escape(name)}</a> '
         f"{state}</h3><dl class=facts>{rows}</dl>{_problems(shown, of)}</section>\n"
     )
 
