@@ -123,9 +123,9 @@ def render(
         f"Version {html.escape(kubevitals.__version__)}.</p></header>\n"
         f"<main>{cards}<h2>From a shell</h2>\n"
         f"<pre class=card tabindex=0>{_commands(place, tls=tls, token=token)}</pre>\n"
-        "<h2>What it serves</h2>\n<p class=soft>Lists take the parameters cluster, namespace, label_selector, "
-        "field_selector, node_pool, sort, limit, offset, fields and format. A wrong one is answered with what "
-        f"is allowed.</p>\n<div class=columns>\n{''.join(sections)}</div>\n"
+        "<h2>What it serves</h2>\n<p class=soft>Lists take the parameters cluster, namespace, "
+        "label_selector, field_selector, node_pool, sort, limit, offset, fields and format. "
+        f"A wrong one is answered with what is allowed.</p>\n<div class=columns>\n{''.join(sections)}</div>\n"
         "</main></body></html>\n"
     )
     return text.encode()
