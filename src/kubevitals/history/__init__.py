@@ -54,7 +54,12 @@ class Series(NamedTuple):
 
 
 class Query(NamedTuple):
-    """Which series, and which part of them. None does not restrict; `step` None asks for the samples."""
+    """Which series, and which part of them. None does not restrict; `step` None asks for the samples.
+
+    Samples are those with since <= t <= until. With a step it is every step that overlaps (since, until],
+    whole at both ends: the last one may end after `until`, and says what is known of it so far. Sums have
+    steps of a minute at least.
+    """
 
     kind: str
     since: datetime

@@ -1,0 +1,108 @@
+"""The newest samples of one series, packed: 12 bytes each, in a ring of bytes.
+
+A slot holds the time in milliseconds, CPU in microcores, memory in KiB (MiB from 2 TiB on). It knows no
+objects.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kubevitals.history import sums
+
+_SLOT = struct.Struct("<III")
+_UNKNOWN = 0xFFFFFFFF
+_LARGEST = _UNKNOWN - 1
+_WRAP = 1 << 32  # milliseconds: 49 days, far more than a lane covers
+_LARGE = 1 << 31  # this bit set: memory is in MiB
+_FIRST = 15  # slots of a new lane: most pods of a short job never need more
+_SET_BACK = 300_000  # milliseconds; a step back that is larger is a clock that was set
+
+
+class Lane:
+    """Samples in the order of their times, at most so many: the oldest goes for the newest."""
+
+    __slots__ = ("_filled", "_next", "_slots", "newest")
+
+    def __init__(self) -> None:
+        self._slots = bytearray(_FIRST * _SLOT.size)
+        self._next = 0
+        self._filled = 0
+        self.newest = -1  # time of the newest sample
+
+    def add(self, time: int, cpu: int | None, memory: int | None, *, most: int) -> bool:
+        """Add a sample of nanocores and bytes, unless it is here already; return whether it is new."""
+        if time <= self.newest:
+            if time > self.newest - _SET_BACK:
+                return False
+            self._forget_after(time)
+        room = len(self._slots) // _SLOT.size
+        if self._filled == room < most:
+            slots = bytearray(min(2 * room, most) * _SLOT.size)
+            slots[: len(self._slots)] = self._slots
+            self._slots, self._next, room = slots, room, min(2 * room, most)
+        _SLOT.pack_into(
+            self._slots,
+            self._next * _SLOT.size,
+            time % _WRAP,
+            _UNKNOWN if cpu is None else min((cpu + 500) // 1000, _LARGEST),
+            _pack_memory(memory),
+        )
+        self._next = (self._next + 1) % min(room, most)
+        self._filled = min(self._filled + 1, most)
+        self.newest = time
+        return True
+
+    def read(self, after: int, until: int) -> list[sums.Sample]:
+        """Return the samples with after < time <= until, in order."""
+        if self.newest <= after:
+            return []
+        view = memoryview(self._slots)[: self._filled * _SLOT.size]
+        turned = self._next if self._next < self._filled else 0
+        samples: list[sums.Sample] = []
+        for part in (view[turned * _SLOT.size :], view[: turned * _SLOT.size]):
+            for stamp, cpu, memory in _SLOT.iter_unpack(part):
+                time = self.newest - (self.newest - stamp) % _WRAP
+                if after < time <= until:
+                    samples.append((time, None if cpu == _UNKNOWN else cpu * 1000, _unpack_memory(memory)))
+        return samples
+
+    def last(self, until: int) -> sums.Sample | None:
+        """Return the newest sample that is not after `until`."""
+        for back in range(1, self._filled + 1):
+            place = (self._next - back) % self._filled
+            stamp, cpu, memory = _SLOT.unpack_from(self._slots, place * _SLOT.size)
+            time = self.newest - (self.newest - stamp) % _WRAP
+            if time <= until:
+                return time, None if cpu == _UNKNOWN else cpu * 1000, _unpack_memory(memory)
+        return None
+
+    def copy(self) -> Lane:
+        """Return another lane with the same samples."""
+        made = Lane()
+        made._slots = bytearray(self._slots)
+        made._next, made._filled, made.newest = self._next, self._filled, self.newest
+        return made
+
+    def _forget_after(self, time: int) -> None:
+        """Keep what was before `time` only: the clock had been ahead."""
+        kept = self.read(-1, time - 1)
+        self._next = self._filled = 0
+        self.newest = -1
+        for stamp, cpu, memory in kept:
+            self.add(stamp, cpu, memory, most=len(self._slots) // _SLOT.size)
+
+
+def _pack_memory(memory: int | None) -> int:
+    if memory is None:
+        return _UNKNOWN
+    kibibytes = (memory + 512) >> 10
+    return kibibytes if kibibytes < _LARGE else min(_LARGE + (kibibytes >> 10), _LARGEST)
+
+
+def _unpack_memory(packed: int) -> int | None:
+    if packed == _UNKNOWN:
+        return None
+    return packed << 10 if packed < _LARGE else (packed - _LARGE) << 20
