@@ -91,7 +91,9 @@ def _body(
                 {"type": "InternalIP", "address": node.ip},
                 {"type": "Hostname", "address": node.name},
             ],
-            "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
+            # Nobody listens at these addresses, which may be somebody's: a node states no port of a kubelet
+            # unless the simulated kubelets are switched on, and then their own.
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": 0}},
             "nodeInfo": _info(node, booted),
             "images": [
                 {"names": [image], "sizeBytes": 21_000_000 + wire.hashed(image) % 400_000_000}
