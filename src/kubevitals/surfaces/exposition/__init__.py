@@ -51,7 +51,7 @@ def render(
         requests=requests,
         further=further,
     )
-    return b"".join(piece if isinstance(piece, bytes) else piece.text() for piece in pieces)
+    return b"".join(map(packing.text_of, pieces))
 
 
 def render_pieces(
@@ -62,11 +62,31 @@ def render_pieces(
     clusters: Sequence[str] = (),
     requests: Mapping[tuple[str, int], int] | None = None,
     further: Iterable[tuple[text.Family, Sequence[packing.Group]]] = (),
-) -> Iterator[bytes | packing.Group]:
-    """Yield what `render` returns, in pieces, so that a large one is never in memory twice."""
-    for family, samples in _families(
-        published_by_cluster, options, clusters=clusters, requests=requests or {}
-    ):
+    kept: rows.Kept | None = None,
+    packed: bool = False,
+) -> Iterator[packing.Piece]:
+    """Yield what `render` returns, in pieces, so that a large one is never in memory twice.
+
+    With `kept` the lines of what has not changed since the last time are taken from there. `packed` says
+    that the pieces are for `packing.Packer`: what changes each time is then compressed while it is written.
+    """
+    named = _name(published_by_cluster, clusters)
+    shown = [
+        _without_gone(snapshot)
+        for snapshot, status in published_by_cluster
+        if snapshot is not None and (status is None or status.ready)
+    ]
+    if options.own:
+        for family, pieces in _row_families(rows.Table(shown, options, kept=kept, packed=packed)):
+            if pieces:
+                yield text.encode(family.header(openmetrics=openmetrics))
+                yield from pieces
+    said: dict[text.Family, list[str]] = {}
+    if options.own:
+        said |= service.samples(named, requests or {})
+    if option_set.METRICS_SERVER_PROM in options.compat:
+        said |= metrics_server_prom.samples(shown)
+    for family, samples in said.items():
         if samples:
             yield text.encode(family.header(openmetrics=openmetrics) + "".join(samples))
     for family, groups in further:
@@ -76,28 +96,11 @@ def render_pieces(
         yield text.END
 
 
-def _families(
-    published_by_cluster: Sequence[tuple[model.Snapshot | None, collector.Status | None]],
-    options: Options,
-    *,
-    clusters: Sequence[str],
-    requests: Mapping[tuple[str, int], int],
-) -> Iterator[tuple[text.Family, Sequence[str]]]:
-    named = _name(published_by_cluster, clusters)
-    shown = [
-        _without_gone(snapshot)
-        for snapshot, status in published_by_cluster
-        if snapshot is not None and (status is None or status.ready)
-    ]
-    if options.own:
-        table = rows.Table(shown, options)
-        for kind, family_rows in families.BY_KIND.items():
-            for row in family_rows:
-                yield row.family, table.lines_of(kind, row)
-        yield families.CONDITION, table.condition_lines()
-        yield from service.samples(named, requests).items()
-    if option_set.METRICS_SERVER_PROM in options.compat:
-        yield from metrics_server_prom.samples(shown).items()
+def _row_families(table: rows.Table) -> Iterator[tuple[text.Family, Sequence[packing.Piece]]]:
+    for kind, family_rows in families.BY_KIND.items():
+        for row in family_rows:
+            yield row.family, table.pieces_of(kind, row)
+    yield families.CONDITION, table.condition_pieces()
 
 
 def _without_gone(snapshot: model.Snapshot) -> model.Snapshot:

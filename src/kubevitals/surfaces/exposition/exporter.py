@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from kubevitals.surfaces import exposition
-from kubevitals.surfaces.exposition import kube_state_metrics, packing
+from kubevitals.surfaces.exposition import kube_state_metrics, packing, rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +39,7 @@ class Exporter:
         self._states = list(states)
         self._lock = threading.Lock()
         self._packer = packing.Packer()
+        self._rows = rows.Kept()
         self._key: object = None
         self._kept: dict[tuple[bool, bool], list[bytes]] = {}
 
@@ -73,12 +74,10 @@ class Exporter:
                     clusters=list(published),
                     requests=self.requests,
                     further=kube_state_metrics.samples([state.read() for state in self._states]),
+                    kept=self._rows,
+                    packed=gzip,
                 )
-                body = (
-                    self._packer.pack(pieces)
-                    if gzip
-                    else [piece if isinstance(piece, bytes) else piece.text() for piece in pieces]
-                )
+                body = self._packer.pack(pieces) if gzip else packing.merge(map(packing.text_of, pieces))
                 if sum(map(len, body)) <= _KEPT:
                     self._kept[openmetrics, gzip] = body
         return body

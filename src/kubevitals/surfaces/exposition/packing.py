@@ -12,7 +12,10 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Sequence
+    from typing import TypeAlias
+
+    Piece: TypeAlias = "bytes | Chunk | Packed | Group"
 
 _LEVEL = 1  # three times as fast as the usual 6, and names that repeat shrink well anyway
 _HEADER = (
@@ -20,6 +23,7 @@ _HEADER = (
 )
 _LAST = b"\x03\x00"  # an empty block that is the last
 _POLYNOMIAL = 0xEDB88320
+_PART = 256 << 10  # bytes, about, that an answer is handed on in
 
 
 class Group:
@@ -38,41 +42,140 @@ class Group:
         return b"".join([made[index] for made in self.members])
 
 
-class _Packed(NamedTuple):
-    members: tuple[tuple[bytes, ...], ...]
-    deflated: bytes
+class Packed(NamedTuple):
+    """A text compressed, and what joining it to others takes."""
+
+    deflated: Sequence[bytes]
     crc: int
     shift: int  # what brings the checksum of all that is before it past its text
     size: int
+
+
+class Chunk:
+    """Lines that stay as they are for long. Once compressed, only that is held."""
+
+    __slots__ = ("_packed", "_text", "mark")
+
+    def __init__(self, text: bytes) -> None:
+        self.mark = (len(text), hash(text))
+        self._text: bytes | None = text
+        self._packed: Packed | None = None
+
+    def text(self) -> bytes:
+        """Return the lines."""
+        if self._text is not None or self._packed is None:
+            return self._text or b""
+        return _inflate(b"".join(self._packed.deflated))
+
+    def pack(self) -> Packed:
+        """Return the lines compressed."""
+        if self._packed is None:
+            self._packed = _pack(self.text())
+            self._text = None
+        return self._packed
+
+
+class Stream:
+    """Lines that are compressed while they are written."""
+
+    __slots__ = ("_compressor", "_crc", "_parts", "_size")
+
+    def __init__(self) -> None:
+        self._compressor = _compressor()
+        self._parts: list[bytes] = []
+        self._crc = self._size = 0
+
+    def add(self, text: bytes) -> None:
+        """Take the next lines."""
+        self._crc = zlib.crc32(text, self._crc)
+        self._size += len(text)
+        if deflated := self._compressor.compress(text):
+            self._parts.append(deflated)
+
+    def end(self) -> list[Packed]:
+        """Return all of it, or nothing if that is empty; nothing may come after."""
+        if not self._size:
+            return []
+        self._parts.append(self._compressor.flush(zlib.Z_SYNC_FLUSH))
+        return [Packed(self._parts, self._crc, _shift(self._size), self._size)]
+
+
+class Plain:
+    """Lines as they are, where a `Stream` would compress them."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def add(self, text: bytes) -> None:
+        """Take the next lines."""
+        if text:
+            self._parts.append(text)
+
+    def end(self) -> list[bytes]:
+        """Return all of it."""
+        return self._parts
+
+
+class _Known(NamedTuple):
+    members: tuple[tuple[bytes, ...], ...]
+    packed: Packed
 
 
 class Packer:
     """Compresses one exposition after the other; it remembers the groups of the last one. One thread."""
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, _Packed] = {}
+        self._known: dict[Hashable, _Known] = {}
 
-    def pack(self, pieces: Iterable[bytes | Group]) -> list[bytes]:
+    def pack(self, pieces: Iterable[Piece]) -> list[bytes]:
         """Return the pieces as one gzip stream, in parts."""
-        parts = [_HEADER]
+        parts: list[bytes] = [_HEADER]
         crc = size = 0
-        known: dict[Hashable, _Packed] = {}
+        known: dict[Hashable, _Known] = {}
         for piece in pieces:
-            if isinstance(piece, bytes):
-                parts.append(_deflate(piece))
-                crc = zlib.crc32(piece, crc)
-                size += len(piece)
-                continue
-            packed = known[piece.key] = _repack(self._known.get(piece.key), piece)
-            parts.append(packed.deflated)
+            if isinstance(piece, Group):
+                found = known[piece.key] = _repack(self._known.get(piece.key), piece)
+                packed = found.packed
+            else:
+                packed = _pack(piece) if isinstance(piece, bytes) else _packed(piece)
+            parts += packed.deflated
             crc = _multiply(packed.shift, crc) ^ packed.crc
             size += packed.size
         self._known = known
         parts += (_LAST, struct.pack("<II", crc, size & 0xFFFFFFFF))
-        return parts
+        return merge(parts)
 
 
-def _repack(before: _Packed | None, group: Group) -> _Packed:
+def merge(parts: Iterable[bytes]) -> list[bytes]:
+    """Return the same bytes in fewer parts: each that is sent by itself costs."""
+    merged: list[bytes] = []
+    some: list[bytes] = []
+    size = 0
+    for part in parts:
+        some.append(part)
+        size += len(part)
+        if size >= _PART:
+            merged.append(b"".join(some))
+            some, size = [], 0
+    if some:
+        merged.append(b"".join(some))
+    return merged
+
+
+def text_of(piece: Piece) -> bytes:
+    """Return the text of a piece."""
+    if isinstance(piece, bytes):
+        return piece
+    return _inflate(b"".join(piece.deflated)) if isinstance(piece, Packed) else piece.text()
+
+
+def _packed(piece: Chunk | Packed) -> Packed:
+    return piece.pack() if isinstance(piece, Chunk) else piece
+
+
+def _repack(before: _Known | None, group: Group) -> _Known:
     """Return the group compressed: as it was, if this family's lines are the same."""
     if before is not None:
         old, new, index = before.members, group.members, group.index
@@ -82,13 +185,24 @@ def _repack(before: _Packed | None, group: Group) -> _Packed:
             one is other or one[index] == other[index] for one, other in zip(old, new, strict=True)
         ):
             return before._replace(members=new)
-    text = group.text()
-    return _Packed(group.members, _deflate(text), zlib.crc32(text), _shift(len(text)), len(text))
+    return _Known(group.members, _pack(group.text()))
+
+
+def _pack(text: bytes) -> Packed:
+    return Packed((_deflate(text),), zlib.crc32(text), _shift(len(text)), len(text))
 
 
 def _deflate(data: bytes) -> bytes:
-    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    compressor = _compressor()
     return compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)
+
+
+def _inflate(deflated: bytes) -> bytes:
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated)
+
+
+def _compressor() -> zlib._Compress:
+    return zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
 
 
 def combine(first: int, second: int, size: int) -> int:

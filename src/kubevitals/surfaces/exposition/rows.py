@@ -1,149 +1,166 @@
-"""Rows of a snapshot to samples: labels once a row, then one list of lines a family.
+"""The families of nodes, pods and containers over snapshots, and what stays of them from one to the next.
 
-Pure, and written for speed. It must not know the names of families; those are in `families.py`.
+Pods that follow one another are kept in groups. What the lists say of them (phase, requests, restarts ...)
+seldom changes: of a group in which nothing has, the lines of before are taken as they are. Usage and its age
+are written anew each time. It must not know how a line is written (`lines.py`) or what a family is called.
 """
 
 from __future__ import annotations
 
+import itertools
+import zlib
 from typing import TYPE_CHECKING
 
 from kubevitals import model
-from kubevitals.surfaces.exposition import families, text
+from kubevitals.surfaces.exposition import families, lines, packing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from kubevitals.surfaces.exposition import options
 
-    Rows = Mapping[str, tuple[Any, ...]]  # the labels, and the record: so no series appears twice
+    Key = tuple[str, str, str]  # cluster, namespace and name of a group's first pod
 
-_FIELDS = {"node": model.Node._fields, "pod": model.Pod._fields, "container": model.Container._fields}
-_ENDED = frozenset({"Succeeded", "Failed"})
+_APART = 128  # pods in a group, on average
+_POD_FACTS = model.Pod._fields.index("timestamp")
+_CONTAINER_FACTS = model.Container._fields.index("timestamp")
+_FACTS = {"pod": _POD_FACTS, "container": _CONTAINER_FACTS}
+_INDEX = {
+    (of, row): lines.FIELDS[of].index(row.field) for of, rows in families.BY_KIND.items() for row in rows
+}
+_LASTING = {of: tuple(row for row in families.BY_KIND[of] if _INDEX[of, row] < _FACTS[of]) for of in _FACTS}
+_CHANGING = {of: tuple(row for row in families.BY_KIND[of] if _INDEX[of, row] >= _FACTS[of]) for of in _FACTS}
+
+
+class Kept:
+    """What was written last: for one exporter, one set of options, and one thread at a time."""
+
+    def __init__(self) -> None:
+        self.groups: dict[Key, _Group] = {}
+
+
+class _Group:
+    """Some pods: their labels, and the lines of what lasts."""
+
+    __slots__ = ("_labels", "chunks", "pods")
+
+    def __init__(self, pods: tuple[model.Pod, ...], labels: tuple[list[bytes], list[bytes]]) -> None:
+        self.pods = pods
+        self._labels = tuple([zlib.compress(b"\n".join(each), 1) for each in labels])  # a tenth of the memory
+        self.chunks: dict[families.RowFamily, packing.Chunk] = {}
+
+    def labels(self) -> tuple[list[bytes], list[bytes]]:
+        """Return the labels of the pods, and of their containers."""
+        of_pods, of_containers = [zlib.decompress(each).split(b"\n") for each in self._labels]
+        return of_pods, of_containers if of_containers != [b""] else []
 
 
 class Table:
-    """The rows of all snapshots with their labels; `lines_of` writes one family."""
+    """The rows of all snapshots; `pieces_of` gives one family, each once."""
 
-    def __init__(self, snapshots: Iterable[model.Snapshot], wanted: options.Options) -> None:
-        nodes: dict[str, tuple[Any, ...]] = {}
-        pods: dict[str, tuple[Any, ...]] = {}
-        containers: dict[str, tuple[Any, ...]] = {}
-        for snapshot in snapshots:
-            _read(snapshot, wanted, (nodes, pods, containers))
-        self._rows: dict[str, Rows] = {"node": nodes, "pod": pods, "container": containers}
-        self._held = {
-            "node": nodes,
-            "pod": _without_ended(pods, "pod"),
-            "container": _without_ended(containers, "container"),
-        }
+    def __init__(
+        self,
+        snapshots: Iterable[model.Snapshot],
+        wanted: options.Options,
+        *,
+        kept: Kept | None = None,
+        packed: bool = False,
+    ) -> None:
+        """Write all lines: what has not changed is taken from `kept`; `packed` means compressed at once."""
+        self._kept = kept
+        self._wanted = wanted
+        open_sink = packing.Stream if packed else packing.Plain
+        self._sinks = {row: open_sink() for rows in _CHANGING.values() for row in rows}
+        self._nodes: list[tuple[Sequence[Any], lines.Labels]] = []
+        groups: dict[Key, _Group] = {}
+        for cluster, nodes, pods in _by_cluster(snapshots):
+            self._nodes.append((nodes, lines.label_nodes(cluster, nodes)))
+            for some in split(lines.distinct(pods)):
+                groups[cluster, some[0].namespace, some[0].name] = self._write(cluster, some)
+        self._groups = list(groups.values())
+        if kept is not None:
+            kept.groups = groups
 
-    def lines_of(self, of: str, row: families.RowFamily) -> list[str]:
+    def pieces_of(self, of: str, row: families.RowFamily) -> Sequence[packing.Piece]:
         """Return the samples of one family of nodes, pods or containers."""
-        rows = self._held[of] if row.held else self._rows[of]
-        index = _FIELDS[of].index(row.field)
-        return _WRITERS[row.form](row, index, rows)
+        if of == "node":
+            texts = [lines.write(row, _INDEX[of, row], *each) for each in self._nodes]
+            return [text for text in texts if text]
+        if row in self._sinks:
+            return self._sinks[row].end()
+        return [group.chunks[row] for group in self._groups if row in group.chunks]
 
-    def condition_lines(self) -> list[str]:
+    def condition_pieces(self) -> Sequence[packing.Piece]:
         """Return the samples of the nodes' conditions."""
-        head = families.CONDITION.name + "{"
-        values = {"True": 1, "False": 0}
-        found = {
-            f'{head}{labels},condition="{text.escape(each.type)}"}}': values[each.status]
-            for labels, node in self._rows["node"].items()
-            for each in node[_FIELDS["node"].index("conditions")]
-            if each.status in values
-        }
-        return [f"{start} {value}\n" for start, value in found.items()]
+        texts = [lines.write_conditions(*each) for each in self._nodes]
+        return [text for text in texts if text]
+
+    def _write(self, cluster: str, pods: tuple[model.Pod, ...]) -> _Group:
+        """Write what changes of these pods, and return their group with the lines of what lasts."""
+        key = (cluster, pods[0].namespace, pods[0].name)
+        before = self._kept.groups.get(key) if self._kept is not None else None
+        fresh = before is None or not _same(before.pods, pods)
+        if before is None or fresh:
+            labels = lines.label_pods(cluster, pods, self._wanted)
+            group = _Group(pods, labels)
+        else:
+            group, labels = before, before.labels()
+            group.pods = pods
+        containers = [container for pod in pods for container in pod.containers]
+        for of, records, names in (("pod", pods, labels[0]), ("container", containers, labels[1])):
+            all_of_them = (records, names)
+            alive = lines.held(records, names, of)
+            for row in _CHANGING[of]:
+                self._sinks[row].add(lines.write(row, _INDEX[of, row], *(alive if row.held else all_of_them)))
+            if fresh:
+                for row in _LASTING[of]:
+                    text = lines.write(row, _INDEX[of, row], *(alive if row.held else all_of_them))
+                    self._keep(group, before, row, text)
+        return group
+
+    def _keep(self, group: _Group, before: _Group | None, row: families.RowFamily, text: bytes) -> None:
+        """Put the lines into the group: those of before, compressed already, if they are the same."""
+        if not text:
+            return
+        chunk = packing.Chunk(text)
+        known = before.chunks.get(row) if before is not None else None
+        group.chunks[row] = known if known is not None and known.mark == chunk.mark else chunk
+        if self._kept is not None:
+            group.chunks[row].pack()
 
 
-def _read(
-    snapshot: model.Snapshot,
-    wanted: options.Options,
-    into: tuple[dict[str, tuple[Any, ...]], dict[str, tuple[Any, ...]], dict[str, tuple[Any, ...]]],
-) -> None:
-    nodes, pods, containers = into
-    escape = text.escape
-    cluster = f'cluster="{escape(snapshot.cluster)}"'
-    for node in snapshot.nodes:
-        nodes[f'{cluster},node="{escape(node.name)}"'] = node
-    more = _further_labels(wanted)
-    for pod in snapshot.pods:
-        start = f'{cluster},namespace="{escape(pod.namespace)}",pod="{escape(pod.name)}"'
-        end = f',node="{escape(pod.node)}"' if pod.node else ',node=""'
-        if more is not None:
-            end += more(pod)
-        pods[start + end] = pod
-        for container in pod.containers:
-            containers[f'{start},container="{escape(container.name)}"{end}'] = container
+def _by_cluster(
+    snapshots: Iterable[model.Snapshot],
+) -> Iterator[tuple[str, Sequence[model.Node], Sequence[model.Pod]]]:
+    """Yield the name of each cluster with its nodes, each name once, and its pods."""
+    found: dict[str, tuple[list[model.Node], list[model.Pod]]] = {}
+    for snapshot in snapshots:
+        nodes, pods = found.setdefault(snapshot.cluster, ([], []))
+        nodes += snapshot.nodes
+        pods += snapshot.pods
+    for cluster, (nodes, pods) in found.items():
+        yield cluster, list({node.name: node for node in nodes}.values()), pods
 
 
-def _further_labels(wanted: options.Options) -> Callable[[model.Pod], str] | None:
-    """Return what writes the labels that are there on demand; None if there are none."""
-    names = [(text.label_name(key), key) for key in wanted.pod_labels]
-    if not (names or wanted.workload or wanted.ip or wanted.uid):
-        return None
-
-    def write(pod: model.Pod) -> str:
-        pairs: dict[str, str | None] = {}
-        if wanted.workload:
-            pairs["workload_kind"], pairs["workload"] = pod.workload_kind, pod.workload_name
-        if wanted.ip:
-            pairs["ip"] = pod.ip
-        if wanted.uid:
-            pairs["uid"] = pod.uid
-        for name, key in names:
-            pairs[name] = pod.labels.get(key)
-        return f",{text.labels(pairs)}"
-
-    return write
+def split(pods: Sequence[model.Pod]) -> Iterator[tuple[model.Pod, ...]]:
+    """Yield the pods in groups. Where one begins depends on a pod's name alone, not on those around it."""
+    begins = [at for at, pod in enumerate(pods) if not hash(pod.name) % _APART]
+    for begin, end in itertools.pairwise([*([] if begins[:1] == [0] else [0]), *begins, len(pods)]):
+        if begin < end:
+            yield tuple(pods[begin:end])
 
 
-def _without_ended(rows: Rows, of: str) -> Rows:
-    phase = _FIELDS[of].index("phase")
-    return {labels: record for labels, record in rows.items() if record[phase] not in _ENDED}
-
-
-def _write_numbers(row: families.RowFamily, index: int, rows: Rows) -> list[str]:
-    head = row.family.name + "{"
-    return [
-        f"{head}{labels}}} {value}\n"
-        for labels, record in rows.items()
-        if (value := record[index]) is not None
-    ]
-
-
-def _write_flags(row: families.RowFamily, index: int, rows: Rows) -> list[str]:
-    head = row.family.name + "{"
-    return [
-        f"{head}{labels}}} 1\n" if value else f"{head}{labels}}} 0\n"
-        for labels, record in rows.items()
-        if (value := record[index]) is not None
-    ]
-
-
-def _write_moments(row: families.RowFamily, index: int, rows: Rows) -> list[str]:
-    head = row.family.name + "{"
-    return [
-        f"{head}{labels}}} {value.timestamp()}\n"
-        for labels, record in rows.items()
-        if (value := record[index]) is not None
-    ]
-
-
-def _write_words(row: families.RowFamily, index: int, rows: Rows) -> list[str]:
-    head = row.family.name + "{"
-    label, escape = row.word_label, text.escape
-    return [
-        f'{head}{labels},{label}="{escape(value)}"}} 1\n'
-        for labels, record in rows.items()
-        if (value := record[index])
-    ]
-
-
-_WRITERS: Mapping[str, Callable[[families.RowFamily, int, Rows], list[str]]] = {
-    "number": _write_numbers,
-    "flag": _write_flags,
-    "moment": _write_moments,
-    "word": _write_words,
-}
+def _same(before: tuple[model.Pod, ...], now: tuple[model.Pod, ...]) -> bool:
+    """Return whether all that lasts is the same of all the pods."""
+    if len(before) != len(now):
+        return False
+    for old, new in zip(before, now, strict=True):
+        if old is new:
+            continue
+        if old[:_POD_FACTS] != new[:_POD_FACTS] or len(old.containers) != len(new.containers):
+            return False
+        for one, other in zip(old.containers, new.containers, strict=True):
+            if one[:_CONTAINER_FACTS] != other[:_CONTAINER_FACTS]:
+                return False
+    return True
