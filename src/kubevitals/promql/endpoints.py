@@ -21,7 +21,6 @@ from kubevitals.promql import api
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-TENANT_HEADER = "X-Scope-OrgID"  # of Mimir, Cortex, Loki; Thanos takes THANOS-TENANT
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", re.ASCII)
 # What the client itself writes, or what would carry a secret through the process list.
 _OWN_HEADERS = frozenset(
@@ -43,8 +42,7 @@ def open_connection(
     ca: str | None = None,
     insecure: bool = False,
     tls_server_name: str | None = None,
-    headers: Sequence[str] = (),
-    tenant: str | None = None,
+    header: Sequence[str] = (),
     option: str = "prometheus",
     clock: Callable[[], float] = time.time,
 ) -> connection.Connection:
@@ -59,8 +57,8 @@ def open_connection(
         ca: a file with the CA that signed the server's certificate; else the system's are used.
         insecure: do not check the server's certificate.
         tls_server_name: the name to expect in the certificate.
-        headers: further headers, each "NAME=VALUE"; not for secrets, as options show in process lists.
-        tenant: the same as the header X-Scope-OrgID.
+        header: further headers, each "NAME=VALUE", say X-Scope-OrgID=TENANT; not for secrets, as options show
+            in process lists.
         option: what the flags begin with, for messages: --prometheus-url, --remote-write-url ...
         clock: seconds, for when a file is looked at again.
 
@@ -100,7 +98,7 @@ def open_connection(
         ca=None if ca is None else _read_ca(files, ca),
         insecure=insecure,
         tls_server_name=tls_server_name,
-        impersonation=parse_headers(headers, tenant=tenant, option=option),
+        impersonation=parse_headers(header, option=option),
         origin=f"--{option}-url",
     )
 
@@ -115,8 +113,7 @@ def open_prometheus(
     ca: str | None = None,
     insecure: bool = False,
     tls_server_name: str | None = None,
-    headers: Sequence[str] = (),
-    tenant: str | None = None,
+    header: Sequence[str] = (),
     timeout: float = 30.0,
     environ: Mapping[str, str] = os.environ,
 ) -> api.Prometheus:
@@ -137,27 +134,24 @@ def open_prometheus(
         ca=ca,
         insecure=insecure,
         tls_server_name=tls_server_name,
-        headers=headers,
-        tenant=tenant,
+        header=header,
     )
     client = http_client.Client(made, request_timeout=timeout, environ=environ)
     return api.Prometheus(client, origin="--prometheus-url")
 
 
-def parse_headers(
-    headers: Sequence[str], *, tenant: str | None = None, option: str = "prometheus"
-) -> tuple[tuple[str, str], ...]:
-    """Return the headers of "NAME=VALUE" texts, and that of the tenant. No message shows a value.
+def parse_headers(headers: Sequence[str], *, option: str = "prometheus") -> tuple[tuple[str, str], ...]:
+    """Return the headers of "NAME=VALUE" texts. No message shows a value.
 
     Raises:
         errors.ConfigurationError: one of them cannot be sent, or would show a secret in the process list.
     """
-    pairs = [] if tenant is None else [(TENANT_HEADER, tenant)]
+    pairs = []
     for each in headers:
         name, equals, value = each.partition("=")
         if not equals or not _HEADER.fullmatch(name):
             raise errors.ConfigurationError(
-                f"a --{option}-header is not NAME=VALUE", remedy=f"write it as {TENANT_HEADER}=NAME"
+                f"a --{option}-header is not NAME=VALUE", remedy="write it as X-Scope-OrgID=TENANT"
             )
         if name.lower() in _SECRET_HEADERS:
             raise errors.ConfigurationError(

@@ -1,0 +1,329 @@
+"""Usage by PromQL: the queries of the table asked, their series made into samples.
+
+It knows nothing of requests and limits. Which query answered is remembered; the scrape interval is found out.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from kubevitals import errors, model, sources
+from kubevitals.kube.http import failures
+from kubevitals.promql import expressions
+from kubevitals.sources.prometheus import diagnosis, queries, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeVar
+
+    from kubevitals.kube.http import client as kube_client
+    from kubevitals.promql import answers, api
+
+    KeyT = TypeVar("KeyT")
+    SeriesList = list[answers.Series[rows.Labels]]
+    Found = tuple[SeriesList, queries.Query, bool]  # series, of which, ready numbers
+
+_WINDOW_INTERVALS, _RECENT_INTERVALS = 4.5, 2.5
+_SHORTEST, _LONGEST = 60.0, 3600.0  # seconds: cAdvisor itself looks every 10 to 15 seconds
+_UNKNOWN_INTERVAL = 60.0
+_COUNTED_SECONDS = 600.0
+_AGAIN_SECONDS = 600.0  # how long a scrape interval is believed
+_SHOWN = 5
+
+
+class PrometheusSource:
+    """The usage of one cluster, as a Prometheus-compatible server knows it.
+
+    Args:
+        open_prometheus: gives the server; asked when it is needed for the first time, and again if it failed.
+        window: seconds over which CPU is averaged; found out from the scrape interval where None.
+        cluster: which cluster's series to take, by the value of the label `cluster_label`.
+        cluster_label: its name.
+        table: the queries; see `queries.load`.
+        client: of the API server, which alone knows what a label selector means.
+        at: the time to ask for, in seconds since 1970; None, or None from it, is the server's now.
+        clock: seconds that only go on, for how long a scrape interval is believed.
+    """
+
+    name = "prometheus"
+
+    def __init__(
+        self,
+        open_prometheus: Callable[[], api.Prometheus],
+        *,
+        window: float | None = None,
+        cluster: str | None = None,
+        cluster_label: str = "cluster",
+        table: Mapping[str, tuple[queries.Query, ...]] = queries.TABLE,
+        client: kube_client.Client | None = None,
+        at: Callable[[], float | None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._open_prometheus = open_prometheus
+        self._opened: api.Prometheus | None = None
+        self._window = window
+        self._cluster = cluster
+        self._cluster_label = expressions.check_label(cluster_label)
+        self._table = table
+        self._client = client
+        self._at = at
+        self._clock = clock
+        self._interval: float | None = None
+        self._learned_at = 0.0
+        self._preferred: dict[str, int] = {}  # of each number, which of its queries answered last
+        if cluster is not None:
+            _check_scopes(table)
+
+    @property
+    def prometheus(self) -> api.Prometheus:
+        """The server. Raises as `fetch_usage`, where it has to be found first."""
+        if self._opened is None:
+            self._opened = self._open_prometheus()
+        return self._opened
+
+    @property
+    def origin(self) -> str:
+        """How the server was found, for people; empty as long as it was not needed."""
+        return "" if self._opened is None else f"{self._opened.server} ({self._opened.origin})"
+
+    def fetch_usage(self, scope: sources.Scope) -> sources.Usage:
+        """Return the usage of what `scope` names.
+
+        Raises:
+            errors.PrometheusError: the server does not answer as it should, or holds no usage of the cluster.
+            errors.UsageError: the scope has a selector, and there is no API server to ask what it means.
+            errors.ClusterError: the API server did not tell what a selector means.
+        """
+        usage = sources.Usage()
+        at = self._at()
+        self._learn_interval(at)
+        if scope.nodes:
+            self._read_nodes(scope, usage, at)
+        if scope.pods:
+            self._read_pods(scope, usage, at)
+        usage.problems = list(dict.fromkeys(usage.problems))
+        return usage
+
+    def close(self) -> None:
+        """Close the connections to the server."""
+        if self._opened is not None:
+            self._opened.close()
+
+    def _read_pods(self, scope: sources.Scope, usage: sources.Usage, at: float | None) -> None:
+        matchers = [] if scope.namespace is None else [expressions.match("namespace", scope.namespace)]
+        if scope.name is not None:
+            matchers.append(expressions.match("pod", scope.name))
+        cpu = self._ask("container_cpu", matchers, at, usage)
+        memory = self._ask("container_memory", matchers, at, usage)
+        if not cpu[0] and not memory[0]:
+            self._explain(cpu[1], at, narrow=bool(matchers), labels='container!=""')
+            return
+        self._tell_missing(cpu, memory, at, usage)
+        wanted = self._resolve(scope, "pods")
+        found: list[dict[rows.ContainerKey, rows.Measured]] = []
+        for answer, counters in ((cpu, True), (memory, False)):
+            by_container = _checked(rows.by_container(answer[0]), answer, queries.CONTAINER_LABELS)
+            nodes = {key: each[-1].labels.node_name for key, each in by_container.items()}
+            measured = rows.measure(by_container, counters=counters, window=self._ready_window(answer))
+            rows.drop_ended(measured, nodes, interval=self._interval or _UNKNOWN_INTERVAL)
+            found.append({key: each for key, each in measured.items() if _is_wanted(key, scope, wanted)})
+        usage.pods, usage.partial = rows.join_pods(*found)
+
+    def _read_nodes(self, scope: sources.Scope, usage: sources.Usage, at: float | None) -> None:
+        cpu = self._ask("node_cpu", [], at, usage)
+        memory = self._ask("node_memory", [], at, usage)
+        if not cpu[0] and not memory[0]:
+            self._explain(cpu[1], at, narrow=False, labels='id="/"')
+            return
+        self._tell_missing(cpu, memory, at, usage)
+        addresses = self._find_addresses(cpu, memory, at=at, usage=usage)
+        wanted = self._resolve(scope, "nodes")
+        found: list[dict[str, rows.Measured]] = []
+        for answer, counters in ((cpu, True), (memory, False)):
+            by_node = _checked(rows.by_node(answer[0], addresses), answer, ("node",))
+            measured = rows.measure(by_node, counters=counters, window=self._ready_window(answer))
+            found.append(
+                {
+                    name: each
+                    for name, each in measured.items()
+                    if scope.name in (None, name) and (wanted is None or ("", name) in wanted)
+                }
+            )
+        usage.nodes, silent = rows.join_nodes(*found)
+        usage.silent.update(silent)
+
+    def _ask(self, number: str, matchers: list[str], at: float | None, usage: sources.Usage) -> Found:
+        """Return the series of the first query that has any, the one that answered before first."""
+        choices = self._table[number]
+        order = sorted(range(len(choices)), key=lambda each: (each != self._preferred.get(number), each))
+        for index in order:
+            query = choices[index]
+            answer = self.prometheus.query_as(self._render(query, matchers), rows.Labels, at=at)
+            usage.problems += answer.problems
+            if answer.series:
+                self._insist_on_one_cluster(answer.series)
+                self._preferred[number] = index
+                return answer.series, query, answer.form == "vector"
+        return [], choices[0], False
+
+    def _render(self, query: queries.Query, matchers: list[str]) -> str:
+        interval = self._interval or _UNKNOWN_INTERVAL
+        return query.render(
+            scope=",".join([*self._own_matchers(), *matchers]),
+            window=self._window or _within(_WINDOW_INTERVALS * interval),
+            recent=_within(_RECENT_INTERVALS * interval),
+        )
+
+    def _own_matchers(self) -> list[str]:
+        return [] if self._cluster is None else [expressions.match(self._cluster_label, self._cluster)]
+
+    def _ready_window(self, found: Found) -> float | None:
+        """Return the seconds that ready numbers stand for; None for samples, which tell it themselves."""
+        _, query, ready = found
+        if not ready:
+            return None
+        return (
+            query.window or self._window or _within(_WINDOW_INTERVALS * (self._interval or _UNKNOWN_INTERVAL))
+        )
+
+    def _learn_interval(self, at: float | None) -> None:
+        """Find out how far apart the samples are, now and then."""
+        now = self._clock()
+        if self._interval is not None and now - self._learned_at < _AGAIN_SECONDS:
+            return
+        self._learned_at = now
+        scope = ",".join(self._own_matchers())
+        for text in queries.SAMPLES:
+            found = self.prometheus.query(queries.Query(text).render(scope=scope, window=1, recent=1), at=at)
+            samples = found.series[0].points[0][1] if found.series else 0.0
+            if samples >= 2:
+                self._interval = _COUNTED_SECONDS / samples
+                return
+
+    def _insist_on_one_cluster(self, series: list[answers.Series[rows.Labels]]) -> None:
+        """Refuse to mix the clusters of one database."""
+        if self._cluster is not None:
+            return
+        names = sorted({each.labels.cluster for each in series} - {""})
+        if len(names) > 1:
+            shown = ", ".join(failures.clean(name, 60) for name in names[:_SHOWN])
+            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+            raise errors.PrometheusError(
+                f"{self.prometheus.server} holds several clusters: {shown}{more}",
+                remedy="name the one that is meant by --prometheus-cluster",
+            )
+
+    def _explain(self, query: queries.Query, at: float | None, *, narrow: bool, labels: str) -> None:
+        """Raise what says why there is nothing, unless only this part of the cluster has nothing."""
+        if not query.family:
+            if not narrow:
+                raise self._why_empty(query, at)
+            return
+        selector = f"{query.family}{{{','.join([labels, *self._own_matchers()])}}}"
+        if narrow and diagnosis.has_series(self.prometheus, selector, at=at):
+            return
+        raise self._why_empty(query, at)
+
+    def _why_empty(self, query: queries.Query, at: float | None) -> errors.PrometheusError:
+        if query.family:
+            return diagnosis.explain(
+                self.prometheus,
+                query.family,
+                cluster=self._cluster,
+                cluster_label=self._cluster_label,
+                at=at,
+            )
+        error = errors.PrometheusError(
+            f"{self.prometheus.server} has no series for {query.origin}", remedy="try it there by hand"
+        )
+        error.code = "prometheus_empty"
+        return error
+
+    def _tell_missing(self, cpu: Found, memory: Found, at: float | None, usage: sources.Usage) -> None:
+        """Say which of the two numbers is missing everywhere, if one is."""
+        for found in (cpu, memory):
+            if not found[0]:
+                error = self._why_empty(found[1], at)
+                usage.problems.append(model.Problem(error.code, error.message, error.remedy))
+
+    def _find_addresses(self, *found: Found, at: float | None, usage: sources.Usage) -> dict[str, str]:
+        """Return the names of nodes by their IP, where a series of theirs has no better name."""
+        if not any(rows.is_address(each.labels.node_name) for answer in found for each in answer[0]):
+            return {}
+        answer = self.prometheus.query_as(
+            self._render(queries.Query(queries.NODE_ADDRESSES), []), rows.Labels, at=at
+        )
+        names = {each.labels.internal_ip: each.labels.node for each in answer.series}
+        if not names:
+            usage.problems.append(
+                model.Problem(
+                    "prometheus_nodes",
+                    "Prometheus knows nodes by their addresses only, and has no kube_node_info",
+                    "add the label `node` to the targets by relabelling, or scrape kube-state-metrics",
+                )
+            )
+        return names
+
+    def _resolve(self, scope: sources.Scope, plural: str) -> frozenset[tuple[str, str]] | None:
+        """Return the namespaces and names that the selectors of the scope mean; None without any."""
+        if not (scope.label_selector or scope.field_selector):
+            return None
+        if self._client is None:
+            raise errors.UsageError(
+                "Prometheus does not know what a selector means",
+                remedy="connect to the cluster's API server too",
+            )
+        from kubevitals.kube import names
+
+        return names.fetch(
+            self._client,
+            plural,
+            namespace=scope.namespace,
+            label_selector=scope.label_selector,
+            field_selector=scope.field_selector,
+        )
+
+
+def _within(seconds: float) -> float:
+    return min(max(seconds, _SHORTEST), _LONGEST)
+
+
+def _is_wanted(
+    key: rows.ContainerKey, scope: sources.Scope, wanted: frozenset[tuple[str, str]] | None
+) -> bool:
+    """Return whether the scope means this container; a query of one's own may give more than that."""
+    return (
+        scope.namespace in (None, key[0])
+        and scope.name in (None, key[1])
+        and (wanted is None or key[:2] in wanted)
+    )
+
+
+def _checked(
+    grouped: dict[KeyT, SeriesList], found: Found, labels: tuple[str, ...]
+) -> dict[KeyT, SeriesList]:
+    """Return what was grouped by labels.
+
+    Raises:
+        errors.PrometheusError: there are series, and none of them has the labels.
+    """
+    series, query, _ = found
+    if series and not grouped:
+        what = query.origin or query.family
+        raise errors.PrometheusError(
+            f"the series of {what} lack one of the labels {', '.join(labels)}",
+            remedy="docs/prometheus.md says what each query has to give",
+        )
+    return grouped
+
+
+def _check_scopes(table: Mapping[str, tuple[queries.Query, ...]]) -> None:
+    """Refuse queries that would mix clusters though one is named."""
+    for choices in table.values():
+        for query in choices:
+            if "$scope" not in query.text:
+                raise errors.ConfigurationError(
+                    f"{query.origin} does not use $scope, so that --prometheus-cluster has no effect on it",
+                    remedy="write $scope among its matchers",
+                )
