@@ -1,0 +1,1 @@
+"""The Grafana dashboards, described once: `description/` is rendered for each data source by `render`."""

@@ -1,0 +1,120 @@
+"""Workloads, pods and containers of one namespace or of several, down to one pod."""
+
+from __future__ import annotations
+
+from deploy.grafana.boards.description import shared
+from deploy.grafana.boards.words import Ask, Board, Line, Lines, Row, Stat, Table, Variable
+
+_WHERE = (shared.IN_NAMESPACE, ("pod", "pod"))
+_SUMS = Ask("namespaces", _WHERE)
+_SUM = "Sum over the chosen pods that have not ended. "
+_LIMIT = f"{_SUM}Of those that have one."
+
+
+def _most(key: str) -> Ask:
+    return Ask("pods", _WHERE, largest=key, limit=20)
+
+
+BOARD = Board(
+    "pods",
+    "Pods and containers",
+    "What the pods of a namespace use, against what they asked for and may use.",
+    (
+        shared.CLUSTER,
+        Variable("namespace", "Namespace", "namespaces", several=True),
+        Variable("pod", "Pod", "pods", (shared.IN_NAMESPACE,), several=True),
+    ),
+    (
+        Row(
+            4,
+            (
+                Stat("CPU used", f"{_SUM}{shared.USED}", _SUMS, ("cpu_usage_cores",), 3, "sum"),
+                Stat("CPU requested", _SUM, _SUMS, ("cpu_request_cores",), 3, "sum"),
+                Stat("CPU limit", _LIMIT, _SUMS, ("cpu_limit_cores",), 3, "sum"),
+                Stat("Memory used", f"{_SUM}{shared.USED}", _SUMS, ("memory_usage_bytes",), 3, "sum"),
+                Stat("Memory requested", _SUM, _SUMS, ("memory_request_bytes",), 3, "sum"),
+                Stat("Memory limit", _LIMIT, _SUMS, ("memory_limit_bytes",), 3, "sum"),
+                Stat(
+                    "Pods",
+                    "That have not ended, and for how many of them usage is unknown.",
+                    _SUMS,
+                    ("pods", "pods_without_usage"),
+                    4,
+                    "sum",
+                    names=("live", "without usage"),
+                    alarms=(("pods_without_usage", "yellow"),),
+                ),
+                Stat("Restarts", f"{_SUM}As kubectl counts them.", _SUMS, ("restarts",), 2, "sum"),
+            ),
+        ),
+        Row(
+            8,
+            (
+                Lines(
+                    "CPU",
+                    "In cores: at each moment the twenty pods that use the most.",
+                    (Line(_most("cpu_usage_cores"), "cpu_usage_cores", "", each="name"),),
+                    "short",
+                    12,
+                ),
+                Lines(
+                    "Memory",
+                    "The working set: at each moment the twenty pods that use the most.",
+                    (Line(_most("memory_usage_bytes"), "memory_usage_bytes", "", each="name"),),
+                    "bytes",
+                    12,
+                ),
+            ),
+        ),
+        Row(
+            11,
+            (
+                Table(
+                    "Pods",
+                    f"{shared.USED} {shared.OF_REQUEST}",
+                    Ask("pods", _WHERE),
+                    (
+                        "namespace", "name", "status", "restarts", "cpu_usage_cores", "cpu_of_request",
+                        "cpu_of_limit", "memory_usage_bytes", "memory_of_request", "memory_of_limit",
+                        "age_seconds", "problem",
+                    ),
+                    by="memory_usage_bytes",
+                ),
+            ),
+        ),
+        Row(
+            11,
+            (
+                Table(
+                    "Containers",
+                    f"Sidecars count as containers, init containers that end do not. {shared.OF_REQUEST}",
+                    Ask("containers", _WHERE),
+                    (
+                        "namespace", "pod", "name", "status", "restarts", "last_termination_reason",
+                        "cpu_usage_cores", "cpu_of_request", "cpu_of_limit", "memory_usage_bytes",
+                        "memory_of_request", "memory_of_limit",
+                    ),
+                    by="memory_usage_bytes",
+                ),
+            ),
+        ),
+        Row(
+            9,
+            (
+                Table(
+                    "Workloads",
+                    "Deployments, StatefulSets, DaemonSets, CronJobs ... : sums over their pods. "
+                    f"{shared.OF_REQUEST}",
+                    Ask("workloads", _WHERE),
+                    (
+                        "namespace", "workload_kind", "name", "pods", "restarts", "cpu_usage_cores",
+                        "cpu_of_request", "cpu_of_limit", "memory_usage_bytes", "memory_of_request",
+                        "memory_of_limit",
+                    ),
+                    by="memory_usage_bytes",
+                ),
+            ),
+        ),
+        Row(7, (shared.problems(Ask("problems", (shared.IN_NAMESPACE,))),)),
+    ),
+)  # fmt: skip

@@ -1,0 +1,30 @@
+"""What several boards show: the choice of a cluster, what is wrong, and what numbers mean in words."""
+
+from __future__ import annotations
+
+from deploy.grafana.boards.words import Ask, Table, Variable
+
+CLUSTER = Variable("cluster", "Cluster", "clusters")
+IN_NAMESPACE = ("namespace", "namespace")
+
+USED = (
+    "CPU is the average over the sample's window, memory the working set at its end. Empty means unknown, "
+    "not 0."
+)
+OF_REQUEST = (
+    "Of request and of limit are shares of what the container itself declared; without one they are "
+    "empty. Above 100 % of a request is allowed, above a memory limit it is killed."
+)
+PROMISED = "What pods asked for, by the scheduler's rule, as a share of what the nodes may promise."
+SCALE = "Green below 60 %, yellow to 85 %, red above."
+
+
+def problems(ask: Ask) -> Table:
+    """Return the table of what is wrong."""
+    return Table(
+        "What is wrong",
+        "The most serious first. Critical: something is broken or could not be read; warning: it soon may "
+        "be; info: why some usage is missing, without anybody's fault.",
+        ask,
+        ("severity", "code", "kind", "namespace", "name", "since", "message"),
+    )

@@ -1,0 +1,183 @@
+"""The keys of the service's rows in PromQL, over the families of docs/metrics.md. Pure.
+
+An expression yields one series a row, with the labels of `LABELS`. What is text in a row becomes a label of
+the key's name.
+"""
+
+from __future__ import annotations
+
+from deploy.grafana.boards.words import Ask
+
+LABELS = {
+    "vitals": (),
+    "nodes": ("node",),
+    "pods": ("namespace", "pod", "node"),
+    "containers": ("namespace", "pod", "container"),
+    "namespaces": ("namespace",),
+    "workloads": ("namespace", "workload_kind", "workload"),
+    "problems": ("severity", "code", "kind", "namespace", "name"),
+}
+_OBJECT = {"nodes": "node", "containers": "container"}  # all others are told by their pods
+_RENAMED = {
+    "nodes": "node",
+    "pods": "pod",
+    "containers": "container",
+    "namespaces": "namespace",
+    "workloads": "workload",
+}
+_HOT = 0.85
+_MEMORY = "kubevitals_container_memory"
+_ENDED = 'phase!~"Succeeded|Failed"'
+_ON_POD = "on (cluster, namespace, pod)"
+
+
+def label_of(of: str, key: str) -> str | None:
+    """Return the label that holds a key of the rows, None where none does."""
+    label = _RENAMED.get(of) if key == "name" and of != "problems" else key
+    return label if label in LABELS[of] else None
+
+
+def selector(ask: Ask, *more: str) -> str:
+    """Return the braces that choose the cluster and what the board's variables say."""
+    conditions = ['cluster="$cluster"']
+    for parameter, variable in ask.where:
+        label = _RENAMED.get(ask.of, parameter) if parameter == "name" else parameter
+        conditions.append(f'{label}=~"${variable}"')
+    return "{" + ", ".join((*conditions, *more)) + "}"
+
+
+def expression(ask: Ask, key: str) -> str | None:
+    """Return the PromQL of a key of the rows; None where the metrics do not tell it."""
+    found = _whole(ask, key)
+    if found is None or not ask.limit:
+        return found
+    largest = _whole(ask, ask.largest)
+    if key == ask.largest:
+        return f"topk({ask.limit}, {found})"
+    return f"({found}) and on ({', '.join(LABELS[ask.of])}) topk({ask.limit}, {largest})"
+
+
+def _whole(ask: Ask, key: str) -> str | None:
+    if ask.of == "vitals":
+        return _vital(ask, key)
+    if ask.of == "problems":
+        return _problems(ask)
+    if key in ("status", "problem", "last_termination_reason"):
+        return _text(ask, key)
+    if "_of_" in key:
+        return _ratio(ask, *_parts(key))
+    return _sum(ask, key)
+
+
+def _parts(key: str) -> tuple[str, str]:
+    """Return part and whole of a ratio: cpu_request_of_allocatable is of requests and of allocatable."""
+    left, whole = key.split("_of_")
+    resource, _, part = left.partition("_")
+    unit = "cores" if resource == "cpu" else "bytes"
+    return f"{resource}_{part or 'usage'}_{unit}", f"{resource}_{whole}_{unit}"
+
+
+def _family(ask: Ask, key: str) -> str:
+    return f"kubevitals_{_OBJECT.get(ask.of, 'pod')}_{key}{selector(ask)}"
+
+
+def _by(ask: Ask) -> str:
+    labels = LABELS[ask.of]
+    return f"sum by ({', '.join(labels)})" if labels else "sum"
+
+
+def _ratio(ask: Ask, part: str, whole: str) -> str:
+    """Return a share over what is known in both, as the service counts it."""
+    above, below = _family(ask, part), _family(ask, whole)
+    return f"{_by(ask)} ({above} and {below}) / {_by(ask)} ({below} and {above})"
+
+
+def _sum(ask: Ask, key: str) -> str | None:
+    by = _by(ask)
+    if key == "restarts":
+        return f"{by} (kubevitals_container_restarts_total{selector(ask)})"
+    if key == "age_seconds":
+        return f"{by.replace('sum', 'max', 1)} ({_family(ask, 'sample_age_seconds')})"
+    if ask.of == "nodes" or key not in ("pods", "pods_without_usage"):
+        return f"{by} ({_family(ask, key)})"
+    live = f"kubevitals_pod_phase{selector(ask, _ENDED)}"
+    counted = f"{by.replace('sum', 'count', 1)} ({live})"
+    if key == "pods":
+        return counted
+    known = f"{by.replace('sum', 'count', 1)} ({live} and {_ON_POD} {_family(ask, 'cpu_usage_cores')})"
+    return f"{counted} - ({known} or {counted} * 0)"
+
+
+def _text(ask: Ask, key: str) -> str | None:
+    labels = ", ".join((*LABELS[ask.of], key))
+    if key == "status" and ask.of == "pods":
+        reason, phase = _family(ask, "reason"), _family(ask, "phase")
+        found = f"{_named(reason, key, 'reason')} or {_ON_POD} {_named(phase, key, 'phase')}"
+    elif key == "status":
+        ready = _family(ask, "ready")
+        found = f'label_replace({ready} == 1, "{key}", "Ready", "", "") or '
+        found += f'label_replace({ready} == 0, "{key}", "NotReady", "", "")'
+    elif key == "problem":
+        found = _family(ask, key)
+    else:
+        found = _named(_family(ask, key), key, "reason")
+    return f"sum by ({labels}) ({found})"
+
+
+def _named(found: str, key: str, label: str) -> str:
+    return f'label_replace({found}, "{key}", "$1", "{label}", "(.*)")'
+
+
+def _constant(found: str, **labels: str) -> str:
+    for label, value in labels.items():
+        found = f'label_replace({found}, "{label}", "{value}", "", "")'
+    return found
+
+
+def _vital(ask: Ask, key: str) -> str | None:
+    if "_of_" in key:
+        return _ratio(Ask("nodes"), *_parts(key)).replace(" by (node)", "")
+    chosen = selector(ask)
+    ready, objects = f"kubevitals_node_ready{chosen}", f"kubevitals_objects%s{selector(ask, 'kind=%s')}"
+    phase = "count(kubevitals_pod_phase{}) or vector(0)"
+    near = (
+        f"kubevitals_container_memory_usage_bytes{chosen} / kubevitals_container_memory_limit_bytes{chosen}"
+    )
+    full = f"kubevitals_node_memory_usage_bytes{chosen} / kubevitals_node_memory_allocatable_bytes{chosen}"
+    known = {
+        "source": f"sum by (source) (kubevitals_source_up{chosen} == 1)",
+        "generated_at": f"max(kubevitals_snapshot_timestamp_seconds{chosen}) * 1000",
+        "cluster": f"sum by (cluster) (kubevitals_ready{chosen})",
+        "nodes_ready": f"count({ready} == 1) or vector(0)",
+        "nodes_not_ready": f"count({ready} == 0) or vector(0)",
+        "pods_running": phase.format(selector(ask, 'phase="Running"')),
+        "pods_pending": phase.format(selector(ask, 'phase="Pending"')),
+        "pods_failed": phase.format(selector(ask, 'phase="Failed"')),
+        "nodes": "sum(" + objects % ("", '"nodes"') + ")",
+        "nodes_with_usage": "sum(" + objects % ("_with_usage", '"nodes"') + ")",
+        "pods_live": "sum(" + objects % ("", '"pods"') + ")",
+        "pods_with_usage": "sum(" + objects % ("_with_usage", '"pods"') + ")",
+        "problems_critical": f"(count(kubevitals_pod_reason{chosen}) or vector(0)) + "
+        f"(count({ready} == 0) or vector(0)) + (sum(kubevitals_snapshot_problems{chosen}) or vector(0))",
+        "problems_warning": f"(count({near} > {_HOT}) or vector(0)) + (count({full} > {_HOT}) or vector(0))",
+    }
+    return known.get(key)
+
+
+def _problems(ask: Ask) -> str:
+    """Return one series a problem, with severity, code, kind, namespace and name as labels."""
+    chosen, cluster = selector(ask), selector(Ask("problems"))
+    reasons = _named(_named(f"kubevitals_pod_reason{chosen}", "name", "pod"), "code", "reason")
+    near = f"{_MEMORY}_usage_bytes{chosen} / {_MEMORY}_limit_bytes{chosen} > {_HOT}"
+    lost = _named(f"kubevitals_node_ready{cluster} == 0", "name", "node")
+    unread = f"kubevitals_snapshot_problems{cluster} > 0"
+    found = [
+        _constant(reasons, severity="critical", kind="Pod"),
+        _constant(_named(near, "name", "pod"), severity="warning", kind="Pod", code="memory near its limit"),
+    ]
+    if not ask.where:
+        found += [
+            _constant(lost, severity="critical", kind="Node", code="NotReady"),
+            _constant(unread, severity="critical", kind="Snapshot"),
+        ]
+    return f"sum by ({', '.join(LABELS['problems'])}) ({' or '.join(found)})"
