@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from kubevitals.simulation import kubeconfigs, records
+from kubevitals.simulation import kubeconfigs, readings, records
 from kubevitals.simulation.apiserver import (
     access,
     alterations,
@@ -333,7 +333,7 @@ class SimulatedCluster:
         if read is None:
             return None
         with self._life_lock:  # what is read holds until the world lives on
-            reading: records.NodeReading | None = read(name)
+            reading: readings.NodeReading | None = read(name)
             return None if reading is None else render(reading)
 
     def _relay(self, name: str, path: str, request: http.Request) -> http.Reply:

@@ -10,16 +10,16 @@ import threading
 import time
 
 from kubevitals.simulation.apiserver import access, http, status
-from kubevitals.simulation.kubelets import addresses, resource, text
+from kubevitals.simulation.kubelets import addresses, cadvisor, resource, summary, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kubevitals.simulation import records
+    from kubevitals.simulation import readings
     from kubevitals.simulation.apiserver import faults, targets
 
-    Render = Callable[[records.NodeReading], bytes]
+    Render = Callable[[readings.NodeReading], bytes]
 
 _JSON = "application/json"
 _PLAIN = "text/plain; charset=utf-8"
@@ -32,8 +32,16 @@ _SUBRESOURCES = (
 _FINE = {"/healthz": "healthz", "/configz": "configz", "/pods": "pods", "/runningPods": "pods"}
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _GARBAGE = b"\x00\xff\xfe<html>\x1b[31mcontainer_cpu_usage_seconds_total{{{ NaN,\r\nnode_\n" * 20
-_SAMPLE = re.compile(rb"^([a-z][^\n]*) ([0-9.e+-]+)( \d+)?$", re.MULTILINE)
+_SAMPLE = re.compile(rb"^([a-z][^\n]*?) ([0-9.e+-]+)( \d+)?$", re.MULTILINE)
 _HANG_SECONDS = 120.0
+_FAILED = "Internal Error: failed to list pod stats: failed to list all container stats"
+_METRICS = {"/metrics/resource": "resource", "/metrics/cadvisor": "cadvisor"}
+_RENDER: dict[str, Callable[[readings.NodeReading, bool], bytes]] = {
+    "resource": lambda node, counting: resource.render(node, counting=counting),
+    "cadvisor": lambda node, counting: cadvisor.render(node, counting=counting),
+    "summary": lambda node, counting: summary.render(node, whole=True, counting=counting),
+    "short": lambda node, counting: summary.render(node, whole=False, counting=counting),
+}
 
 
 class Kubelets:
@@ -140,41 +148,49 @@ class Kubelets:
         path = path.rstrip("/")
         if path == "/healthz":
             return _text(200, "ok")
-        if path != "/metrics/resource":
+        if path == "/stats/summary":
+            what = "summary" if request.query.get("only_cpu_and_memory") != "true" else "short"
+            if self.hits("kubelet-scrape-error", name):
+                return _text(500, _FAILED)
+        elif path in _METRICS:
+            what = _METRICS[path]
+        else:
             return _text(404, "404 page not found\n")
-        body = self._body(name, path)
+        body = self._body(name, what)
         if body is None:
             return _broken()
-        reply = http.Reply(200, body, content_type=text.CONTENT_TYPE)
-        reply.gzip_from = 0
+        reply = http.Reply(200, body, content_type=text.CONTENT_TYPE if path in _METRICS else _JSON)
+        if path in _METRICS:
+            reply.gzip_from = 0  # Go's handler for metrics compresses whatever its length
         reply.cut = self.hits("kubelet-cut-off", name)
         return reply
 
-    def _body(self, name: str, path: str) -> http.Body | None:
+    def _body(self, name: str, what: str) -> http.Body | None:
+        """One of _METRICS, the "summary", or its "short" form; None if the node has fallen silent."""
         if self.hits("kubelet-empty", name):
             return http.Body((b"",))
         if self.hits("kubelet-garbage", name):
             return http.Body((_GARBAGE,))
         if self.hits("kubelet-scrape-error", name):
-            return http.Body((resource.FAILED,))
+            return http.Body((resource.FAILED if what == "resource" else cadvisor.FAILED,))
         counting = not self.hits("kubelet-zero-counters", name)
         doubled = self.hits("kubelet-duplicates", name)
         untimed = self.hits("kubelet-no-timestamps", name)
         spoiled = doubled or untimed or not counting
         tick = self._tick()
-        kept = self._kept.get((name, path))
+        kept = self._kept.get((name, what))
         if kept is not None and kept[0] == tick and not spoiled:
             return kept[1]
-        data = self._measured(name, lambda node: resource.render(node, counting=counting))
+        data = self._measured(name, lambda node: _RENDER[what](node, counting))
         if data is None:
             return None
-        if doubled:
+        if doubled and data[:1] == b"#":
             data = _SAMPLE.sub(rb"\1 \2\3\n\1 1\3", data)
-        if untimed:
+        if untimed and data[:1] == b"#":
             data = _SAMPLE.sub(rb"\1 \2", data)
         body = http.Body((data,))
         if not spoiled:
-            self._kept[name, path] = (tick, body)
+            self._kept[name, what] = (tick, body)
         return body
 
 

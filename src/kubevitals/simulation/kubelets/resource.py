@@ -10,7 +10,7 @@ from kubevitals.simulation.kubelets import text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kubevitals.simulation import records
+    from kubevitals.simulation import readings
 
 _SWAP = "Reported only on non-windows systems"
 _CONTAINER_CPU = text.head(
@@ -70,7 +70,7 @@ FAILED = f"{_ERROR}resource_scrape_error 1\n".encode()
 """All that a kubelet says when it cannot ask its container runtime."""
 
 
-def render(node: records.NodeReading, *, counting: bool = True) -> bytes:
+def render(node: readings.NodeReading, *, counting: bool = True) -> bytes:
     """The whole text; without `counting` CPU and memory of what runs are 0, as with cgroups nobody reads."""
     number = text.number
     scale = 1 if counting else 0
@@ -112,7 +112,7 @@ def render(node: records.NodeReading, *, counting: bool = True) -> bytes:
     return "".join(lines).encode()
 
 
-def _pods(pods: list[records.PodReading], *, scale: int) -> list[str]:
+def _pods(pods: list[readings.PodReading], *, scale: int) -> list[str]:
     if not pods:
         return []
     cpu, memory, swap = [_POD_CPU], [_POD_MEMORY], [_POD_SWAP]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import gc
 
-from kubevitals.simulation import records
-from kubevitals.simulation.world import pod_status, usage
+from kubevitals.simulation import readings
+from kubevitals.simulation.world import nodes, pod_status, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ class _Pod:
     __slots__ = ("containers", "ended", "reading")
 
     def __init__(self, pod: pods.Pod) -> None:
-        self.containers: dict[str, records.ContainerReading] = {}
+        self.containers: dict[str, readings.ContainerReading] = {}
         self.ended = _SANDBOX
         blueprint = pod.pod_set.blueprint
-        self.reading = records.PodReading(
+        self.reading = readings.PodReading(
             pod.namespace,
             pod.name,
             uid=pod.uid,
@@ -57,24 +57,25 @@ class _Node:
 
     def __init__(self, node: topology.Node) -> None:
         self.pods: dict[str, _Pod] = {}
-        self.reading = records.NodeReading(
+        self.reading = readings.NodeReading(
             node.name,
             started=node.booted,
             cores=node.capacity_cpu // 1000,
             memory=node.capacity_memory,
             salt=node.salt,
+            identity=nodes.identity(node, node.booted),
         )
 
 
 class Counters:
     """Counts from its first step on. What ran before is guessed from its age, and from nothing else."""
 
-    def __init__(self, nodes: Sequence[topology.Node], *, start: float) -> None:
-        self._nodes = nodes
+    def __init__(self, machines: Sequence[topology.Node], *, start: float) -> None:
+        self._machines = machines
         self._start = start
         self._counts: dict[str, _Node] = {}
 
-    def read(self, name: str) -> records.NodeReading | None:
+    def read(self, name: str) -> readings.NodeReading | None:
         """The node at the last step, altered by the next one; None while it is silent."""
         count = self._counts.get(name)
         return None if count is None else count.reading
@@ -85,7 +86,7 @@ class Counters:
         collecting = gc.isenabled()
         gc.disable()  # as in usage: many small new objects, none of them garbage
         try:
-            for node in self._nodes:
+            for node in self._machines:
                 if node.lost:
                     self._counts.pop(node.name, None)
                 else:
@@ -181,30 +182,30 @@ def _count_pod(
         whole.timestamp = whole.containers[0].timestamp
 
 
-def _count_waiting(reading: records.ContainerReading, passed: int) -> None:
+def _count_waiting(reading: readings.ContainerReading, passed: int) -> None:
     """Throttling where it comes near its CPU limit, pressure where it comes near that of memory."""
     if reading.cpu_limit:
         busy = reading.cpu_nanocores / (reading.cpu_limit * 1e6)
         periods = int(passed / _PERIOD * min(1.0, 0.15 + busy))
         reading.periods += periods
-        if busy > 0.55:
-            strained = int(periods * min(1.0, (busy - 0.55) / 0.45) ** 2)
-            reading.throttled_periods += strained
-            reading.throttled += strained * _WAIT
+        strained = int(periods * min(1.0, (busy - 0.55) / 0.45) ** 2) if busy > 0.55 else 0
+        reading.throttled_periods += strained
+        reading.throttled += strained * _WAIT
+        reading.throttling = strained * _WAIT * 1000 // passed
     if reading.memory_limit:
         full = reading.memory_kibibytes * 1024 / reading.memory_limit
-        if full > 0.9:
-            reading.stalled += int(passed * 1e6 * (full - 0.9) * 0.4)
+        reading.stalling = int((full - 0.9) * 4e8) if full > 0.9 else 0
+        reading.stalled += reading.stalling * passed // 1000
 
 
 def _describe(
     pod: pods.Pod, known: usage.Set, state: pods.ContainerState, *, index: int
-) -> records.ContainerReading:
+) -> readings.ContainerReading:
     container = known.shapes[index].container
     sidecars = len(known.sidecars) if pod.init else 0
     key = f"i{known.sidecars[index]}" if index < sidecars else f"c{index - sidecars}"
     killed = state.last is not None and state.last.reason == "OOMKilled"
-    return records.ContainerReading(
+    return readings.ContainerReading(
         container.name,
         image=container.image,
         identity=pod_status.container_id(pod, key, state.restarts).removeprefix("containerd://"),

@@ -91,7 +91,7 @@ def _return(life: lives.Life, node: topology.Node) -> None:
     state.scheduler.reopen()
     state.put(nodes.document(node))
     motions.tell_node(state, node, "NodeReady")
-    motions.tell_rebooted(state, node, nodes.boot_id(node, node.booted))
+    motions.tell_rebooted(state, node, nodes.identity(node, node.booted)[0])
     for pod in list(node.pods.values()):
         if pod.deleted:
             life.remove(pod)

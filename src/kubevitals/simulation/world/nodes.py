@@ -141,18 +141,23 @@ def _conditions(lost: float, heartbeat: float, created: float, ready_since: floa
     return conditions
 
 
-def boot_id(node: topology.Node, booted: float) -> str:
-    """The id that the machine's kernel gave itself when it was started."""
-    digits = wire.digest(node.name if booted < node.created else f"{node.name}/{booted}")
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"
+def identity(node: topology.Node, booted: float) -> tuple[str, str, str]:
+    """The ids of the machine's last start (its kernel makes one each time), of the machine, of the system."""
+    boot = wire.digest(node.name if booted < node.created else f"{node.name}/{booted}")
+    digits = wire.digest(node.name)
+    return (
+        f"{boot[:8]}-{boot[8:12]}-{boot[12:16]}-{boot[16:20]}-{boot[20:32]}",
+        digits[:32],
+        f"{digits[32:40]}-{digits[40:44]}-{digits[44:48]}-{digits[48:52]}-{digits[52:]}",
+    )
 
 
 def _info(node: topology.Node, booted: float) -> dict[str, Any]:
-    digits = wire.digest(node.name)
+    boot_id, machine_id, system_uuid = identity(node, booted)
     return {
-        "machineID": digits[:32],
-        "systemUUID": f"{digits[32:40]}-{digits[40:44]}-{digits[44:48]}-{digits[48:52]}-{digits[52:]}",
-        "bootID": boot_id(node, booted),
+        "machineID": machine_id,
+        "systemUUID": system_uuid,
+        "bootID": boot_id,
         "kernelVersion": "6.12.57-cloud-amd64",
         "osImage": "Debian GNU/Linux 13 (trixie)",
         "containerRuntimeVersion": "containerd://2.2.0",

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubevitals.simulation import records
+    from kubevitals.simulation import readings, records
 
 
 class World:
@@ -59,7 +59,7 @@ class World:
         """What metrics-server would say of the pods; call `advance(now)` before."""
         return self._meter.read(self._state.nodes, now, turn=self._turn)[1]
 
-    def read_kubelet(self, name: str) -> records.NodeReading | None:
+    def read_kubelet(self, name: str) -> readings.NodeReading | None:
         """What the kubelet of a node measured last; None if it is silent, or there is none of that name.
 
         It holds until the next `advance`. Counters run from the first call on, which guesses what they stood
