@@ -63,6 +63,7 @@ LINKS = (
         ("/api/v1/names/node_pools", "node pools, as a label of the nodes says"),
     )),
     ("How it is", (
+        ("/api/v1/vitals", "the cluster in one row: counts, and shares of what is allocatable"),
         ("/api/v1/problems", "what is wrong in the cluster, and what could not be read"),
         ("/api/v1/status", "the service: source, age, coverage, rights, version"),
         ("/api/v1/stream", "server-sent events: a small one a snapshot, without end"),
@@ -206,7 +207,7 @@ def _examples(clusters: Mapping[str, Shown]) -> dict[str, str]:
             known["workloads"] = {"namespace": pod.namespace, "workload_kind": kind, "name": name}
     found = {}
     for path, _ in _SINGLE:
-        names = known.get(path.split("/")[3])
+        names = known.get(path.split("/{")[0].rpartition("/")[2])
         if names is not None:
             quoted = {key: urllib.parse.quote(name or "", safe="") for key, name in names.items()}
             found[path] = path.format(**quoted)
