@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from kubevitals import reading
 from kubevitals.kube import connection as connections
 from kubevitals.kube.http import client as kube_client
-from kubevitals.sources import opening
+from kubevitals.sources import none, opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
     from typing import Any, Self
 
@@ -30,6 +30,8 @@ def connect(
     simulate: bool = False,
     simulation: dict[str, Any] | None = None,
     source: str = "auto",
+    kubelet: Mapping[str, Any] | None = None,
+    prometheus: Mapping[str, Any] | None = None,
     request_timeout: float = 15.0,
     **options: Any,
 ) -> Cluster:
@@ -40,6 +42,9 @@ def connect(
         simulate: start a simulated cluster on loopback instead; it ends with `close()`.
         simulation: how large and how it is: `nodes`, `pods`, `seed`, `faults` ... Implies `simulate`.
         source: where usage comes from: "auto" for the best that answers, or the name of one.
+        kubelet: how kubelets are asked: `ca_file`, `insecure`, `port`, `proxy`.
+        prometheus: where a Prometheus-compatible server is, and as whom: `url`, `token_file`, `user_file`,
+            `ca`, `header`, `cluster` ... With a `url`, "auto" asks it first.
         request_timeout: seconds for one request with all its retries.
         **options: kubectl's global flags with underscores: `kubeconfig`, `namespace`, `cluster`, `user`,
             `server`, `token`, `certificate_authority`, `client_certificate`, `client_key`,
@@ -56,7 +61,20 @@ def connect(
         ...         print(pod.name, pod.cpu_usage_cores, pod.memory_of_limit)
     """
     if simulate or simulation is not None:
-        return _connect_simulated(simulation or {}, source, request_timeout)
+        # Its kubelets listen only where they are wanted: their nodes' addresses are this machine's then.
+        settings = {"kubelets": source == "kubelet", **(simulation or {})}
+        client, world = _open_simulated(settings, request_timeout)
+    else:
+        client, world = _open_client(context, options, request_timeout), None
+    try:
+        opened = opening.open_source(client, source, kubelet=kubelet, prometheus=prometheus)
+    except BaseException:
+        Cluster(client, source=none.NoSource(), world=world).close()
+        raise
+    return Cluster(client, source=opened, world=world)
+
+
+def _open_client(context: str | None, options: dict[str, Any], request_timeout: float) -> kube_client.Client:
     import os
 
     from kubevitals.kube.config import kubeconfig
@@ -64,11 +82,12 @@ def connect(
     if context is not None:
         options["context"] = context
     connection = kubeconfig.open_connection(kubeconfig.Options(**options), environ=os.environ)
-    client = kube_client.Client(connection, request_timeout=request_timeout)
-    return Cluster(client, source=opening.open_source(client, source))
+    return kube_client.Client(connection, request_timeout=request_timeout)
 
 
-def _connect_simulated(settings: dict[str, Any], source: str, request_timeout: float) -> Cluster:
+def _open_simulated(
+    settings: dict[str, Any], request_timeout: float
+) -> tuple[kube_client.Client, simulated.SimulatedCluster]:
     from kubevitals.simulation import cluster as simulated
 
     world = simulated.SimulatedCluster(**settings)
@@ -81,8 +100,7 @@ def _connect_simulated(settings: dict[str, Any], source: str, request_timeout: f
         origin="the simulation",
         compression=False,  # on loopback it costs more than it saves
     )
-    client = kube_client.Client(connection, request_timeout=request_timeout)
-    return Cluster(client, source=opening.open_source(client, source), world=world)
+    return kube_client.Client(connection, request_timeout=request_timeout), world
 
 
 class _Token(connections.Credentials):

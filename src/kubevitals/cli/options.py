@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubevitals import errors
-from kubevitals.sources import opening
+from kubevitals.cli import sourceoptions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ _SHORT = {"--server": "-s"}
 TAKING_VALUE = frozenset(
     {flag for flag, _, metavar, _ in _CLUSTER_OPTIONS if metavar}
     | set(_SHORT.values())
-    | {"-n", "--namespace", "--as-group", "--as-user-extra", "--request-timeout", "--simulation", "--source"}
+    | {"-n", "--namespace", "--as-group", "--as-user-extra", "--request-timeout", "--simulation"}
+    | sourceoptions.TAKING_VALUE
 )
 _NUMBERS = frozenset({"nodes", "pods", "seed"})
 
@@ -81,14 +82,7 @@ def add_cluster_options(parser: argparse.ArgumentParser, *, several: bool = Fals
         help="how long one request may take with its retries: 15s (the default), 1m, 500ms",
     )
     group.add_argument("--cache-dir", help="accepted for kubectl's sake: nothing is cached on disk")
-    group = parser.add_argument_group("where usage comes from")
-    group.add_argument(
-        "--source",
-        choices=opening.NAMES,
-        default="auto",
-        help="auto (the default) takes the best that answers; one that is named is never replaced; "
-        "none shows requests and limits alone",
-    )
+    sourceoptions.add_arguments(parser)
     group = parser.add_argument_group("no cluster at hand")
     group.add_argument("--simulate", action="store_true", help="start a simulated cluster and use that")
     group.add_argument(
@@ -136,9 +130,12 @@ def connect(arguments: argparse.Namespace) -> clusters.Cluster:
     simulation = arguments.simulation
     if arguments.simulate or simulation is not None:
         return clusters.connect(
-            simulation=simulation or {}, source=arguments.source, request_timeout=arguments.request_timeout
+            simulation=simulation or {},
+            request_timeout=arguments.request_timeout,
+            **sourceoptions.read(arguments),
         )
-    return clusters.connect(source=arguments.source, request_timeout=arguments.request_timeout, **given)
+    given |= sourceoptions.read(arguments)
+    return clusters.connect(request_timeout=arguments.request_timeout, **given)
 
 
 def parse_duration(text: str) -> float:

@@ -18,7 +18,6 @@ _FILES = (
     ("ca", "FILE", "the CA that signed its certificate; the system's by default"),
     ("client-certificate", "FILE", "a client certificate for it"),
     ("client-key", "FILE", "and its private key"),
-    ("tenant", "NAME", "sent as X-Scope-OrgID, as Mimir wants it"),
 )
 
 
@@ -38,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--remote-write-header",
         action="append",
         metavar="NAME=VALUE",
-        help="a further header for it, not for secrets (repeatable)",
+        help="a further header for it, say X-Scope-OrgID=NAME for Mimir; not for secrets (repeatable)",
     )
     group.add_argument(
         "--remote-write-insecure", action="store_true", help="do not check the receiver's certificate"
@@ -86,8 +85,7 @@ def open_writer(arguments: argparse.Namespace, queue: writers.Queue) -> writers.
         client_key=arguments.remote_write_client_key,
         ca=arguments.remote_write_ca,
         insecure=arguments.remote_write_insecure,
-        headers=arguments.remote_write_header or (),
-        tenant=arguments.remote_write_tenant,
+        header=arguments.remote_write_header or (),
         option="remote-write",
     )
     if not address.path:

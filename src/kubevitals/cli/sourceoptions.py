@@ -1,0 +1,118 @@
+"""The options that say where usage comes from, the same for every command."""
+
+from __future__ import annotations
+
+import os
+
+from kubevitals.sources import opening
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from typing import Any
+
+URL_VARIABLE = "KUBEVITALS_PROMETHEUS_URL"
+
+# flag, key, metavar, help. A metavar of None makes a switch.
+_KUBELET: tuple[tuple[str, str, str | None, str], ...] = (
+    (
+        "--kubelet-ca",
+        "ca_file",
+        "FILE",
+        "the CA that signs the kubelets' certificates; the cluster's by default",
+    ),
+    ("--kubelet-insecure-tls", "insecure", None, "take any certificate of a kubelet"),
+    ("--kubelet-proxy", "proxy", None, "ask kubelets through the API server; takes the right nodes/proxy"),
+    ("--kubelet-port", "port", "N", "of every kubelet; the one that its Node states by default"),
+)
+_PROMETHEUS: tuple[tuple[str, str, str | None, str], ...] = (
+    (
+        "--prometheus-url",
+        "url",
+        "URL",
+        f"a Prometheus-compatible server; {URL_VARIABLE} by default. With it, auto asks that first",
+    ),
+    ("--prometheus-token-file", "token_file", "FILE", "a file with a bearer token for it"),
+    ("--prometheus-user-file", "user_file", "FILE", "a file with USER:PASSWORD for it"),
+    ("--prometheus-ca", "ca", "FILE", "the CA that signed its certificate; the system's by default"),
+    ("--prometheus-client-certificate", "client_certificate", "FILE", "a client certificate for it"),
+    ("--prometheus-client-key", "client_key", "FILE", "and its private key"),
+    ("--prometheus-insecure", "insecure", None, "do not check its certificate"),
+    (
+        "--prometheus-cluster",
+        "cluster",
+        "NAME[=LABEL]",
+        "of several clusters in it the one whose label `cluster`, or LABEL, is NAME",
+    ),
+    ("--prometheus-range", "range", "TIME", "over which CPU is averaged; some scrapes by default"),
+    ("--prometheus-queries", "queries", "FILE", "other PromQL than docs/prometheus.md has"),
+)
+TAKING_VALUE = frozenset(
+    {flag for flag, _, metavar, _ in (*_KUBELET, *_PROMETHEUS) if metavar}
+    | {"--source", "--prometheus-header"}
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    group = parser.add_argument_group("where usage comes from")
+    group.add_argument(
+        "--source",
+        choices=opening.NAMES,
+        default="auto",
+        help="auto (the default) takes the best that answers; one that is named is never replaced; "
+        "none shows requests and limits alone",
+    )
+    for flag, _, metavar, text in (*_KUBELET, *_PROMETHEUS):
+        if metavar is None:
+            group.add_argument(flag, action="store_true", help=text)
+        else:
+            group.add_argument(flag, metavar=metavar, type=_TYPES.get(metavar, str), help=text)
+    group.add_argument(
+        "--prometheus-header",
+        action="append",
+        metavar="NAME=VALUE",
+        help="a further header for it, say X-Scope-OrgID=NAME; not for secrets (repeatable)",
+    )
+
+
+def read(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the keywords of `kubevitals.connect` that the options stand for."""
+    kubelet = _given(arguments, _KUBELET)
+    prometheus = _given(arguments, _PROMETHEUS)
+    if arguments.prometheus_header:
+        prometheus["header"] = arguments.prometheus_header
+    url = os.environ.get(URL_VARIABLE)
+    if url:
+        prometheus.setdefault("url", url)
+    given: dict[str, Any] = {"source": arguments.source}
+    if kubelet:
+        given["kubelet"] = kubelet
+    if prometheus:
+        given["prometheus"] = prometheus
+    return given
+
+
+def _given(
+    arguments: argparse.Namespace, table: tuple[tuple[str, str, str | None, str], ...]
+) -> dict[str, Any]:
+    values = {key: getattr(arguments, flag[2:].replace("-", "_")) for flag, key, _, _ in table}
+    return {key: value for key, value in values.items() if value not in (None, False)}
+
+
+def _parse_port(said: str) -> int:
+    if said.isascii() and said.isdigit() and 0 < int(said) <= 65_535:
+        return int(said)
+    import argparse
+
+    raise argparse.ArgumentTypeError(f"{said!r} is no port from 1 to 65535")
+
+
+def _parse_window(said: str) -> float:
+    from kubevitals.cli import options
+
+    return options.parse_duration(said)
+
+
+_TYPES: dict[str, Callable[[str], Any]] = {"N": _parse_port, "TIME": _parse_window}
