@@ -130,11 +130,11 @@ def rows_of(series: Iterable[histories.Series]) -> Iterator[tuple[Any, ...]]:
             yield (point[0], *labels, *point[1:])
 
 
-def write_csv(rows: Iterable[tuple[Any, ...]], out: Any, *, headers: bool = True) -> None:
+def write_csv(rows: Iterable[tuple[Any, ...]], out: Any, *, headers: bool = True, end: str = "\n") -> None:
     """Write rows as RFC 4180 text; unknown is empty, and no text is one that a spreadsheet would run."""
     import csv
 
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator=end)
     if headers:
         writer.writerow(ROW_TYPES)
     texts = range(1, 1 + len(SERIES_TYPES))

@@ -46,7 +46,8 @@ def write(
 ) -> int:
     """Write the points of all parts, one row each, and return how many; `progress` is told after each part.
 
-    Who reads the file finds the old one or the whole new one, never a part.
+    Who reads the file finds the old one or the whole new one, never a part. Where there are no points, the
+    file stays as it was.
 
     Raises:
         errors.ConfigurationError: it cannot be written.
@@ -57,9 +58,10 @@ def write(
         handle, temporary = tempfile.mkstemp(prefix=".kubevitals-", suffix=".tmp", dir=folder)
         os.close(handle)
         count = _WRITERS[form](temporary, _counted(parts, progress))
-        os.chmod(temporary, 0o644 & ~_umask())  # noqa: PTH101
-        os.replace(temporary, path)  # noqa: PTH105
-        temporary = ""
+        if count:
+            os.chmod(temporary, 0o644 & ~_umask())  # noqa: PTH101
+            os.replace(temporary, path)  # noqa: PTH105
+            temporary = ""
     except OSError as error:
         raise errors.ConfigurationError(
             f"the history cannot be written to {path}: {error.strerror or error}",

@@ -7,17 +7,24 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from kubevitals import errors
+from kubevitals.history import sums
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from kubevitals import history as histories
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smhdw])")
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
-_LONGEST = 36_525 * 86_400.0  # seconds; a century is nobody's history
+_LONGEST = 1e10  # seconds; three centuries are nobody's history
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _SHOWN = 60  # characters of what somebody wrote
 LENGTHS = "a length like 90s, 15m, 6h or 2d12h"
+LENGTH_PATTERN = "[1-9][0-9]{0,3}[smhdw]?"
+"""The usual form of a length, as a regular expression."""
+
 MOMENTS = "a time like 6h (ago), 14:30, 2026-11-21, 2026-11-21T14:30:00Z, seconds since 1970, or now"
 
 # What a step may be where nobody says: lengths that people know.
@@ -53,7 +60,7 @@ def parse_moment(text: str, *, now: datetime, zone: tzinfo | None = None) -> dat
 
     A length is so long ago, with a minus before it or without; a time of day is the last one that has
     passed; what has no offset is in `zone`, which is where this machine is if None. Digits alone are
-    seconds since 1970, or milliseconds if there are 12 or more of them.
+    seconds since 1970, or milliseconds if there are 12 or more of them. No time is before 1970 or after 2200.
 
     Raises:
         errors.UsageError: it is none.
@@ -64,7 +71,7 @@ def parse_moment(text: str, *, now: datetime, zone: tzinfo | None = None) -> dat
         found = None
     if found is None:
         raise errors.UsageError(f"{text[:_SHOWN]!r} is not {MOMENTS}")
-    return found
+    return min(max(found, _FIRST), _LAST)
 
 
 def _read_moment(text: str, now: datetime, zone: tzinfo | None) -> datetime | None:
@@ -75,7 +82,7 @@ def _read_moment(text: str, now: datetime, zone: tzinfo | None) -> datetime | No
         return datetime.fromtimestamp(seconds, UTC)
     length = _read_length(text.removeprefix("-"))
     if length is not None:
-        return now - timedelta(seconds=length)
+        return now - timedelta(seconds=min(length, (now - _FIRST).total_seconds()))
     clock = _CLOCK.fullmatch(text)
     if clock is not None:
         hour, minute, second = (int(each or 0) for each in clock.groups())
@@ -89,6 +96,8 @@ def _read_moment(text: str, now: datetime, zone: tzinfo | None) -> datetime | No
 
 
 def _place(moment: datetime, zone: tzinfo | None) -> datetime:
+    if not _FIRST.year <= moment.year < _LAST.year:  # an offset might lead beyond what a calendar has
+        return _FIRST if moment.year < _FIRST.year else _LAST
     if moment.tzinfo is None and zone is not None:
         moment = moment.replace(tzinfo=zone)
     return moment.astimezone(UTC)
@@ -107,6 +116,14 @@ def align(since: datetime, until: datetime, *, step: float | None) -> tuple[date
     first = math.floor(since.timestamp() / step) * step
     last = math.ceil(until.timestamp() / step) * step
     return datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC)
+
+
+def settle(query: histories.Query) -> histories.Query:
+    """Return the question with the step that it will be answered in, and its range grown to whole ones."""
+    milliseconds = sums.step_of(query)
+    step = None if milliseconds is None else milliseconds / 1000
+    since, until = align(query.since, query.until, step=step)
+    return query._replace(since=since, until=until, step=step)
 
 
 def format_moment(moment: datetime) -> str:

@@ -82,18 +82,20 @@ def _lines(
     """Return the drawing, a text a line: braille where the terminal has it, stars elsewhere."""
     import plotille
 
-    canvas = plotille.Canvas(_width(style), _ROWS, span[0], 0.0, span[1], top, color_mode="names")
-    color = "cyan" if style.color else None
+    # A cell has 2 x 4 dots, and the canvas ends one dot behind the last one.
+    width = _width(style)
+    right = span[0] + (span[1] - span[0]) * 2 * width / (2 * width - 1)
+    canvas = plotille.Canvas(width, _ROWS, span[0], 0.0, right, top * 4 * _ROWS / (4 * _ROWS - 1))
     if not _has_braille(style):
         for time, value in known:
             canvas.point(time, value, marker="*")
     else:
-        canvas.point(*known[0], color=color)
+        canvas.point(*known[0])
         for (before, low), (time, value) in itertools.pairwise(known):
             if time - before <= gap:
-                canvas.line(before, low, time, value, color=color)
+                canvas.line(before, low, time, value)
             else:
-                canvas.point(time, value, color=color)
+                canvas.point(time, value)
     return [line.replace(_BLANK, " ") for line in canvas.plot().splitlines()]
 
 
@@ -105,7 +107,7 @@ def _axis(span: tuple[float, float], style: terminal.Style) -> str:
     form = "%H:%M" if last.timestamp() - first.timestamp() <= 86_400 else "%m-%d %H:%M"
     left, right = first.strftime(form), last.strftime(form)
     width = _width(style)
-    return " " * (_LABELS + 3) + left + right.rjust(width - len(left)) + "\n"
+    return style.dim(" " * (_LABELS + 3) + left + right.rjust(width - len(left))) + "\n"
 
 
 def _width(style: terminal.Style) -> int:

@@ -19,6 +19,7 @@ from kubevitals.surfaces.exposition import exporter as exporters
 from kubevitals.surfaces.web import (
     answers,
     counting,
+    history,
     kinds,
     openapi,
     problems,
@@ -31,7 +32,7 @@ from kubevitals.surfaces.web import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from starlette import requests
 
@@ -87,7 +88,8 @@ def create_app(
     app.state.hub, app.state.shelves, app.state.requests = hub, shelves, exporter.requests
     document = openapi.describe(list(collectors))
     app.openapi = lambda: document  # type: ignore[method-assign]
-    _add_routes(app, routes.Api(shelves, hub=hub, scraped=scraped), chosen)
+    past = history.Api(chosen.history, count=_counter(collectors), clusters=collectors)
+    _add_routes(app, routes.Api(shelves, hub=hub, scraped=scraped), past, chosen)
     app.add_exception_handler(problems.Refusal, _refuse)
     app.add_exception_handler(exceptions.HTTPException, _refuse_http)
     if chosen.origins:
@@ -102,7 +104,7 @@ def create_app(
     return app
 
 
-def _add_routes(app: fastapi.FastAPI, api: routes.Api, chosen: settings.Settings) -> None:
+def _add_routes(app: fastapi.FastAPI, api: routes.Api, past: history.Api, chosen: settings.Settings) -> None:
     async def show_openapi(_: requests.Request) -> responses.Response:
         return responses.JSONResponse(app.openapi(), headers={"cache-control": "no-cache"})
 
@@ -126,9 +128,28 @@ def _add_routes(app: fastapi.FastAPI, api: routes.Api, chosen: settings.Settings
     for name, path in views.PATHS.items():
         places = "/".join(f"{{{key}}}" for key in path)
         endpoints[f"/api/v1/{name}/{places}"] = api.endpoint("one", name)
+        endpoints[f"/api/v1/history/{name}"] = past.endpoint(name)
+        endpoints[f"/api/v1/history/{name}/{places}"] = past.endpoint(name, single=True)
     for route, endpoint in endpoints.items():
         gate = None if chosen.open_health and route in _HEALTH else chosen.gate
         app.router.add_route(route, _enter(route, endpoint, gate), methods=["GET"])
+
+
+def _counter(collectors: Mapping[str, collector.Collector]) -> Callable[[str, str], int]:
+    """Return how many series of a kind a cluster has, about: as many as there are nodes or containers."""
+
+    def count(cluster: str, kind: str) -> int:
+        published = collectors[cluster].latest
+        if published is None:
+            return 1
+        held = published.snapshot
+        if kind == "nodes":
+            return len(held.nodes)
+        if kind == "containers":
+            return sum(len(pod.containers) for pod in held.pods)
+        return len(held.pods)
+
+    return count
 
 
 def _enter(route: str, endpoint: routes.Endpoint, gate: auth.Gate | None) -> routes.Endpoint:

@@ -6,7 +6,18 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import kubevitals
-from kubevitals.surfaces.web import kinds, overview, problems, queries, selectors, statuses, stream, views
+from kubevitals.surfaces.history import documents
+from kubevitals.surfaces.web import (
+    historyquery,
+    kinds,
+    overview,
+    problems,
+    queries,
+    selectors,
+    statuses,
+    stream,
+    views,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +85,7 @@ def describe(clusters: Sequence[str]) -> dict[str, Any]:
             "version": kubevitals.__version__,
             "description": "How a Kubernetes cluster is doing. Every key is always present; unknown is null.",
         },
-        "paths": {**_snapshot_paths(clusters), **_service_paths(clusters)},
+        "paths": {**_snapshot_paths(clusters), **_history_paths(clusters), **_service_paths(clusters)},
         "components": {
             "schemas": {
                 "Problem": _PROBLEM,
@@ -110,9 +121,7 @@ def _snapshot_paths(clusters: Sequence[str]) -> dict[str, Any]:
             kind=name,
             clusters=clusters,
         )
-        operation["get"]["parameters"] += [
-            {"name": key, "in": "path", "required": True, "schema": {"type": "string"}} for key in path
-        ]
+        operation["get"]["parameters"] += _places(path)
         paths[f"/api/v1/{name}/" + "/".join(f"{{{key}}}" for key in path)] = operation
     for name in queries.NAMES:
         schema = _schema("tuple[str, ...]")
@@ -143,6 +152,38 @@ def _snapshot_paths(clusters: Sequence[str]) -> dict[str, Any]:
         clusters=clusters,
     )
     return paths
+
+
+def _history_paths(clusters: Sequence[str]) -> dict[str, Any]:
+    series = _object(documents.SERIES_TYPES)
+    series["properties"]["points"] = {"type": "array", "items": _object(documents.POINT_TYPES)}
+    more = _properties(documents.HEAD_TYPES)
+    forms = [
+        _envelope({**more, "items": {"type": "array", "items": series}}),
+        _envelope({**more, "columns": {"type": "object", "additionalProperties": {"type": "array"}}}),
+    ]
+    content = {views.JSON: {"schema": {"anyOf": forms}}, views.CSV: {"schema": {"type": "string"}}}
+    paths = {}
+    for name, path in views.PATHS.items():
+        for single in (False, True):
+            operation = _operation(
+                f"history_of_one_of_{name}" if single else f"history_of_{name}",
+                f"what {'one of the ' if single else ''}{name} used over time",
+                content,
+                historyquery.parameters_of(name, single=single),
+                kind=name,
+                clusters=clusters,
+            )
+            operation["get"]["parameters"] += _places(path) if single else []
+            paths["/".join((f"/api/v1/history/{name}", *(f"{{{key}}}" for key in path if single)))] = (
+                operation
+            )
+    return paths
+
+
+def _places(path: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the parameters of a path."""
+    return [{"name": key, "in": "path", "required": True, "schema": {"type": "string"}} for key in path]
 
 
 def _service_paths(clusters: Sequence[str]) -> dict[str, Any]:
@@ -214,7 +255,10 @@ def _operation(
 def _parameter(name: str, kind: str, clusters: Sequence[str]) -> dict[str, Any]:
     described: dict[str, Any] = {"name": name, "in": "query", "required": False}
     text, schema = _PARAMETERS.get(name, (None, None))
-    if name == "cluster":
+    if name in historyquery.PARAMETERS:
+        words = {"type": "string", "enum": list(historyquery.aggregates_of(kind))}
+        text, schema = historyquery.PARAMETERS[name], historyquery.SCHEMAS.get(name, words)
+    elif name == "cluster":
         text, schema = "the context's name; the first one by default", {"enum": ["", *clusters]}
     elif name in queries.POD_FILTERS:
         text, schema = queries.POD_FILTERS[name][1], {"type": "string"}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kubevitals import history as histories
     from kubevitals.kube import livestate
     from kubevitals.surfaces import exposition as expositions
     from kubevitals.surfaces.web import auth
@@ -33,7 +34,8 @@ class Settings(NamedTuple):
 
     `gate` decides who may ask for what (None: everybody). `exposition` is what `/metrics` shows, as
     `exposition.Options`, `states` the further lists it needs. `origins` are the web sites whose
-    scripts may read the answers (CORS). `streams` is how many event streams may be open at once.
+    scripts may read the answers (CORS). `streams` is how many event streams may be open at once. `history`
+    is what the routes of history answer from; it stays the caller's, to be fed and closed.
     """
 
     gate: auth.Gate | None = None
@@ -42,6 +44,7 @@ class Settings(NamedTuple):
     origins: Sequence[str] = ()
     node_pool_labels: Sequence[str] = NODE_POOL_LABELS
     streams: int = 200
+    history: histories.History | None = None
     heartbeat_seconds: float = 15.0
     send_timeout: float = 10.0  # seconds that a stream's client may leave an event unread
     open_health: bool = True  # health routes answer without credentials

@@ -1,0 +1,167 @@
+"""The routes of history: from a question to bytes, read and written in a thread of its own, within bounds.
+
+It must not know where history is kept: a file, memory or a database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kubevitals import errors
+from kubevitals.surfaces.exposition import negotiation
+from kubevitals.surfaces.history import documents, pieces
+from kubevitals.surfaces.web import answers, historyquery, problems, routes, views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette import requests, responses
+
+    from kubevitals import history as histories
+
+MOST_POINTS = 100_000  # of one answer: 25 MB of JSON, and some seconds of work
+_AT_ONCE = 2  # answers in the making; the others wait
+_encode = msgspec.json.Encoder().encode
+
+
+class Api:
+    """The endpoints over one history.
+
+    Args:
+        history: None where none is kept.
+        count: how many series of a kind a cluster has now, about; it keeps the first reads short.
+        clusters: names that may be asked for, the default first.
+    """
+
+    def __init__(
+        self,
+        history: histories.History | None,
+        *,
+        count: Callable[[str, str], int],
+        clusters: Mapping[str, object],
+    ) -> None:
+        self._history = history
+        self._count = count
+        self._clusters = clusters
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    def endpoint(self, kind: str, *, single: bool = False) -> routes.Endpoint:
+        """Return the endpoint of a kind; with `single` of one object, which the path names."""
+
+        async def answer(request: requests.Request) -> responses.Response:
+            path = tuple(str(request.path_params[key]) for key in views.PATHS[kind]) if single else ()
+            now = datetime.now(UTC)
+            asked, cluster = historyquery.parse(kind, request.scope["query_string"], now=now, path=path)
+            if cluster is not None and cluster not in self._clusters:
+                raise problems.bad_word("cluster", cluster, self._clusters)
+            cluster = cluster or next(iter(self._clusters))
+            if self._history is None:
+                raise problems.not_found("this service keeps no history", remedy="serve --samples 120")
+            zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
+            async with self._turns:
+                made = await asyncio.to_thread(
+                    _make, self._history, asked, cluster, now=now, live=self._count(cluster, kind), path=path
+                )
+                if zipped and made.worth_gzip:
+                    await asyncio.to_thread(made.zip)
+            return routes.respond(request, made, zipped=zipped)
+
+        return answer
+
+
+def _make(
+    history: histories.History,
+    asked: historyquery.Asked,
+    cluster: str,
+    *,
+    now: datetime,
+    live: int,
+    path: tuple[str, ...],
+) -> answers.Answer:
+    """Return the answer.
+
+    Raises:
+        problems.Refusal: it would be too long, or there is nothing of the object that the path names.
+    """
+    found = [
+        each._replace(points=tuple(documents.pick(point, asked.aggregate) for point in each.points))
+        for each in _read(history, asked, cluster, live=live)
+    ]
+    first = asked.queries[0]
+    if path and not found:
+        raise problems.not_found(
+            f"there is no history of {first.kind} {problems.shorten('/'.join(path))} in that range",
+            remedy="ask for a longer range with since or range",
+        )
+    tell = getattr(history, "problems", ())
+    head = {
+        **documents.head(first._replace(cluster=cluster), found, source=history.name, now=now),
+        "problems": [problem.to_dict() for problem in (tell() if callable(tell) else tell)],
+        "aggregate": asked.aggregate,
+    }
+    body = _write(found, head, asked.form)
+    tag = hashlib.blake2b(body, digest_size=12).hexdigest()
+    media = views.CSV if asked.form == "csv" else views.JSON
+    return answers.Answer(answers.Body(body, media, len(found)), tag)
+
+
+def _read(
+    history: histories.History, asked: historyquery.Asked, cluster: str, *, live: int
+) -> list[histories.Series]:
+    """Return the series, or refuse once there are too many points of them."""
+    found: list[histories.Series] = []
+    count, first = 0, asked.queries[0]
+    seconds = (first.until - first.since).total_seconds()
+    last = asked.aggregate == historyquery.LAST and first.step is not None
+    for query in asked.queries:
+        step = None if last else query.step
+        parts = []
+        try:
+            for part in pieces.read(
+                history,
+                query._replace(cluster=cluster, step=step),
+                at_once=MOST_POINTS // 4,
+                series=1 if first.name else live,
+            ):
+                parts.append(part)
+                count += sum(len(each.points) for each in part)
+                if count > MOST_POINTS:
+                    each_fits = MOST_POINTS // max(len(part), len(asked.queries))
+                    raise historyquery.too_many(
+                        f"more than {MOST_POINTS} points", MOST_POINTS, seconds=seconds, fit=each_fits
+                    )
+        except errors.HistoryError as error:
+            raise problems.Refusal(503, error.code, error.message, remedy=error.remedy) from error
+        found += pieces.join(iter(parts))
+    if last and first.step is not None:
+        found = [_keep_last(each, first.step) for each in found]
+    return sorted(found, key=pieces.order_of)
+
+
+def _keep_last(series: histories.Series, step: float) -> histories.Series:
+    """Return the last sample of each step, at the end of the step."""
+    latest = {math.ceil(point.timestamp.timestamp() / step) * step: point for point in series.points}
+    return series._replace(
+        points=tuple(
+            point._replace(timestamp=datetime.fromtimestamp(end, UTC)) for end, point in latest.items()
+        )
+    )
+
+
+def _write(found: list[histories.Series], head: dict[str, Any], form: str) -> bytes:
+    if form == "csv":
+        out = io.StringIO(newline="")
+        documents.write_csv(documents.rows_of(found), out, end="\r\n")
+        return out.getvalue().encode()
+    if form == "columns":
+        columns = list(zip(*documents.rows_of(found), strict=True)) or [()] * len(documents.ROW_TYPES)
+        return _encode({**head, "columns": dict(zip(documents.ROW_TYPES, columns, strict=True))})
+    items = [{**each._asdict(), "points": [point._asdict() for point in each.points]} for each in found]
+    return _encode({**head, "items": items})

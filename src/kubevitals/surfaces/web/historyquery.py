@@ -1,0 +1,187 @@
+"""Query parameters of the routes of history: reading them, and saying what is allowed instead. Pure.
+
+What is asked for is checked before anything is read: how many points a series would have at most. It must
+not know HTTP, nor where history is kept.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kubevitals import errors
+from kubevitals import history as histories
+from kubevitals.history import sums
+from kubevitals.surfaces.history import documents, moments
+from kubevitals.surfaces.web import problems, queries, views
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KINDS = {"nodes": "node", "pods": "pod", "containers": "container", "workloads": "workload",
+         "namespaces": "namespace"}  # fmt: skip
+"""The word in paths, and the kind of the series."""
+
+LAST = "last"
+AGGREGATES = (*documents.AGGREGATES, LAST)
+RAW = "raw"
+TOGETHER, TOO_MANY = "bad_combination", "too_many_points"
+"""Codes of refusals that no single parameter is the reason of."""
+
+MOST_POINTS = 11_000  # of one series, as Prometheus has it
+_POINTS = 360  # about so many of a series, where no step is given
+_DEFAULT = timedelta(hours=1)
+_UNESCAPED = re.compile(r"(T[0-9:.]+) ([0-9]{2}:?[0-9]{2})$")
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MOST_NAMES = 100  # that are asked for one by one
+_NAMED = {
+    "nodes": ("name",),
+    "pods": ("namespace", "name"),
+    "containers": ("namespace", "pod", "name"),
+    "workloads": ("namespace", "workload_kind", "name"),
+    "namespaces": ("name",),
+}
+
+PARAMETERS = {
+    "since": f"from when: {moments.MOMENTS}; UTC where no offset is given; an hour before until, the default",
+    "until": "until when, likewise: now, the default",
+    "range": "a length, in place of since: so long before until",
+    "step": "how much time a point covers: 15s, 5m, 1h; raw: the samples as they were measured; by default "
+    "what suits the range",
+    "aggregate": "what usage is of the samples of a step: mean, the default, min, max, p95 or the last one; "
+    "of sums the mean alone",
+}
+
+
+_TIME = {
+    "anyOf": [
+        {"type": "string", "pattern": f"^(?:now|-?{moments.LENGTH_PATTERN}|[0-9]{{9,14}})?$"},
+        {"type": "string", "format": "date-time"},
+    ]
+}
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "since": _TIME,
+    "until": _TIME,
+    "range": {"type": "string", "pattern": f"^(?:{moments.LENGTH_PATTERN})?$"},
+    "step": {"type": "string", "pattern": f"^(?:{RAW}|{moments.LENGTH_PATTERN})?$"},
+}
+"""Of the parameters that need one, for OpenAPI. What is empty is not given."""
+
+
+class Asked(NamedTuple):
+    """What is asked for; the queries differ in names only."""
+
+    queries: tuple[histories.Query, ...]
+    aggregate: str
+    form: str
+
+
+def parameters_of(kind: str, *, single: bool = False) -> tuple[str, ...]:
+    """Return the parameters that a route of that kind has; `single`: its path names the object."""
+    names = () if single else _NAMED[kind]
+    return ("cluster", *names, *PARAMETERS, "format")
+
+
+def aggregates_of(kind: str) -> tuple[str, ...]:
+    """Return what usage may be of a step: the extremes of a sum are unknown, for its parts peak apart."""
+    return AGGREGATES[:1] if KINDS[kind] in sums.SUMS else AGGREGATES
+
+
+def parse(kind: str, text: bytes, *, now: datetime, path: tuple[str, ...] = ()) -> tuple[Asked, str | None]:
+    """Return what the text after the question mark asks for, and the cluster.
+
+    Raises:
+        problems.Refusal: a parameter is unknown or has a bad value; it says what is allowed.
+    """
+    given = queries.split(text, parameters_of(kind, single=bool(path)))
+    since, until = _range(given, now)
+    step = _step(given, (until - since).total_seconds())
+    cluster = queries.single(given, "cluster") or None
+    whole = moments.settle(histories.Query(KINDS[kind], since, until, cluster=cluster, step=step))
+    if path:
+        named: dict[str, Any] = dict(zip(views.PATHS[kind], path, strict=True))
+        found: tuple[histories.Query, ...] = (whole._replace(**named),)
+    else:
+        found = _spread(whole, given, kind)
+    aggregate = queries.word(given, "aggregate", aggregates_of(kind))
+    return Asked(found, aggregate, queries.word(given, "format", queries.FORMATS)), cluster
+
+
+def _range(given: Mapping[str, list[str]], now: datetime) -> tuple[datetime, datetime]:
+    until = _moment(given, "until", "now", now)
+    if queries.single(given, "range"):
+        if queries.single(given, "since"):
+            raise _bad_together("range", "excludes since", ["either range or since"])
+        since = max(_EPOCH, until - timedelta(seconds=_length("range", queries.single(given, "range"))))
+    else:
+        since = _moment(given, "since", "", now) if queries.single(given, "since") else until - _DEFAULT
+    if since >= until:
+        said = f"{moments.format_moment(since)} is not before until, {moments.format_moment(until)}"
+        raise _bad_together("since", said, ["a time before until"])
+    return since, until
+
+
+def _bad_together(name: str, detail: str, allowed: list[str]) -> problems.Refusal:
+    """Return the refusal of parameters that are good each, but not together."""
+    refusal = problems.bad_parameter(name, detail, allowed=allowed)
+    refusal.code = TOGETHER
+    return refusal
+
+
+def _moment(given: Mapping[str, list[str]], name: str, default: str, now: datetime) -> datetime:
+    text = queries.single(given, name) or default
+    try:
+        # A plus that was not escaped came as a blank.
+        return moments.parse_moment(_UNESCAPED.sub(r"\1+\2", text), now=now, zone=UTC)
+    except errors.UsageError as error:
+        raise problems.bad_parameter(
+            name, f"{problems.shorten(text)!r} is no time", allowed=[moments.MOMENTS]
+        ) from error
+
+
+def _length(name: str, text: str) -> float:
+    try:
+        return moments.parse_length(text)
+    except errors.UsageError as error:
+        raise problems.bad_parameter(
+            name, f"{problems.shorten(text)!r} is no length of time", allowed=[moments.LENGTHS]
+        ) from error
+
+
+def _step(given: Mapping[str, list[str]], seconds: float) -> float | None:
+    text = queries.single(given, "step")
+    if text == RAW:
+        return None
+    step = _length("step", text) if text else moments.choose_step(seconds, points=_POINTS)
+    if seconds / step > MOST_POINTS:
+        raise too_many(
+            f"{seconds / step:.0f} points of each series", MOST_POINTS, seconds=seconds, fit=MOST_POINTS
+        )
+    return step
+
+
+def too_many(what: str, most: int, *, seconds: float, fit: int) -> problems.Refusal:
+    """Return the refusal of an answer that is too long; so many points of each series would `fit`."""
+    step = moments.choose_step(seconds, points=max(1, min(fit, MOST_POINTS)))
+    return problems.Refusal(
+        422,
+        TOO_MANY,
+        f"{what} were asked for, and {most} are the most",
+        remedy=f"ask for a longer step, say {moments.format_length(step)}, a shorter range, or fewer names",
+        parameter="step",
+        allowed=[f"{moments.format_length(step)} or longer"],
+    )
+
+
+def _spread(whole: histories.Query, given: Mapping[str, list[str]], kind: str) -> tuple[histories.Query, ...]:
+    """Return a query for each combination of names."""
+    keys = _NAMED[kind]
+    lists: list[list[Any]] = [sorted(queries.several(given, key) or ()) or [None] for key in keys]
+    combined: list[tuple[Any, ...]] = list(itertools.islice(itertools.product(*lists), _MOST_NAMES + 1))
+    if len(combined) > _MOST_NAMES:
+        raise problems.bad_parameter(
+            "name", f"more than {_MOST_NAMES} names in all", allowed=[f"{_MOST_NAMES} names", "none: all"]
+        )
+    return tuple(whole._replace(**dict(zip(keys, names, strict=True))) for names in combined)

@@ -1,0 +1,371 @@
+"""History shown: moments in words, reading in pieces, summaries, plots, documents and files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import stat
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+import pyarrow.parquet
+import pytest
+from hypothesis import strategies
+from tests import listed_history as past
+
+from kubevitals import errors
+from kubevitals import history as histories
+from kubevitals.surfaces import table, terminal
+from kubevitals.surfaces.history import documents, files, moments, pieces, plot, summary
+
+if TYPE_CHECKING:
+    import pathlib
+
+NOW = past.NOW
+QUERY = histories.Query("pod", NOW - timedelta(hours=6), NOW)
+
+# --- moments
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("now", NOW),
+        ("6h", NOW - timedelta(hours=6)),
+        ("-90m", NOW - timedelta(minutes=90)),
+        ("2d12h", NOW - timedelta(days=2, hours=12)),
+        ("1w", NOW - timedelta(days=7)),
+        ("2026-11-21T14:30:00Z", datetime(2026, 11, 21, 14, 30, tzinfo=UTC)),
+        ("2026-11-21T14:30:00+02:00", datetime(2026, 11, 21, 12, 30, tzinfo=UTC)),
+        ("2026-11-21 14:30", datetime(2026, 11, 21, 14, 30, tzinfo=UTC)),
+        ("2026-11-21", datetime(2026, 11, 21, tzinfo=UTC)),
+        ("11:59", NOW - timedelta(minutes=1)),
+        ("12:01:30", NOW - timedelta(days=1) + timedelta(seconds=90)),
+        ("1795348800", datetime(2026, 11, 22, 12, 0, tzinfo=UTC)),
+        ("0001-01-01T00:00:00+23:00", datetime(1970, 1, 1, tzinfo=UTC)),
+        ("9999-12-31T23:59:59-23:00", datetime(2200, 1, 1, tzinfo=UTC)),
+        ("99999w", datetime(1970, 1, 1, tzinfo=UTC)),
+        ("1795348800500", datetime(2026, 11, 22, 12, 0, 0, 500_000, tzinfo=UTC)),
+    ],
+)
+def test_moments(text: str, expected: datetime) -> None:
+    """A time may be a length ago, a time of day that has passed, RFC 3339 or seconds since 1970."""
+    assert moments.parse_moment(text, now=NOW, zone=UTC) == expected
+
+
+def test_a_zone() -> None:
+    """What has no offset is in the zone that is given, a time of day too."""
+    east = timezone(timedelta(hours=13))
+    assert moments.parse_moment("00:30", now=NOW, zone=east) == datetime(2026, 11, 22, 11, 30, tzinfo=UTC)
+    assert moments.parse_moment("01:30", now=NOW, zone=east) == datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "soon", "25:00", "6x", "6h30", "1e9", "٣h", "--6h", "x" * 500],
+)
+def test_no_moments(text: str) -> None:
+    """Anything else is refused, and what would have been understood is told, with little of what was sent."""
+    with pytest.raises(errors.UsageError, match="a time like 6h") as caught:
+        moments.parse_moment(text, now=NOW, zone=UTC)
+    assert len(str(caught.value)) < 200
+
+
+@hypothesis.given(strategies.text(max_size=40))
+def test_any_text_as_a_moment(text: str) -> None:
+    """No text makes it fail in another way."""
+    try:
+        found = moments.parse_moment(text, now=NOW, zone=UTC)
+    except errors.UsageError:
+        return
+    assert found.tzinfo is UTC
+
+
+@pytest.mark.parametrize("text", ["0", "0s", "-5m", "1000w9999999w", "1h 5m", ""])
+def test_no_lengths(text: str) -> None:
+    """A length is above nothing and below three centuries."""
+    with pytest.raises(errors.UsageError, match="a length like"):
+        moments.parse_length(text)
+
+
+@hypothesis.given(strategies.floats(1, 1e9), strategies.integers(1, 2000))
+def test_steps_suit(seconds: float, points: int) -> None:
+    """The step that is chosen gives no more points than were asked for."""
+    assert seconds / moments.choose_step(seconds, points=points) <= points
+
+
+@hypothesis.given(
+    strategies.integers(1_600_000_000, 1_900_000_000),
+    strategies.integers(1, 10**6),
+    strategies.sampled_from([0.5, 15.0, 60.0, 86_400.0]),
+)
+def test_ranges_are_whole_steps(begin: int, seconds: int, step: float) -> None:
+    """A range grows to whole steps, by less than one at each end."""
+    since = datetime.fromtimestamp(begin, UTC)
+    until = since + timedelta(seconds=seconds)
+    first, last = moments.align(since, until, step=step)
+    assert first <= since
+    assert last >= until
+    assert (since - first).total_seconds() < step
+    assert (last - until).total_seconds() < step
+    assert first.timestamp() % step == last.timestamp() % step == 0
+
+
+# --- pieces
+
+
+@pytest.mark.parametrize("step", [None, 60.0])
+@pytest.mark.parametrize("at_once", [1, 50, 100_000])
+def test_pieces_are_the_whole(step: float | None, at_once: int) -> None:
+    """However small the pieces are, together they are what one reading gives; each is short."""
+    held = past.Listed(
+        past.samples("web", [0.1, 0.2, None, 0.4] * 90),
+        past.samples("db", [0.5] * 30, until=NOW - timedelta(hours=2)),
+        past.samples("web", [0.9] * 5, until=NOW - timedelta(hours=5), uid="older"),
+    )
+    query = QUERY._replace(step=step)
+    found = list(pieces.read(held, query, at_once=at_once))
+    assert pieces.join(iter(found)) == sorted(past.Listed(*held.series).read(query), key=pieces.order_of)
+    if at_once == 50:
+        assert max(sum(len(each.points) for each in piece) for piece in found) <= 100
+
+
+def test_pieces_of_one_that_counts_the_first_moment_in() -> None:
+    """A history that counts both ends in gives no point twice."""
+
+    class Closed(past.Listed):
+        def read(self, query: histories.Query) -> list[histories.Series]:
+            return super().read(query._replace(since=query.since - timedelta(microseconds=1)))
+
+    held = Closed(past.samples("web", [0.1] * 100))
+    points = [each.timestamp for each in pieces.join(pieces.read(held, QUERY, at_once=7))[0].points]
+    assert len(points) == len(set(points)) == 100
+
+
+# --- the summary
+
+
+def test_figures() -> None:
+    """The mean is weighted by samples, the most is of all samples, the percentile of the points."""
+    point = histories.Point
+    series = histories.Series(
+        "pod",
+        "prod",
+        "web",
+        "shop",
+        points=(
+            point(NOW - timedelta(minutes=2), 1.0, 100, cpu_max_cores=1.5, memory_max_bytes=120, samples=3),
+            point(NOW - timedelta(minutes=1), None, None),
+            point(NOW, 2.0, 400),
+        ),
+    )
+    (line,) = summary.sum_up([[series]])
+    assert (line.points, line.since, line.until) == (3, NOW - timedelta(minutes=2), NOW)
+    assert (line.cpu_mean_cores, line.cpu_p95_cores, line.cpu_max_cores) == (1.25, 2.0, 2.0)
+    assert (line.memory_mean_bytes, line.memory_p95_bytes, line.memory_max_bytes) == (175.0, 400.0, 400)
+
+
+def test_nothing_known() -> None:
+    """A series without a known value has no figures, not noughts."""
+    (line,) = summary.sum_up([[past.samples("web", [None, None])]])
+    assert line.points == 2
+    assert line[-6:] == (None,) * 6
+
+
+def test_lines_of_pieces() -> None:
+    """A series that comes in pieces is one line; a recreated pod is another one."""
+    older = past.samples("web", [0.1] * 10, until=NOW - timedelta(hours=1), uid="a")
+    held = past.Listed(older, past.samples("web", [0.3] * 10, uid="b"))
+    lines = summary.sum_up(pieces.read(held, QUERY, at_once=3))
+    assert [(line.uid, line.points) for line in lines] == [("a", 10), ("b", 10)]
+
+
+def test_table() -> None:
+    """The table names the cluster only where there are several, and cleans what it prints."""
+    lines: Any = summary.sum_up([[past.samples("we\x1bb", [0.25] * 3)]])
+    shown = summary.choose_columns("pod", lines, now=NOW)
+    text = table.render_table(lines, shown, now=NOW)
+    assert text.splitlines()[0].split() == [
+        "NAMESPACE", "NAME", "POINTS", "FROM", "TO",
+        "CPU-MEAN", "CPU-P95", "CPU-MAX", "MEM-MEAN", "MEM-P95", "MEM-MAX",
+    ]  # fmt: skip
+    assert "\x1b" not in text
+    assert text.splitlines()[1].split()[-6:] == ["250m", "250m", "250m", "250Mi", "250Mi", "250Mi"]
+    lines += summary.sum_up([[past.samples("web", [0.1], cluster="test")]])
+    assert summary.choose_columns("pod", lines, now=NOW)[0].heading == "CLUSTER"
+
+
+# --- the plot
+
+
+def terminal_text(line: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", line)
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+@pytest.mark.parametrize("plain", [True, False])
+def test_plots(width: int, plain: bool) -> None:
+    """A plot is as wide as the terminal; a terminal without braille gets ASCII, one without colour none."""
+    glyphs = {"calm": "."} if plain else {"calm": "○"}
+    style = terminal.Style(color=not plain, glyphs=glyphs, width=width)
+    series = past.samples("web", [0.1 + 0.02 * (index % 20) for index in range(200)])
+    text = plot.render(series, since=NOW - timedelta(hours=1), until=NOW, style=style)
+    lines = text.splitlines()
+    assert [line for line in lines if "CPU (cores)" in line or "memory" in line]
+    assert text.isascii() is plain
+    assert ("\x1b" in text) is not plain
+    if plain:
+        assert max(map(len, lines)) <= max(width, 26)
+        assert any("*" in line for line in lines)
+    assert any("500m" in line for line in lines)
+    assert terminal_text(lines[-1]).split() == [
+        (NOW - timedelta(hours=1)).astimezone().strftime("%H:%M"),
+        NOW.astimezone().strftime("%H:%M"),
+    ]
+
+
+def test_gaps_stay_gaps() -> None:
+    """Where nothing was measured nothing is drawn."""
+    style = terminal.Style(glyphs={"calm": "○"}, width=110)
+    first = past.samples("web", [0.5] * 20, until=NOW - timedelta(minutes=40))
+    last = past.samples("web", [0.5] * 20)
+    series = first._replace(points=first.points + last.points)
+    text = plot.render(series, since=NOW - timedelta(hours=1), until=NOW, style=style)
+    drawn = next(line for line in text.splitlines() if line.startswith("   500m"))
+    assert "          " in drawn[10:].strip()
+
+
+def test_an_unknown_quantity() -> None:
+    """What is unknown is said to be."""
+    text = plot.render(past.samples("web", [None]), since=QUERY.since, until=NOW, style=terminal.PLAIN)
+    assert "CPU (cores): unknown" in text
+    assert "memory: unknown" in text
+
+
+# --- documents
+
+
+def test_json() -> None:
+    """One item a series, each point with every key, times in UTC, unknown null, in ASCII."""
+    held = [past.samples("wéb", [0.25, None], uid="a")]
+    text = documents.render_json(QUERY, held, source="listed", now=NOW)
+    assert text.isascii()
+    document = json.loads(text)
+    assert document["schema"] == "kubevitals/v1"
+    assert (document["kind"], document["cluster"], document["source"]) == ("HistoryList", "prod", "listed")
+    assert document["until"] == "2026-11-22T12:00:00Z"
+    (item,) = document["items"]
+    assert list(item) == [*documents.SERIES_TYPES, "points"]
+    assert [list(point) for point in item["points"]] == [list(documents.POINT_TYPES)] * 2
+    assert item["points"][0]["timestamp"] == "2026-11-22T11:59:45Z"
+    assert item["points"][0]["memory_usage_bytes"] == 250 << 20
+    assert item["points"][1]["cpu_usage_cores"] is None
+
+
+def test_the_keys_are_those_of_the_records() -> None:
+    """No field of a record is left out, and none is named otherwise."""
+    assert [*documents.SERIES_TYPES, "points"] == list(histories.Series._fields)
+    assert list(documents.POINT_TYPES) == list(histories.Point._fields)
+
+
+def test_csv() -> None:
+    """One line a point; unknown is empty, and no text is a formula."""
+    out = io.StringIO()
+    documents.write_csv(documents.rows_of([past.samples("=cmd()", [0.25, None])]), out)
+    rows = list(csv.DictReader(io.StringIO(out.getvalue())))
+    assert list(rows[0]) == list(documents.ROW_TYPES)
+    assert [row["cpu_usage_cores"] for row in rows] == ["0.25", ""]
+    assert rows[0]["name"] == "'=cmd()"
+    assert rows[1]["timestamp"] == "2026-11-22T12:00:00Z"
+
+
+@pytest.mark.parametrize("aggregate", documents.AGGREGATES)
+def test_aggregates(aggregate: str) -> None:
+    """The usage of a point is the aggregate that was asked for; a single sample is all of them."""
+    point = histories.Point(NOW, 2.0, 20, 1.0, 4.0, 3.0, 10, 40, 30, 5)
+    expected = {"mean": (2.0, 20), "min": (1.0, 10), "max": (4.0, 40), "p95": (3.0, 30)}[aggregate]
+    assert documents.pick(point, aggregate)[1:3] == expected
+    assert documents.pick(histories.Point(NOW, 2.0, 20), aggregate)[1:3] == (2.0, 20)
+
+
+# --- files
+
+
+def parts() -> list[list[histories.Series]]:
+    return [[past.samples("web", [0.25, None])], [past.samples("db", [0.5], cluster="test")]]
+
+
+def test_a_csv_file(tmp_path: pathlib.Path) -> None:
+    """A CSV file has a heading and a line a point, and everybody may read it as other files."""
+    path = tmp_path / "usage.csv"
+    told: list[int] = []
+    assert files.write(str(path), parts(), form="csv", progress=told.append) == 3
+    assert told == [2, 3]
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert [row["cluster"] for row in rows] == ["prod", "prod", "test"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644 & ~_umask()
+    assert [each.name for each in tmp_path.iterdir()] == ["usage.csv"]
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_a_parquet_file(tmp_path: pathlib.Path) -> None:
+    """A Parquet file has typed columns, with nulls where something is unknown."""
+    path = tmp_path / "usage.parquet"
+    assert files.write(str(path), parts(), form="parquet") == 3
+    found = pyarrow.parquet.read_table(path)
+    assert found.schema.names == list(documents.ROW_TYPES)
+    assert str(found.schema.field("timestamp").type) == "timestamp[ms, tz=UTC]"
+    rows = found.to_pylist()
+    assert [row["cpu_usage_cores"] for row in rows] == [0.25, None, 0.5]
+    assert rows[2]["memory_usage_bytes"] == 500 << 20
+    assert rows[0]["timestamp"] == NOW - timedelta(seconds=15)
+
+
+@pytest.mark.parametrize("form", files.FORMATS)
+def test_nothing_to_write(tmp_path: pathlib.Path, form: str) -> None:
+    """Nothing to write leaves the file as it was."""
+    path = tmp_path / "usage"
+    path.write_text("before")
+    assert files.write(str(path), [], form=form) == 0
+    assert path.read_text() == "before"
+    assert [each.name for each in tmp_path.iterdir()] == ["usage"]
+
+
+def test_a_reading_that_fails(tmp_path: pathlib.Path) -> None:
+    """A history that cannot be read to its end leaves the file as it was, and nothing beside it."""
+
+    def fail() -> Any:
+        yield parts()[0]
+        raise errors.HistoryError("it is torn")
+
+    path = tmp_path / "usage.csv"
+    path.write_text("before")
+    with pytest.raises(errors.HistoryError):
+        files.write(str(path), fail(), form="csv")
+    assert path.read_text() == "before"
+    assert [each.name for each in tmp_path.iterdir()] == ["usage.csv"]
+
+
+def test_a_place_that_is_none(tmp_path: pathlib.Path) -> None:
+    """A directory that does not exist is an error with what to do."""
+    with pytest.raises(errors.ConfigurationError, match="cannot be written") as caught:
+        files.write(str(tmp_path / "nowhere" / "usage.csv"), parts(), form="csv")
+    assert caught.value.remedy
+
+
+def test_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without pyarrow CSV works, and Parquet says what to install."""
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
+    files.check("csv")
+    with pytest.raises(errors.ConfigurationError, match="pyarrow") as caught:
+        files.check("parquet")
+    assert "kubevitals[parquet]" in str(caught.value.remedy)
