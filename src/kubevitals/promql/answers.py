@@ -65,6 +65,14 @@ class _Result(_Envelope, Generic[LabelsT]):
     data: _Data[LabelsT] | None = None
 
 
+class _Form(msgspec.Struct):
+    resultType: str = ""  # noqa: N815 - the name on the wire
+
+
+class _Other(_Envelope):
+    data: _Form | None = None
+
+
 class _Words(_Envelope):
     data: list[str] | None = None
 
@@ -85,9 +93,12 @@ def decode(body: bytes, labels: type[LabelsT]) -> Answer[LabelsT]:
     Raises:
         errors.PrometheusError: the body is no such answer.
     """
-    if b'"resultType":"scalar"' in body[:200] or b'"resultType":"string"' in body[:200]:
-        raise _no_series()
-    answer = _decode(body, _Result[labels])  # type: ignore[valid-type]  # a type that is chosen at run time
+    try:
+        answer = _decode(body, _Result[labels])  # type: ignore[valid-type]  # a type that is chosen at run time
+    except errors.PrometheusError as error:
+        if _form_of(body) in ("scalar", "string"):
+            raise _no_series() from error
+        raise
     data = answer.data
     form = "" if data is None else data.resultType
     if data is None or form not in ("vector", "matrix"):
@@ -158,6 +169,14 @@ def _decode(body: bytes, kind: type[WireT]) -> WireT:
     if answer.status != "success":
         raise _unreadable(f"its status is {failures.clean(answer.status, 40) or 'missing'!r}")
     return answer
+
+
+def _form_of(body: bytes) -> str:
+    try:
+        data = _decoder(_Other).decode(body).data
+    except (ValueError, RecursionError):
+        return ""
+    return "" if data is None else data.resultType
 
 
 def _no_series() -> errors.PrometheusError:
