@@ -221,3 +221,24 @@ def test_oldest_sample() -> None:
     """The oldest sample of rows is found past those that have none."""
     assert analysis.oldest_sample([pod("a"), pod("b", timestamp=NOW)]) == NOW
     assert analysis.oldest_sample([pod("a")]) is None
+
+
+@hypothesis.given(
+    strategies.lists(
+        strategies.tuples(
+            strategies.one_of(strategies.none(), strategies.floats(0, 1e6)),
+            strategies.one_of(strategies.none(), strategies.floats(0, 1e6)),
+        )
+    )
+)
+def test_ratios_of_many_rows_are_those_of_each(pairs: list[tuple[float | None, float | None]]) -> None:
+    """Dividing whole columns gives what the records' own properties give, for pods and for nodes."""
+    records: list[tuple[Any, dict[str, tuple[str, str]]]] = [
+        (pod(), analysis.RATIOS),
+        (model.Node("n"), analysis.NODE_RATIOS),
+    ]
+    for record, table in records:
+        for ratio, (part, whole) in table.items():
+            rows = [record._replace(**{part: one, whole: other}) for one, other in pairs]
+            expected = [getattr(row, ratio) for row in rows]
+            assert analysis.divide([one for one, _ in pairs], [other for _, other in pairs]) == expected

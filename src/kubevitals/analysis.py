@@ -9,7 +9,7 @@ from kubevitals import model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
@@ -67,82 +67,53 @@ def total_by_field(pods: Iterable[model.Pod], field: str) -> list[model.Total]:
 
 def total_all(pods: Iterable[model.Pod], name: str = "") -> model.Total:
     """Return the total of all the pods."""
-    group = _Group((name, None, None, None))
-    for pod in pods:
-        group.add(pod)
-    return group.total()
+    return _total((name, None, None, None), list(pods))
 
 
 def _total_by(pods: Iterable[model.Pod], key_of: Callable[[model.Pod], GroupKey]) -> list[model.Total]:
-    groups: dict[GroupKey, _Group] = {}
+    groups: dict[GroupKey, list[model.Pod]] = {}
     for pod in pods:
         key = key_of(pod)
         group = groups.get(key)
         if group is None:
-            group = groups[key] = _Group(key)
-        group.add(pod)
+            group = groups[key] = []
+        group.append(pod)
     return sorted(
-        (group.total() for group in groups.values()),
+        (_total(key, group) for key, group in groups.items()),
         key=lambda total: (total.namespace or "", total.name, total.workload_kind or ""),
     )
 
 
-class _Group:
-    """Adds pods up. Those that have ended hold nothing and count nowhere."""
-
-    __slots__ = ("key", "oldest", "pairs", "pods", "restarts", "sums", "unused", "unwanted")
-
-    def __init__(self, key: GroupKey) -> None:
-        self.key = key
-        self.pods = self.unused = self.unwanted = 0
-        self.restarts: int | None = None
-        self.oldest: model.Pod | None = None
-        self.sums: dict[str, list[Any]] = {field: [] for field in _SUMMED}
-        self.pairs: dict[str, list[tuple[Any, Any]]] = {ratio: [] for ratio in _RATIOS}
-
-    def add(self, pod: model.Pod) -> None:
-        if pod.terminated:
-            return
-        self.pods += 1
-        if pod.restarts is not None:
-            self.restarts = (self.restarts or 0) + pod.restarts
-        if pod.cpu_usage_cores is None or pod.memory_usage_bytes is None:
-            self.unused += 1
-        if pod.cpu_request_cores is None or pod.memory_request_bytes is None:
-            self.unwanted += 1
-        if pod.timestamp is not None and (
-            self.oldest is None or self.oldest.timestamp is None or pod.timestamp < self.oldest.timestamp
-        ):
-            self.oldest = pod
-        for field, values in self.sums.items():
-            value = getattr(pod, field)
-            if value is not None:
-                values.append(value)
-        for ratio, pairs in self.pairs.items():
-            pairs.append(tuple(getattr(pod, field) for field in _RATIOS[ratio]))
-
-    def total(self) -> model.Total:
-        name, namespace, kind, workload = self.key
-        oldest = self.oldest
-        return model.Total(
-            name=name,
-            namespace=namespace,
-            workload_kind=kind,
-            workload_name=workload,
-            pods=self.pods,
-            pods_without_usage=self.unused,
-            pods_without_request=self.unwanted,
-            restarts=self.restarts,
-            timestamp=oldest.timestamp if oldest is not None else None,
-            window_seconds=oldest.window_seconds if oldest is not None else None,
-            age_seconds=oldest.age_seconds if oldest is not None else None,
-            stale=oldest.stale if oldest is not None else None,
-            problem="usage_incomplete" if self.unused else None,
-            **_add_all(self.sums),
-            **_divide_all(self.pairs),
-        )
+def _total(key: GroupKey, pods: list[model.Pod]) -> model.Total:
+    """Add pods up, a field at a time. Those that have ended hold nothing and count nowhere."""
+    name, namespace, kind, workload = key
+    pods = [pod for pod in pods if pod.phase not in _ENDED]
+    columns: dict[str, list[Any]] = {field: list(map(value_of, pods)) for field, value_of in _COLUMNS.items()}
+    restarts = [value for value in columns["restarts"] if value is not None]
+    unused = _count_incomplete(columns["cpu_usage_cores"], columns["memory_usage_bytes"])
+    times = [time for time in columns["timestamp"] if time is not None]
+    oldest = pods[columns["timestamp"].index(min(times))] if times else None
+    sums = {field: [value for value in columns[field] if value is not None] for field in _SUMMED}
+    return model.Total(
+        name=name,
+        namespace=namespace,
+        workload_kind=kind,
+        workload_name=workload,
+        pods=len(pods),
+        pods_without_usage=unused,
+        pods_without_request=_count_incomplete(columns["cpu_request_cores"], columns["memory_request_bytes"]),
+        restarts=sum(restarts) if restarts else None,
+        timestamp=oldest.timestamp if oldest is not None else None,
+        window_seconds=oldest.window_seconds if oldest is not None else None,
+        age_seconds=oldest.age_seconds if oldest is not None else None,
+        stale=oldest.stale if oldest is not None else None,
+        problem="usage_incomplete" if unused else None,
+        **_add_all(sums),
+        **_divide_all(columns),
+    )
 
 
+_ENDED = ("Succeeded", "Failed")
 _SUMMED = (
     "cpu_usage_cores",
     "cpu_request_cores",
@@ -153,13 +124,39 @@ _SUMMED = (
 )
 
 
+_COLUMNS = {
+    field: operator.itemgetter(model.Pod._fields.index(field))
+    for field in (*_SUMMED, "restarts", "timestamp")
+}
+
 # ratio: (part, whole)
-_RATIOS = {
+RATIOS = {
     "cpu_of_request": ("cpu_usage_cores", "cpu_request_cores"),
     "cpu_of_limit": ("cpu_usage_cores", "cpu_limit_cores"),
     "memory_of_request": ("memory_usage_bytes", "memory_request_bytes"),
     "memory_of_limit": ("memory_usage_bytes", "memory_limit_bytes"),
 }
+NODE_RATIOS = {
+    "cpu_of_allocatable": ("cpu_usage_cores", "cpu_allocatable_cores"),
+    "cpu_of_capacity": ("cpu_usage_cores", "cpu_capacity_cores"),
+    "cpu_request_of_allocatable": ("cpu_request_cores", "cpu_allocatable_cores"),
+    "cpu_limit_of_allocatable": ("cpu_limit_cores", "cpu_allocatable_cores"),
+    "memory_of_allocatable": ("memory_usage_bytes", "memory_allocatable_bytes"),
+    "memory_of_capacity": ("memory_usage_bytes", "memory_capacity_bytes"),
+    "memory_request_of_allocatable": ("memory_request_bytes", "memory_allocatable_bytes"),
+    "memory_limit_of_allocatable": ("memory_limit_bytes", "memory_allocatable_bytes"),
+}
+
+
+def divide(parts: Iterable[float | None], wholes: Iterable[float | None]) -> list[float | None]:
+    """Return each ratio as the records' properties do, of many rows at once: the fields of RATIOS."""
+    return [
+        None if part is None or not whole else part / whole for part, whole in zip(parts, wholes, strict=True)
+    ]
+
+
+def _count_incomplete(one: Iterable[object], other: Iterable[object]) -> int:
+    return sum([first is None or second is None for first, second in zip(one, other, strict=True)])
 
 
 def _add_all(sums: dict[str, list[Any]]) -> dict[str, Any]:
@@ -173,27 +170,26 @@ def _add_up(cores: list[float]) -> float | None:
     return round(math.fsum(cores), 9) if cores else None
 
 
-def _divide(pairs: Iterable[tuple[Any, Any]]) -> float | None:
+def _divide(parts: Iterable[float | None], wholes: Iterable[float | None]) -> float | None:
     """Return the sum of the parts by that of the wholes, over the pairs that are known in both."""
-    known = [(part, whole) for part, whole in pairs if part is not None and whole]
-    return math.fsum(part for part, _ in known) / math.fsum(whole for _, whole in known) if known else None
+    known = [(part, whole) for part, whole in zip(parts, wholes, strict=True) if part is not None and whole]
+    if not known:
+        return None
+    return math.fsum([part for part, _ in known]) / math.fsum([whole for _, whole in known])
 
 
-def _divide_all(pairs: dict[str, list[tuple[Any, Any]]]) -> dict[str, Any]:
-    return {ratio: _divide(each) for ratio, each in pairs.items()}
+def _divide_all(columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    return {ratio: _divide(columns[part], columns[whole]) for ratio, (part, whole) in RATIOS.items()}
 
 
 def total_rows(rows: Iterable[model.Pod | model.Container]) -> model.Total:
     """Return the sums and ratios over pods or containers, as a Total without a name."""
     rows = list(rows)
-    sums = {field: [value for row in rows if (value := getattr(row, field)) is not None] for field in _SUMMED}
-    pairs = {
-        ratio: [(getattr(row, part), getattr(row, whole)) for row in rows]
-        for ratio, (part, whole) in _RATIOS.items()
-    }
+    columns = {field: [getattr(row, field) for row in rows] for field in _SUMMED}
+    sums = {field: [value for value in column if value is not None] for field, column in columns.items()}
     restarts = [row.restarts for row in rows if row.restarts is not None]
     return model.Total(
-        name="", restarts=sum(restarts) if restarts else None, **_add_all(sums), **_divide_all(pairs)
+        name="", restarts=sum(restarts) if restarts else None, **_add_all(sums), **_divide_all(columns)
     )
 
 
