@@ -73,7 +73,7 @@ def parse(body: bytes, *, received: float) -> Reading:
         text = text.replace("\r\n", "\n")
     seconds = 1.0 if text.rstrip("\n").endswith("\n# EOF") else 0.001  # the unit of times in OpenMetrics
     text = text[: text.rfind("\n") + 1]
-    found = _find_quickly(text) if seconds != 1.0 else None
+    found = None if seconds == 1.0 else _find_quickly(text)
     if found is None:
         found = _find_by_line(text)
     if not any(found.values()):
@@ -89,6 +89,8 @@ if TYPE_CHECKING:
 
 def _find_quickly(text: str) -> Found | None:
     """Return all series as a kubelet writes them; None if one of them is written otherwise."""
+    if "\n " in text or "\n\t" in text:
+        return None
     found: Found = {}
     for name, pattern in _QUICK.items():
         mark = "\n" + name
@@ -162,11 +164,11 @@ def _collect(found: Found, *, seconds: float, received: float) -> Reading:
             memories.get(key),
             starts.get(key),
         )
-    if len(memories) != len(containers):
-        for row in found[MEMORY]:
-            if (row[1], row[2], row[0]) not in containers:
-                key = row[:3]
-                containers[row[1], row[2], row[0]] = (None, read(row[4]), memories[key], starts.get(key))
+    lonely = memories.keys() - {row[:3] for row in found[CPU]}
+    for row in found[MEMORY] if lonely else ():
+        key = row[:3]
+        if key in lonely:
+            containers[row[1], row[2], row[0]] = (None, read(row[4]), memories[key], starts.get(key))
     node_cpu, node_memory = found[NODE_CPU][-1:], found[NODE_MEMORY][-1:]
     return Reading(
         _number(node_cpu[0][0]) if node_cpu else None,

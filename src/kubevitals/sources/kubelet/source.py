@@ -11,7 +11,7 @@ import threading
 import time
 
 from kubevitals import errors, sources
-from kubevitals.sources.kubelet import asking, failing, proxied, reading, roster, state, warming, wire
+from kubevitals.sources.kubelet import asking, failing, proxied, reading, roster, state, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,35 +87,13 @@ class Kubelets:
             errors.ClusterError: the lists of nodes or pods failed in another way.
         """
         with self._lock:
-            return self._fetch(scope, self._clock() - REUSE_SECONDS)
-
-    def warm_up(
-        self,
-        scope: sources.Scope,
-        *,
-        patience: float = warming.PATIENCE_SECONDS,
-        wait: Callable[[float], object] = time.sleep,
-        notify: Callable[[str], object] = lambda _: None,
-    ) -> None:
-        """Read until rates of CPU are known, for `patience` seconds at most; `notify` is told of the wait.
-
-        For commands that show one reading: kubelets count, and two counts 10 to 15 s apart make a rate. The
-        next `fetch_usage` answers from the last reading made here.
-
-        Raises: as `fetch_usage`.
-        """
-        warming.warm_up(self._read_anew, scope, patience=patience, wait=wait, notify=notify)
+            return self._fetch(scope)
 
     def close(self) -> None:
         """Close the connections to the kubelets."""
         self._way.close()
 
-    def _read_anew(self, scope: sources.Scope) -> sources.Usage:
-        with self._lock:
-            return self._fetch(scope, float("inf"))
-
-    def _fetch(self, scope: sources.Scope, oldest: float) -> sources.Usage:
-        """Return the usage, from readings that ended after `oldest` or are made now."""
+    def _fetch(self, scope: sources.Scope) -> sources.Usage:
         if self._client.connection.impersonation and not self._proxy:
             raise errors.KubeletsError(
                 "kubelets know no impersonation: they would answer you, not whom you act as",
@@ -123,7 +101,7 @@ class Kubelets:
             )
         kubelets = self._find(scope)
         chosen = self._roster.fetch_pod_names(scope) if scope.pods else None
-        self._read(kubelets, oldest)
+        self._read(kubelets)
         self._insist(scope, kubelets)
         usage = sources.Usage()
         usage.source = self.name
@@ -153,14 +131,14 @@ class Kubelets:
             )
         return found
 
-    def _read(self, kubelets: Sequence[addresses.Kubelet], oldest: float) -> None:
-        """Ask those of whom nothing is newer than `oldest`."""
+    def _read(self, kubelets: Sequence[addresses.Kubelet]) -> None:
+        """Ask those that were not asked just now."""
         self._forget_vanished()
         now = self._clock()
         due = []
         for kubelet in kubelets:
             node = self._nodes.setdefault(kubelet.node, state.NodeState())
-            if node.is_due(now, oldest=oldest):
+            if node.is_due(now, oldest=now - REUSE_SECONDS):
                 due.append(kubelet)
         if not due:
             return
