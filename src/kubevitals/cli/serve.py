@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from kubevitals import cluster as clusters
     from kubevitals import collector
+    from kubevitals import history as histories
     from kubevitals.surfaces.web import auth, serving
     from kubevitals.surfaces.web import settings as web_settings
 
@@ -95,6 +96,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.parse_duration,
         metavar="TIME",
         help="that a snapshot may have while its source fails; then the service is not ready: 5m",
+    )
+    what.add_argument(
+        "--samples",
+        type=_parse_count,
+        default=120,
+        metavar="N",
+        help="of each series that are kept in memory: 120, half an hour",
     )
     what.add_argument(
         "--node-pool-label",
@@ -225,14 +233,33 @@ def _build(
         )
         for cluster in connected
     }
-    settings = _settle(arguments, connected, gate)
+    settings = _settle(arguments, connected, gate, past=_remember(arguments, collectors, stack))
     for state in settings.states:
         stack.enter_context(state)
     return collectors, serving.Server(app.create_app(collectors, settings), connections=arguments.connections)
 
 
+def _remember(
+    arguments: argparse.Namespace,
+    collectors: dict[str, collector.Collector],
+    stack: contextlib.ExitStack,
+) -> histories.History:
+    """Return the history that the collectors feed from now on."""
+    from kubevitals.history import ring
+
+    held = ring.Ring(arguments.samples, arguments.interval)
+    stack.callback(held.close)
+    for one in collectors.values():
+        one.subscribe(lambda published: held.append(published.snapshot))
+    return held
+
+
 def _settle(
-    arguments: argparse.Namespace, connected: list[clusters.Cluster], gate: auth.Gate
+    arguments: argparse.Namespace,
+    connected: list[clusters.Cluster],
+    gate: auth.Gate,
+    *,
+    past: histories.History,
 ) -> web_settings.Settings:
     from kubevitals.surfaces import exposition
     from kubevitals.surfaces.web import settings
@@ -247,6 +274,7 @@ def _settle(
         origins=tuple(arguments.cors_origin or ()),
         node_pool_labels=tuple(arguments.node_pool_label or settings.NODE_POOL_LABELS),
         streams=arguments.streams,
+        history=past,
     )
 
 
