@@ -15,7 +15,7 @@ GRAFANA = Path(__file__).parent.parent / "deploy" / "grafana"
 SLUGS = ("cluster", "nodes", "pods", "workload")
 SOURCES = ("infinity", "json-api", "prometheus")
 # What is chosen above the boards, besides "All" where a variable allows it.
-CHOSEN = {"cluster": "simulated", "namespace": "shop", "workload": "search", "node": "general-1"}
+CHOSEN = {"cluster": "simulated", "namespace": "shop", "workload": "cart", "node": "general-1"}
 _REFERENCE = re.compile(r"\$\{(\w+)(?::(\w+))?\}|\$(\w+)")
 
 
@@ -61,18 +61,19 @@ def questions(source: str, chosen: Mapping[str, str]) -> list[Question]:
             if each["type"] == "query"
         ]
         asked += [(each["title"], target) for each in board["panels"] for target in each["targets"]]
-        found += [Question(board["uid"], title, _put_in(target, values)) for title, target in asked]
+        found += [Question(board["uid"], title, put_in(target, values)) for title, target in asked]
     return found
 
 
-def _put_in(value: Any, values: Mapping[str, str]) -> Any:
+def put_in(value: Any, values: Mapping[str, str]) -> Any:
+    """Return a target with the values of the variables in all its texts."""
     if isinstance(value, str):
         # "(.*)" and "$1" are PromQL's own.
         return interpolate(value.replace('"$1"', '"\0"'), {"datasource": "", **values}).replace("\0", "$1")
     if isinstance(value, list):
-        return [_put_in(each, values) for each in value]
+        return [put_in(each, values) for each in value]
     if isinstance(value, dict):
-        return {key: _put_in(each, values) for key, each in value.items()}
+        return {key: put_in(each, values) for key, each in value.items()}
     return value
 
 

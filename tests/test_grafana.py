@@ -82,7 +82,7 @@ def test_keys_are_those_of_the_service() -> None:
 
 def test_every_panel_has_its_place(board: dict[str, Any]) -> None:
     """Panels have ids of their own, fill the rows from left to right, and do not overlap."""
-    places = set()
+    places: set[tuple[int, int]] = set()
     for panel in board["panels"]:
         grid = panel["gridPos"]
         cells = {
@@ -174,7 +174,7 @@ def test_infinity_parses_in_its_backend() -> None:
 # --- understood by the service
 
 
-@pytest.mark.parametrize("chosen", [{"cluster": "simulated", "namespace": "shop", "workload": "search"}, {}])
+@pytest.mark.parametrize("chosen", [{"cluster": "simulated", "namespace": "shop", "workload": "cart"}, {}])
 @pytest.mark.parametrize("source", ["infinity", "json-api"])
 def test_the_service_answers(service: web_service.Service, source: str, chosen: dict[str, str]) -> None:
     """Each query is answered with rows that have all the keys, whatever is chosen."""

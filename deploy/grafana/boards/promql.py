@@ -43,6 +43,8 @@ def selector(ask: Ask, *more: str) -> str:
     for parameter, variable in ask.where:
         label = _RENAMED.get(ask.of, parameter) if parameter == "name" else parameter
         conditions.append(f'{label}=~"${variable}"')
+    if ask.of == "workloads":
+        conditions.append('workload!=""')  # a pod of its own is shown among the pods
     return "{" + ", ".join((*conditions, *more)) + "}"
 
 
@@ -94,13 +96,15 @@ def _ratio(ask: Ask, part: str, whole: str) -> str:
 
 def _sum(ask: Ask, key: str) -> str | None:
     by = _by(ask)
+    live = f"kubevitals_pod_phase{selector(ask, _ENDED)}"
     if key == "restarts":
-        return f"{by} (kubevitals_container_restarts_total{selector(ask)})"
+        restarts = f"kubevitals_container_restarts_total{selector(ask)}"
+        total = ask.of in ("namespaces", "workloads")
+        return f"{by} ({restarts} and {_ON_POD} {live})" if total else f"{by} ({restarts})"
     if key == "age_seconds":
         return f"{by.replace('sum', 'max', 1)} ({_family(ask, 'sample_age_seconds')})"
     if ask.of == "nodes" or key not in ("pods", "pods_without_usage"):
         return f"{by} ({_family(ask, key)})"
-    live = f"kubevitals_pod_phase{selector(ask, _ENDED)}"
     counted = f"{by.replace('sum', 'count', 1)} ({live})"
     if key == "pods":
         return counted
@@ -145,7 +149,7 @@ def _vital(ask: Ask, key: str) -> str | None:
     )
     full = f"kubevitals_node_memory_usage_bytes{chosen} / kubevitals_node_memory_allocatable_bytes{chosen}"
     known = {
-        "source": f"sum by (source) (kubevitals_source_up{chosen} == 1)",
+        "source": f"sum by (source) (kubevitals_source_up{chosen})",
         "generated_at": f"max(kubevitals_snapshot_timestamp_seconds{chosen}) * 1000",
         "cluster": f"sum by (cluster) (kubevitals_ready{chosen})",
         "nodes_ready": f"count({ready} == 1) or vector(0)",
