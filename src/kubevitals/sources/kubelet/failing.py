@@ -15,6 +15,7 @@ else:
 RULE = '- apiGroups: [""]\n  resources: ["nodes/metrics"]\n  verbs: ["get"]\n'
 PROXY_RULE = '- apiGroups: [""]\n  resources: ["nodes/proxy"]\n  verbs: ["get"]\n'
 _NAMED = 3  # nodes that a problem names
+_SILENT = {"kubelet_unreachable", "kubelet_timeout"}  # codes of those that said nothing
 
 # By code: what befell them, and what to do; `{rule}` is filled in.
 _WORDS = {
@@ -122,13 +123,13 @@ def raise_all(failed: Mapping[str, Failure], *, proxy: bool) -> None:
     """Raise the error for a cluster of which no kubelet could be read.
 
     Raises:
-        errors.ForbiddenError: each of them refuses the account.
+        errors.ForbiddenError: each of them that answers refuses the account.
         errors.KubeletsError: anything else.
     """
     problems = tell(failed, proxy=proxy)
     message = "no kubelet could be read: " + "; ".join(problem.message for problem in problems)
     remedy = "\n".join(problem.remedy for problem in problems if problem.remedy)
-    if {failure.code for failure in failed.values()} != {"kubelet_forbidden"}:
+    if {failure.code for failure in failed.values()} - _SILENT != {"kubelet_forbidden"}:
         raise errors.KubeletsError(message, remedy=remedy)
     refusal = any(failure.is_refusal for failure in failed.values())
     error = errors.ForbiddenError(
