@@ -52,6 +52,13 @@ LINKS = (
         ("/api/v1/pods?sort=-memory_usage_bytes&limit=10", "for example the ten pods with the most memory"),
         ("/api/v1/pods?format=csv", "or all pods as CSV"),
     )),
+    ("Over time, where history is kept", (
+        ("/api/v1/history/nodes", "usage of nodes: the last hour, or as since, until and step say"),
+        ("/api/v1/history/pods", "of pods"),
+        ("/api/v1/history/containers", "of containers"),
+        ("/api/v1/history/namespaces", "the sums of namespaces"),
+        ("/api/v1/history/workloads", "the sums of workloads"),
+    )),
     ("Names, for the variables of dashboards", (
         ("/api/v1/names/clusters", "clusters that this service reads"),
         ("/api/v1/names/namespaces", "namespaces in which there are pods"),
@@ -82,6 +89,11 @@ _SINGLE = (
     ("/api/v1/containers/{namespace}/{pod}/{name}", "one container"),
     ("/api/v1/namespaces/{name}", "the sums of one namespace"),
     ("/api/v1/workloads/{namespace}/{workload_kind}/{name}", "the sums of one workload"),
+    ("/api/v1/history/nodes/{name}", "one node over time"),
+    ("/api/v1/history/pods/{namespace}/{name}", "one pod"),
+    ("/api/v1/history/containers/{namespace}/{pod}/{name}", "one container"),
+    ("/api/v1/history/namespaces/{name}", "one namespace"),
+    ("/api/v1/history/workloads/{namespace}/{workload_kind}/{name}", "one workload"),
 )
 _CURL = (
     "/api/v1/infra/nodes",
@@ -161,11 +173,11 @@ def _coverage(status: collector.Status, kind: str) -> str:
 
 
 def _problems(shown: Shown, of: str) -> str:
-    """Return what could not be read, and why."""
-    found = list(shown.snapshot.problems) if shown.snapshot is not None else []
-    last = shown.status.last_error
-    if last is not None and last not in found:
-        found.insert(0, last)
+    """Return what could not be read and why, and why a better source of usage does not answer."""
+    status = shown.status
+    told = [status.last_error, *(each.problem for each in status.sources)]
+    told += shown.snapshot.problems if shown.snapshot is not None else ()
+    found = list(dict.fromkeys(each for each in told if each is not None))
     lines = [f"<li>{_describe(each)}\n" for each in found[:_SHOWN]]
     link = html.escape(f"/api/v1/problems{of}")
     more = "What is wrong in the cluster" if len(found) <= _SHOWN else f"All {len(found)} problems"
