@@ -47,6 +47,12 @@ def _parse_resource(text: str) -> str:
     return text
 
 
+def _parse_targets(text: str) -> targets.Targets:
+    if not text:
+        raise ValueError(text)
+    return targets.Targets(text)
+
+
 def _parse_delay(text: str) -> targets.Targets:
     seconds, _, whom = text.partition("@")
     return targets.Targets(whom, seconds=_parse_seconds(seconds))
@@ -126,7 +132,7 @@ _TABLE = (
     ),
     Fault("expired-certificate", "new TLS connections see a server certificate that expired yesterday"),
     *(
-        Fault(name, summary, argument="NODES", default=targets.Targets(), parse=targets.Targets)
+        Fault(name, summary, argument="NODES", default=targets.Targets(), parse=_parse_targets)
         for name, summary in (
             ("kubelet-refused", "nobody listens where the kubelet should"),
             ("kubelet-hangs", "the kubelet takes each request and never answers"),

@@ -88,5 +88,5 @@ def stated(node: records.Item) -> str:
     """The address and port that a Node states for its kubelet."""
     shown = json.loads(node.render(1))["status"]
     address = next(each["address"] for each in shown["addresses"] if each["type"] == "InternalIP")
-    port = shown.get("daemonEndpoints", {}).get("kubeletEndpoint", {}).get("Port", 10250)
-    return f"{address}:{port}"
+    port = shown.get("daemonEndpoints", {}).get("kubeletEndpoint", {}).get("Port")
+    return f"{address}:{port or 10250}"
