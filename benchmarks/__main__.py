@@ -9,7 +9,17 @@ import os
 import sys
 import traceback
 
-from benchmarks import commands, figures, library, processes, quantities, realcluster, report, startup
+from benchmarks import (
+    commands,
+    figures,
+    library,
+    processes,
+    quantities,
+    realcluster,
+    remotewrite,
+    report,
+    startup,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +34,7 @@ GROUPS: dict[str, Callable[..., Iterator[figures.Row]]] = {
     "memory": library.measure_memory,
     "modules": startup.measure_modules,
     "quantities": quantities.measure_quantities,
+    "remote-write": remotewrite.measure_remote_write,
 }
 REAL: dict[str, Callable[..., Iterator[figures.Row]]] = {"real": realcluster.measure_real}
 
