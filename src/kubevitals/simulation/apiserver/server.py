@@ -48,8 +48,10 @@ class Server:
         port: int = 0,
         context: Callable[[], ssl.SSLContext | None],
         head_seconds: float = 15.0,
+        most_connections: int = _MOST_CONNECTIONS,
     ) -> None:
         self._answer = answer
+        self._most_connections = most_connections
         self._wanted_port = port
         self._context = context
         self._head_seconds = head_seconds
@@ -110,7 +112,7 @@ class Server:
                 time.sleep(0.05)  # out of file descriptors: others will be given back
                 continue
             with self._lock:
-                full = len(self._connections) >= _MOST_CONNECTIONS
+                full = len(self._connections) >= self._most_connections
                 if not full:
                     thread = threading.Thread(target=self._serve, args=(raw,), name="simulation", daemon=True)
                     self._connections[raw] = thread

@@ -23,6 +23,7 @@ HOST = "127.0.0.1"
 ANNOTATION = "metrics.k8s.io/resource-metrics-path"
 PREFIX = "/metrics/nodes/"
 _OWN = "kubevitals-simulation-kubelet"
+_MOST_CONNECTIONS = 8192  # whoever reads all kubelets keeps a connection open to each
 
 
 class Doors:
@@ -46,7 +47,11 @@ class Doors:
         for signer in (authority, certificates.Authority(_OWN, now=now)):
             pair = signer.issue_server((HOST, "localhost"), name="system:node")
             context = certificates.open_server_context(pair, clients=clients)
-            running = server.Server(self._answer, context=lambda context=context: context)  # type: ignore[misc]
+            running = server.Server(
+                self._answer,
+                context=lambda context=context: context,  # type: ignore[misc]
+                most_connections=_MOST_CONNECTIONS,
+            )
             running.start()
             self._servers.append(running)
             ports.append(running.port)
