@@ -35,6 +35,7 @@ _SIMULATION = {
     "seed=": "another number, another world",
     "fault=": "begin with this fault",
     "metrics-api=": "versions that are registered",
+    "kubelets=": "whether nodes say where their kubelets answer",
 }
 _BARE_FAULTS = ("fault", "simulation")
 
@@ -167,6 +168,8 @@ def _simulation(part: str) -> list[Candidate]:
         return list(_SIMULATION.items())
     if key == "fault":
         return [(f"fault={name}", about) for name, about in _faults()]
+    if key == "kubelets":
+        return plain("kubelets=true")
     if key == "metrics-api":
         return plain(f"metrics-api={version}" for version in ("v1", "v1beta1", "both"))
     return []

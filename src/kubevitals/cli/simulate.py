@@ -176,7 +176,13 @@ def list_faults() -> str:
     for fault in faults.FAULTS.values():
         name = f"{fault.name}[={fault.argument}]" if fault.argument else fault.name
         lines.append(
-            textwrap.fill(fault.summary, 100, initial_indent=f"{name:31} ", subsequent_indent=" " * 32)
+            textwrap.fill(
+                fault.summary,
+                100,
+                initial_indent=f"{name:31} ",
+                subsequent_indent=" " * 32,
+                break_on_hyphens=False,
+            )
         )
     return "\n".join(lines)
 
