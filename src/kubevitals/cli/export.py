@@ -14,7 +14,6 @@ from kubevitals.surfaces import terminal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from threading import Event
 
     from kubevitals import cluster as clusters
     from kubevitals import model
@@ -170,7 +169,7 @@ def _serve(
     exporter = exporters.Exporter(collectors, wanted, states=states)
     gc.enable()  # the command line turns it off, but this runs for months
     gc.set_threshold(50_000, 20, 50)  # records come by the ten thousand and hardly ever make a cycle
-    with contextlib.ExitStack() as running, _stop_on_signals() as stopping:
+    with contextlib.ExitStack() as running, several.stop_on_signals() as stopping:
         server = serving.Server(
             exporter, address=arguments.address, port=arguments.port, gzip=not arguments.no_gzip
         )
@@ -183,27 +182,6 @@ def _serve(
         while not stopping.wait(3600):
             pass
     return 0
-
-
-class _stop_on_signals:  # noqa: N801 - used like a function
-    """SIGTERM and Ctrl-C set the event instead of ending the program at once."""
-
-    def __enter__(self) -> Event:
-        import signal
-        import threading
-
-        stopping = threading.Event()
-        self._before = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, lambda *_: stopping.set())
-        return stopping
-
-    def __exit__(self, *_: object) -> None:
-        import signal
-
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
 
 
 def _export_once(

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     import contextlib
+    from threading import Event
 
     from kubevitals import cluster as clusters
     from kubevitals.kube import livestate
@@ -60,3 +61,24 @@ def open_states(
         )
         for cluster in connected
     ]
+
+
+class stop_on_signals:  # noqa: N801 - used like a function
+    """SIGTERM and Ctrl-C set the event instead of ending the program at once."""
+
+    def __enter__(self) -> Event:
+        import signal
+        import threading
+
+        stopping = threading.Event()
+        self._before = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, lambda *_: stopping.set())
+        return stopping
+
+    def __exit__(self, *_: object) -> None:
+        import signal
+
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
