@@ -48,6 +48,12 @@ _PROMETHEUS: tuple[tuple[str, str, str | None, str], ...] = (
     ("--prometheus-range", "range", "TIME", "over which CPU is averaged; some scrapes by default"),
     ("--prometheus-queries", "queries", "FILE", "other PromQL than docs/prometheus.md has"),
 )
+# How a server is reached, whatever it is asked for.
+_SERVER = tuple(
+    each
+    for each in _PROMETHEUS
+    if each[1] in ("token_file", "user_file", "ca", "client_certificate", "client_key", "insecure")
+)
 TAKING_VALUE = frozenset(
     {flag for flag, _, metavar, _ in (*_KUBELET, *_PROMETHEUS) if metavar}
     | {"--source", "--prometheus-header"}
@@ -69,6 +75,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             group.add_argument(flag, action="store_true", help=text)
         else:
             group.add_argument(flag, metavar=metavar, type=_TYPES.get(metavar, str), help=text)
+    _add_header(group)
+
+
+def add_server_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a Prometheus-compatible server is reached, but not which one."""
+    group = parser.add_argument_group("reaching a Prometheus-compatible server")
+    for flag, _, metavar, text in _SERVER:
+        if metavar is None:
+            group.add_argument(flag, action="store_true", help=text)
+        else:
+            group.add_argument(flag, metavar=metavar, help=text)
+    _add_header(group)
+
+
+def read_server(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the keywords of `promql.endpoints.open_prometheus` that the options stand for."""
+    given = _given(arguments, _SERVER)
+    if arguments.prometheus_header:
+        given["header"] = arguments.prometheus_header
+    return given
+
+
+def _add_header(group: Any) -> None:
     group.add_argument(
         "--prometheus-header",
         action="append",
