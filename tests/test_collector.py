@@ -20,6 +20,7 @@ from kubevitals import collector, errors, model
 from kubevitals.collector import joining, rhythm
 from kubevitals.kube.http import retries, watch
 from kubevitals.simulation import cluster as simulation
+from kubevitals.sources import metricsapi, none
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,6 +107,37 @@ def test_nothing_is_known_before_the_first_tick(scene: Scene) -> None:
     assert not status.ready
     assert not status.live
     assert status.age_seconds is None
+
+
+def test_a_named_source_stands_alone(scene: Scene) -> None:
+    """The status tells since when the one source that was named answers, or why not."""
+    scene.collector.cluster.source = metricsapi.MetricsAPI(scene.collector.cluster.client)
+    (before,) = scene.collector.status().sources
+    assert (before.answers, before.since) == (False, None)
+    scene.collector.tick()
+    (good,) = scene.collector.status().sources
+    assert (good.name, good.answers, good.problem) == ("metrics-server", True, None)
+    assert good.since == scene.latest.snapshot.generated_at
+    scene.world.set_faults(["metrics-unavailable"])
+    scene.moved = 20
+    scene.collector.tick()
+    (failed,) = scene.collector.status().sources
+    assert not failed.answers
+    assert failed.problem is not None
+    assert failed.problem.code == "metrics_unavailable"
+    assert good.since is not None
+    assert failed.since == good.since + timedelta(seconds=20)
+
+
+def test_without_a_source_a_tick_is_good(scene: Scene) -> None:
+    """With the source none there are requests and health, usage is unknown for that reason, all is well."""
+    scene.collector.cluster.source = none.NoSource()
+    scene.collector.tick()
+    snapshot, status = scene.latest.snapshot, scene.collector.status()
+    assert (snapshot.source, status.source, status.failures) == ("none", "none", {})
+    assert {node.problem for node in snapshot.nodes} == {"no_source"}
+    assert {pod.phase for pod in snapshot.pods} == {"Running"}
+    assert {pod.cpu_usage_cores for pod in snapshot.pods} == {None}
 
 
 def test_tags_tell_publications_and_processes_apart(scene: Scene, world: simulation.SimulatedCluster) -> None:

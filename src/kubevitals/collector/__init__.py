@@ -122,6 +122,7 @@ class Collector:
         self._status = Status(self._now(), interval_seconds=interval, max_age_seconds=self.max_age)
         self._epoch = f"{time.time_ns() // 1_000_000:x}"
         self._failures_in_row = 0
+        self._changed_at: datetime | None = None  # when it began to be good, or not to be
         self._beat = time.monotonic()
 
     @property
@@ -185,9 +186,23 @@ class Collector:
                 ready=age is not None and age <= self.max_age,
                 watch_restarts=sum(self.inventory.restarts.values()),
                 failures=dict(self._status.failures),
-                sources=tuple(choice.standings_of(self.cluster.source)),
+                sources=self._standings(),
                 age_seconds=age,
             )
+
+    def _standings(self) -> tuple[choice.Standing, ...]:
+        """Return how the sources are doing; of one that was named the collector knows it best."""
+        told = choice.standings_of(self.cluster.source)
+        if len(told) > 1:
+            return tuple(told)
+        status = self._status
+        return (
+            told[0]._replace(
+                answers=status.ticks > 0 and status.last_error is None,
+                since=self._changed_at,
+                problem=status.last_error,
+            ),
+        )
 
     def tick(self) -> float:
         """Read, join and publish; return the seconds to wait until the next tick."""
@@ -308,6 +323,8 @@ class Collector:
         recovered = self._failures_in_row
         first = self._good is None
         self._good, self._failures_in_row = made, 0
+        if first or recovered:
+            self._changed_at = made.generated_at
         with self._lock:
             self._status = self._status._replace(
                 ticks=self._status.ticks + 1,
@@ -333,6 +350,8 @@ class Collector:
         problem = joining.problem_of(error)
         before = self._status.last_error
         self._failures_in_row += 1
+        if self._failures_in_row == 1:
+            self._changed_at = self._now()
         with self._lock:
             failures = self._status.failures
             self._status = self._status._replace(
