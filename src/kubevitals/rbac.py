@@ -84,6 +84,17 @@ FEATURES = {
             *_all(_FOLLOW, "batch", "jobs"),
         ),
     ),
+    "kubelet": Feature(
+        "--source kubelet: usage from each node's kubelet itself, asked directly",
+        (
+            *_all(_FOLLOW, "", "nodes", namespaced=False),
+            *_all(("get",), "", "nodes/metrics", namespaced=False),
+        ),
+    ),
+    "kubelet-detail": Feature(
+        "network, file systems, throttling and pressure, of the kubelets too",
+        _all(("get",), "", "nodes/stats", namespaced=False),
+    ),
     "auth": Feature(
         "the service with --auth kubernetes: who asks, and may they",
         (

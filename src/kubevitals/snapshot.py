@@ -34,7 +34,7 @@ REASONS = {
     "metrics_not_installed": "without the metrics API, which is not installed",
     "metrics_unavailable": "without the metrics API, which is unavailable",
     "metrics_empty": "without the metrics API, which has collected nothing yet",
-    "usage_forbidden": "without rights on metrics.k8s.io",
+    "usage_forbidden": "without the right to read usage",
     "usage_failed": "without usage, whose source did not answer as it should",
     "no_source": "without a source of usage, as --source none asks for",
     "first_sample": "seen once so far: usage of CPU needs two readings",
@@ -44,6 +44,7 @@ REASONS = {
     "kubelet_forbidden": "on a node whose kubelet refuses this account (nodes/metrics)",
     "kubelet_tls": "on a node whose kubelet's certificate cannot be trusted",
     "kubelet_failed": "on a node whose kubelet's answer could not be read",
+    "kubelets_unreadable": "without any kubelet that could be read",
     "prometheus_unavailable": "without Prometheus, which does not answer",
     "prometheus_empty": "without a series in Prometheus",
 }

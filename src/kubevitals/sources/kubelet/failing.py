@@ -23,8 +23,8 @@ _WORDS = {
         "cannot be reached",
         (
             "let the kubelet's port (10250) through from here to the nodes: firewall, security group, "
-            "NetworkPolicy; from outside the cluster ask through the API server's node proxy, where your own "
-            "rights allow it"
+            "NetworkPolicy; from outside the cluster --kubelet-proxy asks through the API server, where your "
+            "own rights allow it"
         ),
     ),
     "kubelet_timeout": (
@@ -44,7 +44,7 @@ _WORDS = {
         (
             "give the kubelets certificates of the cluster's CA: serverTLSBootstrap: true in their "
             "configuration, then kubectl certificate approve the requests of the signer "
-            "kubernetes.io/kubelet-serving; or name the CA that signed theirs"
+            "kubernetes.io/kubelet-serving; or name the CA that signed theirs by --kubelet-ca"
         ),
     ),
     "kubelet_failed": (

@@ -5,6 +5,7 @@ It must not know what a kubelet answers.
 
 from __future__ import annotations
 
+from kubevitals import errors
 from kubevitals.kube import inventory, objects, owners, pages
 from kubevitals.kube.http import urls
 from kubevitals.sources.kubelet import addresses
@@ -34,6 +35,8 @@ class Roster:
     def fetch_kubelets(self, *, labels: str = "", fields: str = "") -> list[addresses.Kubelet]:
         """Return the kubelets of the nodes that the selectors mean; of all where they are empty.
 
+        A list that was had before serves on while the API server does not answer.
+
         Raises:
             errors.ClusterError: the list could not be had.
         """
@@ -44,7 +47,12 @@ class Roster:
         if at is not None and 0 <= now - at < keep:
             return known
         query = inventory.selectors(labels, fields)
-        answer = self._client.fetch_list("/api/v1/nodes", decode_nodes, query=query, limit=pages.SIZE)
+        try:
+            answer = self._client.fetch_list("/api/v1/nodes", decode_nodes, query=query, limit=pages.SIZE)
+        except (errors.UnreachableError, errors.RequestTimeoutError, errors.UnavailableError):
+            if at is None:
+                raise
+            return known  # kubelets answer while the API server does not
         found = [addresses.locate(each, port=self._port) for page in answer for each in page.items]
         if len(self._lists) >= _LISTS:
             self._lists.clear()

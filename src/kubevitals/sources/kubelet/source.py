@@ -97,7 +97,7 @@ class Kubelets:
         if self._client.connection.impersonation and not self._proxy:
             raise errors.KubeletsError(
                 "kubelets know no impersonation: they would answer you, not whom you act as",
-                remedy="leave out --as, or ask through the API server's node proxy",
+                remedy="leave out --as, or ask through the API server by --kubelet-proxy",
             )
         kubelets = self._find(scope)
         chosen = self._roster.fetch_pod_names(scope) if scope.pods else None
