@@ -11,23 +11,25 @@ import logging
 import threading
 import time
 from datetime import UTC, datetime
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from kubevitals import errors, model, reading, snapshot, sources
-from kubevitals.collector import joining, rhythm
+from kubevitals.collector import joining, rhythm, states
 from kubevitals.kube import live
 from kubevitals.kube.http import retries
 from kubevitals.sources import choice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
     from kubevitals import cluster as clusters
 
     Listener = Callable[["Published"], None]
+
+Published = states.Published
+Status = states.Status
 
 _LOG = logging.getLogger(__name__)
 _FIRST_DELAY = 1.0  # seconds after the first failure; doubled for each further one
@@ -36,41 +38,6 @@ _LEAST_MAX_AGE = 300.0  # seconds that the last good snapshot may be old where n
 _LONGEST_TICK = 120.0  # seconds; a tick of the largest cluster takes a few, its requests have time-outs
 _LOOK = 0.25  # seconds between looks at whether the lists were refused
 _FIRST_LISTS = 30.0  # seconds that the first tick waits for the lists of nodes and pods
-
-
-class Published(NamedTuple):
-    """What all surfaces show until the next one. `number` counts from 1, `epoch` tells processes apart."""
-
-    snapshot: model.Snapshot
-    number: int
-    epoch: str = ""
-
-    @property
-    def tag(self) -> str:
-        """A word that is another one for each publication of each process."""
-        return f"{self.epoch}-{self.number}"
-
-
-class Status(NamedTuple):
-    """How a collector is doing: a copy that does not change."""
-
-    started_at: datetime
-    ticks: int = 0  # good ones
-    failures: Mapping[str, int] = MappingProxyType({})  # by the code of the error
-    last_tick_seconds: float | None = None  # of the last one, good or not
-    last_good_at: datetime | None = None
-    last_error: model.Problem | None = None  # None again once a tick is good
-    source: str = "none"
-    sources: tuple[choice.Standing, ...] = ()  # who answers since when, and why the better ones do not
-    live: bool = False  # it ticks
-    ready: bool = False  # it has a snapshot that is not older than it may be
-    watch_restarts: int = 0
-    coverage: Mapping[str, tuple[int, int]] = MappingProxyType(
-        {"nodes": (0, 0), "pods": (0, 0)}
-    )  # with usage, of all
-    age_seconds: float | None = None  # of the snapshot
-    interval_seconds: float = 0.0
-    max_age_seconds: float = 0.0
 
 
 class Collector:
