@@ -1,0 +1,48 @@
+"""What a collector tells of itself: what it has published, and how it is doing. Data that does not change."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from kubevitals import model
+    from kubevitals.sources import choice
+
+
+class Published(NamedTuple):
+    """What all surfaces show until the next one. `number` counts from 1, `epoch` tells processes apart."""
+
+    snapshot: model.Snapshot
+    number: int
+    epoch: str = ""
+
+    @property
+    def tag(self) -> str:
+        """A word that is another one for each publication of each process."""
+        return f"{self.epoch}-{self.number}"
+
+
+class Status(NamedTuple):
+    """How a collector is doing: a copy that does not change."""
+
+    started_at: datetime
+    ticks: int = 0  # good ones
+    failures: Mapping[str, int] = MappingProxyType({})  # by the code of the error
+    last_tick_seconds: float | None = None  # of the last one, good or not
+    last_good_at: datetime | None = None
+    last_error: model.Problem | None = None  # None again once a tick is good
+    source: str = "none"
+    sources: tuple[choice.Standing, ...] = ()  # who answers since when, and why the better ones do not
+    live: bool = False  # it ticks
+    ready: bool = False  # it has a snapshot that is not older than it may be
+    watch_restarts: int = 0
+    coverage: Mapping[str, tuple[int, int]] = MappingProxyType(
+        {"nodes": (0, 0), "pods": (0, 0)}
+    )  # with usage, of all
+    age_seconds: float | None = None  # of the snapshot
+    interval_seconds: float = 0.0
+    max_age_seconds: float = 0.0
