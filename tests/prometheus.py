@@ -123,17 +123,26 @@ def holding(openmetrics: str, directory: Path, *, flags: Sequence[str] = ()) -> 
 
 
 @contextlib.contextmanager
-def receiving(directory: Path, *, port: int | None = None) -> Iterator[Prometheus]:
-    """A Prometheus of its own that takes remote-write and scrapes nothing; started again it goes on."""
-    with _started("scrape_configs: []\n", directory, ["--web.enable-remote-write-receiver"], port) as server:
+def receiving(directory: Path, *, port: int | None = None, path: str | None = None) -> Iterator[Prometheus]:
+    """A Prometheus of its own that takes remote-write and scrapes nothing; started again it goes on.
+
+    `path` is that of another one than Debian's.
+    """
+    flags = ["--web.enable-remote-write-receiver"]
+    with _started("scrape_configs: []\n", directory, flags, port=port, path=path) as server:
         yield server
 
 
 @contextlib.contextmanager
 def _started(
-    configuration: str, directory: Path, flags: Sequence[str], port: int | None = None
+    configuration: str,
+    directory: Path,
+    flags: Sequence[str],
+    *,
+    port: int | None = None,
+    path: str | None = None,
 ) -> Iterator[Prometheus]:
-    path = program("prometheus")
+    path = path or program("prometheus")
     port = port or free_port()
     file = directory / "prometheus.yml"
     file.write_text(configuration, encoding="utf-8")

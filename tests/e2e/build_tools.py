@@ -92,6 +92,7 @@ def build(tool: toolchain.Tool) -> None:
         "build",
         *toolchain.BUILD_FLAGS,
         "-v",
+        *(["-tags", ",".join(tool.tags)] if tool.tags else []),
         "-ldflags",
         tool.link_flags,
         "-o",

@@ -37,6 +37,7 @@ class Tool:
     package: str
     stamps: tuple[str, ...] = ()  # linker variables that hold the version, `v` included
     version_arguments: tuple[str, ...] = ("--version",)
+    tags: tuple[str, ...] = ()  # of the build
 
     @property
     def version(self) -> str:
@@ -109,6 +110,14 @@ TOOLS = (
     ),
     _kubernetes("kube-scheduler"),
     Tool(
+        name="prometheus-3",  # Debian's prometheus is version 2, which does not know remote-write 2.0
+        folder="prometheus",
+        module="github.com/prometheus/prometheus",
+        package="github.com/prometheus/prometheus/cmd/prometheus",
+        stamps=("github.com/prometheus/common/version.Version",),
+        tags=("remove_all_sd", "netgo"),  # without the libraries of all clouds, half of the build
+    ),
+    Tool(
         name="helm",
         folder="helm",
         module="helm.sh/helm/v4",
@@ -138,6 +147,7 @@ def built_path(tool: Tool) -> Path:
         tool.link_flags,
         BUILD_FLAGS,
         BUILD_ENVIRONMENT,
+        *tool.tags,
     )
     digest.update(repr(settings).encode())
     return cache_directory() / f"{tool.name}-{tool.version}-{digest.hexdigest()[:12]}" / "bin" / tool.name
