@@ -1,0 +1,126 @@
+"""What every history answers of the same samples: each is compared with a reference, question by question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import pytest
+from tests import made_past as past
+
+from kubevitals import history, model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+TICKS = 60  # of 15 s: a quarter of an hour
+_NUMBERS = tuple(name for name in history.Point._fields if name not in ("timestamp", "samples"))
+
+
+def snapshots(*, cluster: str = "prod", factor: int = 1) -> Iterator[model.Snapshot]:
+    """A quarter of an hour of a cluster in which things happen; `factor` makes clusters differ."""
+    for tick in range(TICKS):
+        seconds = tick * 15.0
+        yield past.snapshot(
+            seconds,
+            list(_pods(tick, seconds - 2, factor)),
+            [
+                past.node(name, past.cores(tick, place), past.memory(tick, place), seconds=seconds)
+                for place, name in enumerate(("node-1", "node-2"), 50)
+            ],
+            cluster=cluster,
+        )
+
+
+def _pods(tick: int, seconds: float, factor: int) -> Iterator[model.Pod]:
+    def usage(name: str, number: int) -> tuple[str, float, int]:
+        return name, factor * past.cores(tick, number), past.memory(tick, number)
+
+    for number in range(2):  # a Deployment, measured exactly at the ends of steps
+        yield past.pod(f"web-{number}", [usage("app", number)], seconds=seconds + 2)
+    yield past.pod(  # of another namespace, with two containers, CPU unknown at first
+        "db-0",
+        [usage("db", 7) if tick > 1 else ("db", None, past.memory(tick, 7)), usage("proxy", 8)],
+        seconds=seconds,
+        namespace="data",
+        workload_kind="StatefulSet",
+        node="node-2",
+    )
+    if not 20 <= tick < 26:  # recreated after a gap, under the same name on the same node
+        uid = "uid-old" if tick < 20 else "uid-new"
+        yield past.pod("again-0", [usage("app", 4)], seconds=seconds, uid=uid, workload_kind="StatefulSet")
+    if tick % 20 < 10:  # nothing controls it, and it is silent half of the time
+        silent = tick % 20 >= 5
+        yield past.pod(
+            "lonely",
+            [("app", None, None) if silent else usage("app", 5)],
+            seconds=None if silent else seconds,
+            workload_kind=None,
+            workload_name=None,
+        )
+
+
+class _Times(TypedDict):
+    since: datetime
+    until: datetime
+
+
+def questions() -> dict[str, history.Query]:
+    """What is asked, by a name for the test."""
+    whole: _Times = {"since": past.at(-30), "until": past.at(TICKS * 15)}
+    part: _Times = {"since": past.at(130), "until": past.at(611)}
+    asked: dict[str, history.Query] = {}
+    for kind in history.KINDS:
+        asked[f"every {kind}, samples"] = history.Query(kind, **whole)
+        for step in (60.0, 300.0):
+            asked[f"every {kind}, {step:g} s"] = history.Query(kind, **whole, step=step)
+        asked[f"part of every {kind}"] = history.Query(kind, **part)
+        asked[f"part of every {kind}, 60 s"] = history.Query(kind, **part, step=60.0)
+        asked[f"no {kind}"] = history.Query(kind, **whole, name="no-such")
+        asked[f"{kind} of no cluster"] = history.Query(kind, **whole, cluster="no-such")
+        asked[f"{kind} before"] = history.Query(kind, past.at(-9000), past.at(-8000), step=60.0)
+    exact: _Times = {"since": past.at(15), "until": past.at(45)}  # samples at both ends
+    asked["both ends"] = history.Query("pod", **exact, name="web-0")
+    asked["both ends, 15 s"] = history.Query("pod", **exact, name="web-0", step=15.0)
+    asked["one moment"] = history.Query("pod", past.at(45), past.at(45), name="web-0")
+    narrow: dict[str, Any] = {
+        "a node": {"kind": "node", "name": "node-2"},
+        "a pod": {"kind": "pod", "name": "web-1", "namespace": "shop"},
+        "a pod elsewhere": {"kind": "pod", "name": "web-1", "namespace": "data"},
+        "pods of a namespace": {"kind": "pod", "namespace": "data"},
+        "pods of a kind": {"kind": "pod", "workload_kind": "StatefulSet"},
+        "pods of nobody": {"kind": "pod", "workload_kind": "Pod"},
+        "a recreated pod": {"kind": "pod", "name": "again-0"},
+        "containers of a pod": {"kind": "container", "pod": "db-0"},
+        "a container": {"kind": "container", "pod": "db-0", "name": "proxy", "namespace": "data"},
+        "a workload": {"kind": "workload", "name": "web", "namespace": "shop"},
+        "a workload of a kind": {"kind": "workload", "name": "db", "workload_kind": "StatefulSet"},
+        "a workload of another kind": {"kind": "workload", "name": "db", "workload_kind": "Deployment"},
+        "a pod as a workload": {"kind": "workload", "name": "lonely", "workload_kind": "Pod"},
+        "workloads of a namespace": {"kind": "workload", "namespace": "shop"},
+        "a namespace": {"kind": "namespace", "name": "shop"},
+        "a namespace by its namespace": {"kind": "namespace", "namespace": "data"},
+    }
+    for name, words in narrow.items():
+        asked[name] = history.Query(**whole, **words, cluster="prod")
+        asked[f"{name}, 60 s"] = history.Query(**whole, **words, cluster="prod", step=60.0)
+    return asked
+
+
+def compare(
+    found: list[history.Series], expected: list[history.Series], *, p95: float = 0.02, rest: float = 1e-6
+) -> None:
+    """Fail unless both have the same series with the same points, numbers within the relative errors."""
+    assert [each._replace(points=()) for each in found] == [each._replace(points=()) for each in expected]
+    for one, other in zip(found, expected, strict=True):
+        what = f"{one.kind} {one.namespace}/{one.name}"
+        assert [each.timestamp for each in one.points] == [each.timestamp for each in other.points], what
+        assert [each.samples for each in one.points] == [each.samples for each in other.points], what
+        for name in _NUMBERS:
+            error = p95 if "p95" in name else rest
+            numbers = [getattr(each, name) for each in one.points]
+            wanted = [
+                None if value is None else pytest.approx(value, rel=error)
+                for value in (getattr(each, name) for each in other.points)
+            ]
+            assert numbers == wanted, (what, name)
