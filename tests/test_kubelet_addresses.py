@@ -51,11 +51,12 @@ def test_preferred_address(listed: list[tuple[str, str]], expected: str | None) 
 
 
 def test_port() -> None:
-    """The port is the one given, else the one that the node states, else 10250."""
+    """The port is the one given, else the one that the node states; at port 0 nobody is asked."""
     assert place(locate(INTERNAL, stated=10251)) == "https://10.0.0.7:10251"
-    assert place(locate(INTERNAL, stated=0)) == "https://10.0.0.7:10250"
+    assert locate(INTERNAL, stated=0).problem == "it states no port of a kubelet"
+    assert place(locate(INTERNAL, stated=0, port=10250)) == "https://10.0.0.7:10250"
     assert place(locate(INTERNAL, stated=10251, port=4194)) == "https://10.0.0.7:4194"
-    assert locate(INTERNAL, stated=70000).problem == "the port that it states is none"
+    assert locate(INTERNAL, stated=70000).problem == "it states no port of a kubelet"
 
 
 @pytest.mark.parametrize(

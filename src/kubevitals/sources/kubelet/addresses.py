@@ -45,12 +45,13 @@ def locate(node: objects.KubeletNode, *, port: int | None = None) -> Kubelet:
     """Return where the node's kubelet is. `port` replaces the one that the node states."""
     name, state = node.metadata.name, node.status
     stated = state.daemon_endpoints and state.daemon_endpoints.kubelet_endpoint
-    number = port or (stated.port if stated else 0) or PORT
+    # A node without a kubelet that answers (a virtual one, say) states port 0; an old one states nothing.
+    number = port or (stated.port if stated else PORT)
     path = (node.metadata.annotations and node.metadata.annotations.metrics_path) or PATH
     if not _is_path(path):
         return Kubelet(name, None, "", f"its annotation {ANNOTATION} is no plain path")
     if not 0 < number < 65536:
-        return Kubelet(name, None, path, "the port that it states is none")
+        return Kubelet(name, None, path, "it states no port of a kubelet")
     for kind in _PREFERENCE:
         for each in state.addresses or ():
             if each.type == kind and _is_host(each.address, ip=kind != "Hostname"):
