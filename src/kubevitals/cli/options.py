@@ -41,6 +41,7 @@ _SWITCHES = {
     "--insecure-skip-tls-verify": "do not check the server's certificate",
     "--disable-compression": "do not ask for gzip",
 }
+_TIMES = frozenset({"--since", "--until", "--at"})
 _SHORT = {"--server": "-s"}
 TAKING_VALUE = frozenset(
     {flag for flag, _, metavar, _ in _CLUSTER_OPTIONS if metavar}
@@ -94,8 +95,17 @@ def add_cluster_options(parser: argparse.ArgumentParser, *, several: bool = Fals
 
 
 def spell_out(argv: list[str]) -> list[str]:
-    """Return the words with switches in full: a bare --disable-compression is --disable-compression=true."""
-    return [f"{word}=true" if word in _SWITCHES else word for word in argv]
+    """Return the words with switches in full: a bare --disable-compression is --disable-compression=true.
+
+    A time that is so long ago may have a minus: "--since -6h" is --since=-6h.
+    """
+    words: list[str] = []
+    for word in argv:
+        if words and words[-1] in _TIMES and word.startswith("-") and word[1:2].isdigit():
+            words[-1] += f"={word}"
+        else:
+            words.append(f"{word}=true" if word in _SWITCHES else word)
+    return words
 
 
 def add_namespace_options(parser: argparse.ArgumentParser) -> None:
