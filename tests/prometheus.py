@@ -108,8 +108,11 @@ def running(
 
 
 @contextlib.contextmanager
-def holding(openmetrics: str, directory: Path, *, flags: Sequence[str] = ()) -> Iterator[Prometheus]:
-    """A Prometheus of its own that holds these samples, which need timestamps, and scrapes nothing."""
+def holding(openmetrics: str, directory: Path, *, path: str | None = None) -> Iterator[Prometheus]:
+    """A Prometheus of its own that holds these samples of any time, and scrapes nothing.
+
+    `path` is that of another one than Debian's.
+    """
     text = directory / "samples.txt"
     text.write_text(openmetrics + "# EOF\n", encoding="utf-8")
     subprocess.run(
@@ -118,7 +121,9 @@ def holding(openmetrics: str, directory: Path, *, flags: Sequence[str] = ()) -> 
         capture_output=True,
         timeout=60,
     )
-    with _started("scrape_configs: []\n", directory, flags) as server:
+    with _started(
+        "scrape_configs: []\n", directory, ["--storage.tsdb.retention.time=100y"], path=path
+    ) as server:
         yield server
 
 

@@ -46,9 +46,19 @@ def held() -> list[tuple[str, float, int]]:
     )
 
 
+def openmetrics(samples: Iterable[tuple[str, float, int]]) -> str:
+    """The samples as promtool takes them."""
+    return "".join(f"{selector} {value!r} {at / 1000!r}\n" for selector, value, at in samples)
+
+
 @pytest.fixture(scope="module")
 def reference() -> ring.Ring:
     """The same in memory."""
+    return in_memory()
+
+
+def in_memory() -> ring.Ring:
+    """A ring that holds the same."""
     made = ring.Ring(samples=1000)
     for snapshot in (*history_contract.snapshots(), *history_contract.snapshots(cluster="test", factor=2)):
         made.append(snapshot)
@@ -63,9 +73,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     directory = tmp_path_factory.mktemp("held")
     samples = held()
     if request.param == "prometheus":
-        text = "".join(f"{selector} {value!r} {at / 1000!r}\n" for selector, value, at in samples)
-        flags = ("--storage.tsdb.retention.time=100y",)
-        with prometheus.holding(text, directory, flags=flags) as started:
+        with prometheus.holding(openmetrics(samples), directory) as started:
             yield started.url
         return
     with victoria.running(directory) as storing:

@@ -187,17 +187,21 @@ def silent() -> list[scraped.Series]:
     ]  # fmt: skip
 
 
+def everything() -> list[scraped.Series]:
+    """All of the clusters, in one database."""
+    return [*healthy(), *lively(), *by_exporter(), *silent()]
+
+
 @pytest.fixture(scope="module", params=["prometheus", "victoria-metrics"])
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[api.Prometheus]:
     """A real server that holds all of it."""
-    held = [*healthy(), *lively(), *by_exporter(), *silent()]
+    held = everything()
     directory = tmp_path_factory.mktemp("held")
     if request.param == "prometheus":
-        flags = ("--storage.tsdb.retention.time=100y",)
         with (
-            prometheus.holding(scraped.openmetrics(held), directory, flags=flags) as started,
+            prometheus.holding(scraped.openmetrics(held), directory) as started,
             endpoints.open_prometheus(started.url) as opened,
         ):
             yield opened

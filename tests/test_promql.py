@@ -330,9 +330,8 @@ def real(
     )
     directory = tmp_path_factory.mktemp("held")
     if request.param == "prometheus":
-        flags = ("--storage.tsdb.retention.time=100y",)
         with (
-            prometheus.holding(scraped.openmetrics(held), directory, flags=flags) as started,
+            prometheus.holding(scraped.openmetrics(held), directory) as started,
             endpoints.open_prometheus(started.url) as opened,
         ):
             yield opened
