@@ -8,8 +8,9 @@ behind one another would be simpler, but many clients read only the first.)
 from __future__ import annotations
 
 import struct
-import zlib
 from typing import TYPE_CHECKING, NamedTuple
+
+from kubevitals.surfaces import deflate
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     Piece: TypeAlias = "bytes | Chunk | Packed | Group"
 
-_LEVEL = 1  # three times as fast as the usual 6, and names that repeat shrink well anyway
 _HEADER = (
     b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"  # gzip, deflate, no name, no time, fastest, unknown system
 )
@@ -65,7 +65,7 @@ class Chunk:
         """Return the lines."""
         if self._text is not None or self._packed is None:
             return self._text or b""
-        return _inflate(b"".join(self._packed.deflated))
+        return deflate.inflate_raw(b"".join(self._packed.deflated))
 
     def pack(self) -> Packed:
         """Return the lines compressed."""
@@ -81,13 +81,13 @@ class Stream:
     __slots__ = ("_compressor", "_crc", "_parts", "_size")
 
     def __init__(self) -> None:
-        self._compressor = _compressor()
+        self._compressor = deflate.open_raw()
         self._parts: list[bytes] = []
         self._crc = self._size = 0
 
     def add(self, text: bytes) -> None:
         """Take the next lines."""
-        self._crc = zlib.crc32(text, self._crc)
+        self._crc = deflate.crc32(text, self._crc)
         self._size += len(text)
         if deflated := self._compressor.compress(text):
             self._parts.append(deflated)
@@ -96,7 +96,7 @@ class Stream:
         """Return all of it, or nothing if that is empty; nothing may come after."""
         if not self._size:
             return []
-        self._parts.append(self._compressor.flush(zlib.Z_SYNC_FLUSH))
+        self._parts.append(deflate.align(self._compressor))
         return [Packed(self._parts, self._crc, _shift(self._size), self._size)]
 
 
@@ -168,7 +168,7 @@ def text_of(piece: Piece) -> bytes:
     """Return the text of a piece."""
     if isinstance(piece, bytes):
         return piece
-    return _inflate(b"".join(piece.deflated)) if isinstance(piece, Packed) else piece.text()
+    return deflate.inflate_raw(b"".join(piece.deflated)) if isinstance(piece, Packed) else piece.text()
 
 
 def _packed(piece: Chunk | Packed) -> Packed:
@@ -189,20 +189,12 @@ def _repack(before: _Known | None, group: Group) -> _Known:
 
 
 def _pack(text: bytes) -> Packed:
-    return Packed((_deflate(text),), zlib.crc32(text), _shift(len(text)), len(text))
+    return Packed((_deflate(text),), deflate.crc32(text), _shift(len(text)), len(text))
 
 
 def _deflate(data: bytes) -> bytes:
-    compressor = _compressor()
-    return compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)
-
-
-def _inflate(deflated: bytes) -> bytes:
-    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated)
-
-
-def _compressor() -> zlib._Compress:
-    return zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    compressor = deflate.open_raw()
+    return compressor.compress(data) + deflate.align(compressor)
 
 
 def combine(first: int, second: int, size: int) -> int:
