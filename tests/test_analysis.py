@@ -217,12 +217,6 @@ def test_problems_are_counted() -> None:
     assert list(analysis.count_problems(rows).items()) == [("stale", 2), ("ended", 1)]
 
 
-def test_oldest_sample() -> None:
-    """The oldest sample of rows is found past those that have none."""
-    assert analysis.oldest_sample([pod("a"), pod("b", timestamp=NOW)]) == NOW
-    assert analysis.oldest_sample([pod("a")]) is None
-
-
 @hypothesis.given(
     strategies.lists(
         strategies.tuples(

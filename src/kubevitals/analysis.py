@@ -10,7 +10,6 @@ from kubevitals import model
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
     from typing import Any
 
     GroupKey = tuple[str, str | None, str | None, str | None]  # name, namespace, workload kind and name
@@ -221,8 +220,3 @@ def count_problems(rows: Iterable[model.Row]) -> dict[str, int]:
         if row.problem is not None:
             counts[row.problem] = counts.get(row.problem, 0) + 1
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def oldest_sample(rows: Iterable[model.Row]) -> datetime | None:
-    """Return the oldest timestamp of the rows, or None where none has one."""
-    return min((row.timestamp for row in rows if row.timestamp is not None), default=None)

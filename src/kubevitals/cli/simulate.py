@@ -9,18 +9,14 @@ import argparse
 import contextlib
 import gc
 import os
-import signal
 import sys
 import textwrap
-import threading
 
 from kubevitals import errors
+from kubevitals.cli import several
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
-
     from kubevitals.simulation import cluster
 
 SUMMARY = "serve a simulated cluster on this machine"
@@ -140,7 +136,7 @@ def run(arguments: argparse.Namespace) -> int:
         _check_target(str(target))
     if (arguments.pods or 0) >= _BIG:
         print(f"building {arguments.pods:,} pods, which takes a while ...", file=sys.stderr, flush=True)
-    with _stop_on_signals() as stopped, contextlib.ExitStack() as cleanup:
+    with several.stop_on_signals() as stopped, contextlib.ExitStack() as cleanup:
         simulated = cluster.SimulatedCluster(
             nodes=arguments.nodes,
             pods=arguments.pods,
@@ -185,25 +181,6 @@ def list_faults() -> str:
             )
         )
     return "\n".join(lines)
-
-
-@contextlib.contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
-    stopped = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        stopped.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _announce(simulated: cluster.SimulatedCluster, target: str) -> None:

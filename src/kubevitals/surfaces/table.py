@@ -70,15 +70,6 @@ def render_table(
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def dropped_headings(
-    rows: Sequence[model.Row], columns: Sequence[Column], *, now: datetime, style: terminal.Style
-) -> list[str]:
-    """Return the headings that `render_table` leaves out on this terminal."""
-    widths = [max([len(column.heading), *map(len, column.texts(rows, now))]) for column in columns]
-    kept = set(_fit(columns, widths, style))
-    return [column.heading for index, column in enumerate(columns) if index not in kept]
-
-
 def _fit(columns: Sequence[Column], widths: Sequence[int], style: terminal.Style) -> list[int]:
     kept = list(range(len(columns)))
     if style.width is None:
