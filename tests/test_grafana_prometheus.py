@@ -104,6 +104,8 @@ def test_tables_are_put_together(server: servers.Prometheus, described: words.Bo
         targets = [grafana.put_in(target, values) for target in made["targets"]]
         frames = [fields_of(server, target, len(targets)) for target in targets]
         assert "Time" in set.intersection(*frames)
+        if isinstance(panel, words.Bars):
+            continue
         options = made["transformations"][-1]["options"]
         left = set.union(*frames) - set(options["excludeByName"])
         assert left == set(options["indexByName"]), panel.title

@@ -31,12 +31,15 @@ def render(panel: words.Panel, dialect: Dialect) -> Json | None:
     else:
         made = _table(panel, keys, dialect)
     targets = dialect.make_targets(panel.ask, keys)
+    # A field that a transformation has renamed would give all bars its own name.
+    bars = isinstance(panel, words.Bars)
+    transformations = [] if bars else dialect.make_transformations(panel.ask, keys)
     return {
         "title": panel.title,
         "description": panel.text.strip(),
         "datasource": dialect.source,
         "targets": [{**target, "datasource": dialect.source} for target in targets],
-        "transformations": dialect.make_transformations(panel.ask, keys),
+        "transformations": transformations,
         **made,
     }
 
