@@ -95,6 +95,10 @@ FEATURES = {
         "network, file systems, throttling and pressure, of the kubelets too",
         _all(("get",), "", "nodes/stats", namespaced=False),
     ),
+    "prometheus": Feature(
+        "--source prometheus without --prometheus-url: finding it in the cluster",
+        _all(_READ, "", "services", namespaced=False),
+    ),
     "auth": Feature(
         "the service with --auth kubernetes: who asks, and may they",
         (
