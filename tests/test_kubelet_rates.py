@@ -29,7 +29,7 @@ def test_first_reading() -> None:
     """Of what was read once, memory is known and CPU is not."""
     usage = rates.NodeRates().update(reading())
     assert usage == rates.NodeUsage(
-        (T, "", None, 1024), {POD: (T, "", [("app", None, 64)])}, frozenset({POD}), node_first=True
+        (T, "", None, 1024), {POD: (T, "", [("app", None, 64)])}, {POD: "first_sample"}, "first_sample"
     )
 
 
@@ -38,7 +38,7 @@ def test_rate_over_the_real_window() -> None:
     state = rates.NodeRates()
     state.update(reading())
     usage = state.update(reading(cpu=14.0, at=T + 16.0, node=180.0))
-    assert usage == rates.NodeUsage((T + 16, 16.0, 5.0, 1024), {POD: (T + 16, 16.0, [("app", 0.25, 64)])})
+    assert usage == rates.NodeUsage((T + 16, 16.0, 5.0, 1024), {POD: (T + 16, 16.0, [("app", 0.25, 64)])}, {})
 
 
 def test_same_reading_twice() -> None:
@@ -75,13 +75,13 @@ def test_restart(second: resource.Reading) -> None:
     state.update(reading())
     usage = state.update(second)
     assert usage.pods[POD][2] == [("app", None, 64)]
-    assert usage.first == {POD}
+    assert usage.partial == {POD: "first_sample"}
     cpu, at, _, start = second.containers[KEY]
     assert cpu is not None
     assert at is not None
     usage = state.update(reading(cpu=cpu + 5.0, at=at + 10, start=start))
     assert usage.pods[POD] == (at + 10, 10.0, [("app", 0.5, 64)])
-    assert usage.first == frozenset()
+    assert usage.partial == {}
 
 
 def test_young_container() -> None:
@@ -120,7 +120,7 @@ def test_container_without_a_previous_point() -> None:
         reading(cpu=14.0, at=T + 16, more={("shop", "web-0", "new"): (1.0, T + 16, 8, None)})
     )
     assert usage.pods[POD][2] == [("app", 0.25, 64), ("new", None, 8)]
-    assert usage.first == {POD}
+    assert usage.partial == {POD: "first_sample"}
 
 
 @pytest.mark.parametrize("cpu", [0.0, None])
@@ -130,7 +130,7 @@ def test_counter_that_nobody_keeps(cpu: float | None) -> None:
     state.update(reading(cpu=cpu, memory=0, node=cpu))
     usage = state.update(reading(cpu=cpu, memory=0, node=cpu, at=T + 15))
     assert usage.pods[POD][2] == [("app", None, None)]
-    assert (usage.first, usage.node_first) == (frozenset(), False)
+    assert (usage.partial, usage.node_code) == ({POD: "no_sample"}, "no_sample")
     assert usage.node == (T + 15, "", None, 1024)
 
 
@@ -148,7 +148,7 @@ def test_vanished_containers_are_forgotten() -> None:
     state.update(reading(at=T + 15))
     assert list(state._containers) == [KEY]
     usage = state.update(reading(at=T + 30, more={("shop", "job-1", "app"): (2.0, T + 30, 8, None)}))
-    assert usage.first == {("shop", "job-1")}
+    assert usage.partial == {("shop", "job-1"): "first_sample"}
 
 
 points = strategies.tuples(

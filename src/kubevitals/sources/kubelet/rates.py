@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 else:
     from kubevitals.record import NamedTuple
 
+FIRST = "first_sample"
+UNREAD = "no_sample"  # a counter that is not there, or at 0: a cgroup that nobody reads
 UNKNOWN = ""  # a time, or a window, that no row shows
 _INFINITE = float("inf")
 # A container that started so many seconds before its first reading counted from zero: that is a rate, as
@@ -29,14 +31,14 @@ _YOUNG = (10.0, 60.0)
 class NodeUsage(NamedTuple):
     """The usage of one node and of what runs on it, as `sources.Usage` has it.
 
-    `node` is None where the kubelet tells nothing of the machine itself. `first` holds the pods of which a
-    container was seen once so far, and `node_first` says the same of the machine.
+    `node` is None where the kubelet tells nothing of the machine itself. `partial` says by a code of
+    `snapshot.REASONS` why CPU of a pod is unknown, and `node_code` why that of the machine is.
     """
 
     node: sources.Sample | None
     pods: dict[tuple[str, str], sources.PodSample]
-    first: frozenset[tuple[str, str]] = frozenset()
-    node_first: bool = False
+    partial: dict[tuple[str, str], str]
+    node_code: str | None = None
 
 
 class NodeRates:
@@ -52,15 +54,17 @@ class NodeRates:
         """Return the usage that the reading gives together with the one before it."""
         before, kept = self._containers, {}
         pods: dict[tuple[str, str], sources.PodSample] = {}
-        first: set[tuple[str, str]] = set()
+        partial: dict[tuple[str, str], str] = {}
         for key, (cpu, at, memory, start) in reading.containers.items():
             cores: float | None = None
             window: sources.Time = UNKNOWN
-            if cpu and at is not None:  # a counter of 0 is a cgroup that nobody reads, as for metrics-server
+            if cpu and at is not None:  # metrics-server takes a counter of 0 for none, too
                 now = kept[key] = _advance(before.get(key), cpu, at, start)
                 cores, window = now[3], now[4]
                 if cores is None:
-                    first.add(key[:2])
+                    partial.setdefault(key[:2], FIRST)
+            else:
+                partial[key[:2]] = UNREAD
             pod = pods.get(key[:2])
             if pod is None:
                 moment: sources.Time = UNKNOWN if at is None else at
@@ -70,16 +74,16 @@ class NodeRates:
             if at is not None and (isinstance(pod[0], str) or at < pod[0]):
                 pods[key[:2]] = (at, window, pod[2])  # a pod is as old as its oldest container
         self._containers = kept
-        node, node_first = self._update_node(reading)
-        return NodeUsage(node, pods, frozenset(first), node_first)
+        node, code = self._update_node(reading)
+        return NodeUsage(node, pods, partial, code)
 
-    def _update_node(self, reading: resource.Reading) -> tuple[sources.Sample | None, bool]:
+    def _update_node(self, reading: resource.Reading) -> tuple[sources.Sample | None, str | None]:
         cpu, at, memory = reading.node_cpu, reading.node_at, reading.node_memory or None
         if not cpu or at is None:
             self._node = None
-            return (None if at is None or memory is None else (at, UNKNOWN, None, memory)), False
+            return (None if at is None or memory is None else (at, UNKNOWN, None, memory)), UNREAD
         self._node = _advance(self._node, cpu, at, None)
-        return (at, self._node[4], self._node[3], memory), self._node[3] is None
+        return (at, self._node[4], self._node[3], memory), FIRST if self._node[3] is None else None
 
 
 def _advance(before: Kept | None, cpu: float, at: float, start: float | None) -> Kept:

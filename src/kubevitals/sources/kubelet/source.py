@@ -201,8 +201,8 @@ class Kubelets:
                 continue
             if read.node is not None:
                 usage.nodes[kubelet.node] = read.node
-            if read.node_first:
-                usage.silent[kubelet.node] = "first_sample"
+            if read.node_code is not None:
+                usage.silent[kubelet.node] = read.node_code
 
     def _add_pods(
         self,
@@ -218,7 +218,7 @@ class Kubelets:
                 continue
             if whole:
                 usage.pods.update(read.pods)
-                usage.partial.update(dict.fromkeys(read.first, "first_sample"))
+                usage.partial.update(read.partial)
                 continue
             for key, sample in read.pods.items():
                 if (
@@ -227,8 +227,8 @@ class Kubelets:
                     and (chosen is None or key in chosen)
                 ):
                     usage.pods[key] = sample
-                    if key in read.first:
-                        usage.partial[key] = "first_sample"
+                    if key in read.partial:
+                        usage.partial[key] = read.partial[key]
 
 
 def _read_ca(path: str) -> bytes:
