@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kubevitals.surfaces.web import problems, rows
+from kubevitals.surfaces import deflate
+from kubevitals.surfaces.web import problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from kubevitals import collector
 
@@ -24,39 +26,87 @@ _REMEMBERED = 4  # snapshots: who refreshes every minute shall not wait either
 
 
 class Body(NamedTuple):
-    """The bytes of an answer, before compression."""
+    """An answer before compression: its bytes, whole or in parts that are made when they are taken."""
 
-    content: bytes
+    content: bytes | Iterable[bytes]
     media_type: str
     total: int | None = None  # rows there are, limit or not
 
 
 class Answer:
-    """One body, its gzip form once somebody wants it, and the tags of both."""
+    """One body in the forms that somebody wants: `plain` in parts, `zipped`, or both. And the tags of both.
 
-    __slots__ = ("body", "etag", "gzip_etag", "zipped")
+    Of a large answer that is asked for as gzip alone there is never more than a part uncompressed.
+    """
+
+    __slots__ = ("_coming", "etag", "gzip_etag", "media_type", "plain", "total", "zipped")
 
     def __init__(self, body: Body, tag: str) -> None:
-        self.body = body
+        self.media_type, self.total = body.media_type, body.total
         self.etag = f'"{tag}"'
         self.gzip_etag = f'"{tag}-gzip"'
         self.zipped: bytes | None = None
+        self.plain: list[bytes] | None = None
+        self._coming: Iterable[bytes] = ()
+        if isinstance(body.content, bytes):
+            self.plain = [body.content]
+        else:
+            self._coming = body.content
 
     @property
     def size(self) -> int:
         """Bytes that it holds."""
-        return len(self.body.content) + len(self.zipped or b"")
+        return sum(map(len, self.plain or ())) + len(self.zipped or b"")
 
     @property
     def worth_gzip(self) -> bool:
         """Whether gzip makes it smaller by anything."""
-        return len(self.body.content) >= _SMALL
+        return self.zipped is not None or self.plain is None or _exceeds(self.plain, _SMALL)
 
-    def zip(self) -> bytes:
-        """Return the gzip form, made once."""
-        if self.zipped is None:
-            self.zipped = rows.compress(self.body.content)
-        return self.zipped
+    def has(self, *, zipped: bool) -> bool:
+        """Return whether it can be given at once, as gzip or as it is."""
+        if zipped and self.worth_gzip:
+            return self.zipped is not None
+        return self.plain is not None
+
+    def make(self, *, zipped: bool) -> None:
+        """Make that form, if it is not there."""
+        if zipped:
+            self.zip()
+        elif self.plain is None:
+            self.plain = list(self._take()) if self.zipped is None else [deflate.gunzip(self.zipped)]
+
+    def zip(self) -> None:
+        """Make the gzip form, where that is worth it."""
+        if self.zipped is not None:
+            return
+        if self.plain is not None:
+            parts: Iterable[bytes] = self.plain
+        else:
+            coming = iter(self._take())
+            first = _take_some(coming, _SMALL)
+            if not _exceeds(first, _SMALL):
+                self.plain = parts = first
+            else:
+                parts = itertools.chain(first, coming)
+        if self.worth_gzip:
+            self.zipped = deflate.gzip(parts)
+
+    def _take(self) -> Iterable[bytes]:
+        coming, self._coming = self._coming, ()
+        return coming
+
+
+def _exceeds(parts: list[bytes], size: int) -> bool:
+    return sum(map(len, parts)) >= size
+
+
+def _take_some(parts: Iterator[bytes], size: int) -> list[bytes]:
+    """Return the first parts, until they are as long as `size` together."""
+    some: list[bytes] = []
+    while not _exceeds(some, size) and (part := next(parts, None)) is not None:
+        some.append(part)
+    return some
 
 
 class Shown:
@@ -83,17 +133,14 @@ class Shown:
         answer = self._answers.pop(query, None)
         if answer is None:
             answer = Answer(self._make(self, query), self.published.tag)
-        if zipped and answer.worth_gzip:
-            answer.zip()
+        answer.make(zipped=zipped)
         self._keep(query, answer)
         return answer
 
     def ready(self, query: Hashable, *, zipped: bool) -> Answer | None:
         """Return the answer if it needs no work."""
         answer = self._answers.get(query)
-        if answer is None or (zipped and answer.zipped is None and answer.worth_gzip):
-            return None
-        return answer
+        return answer if answer is not None and answer.has(zipped=zipped) else None
 
     async def find(self, query: Hashable, *, zipped: bool) -> Answer:
         """Return the answer; several who ask at once wait for one thread that makes it."""
@@ -133,7 +180,7 @@ class Shelf:
         self._cached_bytes = cached_bytes
         self._lock = threading.Lock()
         self._shown: Shown | None = None
-        self._wanted: dict[Hashable, tuple[bool, int]] = {}  # with gzip, for how many snapshots more
+        self._wanted: dict[tuple[Hashable, bool], int] = {}  # query, as gzip: for how many snapshots more
         self._listeners: list[Callable[[Shown], None]] = []
         self._unsubscribe: Callable[[], None] | None = None
 
@@ -146,8 +193,9 @@ class Shelf:
 
     def note(self, query: Hashable, *, zipped: bool) -> None:
         """Remember that somebody asked, and will ask again."""
-        if len(self._wanted) < _MOST_AHEAD or query in self._wanted:
-            self._wanted[query] = (zipped or self._wanted.get(query, (False, 0))[0], _REMEMBERED)
+        key = (query, zipped)
+        if len(self._wanted) < _MOST_AHEAD or key in self._wanted:
+            self._wanted[key] = _REMEMBERED
 
     def listen(self, listener: Callable[[Shown], None]) -> None:
         """Have `listener` called, in the collector's thread, once a new snapshot is shown."""
@@ -170,11 +218,11 @@ class Shelf:
             if self._shown is not None and self._shown.published.number >= published.number:
                 return
             fresh = Shown(published, self._make, cached_bytes=self._cached_bytes)
-            for query, (zipped, left) in list(self._wanted.items()):
+            for (query, zipped), left in list(self._wanted.items()):
                 if left == 0:
-                    del self._wanted[query]
+                    del self._wanted[query, zipped]
                     continue
-                self._wanted[query] = (zipped, left - 1)
+                self._wanted[query, zipped] = left - 1
                 with contextlib.suppress(problems.Refusal):  # what has gone from the cluster
                     fresh.build(query, zipped=zipped)
             self._shown = fresh

@@ -1,21 +1,23 @@
-"""The kinds of rows that the API serves: their keys, their types, how a record becomes a row. Data, and pure.
+"""The kinds of rows that the API serves: their keys, their types, how records become rows. Data, and pure.
 
 Rows in base units are the JSON schema of `kubevitals.model`; those below `infra` have the names, units and
-rounding that Grafana boards out there already use.
+rounding that Grafana boards out there already use. Records become rows a column at a time, many at once.
 """
 
 from __future__ import annotations
 
 import functools
-import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from kubevitals import model
+from kubevitals import analysis, model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    Column = Sequence[Any]
 
 _MIB = 1 << 20
 
@@ -27,7 +29,9 @@ class Kind(NamedTuple):
     of: str  # what its records are: nodes, pods, containers, namespaces, workloads
     item: str  # Node, PodList without List ...; below infra the key of the list
     types: Mapping[str, str]  # key: type, as the model annotates it
-    values_of: Callable[[Any], tuple[Any, ...]]  # a record's values, in the order of the keys
+    made_of: Mapping[
+        str, tuple[str, Callable[[Column], Column] | None]
+    ]  # key: field or ratio, its conversion
     sort: Mapping[str, str]
     default_sort: tuple[tuple[str, bool], ...]  # (field of the record, descending)
     infra: bool = False
@@ -37,61 +41,96 @@ class Kind(NamedTuple):
         """The keys of a row, in order."""
         return tuple(self.types)
 
+    def columns_of(self, records: Sequence[Any], keys: Iterable[str]) -> list[Column]:
+        """Return the values of these keys, a column each. Of many records, give a thousand at a time."""
+        fields = zip(*records, strict=True) if records else ((),) * len(_FIELDS[self.of])
+        found: dict[str, Column] = dict(zip(_FIELDS[self.of], fields, strict=True))
+        columns = []
+        for key in keys:
+            field, convert = self.made_of[key]
+            if field not in found:
+                part, whole = _RATIOS[field]
+                found[field] = analysis.divide(found[part], found[whole])
+            columns.append(found[field] if convert is None else convert(found[field]))
+        return columns
 
-_RATIOS = ("cpu_of_request", "cpu_of_limit", "memory_of_request", "memory_of_limit")
-_ratios_of = operator.attrgetter(*_RATIOS)
+
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "nodes": model.Node._fields,
+    "pods": model.Pod._fields,
+    "containers": model.Container._fields,
+    "namespaces": model.Total._fields,
+    "workloads": model.Total._fields,
+}
+_RATIOS = {**analysis.RATIOS, **analysis.NODE_RATIOS}
 _NOT_SORTED = frozenset({"labels", "conditions", "taints", "roles"})
 _BY_CPU = (("cpu_usage_cores", True), ("namespace", False), ("name", False))
 
 
-def _pod_values(pod: model.Pod) -> tuple[Any, ...]:
-    return (*pod[:-1], *_ratios_of(pod))
+class Condition(msgspec.Struct, frozen=True, gc=False):
+    """A condition of a node as an object."""
+
+    type: str
+    status: str
+    reason: str | None
+    message: str | None
+    last_transition_at: datetime | None
 
 
-def _container_values(container: model.Container) -> tuple[Any, ...]:
-    return (*container, *_ratios_of(container))
+class Taint(msgspec.Struct, frozen=True, gc=False):
+    """A taint of a node as an object."""
+
+    key: str
+    value: str | None
+    effect: str
 
 
-def _node_values(node: model.Node) -> tuple[Any, ...]:
-    return tuple(node.to_dict().values())
-
-
-def _types_of(record: type[model.Row], blank: model.Row) -> dict[str, str]:
+def _kind(name: str, item: str, record: type[model.Row], blank: model.Row) -> Kind:
     annotations = {key: str(each) for key, each in record.__annotations__.items()}
-    return {key: annotations.get(key, "float | None") for key in blank.to_dict()}
-
-
-def _kind(name: str, item: str, record: type[model.Row], blank: model.Row, values_of: Any) -> Kind:
-    types = _types_of(record, blank)
+    types = {key: annotations.get(key, "float | None") for key in blank.to_dict()}
     ordered = ("namespace", "pod", "name") if record is model.Container else ("namespace", "name")
     return Kind(
         name,
         name,
         item,
         types,
-        values_of,
+        {key: (key, _NESTED.get(key)) for key in types},
         {key: key for key in types if key not in _NOT_SORTED},
         tuple((key, False) for key in ordered if key in types),
     )
 
 
+def _objects(make: Callable[..., Any]) -> Callable[[Column], Column]:
+    """Return the conversion of lists of records to lists of objects."""
+    return lambda column: [[make(*each) for each in records] for records in column]
+
+
+_NESTED = {"conditions": _objects(Condition), "taints": _objects(Taint)}
+
+
 # --- infra: millicores, MiB and percent
 
 
-def _milli(cores: float | None) -> int | None:
-    return None if cores is None else round(cores * 1000)
+def _each(convert: Callable[[Any], Any]) -> Callable[[Column], Column]:
+    """Return the conversion of a column; what repeats, as requests do, is converted once."""
+
+    def convert_all(column: Column) -> Column:
+        values = set(column)
+        if len(values) > len(column) // 4:
+            return [None if value is None else convert(value) for value in column]
+        known = {value: None if value is None else convert(value) for value in values}
+        return [known[value] for value in column]
+
+    return convert_all
 
 
-def _mebi(size: float | None) -> int | None:
-    return None if size is None else round(size / _MIB)
+_milli = _each(lambda cores: round(cores * 1000))
+_mebi = _each(lambda size: round(size / _MIB))
+_percent = _each(lambda ratio: round(ratio * 1000) / 10)
 
 
-def _percent(ratio: float | None) -> float | None:
-    return None if ratio is None else round(ratio * 100, 1)
-
-
-def _app(app: str | None) -> str:
-    return app or "unknown"
+def _app(column: Column) -> Column:
+    return [app or "unknown" for app in column]
 
 
 _MILLI, _MEBI, _PERCENT = ("int | None", _milli), ("int | None", _mebi), ("float | None", _percent)
@@ -154,48 +193,35 @@ _INFRA_PODS: dict[str, tuple[str, tuple[str, Any]]] = {
 def _infra(
     of: str, table: dict[str, tuple[str, tuple[str, Any]]], default_sort: tuple[tuple[str, bool], ...]
 ) -> Kind:
-    fields_of = operator.attrgetter(*[field for field, _ in table.values()])
-    converted = [(index, form) for index, (_, (_, form)) in enumerate(table.values()) if form is not None]
-
-    def values_of(record: Any) -> tuple[Any, ...]:
-        values = list(fields_of(record))
-        for index, form in converted:
-            values[index] = form(values[index])
-        return tuple(values)
-
     types = {key: kind for key, (_, (kind, _)) in table.items()}
+    made_of = {key: (field, convert) for key, (field, (_, convert)) in table.items()}
     sort = {key: field for key, (field, _) in table.items()}
-    return Kind(f"infra/{of}", of, of, types, values_of, sort, default_sort, infra=True)
+    return Kind(f"infra/{of}", of, of, types, made_of, sort, default_sort, infra=True)
 
 
 _TOTAL = model.Total("")
 KINDS = {
     kind.name: kind
     for kind in (
-        _kind("nodes", "Node", model.Node, model.Node(""), _node_values),
-        _kind("pods", "Pod", model.Pod, model.Pod("", ""), _pod_values),
-        _kind("containers", "Container", model.Container, model.Container("", "", ""), _container_values),
-        _kind("namespaces", "Namespace", model.Total, _TOTAL, tuple),
-        _kind("workloads", "Workload", model.Total, _TOTAL, tuple),
+        _kind("nodes", "Node", model.Node, model.Node("")),
+        _kind("pods", "Pod", model.Pod, model.Pod("", "")),
+        _kind("containers", "Container", model.Container, model.Container("", "", "")),
+        _kind("namespaces", "Namespace", model.Total, _TOTAL),
+        _kind("workloads", "Workload", model.Total, _TOTAL),
         _infra("nodes", _INFRA_NODES, (("name", False),)),
         _infra("pods", _INFRA_PODS, _BY_CPU),
     )
 }
 
 
+def maker(name: str, keys: tuple[str, ...] | None = None) -> Callable[..., Any]:
+    """Return what makes of a row's values something that msgspec writes as an object: of `keys`, or all."""
+    if keys is None:
+        return _struct_of(name)
+    return lambda *values: dict(zip(keys, values, strict=True))  # a type a choice of keys would stay for ever
+
+
 @functools.cache
-def struct_of(name: str) -> Callable[..., Any]:
-    """Return a type whose instances msgspec writes as rows of the kind of that name."""
+def _struct_of(name: str) -> Callable[..., Any]:
     word = name.replace("/", "_")
     return msgspec.defstruct(f"Row_{word}", KINDS[name].keys, frozen=True, gc=False)
-
-
-def picker(kind: Kind, fields: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """Return a function that gives a record's values of these keys alone."""
-    indices = [kind.keys.index(field) for field in fields]
-    values_of = kind.values_of
-    if len(indices) == 1:
-        only = indices[0]
-        return lambda record: (values_of(record)[only],)
-    pick = operator.itemgetter(*indices)
-    return lambda record: pick(values_of(record))

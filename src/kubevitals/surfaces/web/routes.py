@@ -200,17 +200,17 @@ def respond(
     headers = {"etag": etag, "cache-control": "no-cache", "vary": "accept-encoding"}
     if age is not None:
         headers["age"] = str(int(age))
-    if made.body.total is not None:
-        headers["x-total-count"] = str(made.body.total)
+    if made.total is not None:
+        headers["x-total-count"] = str(made.total)
     if _has(request.headers.get("if-none-match"), made):
         return responses.Response(status_code=304, headers=headers)
     if zipped:
         headers["content-encoding"] = "gzip"
-    headers["content-type"] = made.body.media_type
-    content = made.zipped if zipped and made.zipped is not None else made.body.content
-    if len(content) <= _PART:
-        return responses.Response(content, headers=headers)
-    return Parts([content], headers=headers)
+    headers["content-type"] = made.media_type
+    parts = [made.zipped] if zipped and made.zipped is not None else made.plain or []
+    if sum(map(len, parts)) <= _PART:
+        return responses.Response(b"".join(parts), headers=headers)
+    return Parts(parts, headers=headers)
 
 
 def _has(given: str | None, made: answers.Answer) -> bool:

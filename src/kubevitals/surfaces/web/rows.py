@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-import zlib
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,12 +16,10 @@ from kubevitals import model
 from kubevitals.surfaces.web import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
 _PART = 1_000  # rows that are written at once
-_GZIP_LEVEL = 1  # level 6 takes four times as long for a tenth less
-_GZIP_PART = 1 << 20
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _encode = msgspec.json.Encoder().encode
 
@@ -33,17 +31,17 @@ def write(
     *,
     fields: Sequence[str] | None,
     form: str,
-) -> bytes:
-    """Return the records as a document: `form` is objects, columns or csv."""
+) -> Iterator[bytes]:
+    """Yield the parts of a document of the records: `form` is objects, columns or csv."""
     names = tuple(fields) if fields is not None else kind.keys
-    values_of = kind.values_of if fields is None else kinds.picker(kind, names)
+    parts = _in_parts(kind, records, names)
     if form == "csv":
-        return _write_csv(kind.types, names, [values_of(record) for record in records])
+        return _write_csv(kind.types, names, parts)
     if form == "columns":
-        items = _write_columns(names, [values_of(record) for record in records])
+        items = _write_columns(names, parts)
     else:
-        items = _write_objects(kind, names if fields is not None else None, values_of, records)
-    return _envelope(snapshot, kind, items, columns=form == "columns")
+        items = _write_objects(kinds.maker(kind.name, None if fields is None else names), parts)
+    return itertools.chain(_envelope(snapshot, kind, columns=form == "columns"), items, (b"}",))
 
 
 def write_one(
@@ -51,12 +49,21 @@ def write_one(
 ) -> bytes:
     """Return the document of a single record: the envelope with `item` for `items`."""
     names = tuple(fields) if fields is not None else kind.keys
-    values_of = kind.values_of if fields is None else kinds.picker(kind, names)
-    item = _encode(dict(zip(names, values_of(record), strict=True)))
+    values = [column[0] for column in kind.columns_of([record], names)]
+    item = _encode(dict(zip(names, values, strict=True)))
     return _head(snapshot, kind.item)[:-1] + b',"item":' + item + b"}"
 
 
-def _envelope(snapshot: model.Snapshot, kind: kinds.Kind, items: list[bytes], *, columns: bool) -> bytes:
+def _in_parts(
+    kind: kinds.Kind, records: Sequence[Any], names: Sequence[str]
+) -> Iterator[list[Sequence[Any]]]:
+    """Yield the columns of some rows at a time."""
+    for start in range(0, len(records), _PART):
+        yield kind.columns_of(records[start : start + _PART], names)
+
+
+def _envelope(snapshot: model.Snapshot, kind: kinds.Kind, *, columns: bool) -> Iterator[bytes]:
+    """Yield what is before the items."""
     if kind.infra:
         head = _encode(
             {
@@ -70,7 +77,7 @@ def _envelope(snapshot: model.Snapshot, kind: kinds.Kind, items: list[bytes], *,
     else:
         head = _head(snapshot, f"{kind.item}List")
         key = "columns" if columns else "items"
-    return b"".join([head[:-1], b',"', key.encode(), b'":', *items, b"}"])
+    yield b'%b,"%b":' % (head[:-1], key.encode())
 
 
 def _head(snapshot: model.Snapshot, kind: str) -> bytes:
@@ -79,42 +86,39 @@ def _head(snapshot: model.Snapshot, kind: str) -> bytes:
     return _encode(head)
 
 
-def _write_objects(
-    kind: kinds.Kind,
-    names: tuple[str, ...] | None,
-    values_of: Callable[[Any], tuple[Any, ...]],
-    records: Sequence[Any],
-) -> list[bytes]:
-    parts = []
-    make = kinds.struct_of(kind.name)
-    for start in range(0, len(records), _PART):
-        some = records[start : start + _PART]
-        rows: list[Any] = (
-            [make(*values_of(record)) for record in some]
-            if names is None
-            else [dict(zip(names, values_of(record), strict=True)) for record in some]
-        )
-        parts += [b",", _encode(rows)[1:-1]]
-    return [b"[", *parts[1:], b"]"]
+def _write_objects(make: Callable[..., Any], parts: Iterable[list[Sequence[Any]]]) -> Iterator[bytes]:
+    before = b"["
+    for columns in parts:
+        yield before + _encode(list(map(make, *columns)))[1:-1]
+        before = b","
+    yield b"[]" if before == b"[" else b"]"
 
 
-def _write_columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[bytes]:
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    parts = []
-    for name, column in zip(names, columns, strict=True):
-        parts += [b",", _encode(name), b":", _encode(column)]
-    return [b"{", *parts[1:], b"}"]
+def _write_columns(names: Sequence[str], parts: Iterable[list[Sequence[Any]]]) -> Iterator[bytes]:
+    written: list[list[bytes]] = [[] for _ in names]
+    for columns in parts:
+        for column, into in zip(columns, written, strict=True):
+            into.append(_encode(column)[1:-1])
+    before = b"{"
+    for name, each in zip(names, written, strict=True):
+        yield b'%b"%b":[%b]' % (before, name.encode(), b",".join(each))
+        before = b","
+    yield b"}"
 
 
-def _write_csv(types: Mapping[str, str], names: Sequence[str], rows: list[tuple[Any, ...]]) -> bytes:
-    """Return RFC 4180 text, written column by column: what a column holds is decided once."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(names)
-    for start in range(0, len(rows), _PART):
-        columns = zip(*rows[start : start + _PART], strict=True)
+def _write_csv(
+    types: Mapping[str, str], names: Sequence[str], parts: Iterable[list[Sequence[Any]]]
+) -> Iterator[bytes]:
+    """Yield RFC 4180 text, written column by column: what a column holds is decided once."""
+    yield _write_lines([names])
+    for columns in parts:
         cells = [_cells(types[name], column) for name, column in zip(names, columns, strict=True)]
-        writer.writerows(zip(*cells, strict=True))
+        yield _write_lines(zip(*cells, strict=True))
+
+
+def _write_lines(rows: Iterable[Sequence[Any]]) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\r\n").writerows(rows)
     return out.getvalue().encode()
 
 
@@ -138,16 +142,16 @@ def _write_labels(labels: Mapping[str, str]) -> str:
 
 
 def _flatten(value: Any) -> str:
-    if not isinstance(value, dict):
-        return str(value)
-    if "effect" in value:
-        return f"{value['key']}:{value['effect']}"
-    return f"{value.get('type')}={value.get('status')}"
+    if isinstance(value, kinds.Taint):
+        return f"{value.key}:{value.effect}"
+    if isinstance(value, kinds.Condition):
+        return f"{value.type}={value.status}"
+    return str(value)
 
 
-def _write_time(moment: datetime | str) -> str:
-    """Return RFC 3339 in UTC; nodes bring it so."""
-    return moment if isinstance(moment, str) else moment.isoformat().replace("+00:00", "Z")
+def _write_time(moment: datetime) -> str:
+    """Return RFC 3339 in UTC."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 _WRITERS: dict[str, Callable[[Any], str]] = {
@@ -155,11 +159,3 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
     "datetime": _write_time,
     "Mapping[str, str]": _write_labels,
 }
-
-
-def compress(body: bytes) -> bytes:
-    """Return the body as gzip, the same bytes for the same body."""
-    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
-    view = memoryview(body)
-    parts = [packer.compress(view[at : at + _GZIP_PART]) for at in range(0, len(body), _GZIP_PART)]
-    return b"".join([*parts, packer.flush()])
