@@ -130,6 +130,20 @@ def test_uids_are_unique() -> None:
     assert len(set(uids)) == len(uids)
 
 
+def test_columns_have_titles_of_their_own(board: dict[str, Any]) -> None:
+    """No two columns of a table are called alike, and the one that it is sorted by is among them."""
+    for panel in board["panels"]:
+        if panel["type"] == "table":
+            titles = [
+                each["value"]
+                for override in panel["fieldConfig"]["overrides"]
+                for each in override["properties"]
+                if each["id"] == "displayName"
+            ]
+            assert len(set(titles)) == len(titles), panel["title"]
+            assert {each["displayName"] for each in panel["options"]["sortBy"]} <= set(titles)
+
+
 def test_links_lead_to_boards(board: dict[str, Any]) -> None:
     """Each link of a cell leads to a board of the same data source, which has the variables that are set."""
     for url in re.findall(r'"url": "(/d/[^"]+)"', json.dumps(board)):

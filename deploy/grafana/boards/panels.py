@@ -135,7 +135,6 @@ def _table(panel: words.Table, keys: Sequence[str], dialect: Dialect) -> Json:
         "type": "table",
         "fieldConfig": {
             "defaults": {
-                "noValue": "",
                 "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True},
             },
             "overrides": [_cells(panel.ask.of, key, dialect) for key in keys],
@@ -151,7 +150,8 @@ def _table(panel: words.Table, keys: Sequence[str], dialect: Dialect) -> Json:
 
 def _cells(of: str, key: str, dialect: Dialect) -> Json:
     column = columns.column(of, key)
-    properties: Json = {"displayName": column.title}
+    # Of a number that is unknown; a text that is not there, such as a problem, is none.
+    properties: Json = {"displayName": column.title, "noValue": "-" if column.type == "number" else ""}
     if column.unit:
         properties["unit"] = column.unit
     if column.width:

@@ -8,12 +8,12 @@ CLUSTER = Variable("cluster", "Cluster", "clusters")
 IN_NAMESPACE = ("namespace", "namespace")
 
 USED = (
-    "CPU is the average over the sample's window, memory the working set at its end. Empty means unknown, "
-    "not 0."
+    "CPU is the average over the sample's window, memory the working set at its end. A dash means "
+    "unknown, not 0."
 )
 OF_REQUEST = (
-    "Of request and of limit are shares of what the container itself declared; without one they are "
-    "empty. Above 100 % of a request is allowed, above a memory limit it is killed."
+    "Of request and of limit are shares of what was declared, unknown without that. Above 100 % of a request "
+    "is allowed; who reaches the memory limit is killed."
 )
 PROMISED = "What pods asked for, by the scheduler's rule, as a share of what the nodes may promise."
 SCALE = "Green below 60 %, yellow to 85 %, red above."
