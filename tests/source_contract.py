@@ -151,13 +151,12 @@ class SourceContract:
         bed.go_on(TICKS)
         usage = bed.source.fetch_usage(BOTH)
         known = [sample for key, sample in usage.pods.items() if key not in usage.partial]
+        times = [each[:2] for each in usage.nodes.values()] + [each[:2] for each in known]
         assert known
-        samples = [*usage.nodes.values(), *known]
-        for timestamp, window, *_ in samples:
-            at = timestamp if isinstance(timestamp, int | float) else parse(timestamp)
+        for timestamp, window in times:
+            at = parse(timestamp) if isinstance(timestamp, str) else timestamp
             assert -60 < at - bed.world.now() <= 1
-            seconds = window if isinstance(window, int | float) else float(window.removesuffix("s"))
-            assert 5 <= seconds <= 600
+            assert 5 <= (float(window.removesuffix("s")) if isinstance(window, str) else window) <= 600
 
     def test_namespace(self, bed: Bed) -> None:
         """Of one namespace there are its pods, all of them and no others."""
@@ -221,8 +220,8 @@ class SourceContract:
 
 
 def check(cores: float | None, size: int | None) -> None:
-    assert cores is None or (isinstance(cores, float) and 0 <= cores < 10_000)
-    assert size is None or (isinstance(size, int) and 0 < size < 1 << 45)
+    assert cores is None or 0 <= cores < 10_000
+    assert size is None or 0 < size < 1 << 45
 
 
 def agree(pairs: list[tuple[Any, Any]], *, within: float) -> float:
