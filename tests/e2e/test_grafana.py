@@ -6,13 +6,16 @@ and formats make of them what a panel draws, for all three data sources of one a
 
 from __future__ import annotations
 
+import json
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from deploy.grafana.boards import columns, description, render, words
 from tests import grafana, web_service
 from tests import prometheus as servers
-from tests.e2e import grafana_programs
+from tests.e2e import grafana_programs, provision
 
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.web import settings
@@ -20,6 +23,7 @@ from kubevitals.surfaces.web import settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CHART = grafana.GRAFANA.parent / "helm" / "kubevitals"
 CHOSEN = {"cluster": "simulated", "namespace": "shop", "workload": "cart"}
 DIALECTS = {dialect.slug: dialect for dialect in render.DIALECTS}
 Shown = dict[str, Any]
@@ -207,3 +211,36 @@ def test_all_data_sources_show_the_same(shown: dict[str, list[tuple[Any, Shown]]
             known = [[each for each in one["shown"] if each["text"] != "-"] for one in (made, other)]
             first, second = (sorted(each, key=str) for each in known)  # unknown has no sample in Prometheus
             assert first == second, panel.title
+
+
+# --- how they get there
+
+
+@pytest.mark.parametrize("source", grafana.SOURCES)
+def test_the_chart_brings_them(source: str) -> None:
+    """With grafana.dashboards.enabled the chart makes a labelled ConfigMap a board, without it none."""
+    helm = provision.provide("helm")["helm"]
+    command = [str(helm), "template", "kubevitals", str(CHART), "--namespace", "kubevitals"]
+    chosen = ["--set", f"grafana.dashboards.enabled=true,grafana.dashboards.dataSource={source}"]
+    assert not boards_in(command)
+    found = boards_in([*command, *chosen])
+    assert found == {f"kubevitals-{source}-{slug}.json": grafana.load(source, slug) for slug in grafana.SLUGS}
+
+
+@pytest.mark.parametrize("source", grafana.SOURCES)
+def test_kubectl_brings_them(source: str) -> None:
+    """`kubectl apply -k` makes the same ConfigMaps of the folder."""
+    kubectl = provision.provide("kubectl")["kubectl"]
+    found = boards_in([str(kubectl), "kustomize", str(grafana.GRAFANA / "dashboards" / source)])
+    assert found == {f"kubevitals-{source}-{slug}.json": grafana.load(source, slug) for slug in grafana.SLUGS}
+
+
+def boards_in(command: list[str]) -> dict[str, Any]:
+    """Return the dashboards in the labelled ConfigMaps that a command prints."""
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return {
+        file: json.loads(text)
+        for each in yaml.safe_load_all(done.stdout)
+        if each["kind"] == "ConfigMap" and each["metadata"]["labels"].get("grafana_dashboard") == "1"
+        for file, text in each["data"].items()
+    }
