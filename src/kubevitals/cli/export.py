@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serving = parser.add_argument_group("serving")
     serving.add_argument(
         "--port",
-        type=_parse_port,
+        type=several.parse_port,
         default=9100,
         metavar="N",
         help="where to listen: 9100 (the default); 0: any",
@@ -203,7 +203,7 @@ def _export_once(
     )
     for cluster in connected:
         if _needs_usage(wanted):
-            snapshot = taking.take(cluster, request)
+            snapshot = taking.take(cluster, request, patience=taking.patience_of(arguments))
             pairs.append((snapshot, None))
             problems += snapshot.problems
             code = code or int(snapshot.source == "none")
@@ -255,11 +255,3 @@ def write_file(path: str, body: bytes) -> None:
             f"the metrics cannot be written to {path}: {error.strerror}",
             remedy="name a file in a directory that exists and that you may write to",
         ) from error
-
-
-def _parse_port(said: str) -> int:
-    if said.isascii() and said.isdigit() and int(said) <= 65_535:
-        return int(said)
-    import argparse
-
-    raise argparse.ArgumentTypeError(f"{said!r} is no port from 0 to 65535")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from kubevitals import errors
-from kubevitals.cli import options, several
+from kubevitals.cli import serveoptions, several
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,98 +38,7 @@ Needs the extra `serve`: pip install 'kubevitals[serve]'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `serve`."""
-    serving_group = parser.add_argument_group("serving")
-    serving_group.add_argument(
-        "--address",
-        default="127.0.0.1",
-        metavar="IP",
-        help="where to listen: 127.0.0.1, unless told otherwise",
-    )
-    serving_group.add_argument(
-        "--port", type=_parse_port, default=8080, metavar="N", help="8080, the default; 0: any"
-    )
-    serving_group.add_argument(
-        "--tls-cert", metavar="FILE", help="a certificate with its chain; read again when it changes"
-    )
-    serving_group.add_argument("--tls-key", metavar="FILE", help="and its private key")
-    serving_group.add_argument(
-        "--connections", type=_parse_count, default=1000, metavar="N", help="at most so many at once: 1000"
-    )
-    serving_group.add_argument(
-        "--streams", type=_parse_count, default=200, metavar="N", help="event streams among them: 200"
-    )
-    who = parser.add_argument_group("who may read")
-    who.add_argument(
-        "--auth",
-        choices=["none", "kubernetes", "token-file"],
-        help="kubernetes: who may get the route in the cluster; token-file: who has one of --auth-tokens; "
-        "none: everybody. Must be said beyond loopback",
-    )
-    who.add_argument("--auth-tokens", metavar="FILE", help="tokens, one a line, read again when it changes")
-    who.add_argument(
-        "--auth-audience", action="append", metavar="NAME", help="that tokens must be meant for (repeatable)"
-    )
-    who.add_argument(
-        "--guard-health", action="store_true", help="ask who reads /healthz, /livez and /readyz too"
-    )
-    who.add_argument(
-        "--cors-origin",
-        action="append",
-        metavar="ORIGIN",
-        help="a web site whose scripts may read (repeatable)",
-    )
-    what = parser.add_argument_group("what")
-    what.add_argument("-n", "--namespace", metavar="NAME", help="pods of one namespace only; all by default")
-    what.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces, the default")
-    what.add_argument(
-        "--no-nodes", action="store_true", help="leave nodes out, where rights end at a namespace"
-    )
-    what.add_argument(
-        "--interval",
-        type=options.parse_duration,
-        default=15.0,
-        metavar="TIME",
-        help="between polls of usage: 15s",
-    )
-    what.add_argument(
-        "--max-age",
-        type=options.parse_duration,
-        metavar="TIME",
-        help="that a snapshot may have while its source fails; then the service is not ready: 5m",
-    )
-    what.add_argument(
-        "--samples",
-        type=_parse_count,
-        default=120,
-        metavar="N",
-        help="of each series that are kept in memory: 120, half an hour",
-    )
-    what.add_argument(
-        "--node-pool-label",
-        action="append",
-        metavar="KEY",
-        help="names a node's pool; clouds' own by default",
-    )
-    what.add_argument(
-        "--labels",
-        action="append",
-        metavar="NAME",
-        help="a further label of metrics: workload, ip, uid, or the key of a Kubernetes label",
-    )
-    what.add_argument(
-        "--compat", action="append", metavar="EXPORTER", help="further families of metrics, as export's"
-    )
-    log = parser.add_argument_group("log")
-    log.add_argument(
-        "--log-format", choices=["text", "json"], default="text", help="text (the default) or json"
-    )
-    log.add_argument(
-        "--log-level",
-        choices=["debug", "info", "warning", "error"],
-        default="info",
-        help="info; debug: requests too",
-    )
-    options.add_cluster_options(parser, several=True)
+    serveoptions.add(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -138,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         errors.KubevitalsError: it cannot begin.
     """
-    _check(arguments)
+    serveoptions.check(arguments)
     try:
         from kubevitals.surfaces.web import auth, logs, serving
     except ImportError as error:
@@ -177,17 +86,6 @@ def _invite(url: str) -> None:
     """Tell who sits before the terminal what to open; a log is spared that."""
     if sys.stderr.isatty():
         print(f"\nopen {url}/ in a browser; Ctrl-C ends it\n", file=sys.stderr, flush=True)
-
-
-def _check(arguments: argparse.Namespace) -> None:
-    if bool(arguments.tls_cert) != bool(arguments.tls_key):
-        raise errors.UsageError("--tls-cert and --tls-key go together", remedy="give both")
-    if (arguments.auth == "token-file") != bool(arguments.auth_tokens):
-        raise errors.UsageError("--auth token-file and --auth-tokens go together", remedy="give both")
-    if arguments.namespace and arguments.all_namespaces:
-        raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
-    if arguments.auth_audience and arguments.auth != "kubernetes":
-        raise errors.UsageError("--auth-audience goes with --auth kubernetes", remedy="add that")
 
 
 def _open_tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
@@ -311,19 +209,3 @@ class _ending_on_signals:  # noqa: N801 - used like a function
 
         for number, handler in self._before.items():
             signal.signal(number, handler)
-
-
-def _parse_port(said: str) -> int:
-    if said.isascii() and said.isdigit() and int(said) <= 65_535:
-        return int(said)
-    import argparse
-
-    raise argparse.ArgumentTypeError(f"{said!r} is no port from 0 to 65535")
-
-
-def _parse_count(said: str) -> int:
-    if said.isascii() and said.isdigit() and 0 < int(said) < 1_000_000:
-        return int(said)
-    import argparse
-
-    raise argparse.ArgumentTypeError(f"{said!r} is not a number above 0")

@@ -82,3 +82,21 @@ class stop_on_signals:  # noqa: N801 - used like a function
 
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+
+def parse_port(said: str) -> int:
+    """Return a port from 0 to 65535, for argparse."""
+    if said.isascii() and said.isdigit() and int(said) <= 65_535:
+        return int(said)
+    import argparse
+
+    raise argparse.ArgumentTypeError(f"{said!r} is no port from 0 to 65535")
+
+
+def parse_count(said: str) -> int:
+    """Return a whole number above 0, for argparse."""
+    if said.isascii() and said.isdigit() and 0 < int(said) < 1_000_000:
+        return int(said)
+    import argparse
+
+    raise argparse.ArgumentTypeError(f"{said!r} is not a number above 0")
