@@ -13,7 +13,7 @@ from tests import listed_history, web_service
 from kubevitals import errors
 from kubevitals import history as histories
 from kubevitals.surfaces.history import documents
-from kubevitals.surfaces.web import history, historyquery, settings
+from kubevitals.surfaces.web import historyquery, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +105,31 @@ def test_columns(service: web_service.Service) -> None:
     assert empty == {key: [] for key in documents.ROW_TYPES}
 
 
+def test_rows(service: web_service.Service) -> None:
+    """A row is a point with the names of its series, as data sources for tables like it."""
+    answer = service.get("/api/v1/history/pods?since=10m&step=1m&format=rows").json()
+    assert {tuple(row) for row in answer["items"]} == {tuple(documents.ROW_TYPES)}
+    assert {row["name"] for row in answer["items"]} == {"web-0", "db-0", "=cmd"}
+
+
+def test_the_largest(service: web_service.Service) -> None:
+    """With a limit only the series of the largest mean come; how many there are stands in a header."""
+    answer = service.get("/api/v1/history/pods?namespace=shop&limit=1&largest=memory_usage_bytes&step=raw")
+    assert [item["name"] for item in answer.json()["items"]] == ["db-0"]
+    assert answer.headers["x-total-count"] == "2"
+    assert service.get("/api/v1/history/pods?limit=0").json()["items"] == []
+
+
+def test_the_step_suits_the_number_of_series(
+    service: web_service.Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there are many series and no step is given, each has fewer points."""
+    fine = service.get("/api/v1/history/pods?since=1h").json()["step_seconds"]
+    monkeypatch.setattr(historyquery, "MOST_IN_ALL", 2000)
+    coarse = service.get("/api/v1/history/pods?since=1h").json()["step_seconds"]
+    assert (fine, coarse) == (15.0, 300.0)
+
+
 def test_csv(service: web_service.Service) -> None:
     """CSV has a line a point; a name that a spreadsheet would run gets an apostrophe."""
     answer = service.get("/api/v1/history/pods?namespace=odd&format=csv")
@@ -192,7 +217,7 @@ def test_nothing_of_one_object(service: web_service.Service) -> None:
 
 def test_too_many_points(service: web_service.Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that would be too long is refused with a step that is long enough."""
-    monkeypatch.setattr(history, "MOST_POINTS", 100)
+    monkeypatch.setattr(historyquery, "MOST_IN_ALL", 100)
     answer = service.get("/api/v1/history/pods?since=1h&step=15")
     assert answer.status_code == 422
     said = answer.json()
@@ -205,7 +230,7 @@ def test_many_series_are_read_in_pieces(
     service: web_service.Service, kept: listed_history.Listed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No reading asks for much more than an answer may hold, however many series there are."""
-    monkeypatch.setattr(history, "MOST_POINTS", 2000)
+    monkeypatch.setattr(historyquery, "MOST_IN_ALL", 2000)
     kept.asked.clear()
     assert service.get("/api/v1/history/pods?since=1h&step=15").status_code == 200
     pods = len(service.collector.latest.snapshot.pods) if service.collector.latest else 0

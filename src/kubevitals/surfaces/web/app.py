@@ -20,6 +20,7 @@ from kubevitals.surfaces.web import (
     answers,
     counting,
     history,
+    historyquery,
     kinds,
     openapi,
     problems,
@@ -32,7 +33,7 @@ from kubevitals.surfaces.web import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from starlette import requests
 
@@ -88,7 +89,7 @@ def create_app(
     app.state.hub, app.state.shelves, app.state.requests = hub, shelves, exporter.requests
     document = openapi.describe(list(collectors))
     app.openapi = lambda: document  # type: ignore[method-assign]
-    past = history.Api(chosen.history, count=_counter(collectors), clusters=collectors)
+    past = history.Api(chosen.history, count=_counter(collectors), clusters=list(collectors))
     _add_routes(app, routes.Api(shelves, hub=hub, scraped=scraped), past, chosen)
     app.add_exception_handler(problems.Refusal, _refuse)
     app.add_exception_handler(exceptions.HTTPException, _refuse_http)
@@ -135,19 +136,19 @@ def _add_routes(app: fastapi.FastAPI, api: routes.Api, past: history.Api, chosen
         app.router.add_route(route, _enter(route, endpoint, gate), methods=["GET"])
 
 
-def _counter(collectors: Mapping[str, collector.Collector]) -> Callable[[str, str], int]:
-    """Return how many series of a kind a cluster has, about: as many as there are nodes or containers."""
+def _counter(collectors: Mapping[str, collector.Collector]) -> historyquery.Count:
+    """Return what counts the series there are now, about: nodes, namespaces, pods or their containers."""
 
-    def count(cluster: str, kind: str) -> int:
+    def count(cluster: str, kind: str, namespaces: frozenset[str] | None) -> int:
         published = collectors[cluster].latest
         if published is None:
             return 1
-        held = published.snapshot
         if kind == "nodes":
-            return len(held.nodes)
-        if kind == "containers":
-            return sum(len(pod.containers) for pod in held.pods)
-        return len(held.pods)
+            return len(published.snapshot.nodes)
+        pods = [pod for pod in published.snapshot.pods if namespaces is None or pod.namespace in namespaces]
+        if kind == "namespaces":
+            return len({pod.namespace for pod in pods})
+        return sum(len(pod.containers) for pod in pods) if kind == "containers" else len(pods)
 
     return count
 

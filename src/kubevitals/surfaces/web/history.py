@@ -20,13 +20,12 @@ from kubevitals.surfaces.history import documents, pieces
 from kubevitals.surfaces.web import answers, historyquery, problems, routes, views
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Sequence
 
     from starlette import requests, responses
 
     from kubevitals import history as histories
 
-MOST_POINTS = 100_000  # of one answer: 25 MB of JSON, and some seconds of work
 _AT_ONCE = 2  # answers in the making; the others wait
 _encode = msgspec.json.Encoder().encode
 
@@ -36,7 +35,7 @@ class Api:
 
     Args:
         history: None where none is kept.
-        count: how many series of a kind a cluster has now, about; it keeps the first reads short.
+        count: how many series there are now, about; it keeps the first reads short.
         clusters: names that may be asked for, the default first.
     """
 
@@ -44,8 +43,8 @@ class Api:
         self,
         history: histories.History | None,
         *,
-        count: Callable[[str, str], int],
-        clusters: Mapping[str, object],
+        count: historyquery.Count,
+        clusters: Sequence[str],
     ) -> None:
         self._history = history
         self._count = count
@@ -58,17 +57,19 @@ class Api:
         async def answer(request: requests.Request) -> responses.Response:
             path = tuple(str(request.path_params[key]) for key in views.PATHS[kind]) if single else ()
             now = datetime.now(UTC)
-            asked, cluster = historyquery.parse(kind, request.scope["query_string"], now=now, path=path)
-            if cluster is not None and cluster not in self._clusters:
-                raise problems.bad_word("cluster", cluster, self._clusters)
-            cluster = cluster or next(iter(self._clusters))
+            asked = historyquery.parse(
+                kind,
+                request.scope["query_string"],
+                now=now,
+                clusters=self._clusters,
+                count=self._count,
+                path=path,
+            )
             if self._history is None:
                 raise problems.not_found("this service keeps no history", remedy="serve --samples 120")
             zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
             async with self._turns:
-                made = await asyncio.to_thread(
-                    _make, self._history, asked, cluster, now=now, live=self._count(cluster, kind), path=path
-                )
+                made = await asyncio.to_thread(_make, self._history, asked, now=now, path=path)
                 if zipped and made.worth_gzip:
                     await asyncio.to_thread(made.zip)
             return routes.respond(request, made, zipped=zipped)
@@ -77,13 +78,7 @@ class Api:
 
 
 def _make(
-    history: histories.History,
-    asked: historyquery.Asked,
-    cluster: str,
-    *,
-    now: datetime,
-    live: int,
-    path: tuple[str, ...],
+    history: histories.History, asked: historyquery.Asked, *, now: datetime, path: tuple[str, ...]
 ) -> answers.Answer:
     """Return the answer.
 
@@ -92,29 +87,30 @@ def _make(
     """
     found = [
         each._replace(points=tuple(documents.pick(point, asked.aggregate) for point in each.points))
-        for each in _read(history, asked, cluster, live=live)
+        for each in _read(history, asked)
     ]
+    total = len(found)
+    if asked.limit is not None:
+        found = _keep_largest(found, asked.largest, limit=asked.limit)
     first = asked.queries[0]
-    if path and not found:
+    if path and not total:
         raise problems.not_found(
             f"there is no history of {first.kind} {problems.shorten('/'.join(path))} in that range",
             remedy="ask for a longer range with since or range",
         )
     tell = getattr(history, "problems", ())
     head = {
-        **documents.head(first._replace(cluster=cluster), found, source=history.name, now=now),
+        **documents.head(first, found, source=history.name, now=now),
         "problems": [problem.to_dict() for problem in (tell() if callable(tell) else tell)],
         "aggregate": asked.aggregate,
     }
     body = _write(found, head, asked.form)
     tag = hashlib.blake2b(body, digest_size=12).hexdigest()
     media = views.CSV if asked.form == "csv" else views.JSON
-    return answers.Answer(answers.Body(body, media, len(found)), tag)
+    return answers.Answer(answers.Body(body, media, total), tag)
 
 
-def _read(
-    history: histories.History, asked: historyquery.Asked, cluster: str, *, live: int
-) -> list[histories.Series]:
+def _read(history: histories.History, asked: historyquery.Asked) -> list[histories.Series]:
     """Return the series, or refuse once there are too many points of them."""
     found: list[histories.Series] = []
     count, first = 0, asked.queries[0]
@@ -126,17 +122,16 @@ def _read(
         try:
             for part in pieces.read(
                 history,
-                query._replace(cluster=cluster, step=step),
-                at_once=MOST_POINTS // 4,
-                series=1 if first.name else live,
+                query._replace(step=step),
+                at_once=historyquery.MOST_IN_ALL // 4,
+                series=asked.live // len(asked.queries),
             ):
                 parts.append(part)
                 count += sum(len(each.points) for each in part)
-                if count > MOST_POINTS:
-                    each_fits = MOST_POINTS // max(len(part), len(asked.queries))
-                    raise historyquery.too_many(
-                        f"more than {MOST_POINTS} points", MOST_POINTS, seconds=seconds, fit=each_fits
-                    )
+                most = historyquery.MOST_IN_ALL
+                if count > most:
+                    fit = most // max(len(part), len(asked.queries))
+                    raise historyquery.too_many(f"more than {most} points", most, seconds=seconds, fit=fit)
         except errors.HistoryError as error:
             raise problems.Refusal(503, error.code, error.message, remedy=error.remedy) from error
         found += pieces.join(iter(parts))
@@ -155,6 +150,17 @@ def _keep_last(series: histories.Series, step: float) -> histories.Series:
     )
 
 
+def _keep_largest(found: list[histories.Series], key: str, *, limit: int) -> list[histories.Series]:
+    """Return so many of the series, those of the largest mean; what is unknown is least."""
+
+    def mean(series: histories.Series) -> float:
+        known = [value for point in series.points if (value := getattr(point, key)) is not None]
+        return sum(known) / len(known) if known else -1.0
+
+    kept = sorted(found, key=mean, reverse=True)[:limit]
+    return sorted(kept, key=pieces.order_of)
+
+
 def _write(found: list[histories.Series], head: dict[str, Any], form: str) -> bytes:
     if form == "csv":
         out = io.StringIO(newline="")
@@ -163,5 +169,8 @@ def _write(found: list[histories.Series], head: dict[str, Any], form: str) -> by
     if form == "columns":
         columns = list(zip(*documents.rows_of(found), strict=True)) or [()] * len(documents.ROW_TYPES)
         return _encode({**head, "columns": dict(zip(documents.ROW_TYPES, columns, strict=True))})
+    if form == "rows":
+        rows = [dict(zip(documents.ROW_TYPES, row, strict=True)) for row in documents.rows_of(found)]
+        return _encode({**head, "items": rows})
     items = [{**each._asdict(), "points": [point._asdict() for point in each.points]} for each in found]
     return _encode({**head, "items": items})

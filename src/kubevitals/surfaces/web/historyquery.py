@@ -18,20 +18,25 @@ from kubevitals.surfaces.history import documents, moments
 from kubevitals.surfaces.web import problems, queries, views
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    Count = Callable[[str, str, "frozenset[str] | None"], int]  # of cluster, kind, namespaces
 
 KINDS = {"nodes": "node", "pods": "pod", "containers": "container", "workloads": "workload",
          "namespaces": "namespace"}  # fmt: skip
 """The word in paths, and the kind of the series."""
 
 LAST = "last"
+FORMATS = ("objects", "rows", "columns", "csv")
 AGGREGATES = (*documents.AGGREGATES, LAST)
+LARGEST = ("cpu_usage_cores", "memory_usage_bytes")
 RAW = "raw"
 TOGETHER, TOO_MANY = "bad_combination", "too_many_points"
 """Codes of refusals that no single parameter is the reason of."""
 
 MOST_POINTS = 11_000  # of one series, as Prometheus has it
-_POINTS = 360  # about so many of a series, where no step is given
+MOST_IN_ALL = 100_000  # points of one answer: 25 MB of JSON, and some seconds of work
+_POINTS, _LEAST_POINTS = 360, 12  # about so many of a series, where no step is given
 _DEFAULT = timedelta(hours=1)
 _UNESCAPED = re.compile(r"(T[0-9:.]+) ([0-9]{2}:?[0-9]{2})$")
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -49,10 +54,16 @@ PARAMETERS = {
     "until": "until when, likewise: now, the default",
     "range": "a length, in place of since: so long before until",
     "step": "how much time a point covers: 15s, 5m, 1h; raw: the samples as they were measured; by default "
-    "what suits the range",
+    "what suits the range and the number of series",
     "aggregate": "what usage is of the samples of a step: mean, the default, min, max, p95 or the last one; "
     "of sums the mean alone",
+    "largest": "with limit: by which mean usage series are the largest",
 }
+FORMAT = {
+    "description": "objects, the default: one item a series with its points; rows: one a point; columns; csv",
+    "schema": {"type": "string", "enum": list(FORMATS)},
+}
+"""What the parameter `format` is here, for OpenAPI."""
 
 
 _TIME = {
@@ -61,27 +72,30 @@ _TIME = {
         {"type": "string", "format": "date-time"},
     ]
 }
-SCHEMAS: dict[str, dict[str, Any]] = {
+_SCHEMAS: dict[str, dict[str, Any]] = {
     "since": _TIME,
     "until": _TIME,
     "range": {"type": "string", "pattern": f"^(?:{moments.LENGTH_PATTERN})?$"},
     "step": {"type": "string", "pattern": f"^(?:{RAW}|{moments.LENGTH_PATTERN})?$"},
+    "largest": {"type": "string", "enum": list(LARGEST)},
 }
-"""Of the parameters that need one, for OpenAPI. What is empty is not given."""
 
 
 class Asked(NamedTuple):
     """What is asked for; the queries differ in names only."""
 
     queries: tuple[histories.Query, ...]
+    live: int  # about so many series there are
     aggregate: str
     form: str
+    largest: str  # the key by which the `limit` largest series are wanted
+    limit: int | None
 
 
 def parameters_of(kind: str, *, single: bool = False) -> tuple[str, ...]:
     """Return the parameters that a route of that kind has; `single`: its path names the object."""
     names = () if single else _NAMED[kind]
-    return ("cluster", *names, *PARAMETERS, "format")
+    return ("cluster", *names, *PARAMETERS, *(() if single else ("limit",)), "format")
 
 
 def aggregates_of(kind: str) -> tuple[str, ...]:
@@ -89,24 +103,48 @@ def aggregates_of(kind: str) -> tuple[str, ...]:
     return AGGREGATES[:1] if KINDS[kind] in sums.SUMS else AGGREGATES
 
 
-def parse(kind: str, text: bytes, *, now: datetime, path: tuple[str, ...] = ()) -> tuple[Asked, str | None]:
-    """Return what the text after the question mark asks for, and the cluster.
+def schema_of(kind: str, name: str) -> dict[str, Any]:
+    """Return the schema of one of PARAMETERS, for OpenAPI. What is empty is not given."""
+    if name == "aggregate":
+        return {"type": "string", "enum": list(aggregates_of(kind))}
+    return _SCHEMAS[name]
+
+
+def parse(
+    kind: str,
+    text: bytes,
+    *,
+    now: datetime,
+    clusters: Sequence[str],
+    count: Count,
+    path: tuple[str, ...] = (),
+) -> Asked:
+    """Return what the text after the question mark asks for; of the first cluster where it names none.
 
     Raises:
         problems.Refusal: a parameter is unknown or has a bad value; it says what is allowed.
     """
     given = queries.split(text, parameters_of(kind, single=bool(path)))
+    cluster = queries.single(given, "cluster") or clusters[0]
+    if cluster not in clusters:
+        raise problems.bad_word("cluster", cluster, clusters)
     since, until = _range(given, now)
-    step = _step(given, (until - since).total_seconds())
-    cluster = queries.single(given, "cluster") or None
-    whole = moments.settle(histories.Query(KINDS[kind], since, until, cluster=cluster, step=step))
+    whole = histories.Query(KINDS[kind], since, until, cluster=cluster)
     if path:
         named: dict[str, Any] = dict(zip(views.PATHS[kind], path, strict=True))
         found: tuple[histories.Query, ...] = (whole._replace(**named),)
     else:
         found = _spread(whole, given, kind)
-    aggregate = queries.word(given, "aggregate", aggregates_of(kind))
-    return Asked(found, aggregate, queries.word(given, "format", queries.FORMATS)), cluster
+    live = max(1, len(found) if found[0].name else count(cluster, kind, queries.several(given, "namespace")))
+    step = _step(given, (until - since).total_seconds(), live=live)
+    return Asked(
+        tuple(moments.settle(each._replace(step=step)) for each in found),
+        live,
+        queries.word(given, "aggregate", aggregates_of(kind)),
+        queries.word(given, "format", FORMATS),
+        queries.word(given, "largest", LARGEST),
+        None if path else queries.number(given, "limit"),
+    )
 
 
 def _range(given: Mapping[str, list[str]], now: datetime) -> tuple[datetime, datetime]:
@@ -150,11 +188,12 @@ def _length(name: str, text: str) -> float:
         ) from error
 
 
-def _step(given: Mapping[str, list[str]], seconds: float) -> float | None:
+def _step(given: Mapping[str, list[str]], seconds: float, *, live: int) -> float | None:
     text = queries.single(given, "step")
     if text == RAW:
         return None
-    step = _length("step", text) if text else moments.choose_step(seconds, points=_POINTS)
+    points = max(_LEAST_POINTS, min(_POINTS, MOST_IN_ALL // 2 // live))
+    step = _length("step", text) if text else moments.choose_step(seconds, points=points)
     if seconds / step > MOST_POINTS:
         raise too_many(
             f"{seconds / step:.0f} points of each series", MOST_POINTS, seconds=seconds, fit=MOST_POINTS

@@ -160,6 +160,7 @@ def _history_paths(clusters: Sequence[str]) -> dict[str, Any]:
     more = _properties(documents.HEAD_TYPES)
     forms = [
         _envelope({**more, "items": {"type": "array", "items": series}}),
+        _envelope({**more, "items": {"type": "array", "items": _object(documents.ROW_TYPES)}}),
         _envelope({**more, "columns": {"type": "object", "additionalProperties": {"type": "array"}}}),
     ]
     content = {views.JSON: {"schema": {"anyOf": forms}}, views.CSV: {"schema": {"type": "string"}}}
@@ -174,7 +175,9 @@ def _history_paths(clusters: Sequence[str]) -> dict[str, Any]:
                 kind=name,
                 clusters=clusters,
             )
-            operation["get"]["parameters"] += _places(path) if single else []
+            found = operation["get"]["parameters"]
+            found += _places(path) if single else []
+            next(each for each in found if each["name"] == "format").update(historyquery.FORMAT)
             paths["/".join((f"/api/v1/history/{name}", *(f"{{{key}}}" for key in path if single)))] = (
                 operation
             )
@@ -256,8 +259,7 @@ def _parameter(name: str, kind: str, clusters: Sequence[str]) -> dict[str, Any]:
     described: dict[str, Any] = {"name": name, "in": "query", "required": False}
     text, schema = _PARAMETERS.get(name, (None, None))
     if name in historyquery.PARAMETERS:
-        words = {"type": "string", "enum": list(historyquery.aggregates_of(kind))}
-        text, schema = historyquery.PARAMETERS[name], historyquery.SCHEMAS.get(name, words)
+        text, schema = historyquery.PARAMETERS[name], historyquery.schema_of(kind, name)
     elif name == "cluster":
         text, schema = "the context's name; the first one by default", {"enum": ["", *clusters]}
     elif name in queries.POD_FILTERS:

@@ -131,8 +131,8 @@ def parse(route: str, kind: str, text: bytes, path: tuple[str, ...] = ()) -> Que
         fields_are=_fields_are(given, kind),
         node_pools=several(given, "node_pool"),
         sort=_sort(given, route, kind),
-        limit=_number(given, "limit"),
-        offset=_number(given, "offset") or 0,
+        limit=number(given, "limit"),
+        offset=number(given, "offset") or 0,
         fields=_fields(given, kind),
         form=word(given, "format", FORMATS),
         path=path,
@@ -173,7 +173,8 @@ def several(given: Mapping[str, list[str]], name: str) -> frozenset[str] | None:
     return None if not words or "*" in words else words
 
 
-def _number(given: Mapping[str, list[str]], name: str) -> int | None:
+def number(given: Mapping[str, list[str]], name: str) -> int | None:
+    """Return the value of a parameter that is a count; None where it is not given."""
     if name not in given:
         return None
     text = single(given, name)
