@@ -111,11 +111,12 @@ def test_the_better_one_is_taken_again(world: World) -> None:
 
 
 def test_the_first_reason_is_what_is_raised(world: World) -> None:
-    """Where no source answers, the error is that of the best one."""
+    """Where no source answers, the error is that of the best one, with why the others do not either."""
     for each in (world.best, world.middle, world.last):
         each.error = errors.MetricsUnavailableError(f"{each.name} is down")
-    with pytest.raises(errors.MetricsUnavailableError, match="best is down"):
+    with pytest.raises(errors.MetricsUnavailableError, match="best is down") as caught:
         world.answering()
+    assert caught.value.remedy == "nor does middle answer: middle is down\nnor does last answer: last is down"
 
 
 def test_a_cluster_that_does_not_answer_is_no_reason_to_change(world: World) -> None:

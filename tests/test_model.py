@@ -223,3 +223,10 @@ def test_polars() -> None:
     silent = model.Records([pod(), pod()]).to_polars()
     assert silent.schema["memory_usage_bytes"] == frame.schema["memory_usage_bytes"]
     assert silent["cpu_usage_cores"].mean() is None
+
+
+def test_problems_that_say_the_same_are_one() -> None:
+    """Of problems with one code, message and object the one that advises more stays, in its place."""
+    first, other = model.Problem("a", "said"), model.Problem("a", "said", object="x")
+    advised = first._replace(remedy="do")
+    assert model.distinct([first, other, advised, first]) == (advised, other)

@@ -34,6 +34,16 @@ class Problem(NamedTuple):
         return self._asdict()
 
 
+def distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return them in their order, each once: of two that say the same, the one that advises more."""
+    found: dict[tuple[str, str, str | None], Problem] = {}
+    for each in problems:
+        key = (each.code, each.message, each.object)
+        if key not in found or len(each.remedy or "") > len(found[key].remedy or ""):
+            found[key] = each
+    return tuple(found.values())
+
+
 class Condition(NamedTuple):
     """One condition of a node, as its kubelet or the node controller states it."""
 

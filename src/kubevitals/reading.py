@@ -136,7 +136,7 @@ class _Reading:
             generated_at=now,
             nodes=model.Records(nodes),
             pods=model.Records(pods),
-            problems=tuple(dict.fromkeys(self._problems)),
+            problems=model.distinct(self._problems),
         )
 
     def _fetch_usage(self) -> None:

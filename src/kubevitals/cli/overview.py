@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
             from kubevitals.cli import watching
 
             return watching.watch(cluster, view, interval=arguments.interval)
-        snapshot = taking.take(cluster, view.request(cluster))
+        snapshot = taking.take(cluster, view.request(cluster), patience=taking.patience_of(arguments))
         _, text = view.render(snapshot, view.request(cluster), style=terminal.detect_style(sys.stdout))
         sys.stdout.write(text)
         sys.stdout.flush()

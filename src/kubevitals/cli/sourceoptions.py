@@ -99,6 +99,11 @@ def read_server(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _add_header(group: Any) -> None:
     group.add_argument(
+        "--no-wait",
+        action="store_true",
+        help="of kubelets: show what one reading tells, usage of CPU unknown, and do not wait for a second",
+    )
+    group.add_argument(
         "--prometheus-header",
         action="append",
         metavar="NAME=VALUE",

@@ -11,12 +11,13 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     from kubevitals import cluster as clusters
     from kubevitals import model, reading
 
-_PATIENCE = 35.0  # seconds; two of the longest pauses between a kubelet's measurements
+PATIENCE = 35.0  # seconds; two of the longest pauses between a kubelet's measurements
 _PAUSE = 5.0
 
 
@@ -24,20 +25,21 @@ def take(
     cluster: clusters.Cluster,
     request: reading.Request,
     *,
+    patience: float = PATIENCE,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> model.Snapshot:
     """Return the snapshot, with usage of CPU where that takes some seconds. Raises as `Cluster.read`.
 
-    What has no second measurement after half a minute keeps its reason; Ctrl-C ends the wait.
+    What has no second measurement after `patience` seconds keeps its reason; Ctrl-C ends the wait.
     """
     snapshot = cluster.read(request)
     waiting = count_first_samples(snapshot)
-    if not waiting:
+    if not waiting or not patience:
         return snapshot
-    until = clock() + _PATIENCE
+    until = clock() + patience
     print(
-        f"note: usage of CPU takes two readings; waiting up to {_PATIENCE:.0f} s for the second one",
+        f"note: usage of CPU takes two readings; waiting up to {patience:.0f} s for the second one",
         file=sys.stderr,
         flush=True,
     )
@@ -46,6 +48,11 @@ def take(
         snapshot = cluster.read(request)
         waiting = count_first_samples(snapshot)
     return snapshot
+
+
+def patience_of(arguments: argparse.Namespace) -> float:
+    """Return how many seconds to wait for a second reading: none with --no-wait."""
+    return 0.0 if arguments.no_wait else PATIENCE
 
 
 def count_first_samples(snapshot: model.Snapshot) -> int:

@@ -38,6 +38,7 @@ examples:
   kubevitals top workloads -A -o csv            one line a Deployment, CronJob, DaemonSet ...
   kubevitals top pods -A --usage                as quick and as plain as kubectl top
   kubevitals top nodes -w                       refreshed in place
+  kubevitals top pods -n shop --at 14:30        as it was then, if it was recorded
 
 Sorting: numbers from the largest, text from a to z; append :asc or :desc to turn it.
 Exit codes: 0 good, 1 no usage could be read or another failure, 2 wrong usage.
@@ -124,12 +125,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interval", type=options.parse_duration, default=5.0, metavar="TIME", help="between refreshes (5s)"
     )
+    past = parser.add_argument_group("the state as it was")
+    past.add_argument(
+        "--at", metavar="TIME", help="show what was recorded then: 6h (ago), 14:30, 2026-11-21T14:30:00Z"
+    )
+    past.add_argument(
+        "--history", metavar="FILE|URL", help="where it was recorded; by default as `kubevitals history`"
+    )
     options.add_cluster_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table, once or until interrupted."""
     view = View(arguments)
+    if arguments.at is not None:
+        from kubevitals.cli import past
+
+        return past.show(view, arguments)
     with options.connect(arguments) as cluster:
         notes.tell_warnings(cluster)
         if arguments.watch:
@@ -196,6 +208,10 @@ class View:
             raise errors.UsageError(
                 "--usage shows usage alone, and --source none has none", remedy="leave one of them out"
             )
+        if arguments.at is None and arguments.history is not None:
+            raise errors.UsageError("--history goes with --at", remedy="add --at TIME, or use `history`")
+        if arguments.at is not None and arguments.watch:
+            raise errors.UsageError("what was does not change", remedy="leave out -w or --at")
         if arguments.output in ("json", "yaml", "csv", "name"):
             if arguments.watch:
                 raise errors.UsageError(f"-w refreshes a table; it does not go with -o {arguments.output}")
@@ -240,7 +256,10 @@ class View:
     def show(self, cluster: clusters.Cluster) -> int:
         """Read the cluster and print; return the exit code."""
         request = self.request(cluster)
-        snapshot = taking.take(cluster, request)
+        return self.print(taking.take(cluster, request, patience=taking.patience_of(self.arguments)), request)
+
+    def print(self, snapshot: model.Snapshot, request: reading.Request) -> int:
+        """Print what was read, and what is unknown of it; return the exit code."""
         rows, text = self.render(snapshot, request, style=terminal.detect_style(sys.stdout))
         sys.stdout.write(text)
         sys.stdout.flush()

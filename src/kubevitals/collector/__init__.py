@@ -331,11 +331,13 @@ class Collector:
             extra={"event": "tick_failed", "cluster": self.name, "code": problem.code},
         )  # fmt: skip
         published = self._published
-        if published is not None and problem not in published.snapshot.problems:
+        gist = joining.gist(problem)
+        if published is not None and gist not in map(joining.gist, published.snapshot.problems):
             old = self._good if self._good is not None else published.snapshot
             if published.snapshot.generated_at > old.generated_at:
                 old = published.snapshot
-            rest = tuple(each for each in old.problems if each not in (before, problem))
+            over = {gist, joining.gist(before)} if before is not None else {gist}
+            rest = tuple(each for each in old.problems if joining.gist(each) not in over)
             self._publish(old._replace(problems=(problem, *rest)))
 
     def _publish(self, made: model.Snapshot) -> None:

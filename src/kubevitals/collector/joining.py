@@ -98,7 +98,7 @@ def compose(
         generated_at=now,
         nodes=model.Records(nodes),
         pods=model.Records(pods),
-        problems=tuple(dict.fromkeys(problems)),
+        problems=model.distinct(problems),
     )
 
 

@@ -107,7 +107,11 @@ class Choice:
             return usage
         if empty is not None:
             return empty
-        raise first or errors.NoSourceError("there is no source of usage", remedy="see --source")
+        raise (
+            self._with_others(first)
+            if first is not None
+            else errors.NoSourceError("there is no source of usage", remedy="see --source")
+        )
 
     def standings(self) -> list[Standing]:
         """Return how each candidate is doing, in the order of merit."""
@@ -161,6 +165,17 @@ class Choice:
         usage = source.fetch_usage(scope)
         usage.source = usage.source or candidate.name
         return usage
+
+    def _with_others(self, first: errors.KubevitalsError) -> errors.KubevitalsError:
+        """Return the error of the best source with why the others do not answer either."""
+        with self._lock:
+            others = [
+                f"nor does {self._candidates[index].name} answer: {error.message}"
+                for index, error in sorted(self._errors.items())
+                if error is not first
+            ]
+        first.remedy = "\n".join(filter(None, (first.remedy, *others))) or None
+        return first
 
     @staticmethod
     def _is_empty(usage: sources.Usage, scope: sources.Scope) -> bool:
