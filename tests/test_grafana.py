@@ -221,6 +221,29 @@ def test_every_column_is_known_of_some_row(service: web_service.Service, source:
     assert not empty
 
 
+# --- documentation
+
+
+def test_panels_are_documented() -> None:
+    """The table of docs/grafana.md names each panel with the route that it asks, and no other."""
+    text = (ROOT / "docs" / "grafana.md").read_text().partition("## What each panel asks")[2]
+    told: dict[str, dict[str, str]] = {}
+    title = ""
+    for first, names, asks in re.findall(r"^\| ([^|]*) ?\| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)[1:]:
+        title = first.strip() or title
+        for name in re.sub(r" over time| \(Prometheus only\)", "", names).split(", "):
+            told.setdefault(title, {})[name] = told.get(title, {}).get(name, "") + asks
+    for board in description.BOARDS:
+        panels = [each for row in board.rows for each in row.panels]
+        assert set(told[board.title]) == {each.title for each in panels}
+        for panel in panels:
+            if not isinstance(panel, words.Lines):
+                assert re.search(
+                    rf"/api/v1/{panel.ask.of}\b|`{panel.ask.of}`", told[board.title][panel.title]
+                )
+    assert set(told) == {board.title for board in description.BOARDS}
+
+
 # --- provisioning
 
 
