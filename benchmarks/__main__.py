@@ -12,6 +12,7 @@ import traceback
 from benchmarks import (
     commands,
     figures,
+    kubelets,
     library,
     processes,
     quantities,
@@ -34,6 +35,7 @@ GROUPS: dict[str, Callable[..., Iterator[figures.Row]]] = {
     "memory": library.measure_memory,
     "modules": startup.measure_modules,
     "quantities": quantities.measure_quantities,
+    "kubelets": kubelets.measure_kubelets,
     "remote-write": remotewrite.measure_remote_write,
 }
 REAL: dict[str, Callable[..., Iterator[figures.Row]]] = {"real": realcluster.measure_real}

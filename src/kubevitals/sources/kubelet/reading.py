@@ -39,7 +39,7 @@ if TYPE_CHECKING:
             ...
 
 
-_ACCEPT = "text/plain;version=0.0.4"
+_ACCEPT = "text/plain, */*;q=0.1"  # with a version, whoever stands in for a kubelet may refuse it (406)
 
 
 class Reader:
