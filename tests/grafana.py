@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -65,11 +66,17 @@ def questions(source: str, chosen: Mapping[str, str]) -> list[Question]:
     return found
 
 
+def _shown() -> dict[str, str]:
+    """Return what Grafana itself puts in: the hour that is shown."""
+    now = round(time.time() * 1000)
+    return {"datasource": "", "__from": str(now - 3_600_000), "__to": str(now)}
+
+
 def put_in(value: Any, values: Mapping[str, str]) -> Any:
     """Return a target with the values of the variables in all its texts."""
     if isinstance(value, str):
         # "(.*)" and "$1" are PromQL's own.
-        return interpolate(value.replace('"$1"', '"\0"'), {"datasource": "", **values}).replace("\0", "$1")
+        return interpolate(value.replace('"$1"', '"\0"'), {**_shown(), **values}).replace("\0", "$1")
     if isinstance(value, list):
         return [put_in(each, values) for each in value]
     if isinstance(value, dict):

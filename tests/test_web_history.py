@@ -13,7 +13,7 @@ from tests import listed_history, web_service
 from kubevitals import errors
 from kubevitals import history as histories
 from kubevitals.surfaces.history import documents
-from kubevitals.surfaces.web import historyquery, settings
+from kubevitals.surfaces.web import app, historyquery, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -255,6 +255,7 @@ def test_a_history_that_fails() -> None:
 def test_no_history() -> None:
     """A service without history says so."""
     with web_service.serve() as made:
+        made.app = app.create_app({"simulated": made.collector})
         answer = made.get("/api/v1/history/nodes")
     assert (answer.status_code, answer.json()["detail"]) == (404, "this service keeps no history")
 

@@ -13,6 +13,7 @@ import httpx
 
 import kubevitals
 from kubevitals import collector
+from kubevitals.history import ring
 from kubevitals.surfaces.web import app, serving, settings
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class Service:
         self.world: simulated.SimulatedCluster = cluster.world
         self.collector = collector.Collector(cluster, **options)
         self.collector.inventory.start()
+        chosen = chosen or settings.Settings()
+        if chosen.history is None:
+            remembered = ring.Ring()
+            self.collector.subscribe(lambda published: remembered.append(published.snapshot))
+            chosen = chosen._replace(history=remembered)
         self.app = app.create_app({cluster.name: self.collector}, chosen)
         for shelf in self.app.state.shelves.values():
             shelf.open()

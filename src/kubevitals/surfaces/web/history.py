@@ -161,6 +161,11 @@ def _keep_largest(found: list[histories.Series], key: str, *, limit: int) -> lis
     return sorted(kept, key=pieces.order_of)
 
 
+def _time_of(row: tuple[Any, ...]) -> datetime:
+    moment: datetime = row[0]
+    return moment
+
+
 def _write(found: list[histories.Series], head: dict[str, Any], form: str) -> bytes:
     if form == "csv":
         out = io.StringIO(newline="")
@@ -170,7 +175,10 @@ def _write(found: list[histories.Series], head: dict[str, Any], form: str) -> by
         columns = list(zip(*documents.rows_of(found), strict=True)) or [()] * len(documents.ROW_TYPES)
         return _encode({**head, "columns": dict(zip(documents.ROW_TYPES, columns, strict=True))})
     if form == "rows":
-        rows = [dict(zip(documents.ROW_TYPES, row, strict=True)) for row in documents.rows_of(found)]
+        rows = [
+            dict(zip(documents.ROW_TYPES, row, strict=True))
+            for row in sorted(documents.rows_of(found), key=_time_of)
+        ]
         return _encode({**head, "items": rows})
     items = [{**each._asdict(), "points": [point._asdict() for point in each.points]} for each in found]
     return _encode({**head, "items": items})
