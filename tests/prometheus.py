@@ -87,21 +87,16 @@ class Prometheus:
 
 
 @contextlib.contextmanager
-def running(
-    target: str, directory: Path, *, further: str = "", flags: Sequence[str] = ()
-) -> Iterator[Prometheus]:
-    """A Prometheus of its own that scrapes HOST:PORT, ended with the block.
-
-    `further` is more of its configuration, under `global` and beside it.
-    """
+def running(target: str, directory: Path, *, replica: str = "") -> Iterator[Prometheus]:
+    """A Prometheus of its own that scrapes HOST:PORT. One of several `replica`s is not waited for."""
+    external = f", external_labels: {{prometheus_replica: {replica}}}" if replica else ""
     configuration = (
-        f"global: {{scrape_interval: 1s, scrape_timeout: 1s{further}\n"
-        if further
-        else "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
-    ) + f"scrape_configs: [{{job_name: kubevitals, static_configs: [{{targets: ['{target}']}}]}}]\n"
-    with _started(configuration, directory, flags) as server:
+        f"global: {{scrape_interval: 1s, scrape_timeout: 1s{external}}}\n"
+        f"scrape_configs: [{{job_name: kubevitals, static_configs: [{{targets: ['{target}']}}]}}]\n"
+    )
+    with _started(configuration, directory, ()) as server:
         deadline = time.monotonic() + 30
-        while not server.ask("targets")["activeTargets"]:
+        while not replica and not server.ask("targets")["activeTargets"]:
             assert time.monotonic() < deadline, "Prometheus has no target"
             time.sleep(0.1)
         yield server

@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests import prometheus
 
@@ -24,6 +24,19 @@ class Victoria(prometheus.Prometheus):
         self._post("/api/v1/import/prometheus", text.encode())
         self.flush()
 
+    def wait_until(self, found: Any, *, what: str, seconds: float = 20.0) -> Any:
+        """What `found()` returns once it is true; what was taken in is made visible before each try."""
+
+        def try_now() -> Any:
+            self.flush()
+            return found()
+
+        return super().wait_until(try_now, what=what, seconds=seconds)
+
+    def target(self) -> dict[str, Any]:
+        """It scrapes none."""
+        return {}
+
     def flush(self) -> None:
         """Make everything that was taken in visible to queries."""
         with urllib.request.urlopen(f"{self.url}/internal/force_flush", timeout=10):
@@ -35,9 +48,16 @@ class Victoria(prometheus.Prometheus):
 
 
 @contextlib.contextmanager
-def running(directory: Path, *, flags: Sequence[str] = ()) -> Iterator[Victoria]:
-    """A VictoriaMetrics of its own, ended with the block."""
+def running(directory: Path, *, below: Sequence[prometheus.Prometheus] = ()) -> Iterator[Victoria]:
+    """A VictoriaMetrics of its own, ended with the block. It takes in what the servers `below` it scrape."""
     path = prometheus.program("victoria-metrics")
+    configuration = directory / "scrape.yml"
+    configuration.write_text(
+        "scrape_configs: [{job_name: federate, metrics_path: /federate, honor_labels: true, "
+        "scrape_interval: 500ms, params: {'match[]': ['{__name__=~\".+\"}']}, "
+        f"static_configs: [{{targets: {[each.url.removeprefix('http://') for each in below]}}}]}}]\n",
+        encoding="utf-8",
+    )
     port = prometheus.free_port()
     with (directory / "victoria.log").open("wb") as log:
         process = subprocess.Popen(
@@ -47,7 +67,7 @@ def running(directory: Path, *, flags: Sequence[str] = ()) -> Iterator[Victoria]
                 f"-httpListenAddr=127.0.0.1:{port}",
                 "-memory.allowedBytes=64MB",
                 "-retentionPeriod=100y",
-                *flags,
+                f"-promscrape.config={configuration}",
             ],
             stdout=log,
             stderr=log,
