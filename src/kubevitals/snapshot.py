@@ -83,13 +83,13 @@ def join_pods(
     """
     pods = list(pods)
     moments = _Moments(now)
-    mute = find_silent_nodes(pods, samples, now) - silent_nodes if failure is None else frozenset()
+    # Each pod is looked up once: in a large cluster that is a fourth of the work.
+    found = [samples.get((pod.namespace, pod.name)) for pod in pods]
+    mute = _find_mute(pods, found, now) - silent_nodes if failure is None else frozenset()
     rows = []
-    unseen = dict(samples) if keep_unlisted else None
-    for pod in pods:
-        key = (pod.namespace, pod.name)
-        sample = samples.get(key)
+    for pod, sample in zip(pods, found, strict=True):
         if sample is None:
+            key = (pod.namespace, pod.name)
             why = _why_silent(pod, now, silent_nodes)
             if why in ("no_sample", "starting"):
                 told = partial.get(key) or silent.get(pod.node or "")
@@ -99,10 +99,14 @@ def join_pods(
                     why = "node_silent"
             rows.append(_without_usage(pod, why if why == "ended" else failure or why))
             continue
-        if unseen is not None:
-            del unseen[key]
-        rows.append(_with_usage(pod, sample, moments, partial.get(key, "bad_quantity")))
-    for (namespace, name), sample in (unseen or {}).items():
+        unread = partial.get((pod.namespace, pod.name), "bad_quantity") if partial else "bad_quantity"
+        rows.append(_with_usage(pod, sample, moments, unread))
+    if not keep_unlisted or len(found) - found.count(None) == len(samples):
+        return rows
+    listed = {(pod.namespace, pod.name) for pod in pods}
+    for (namespace, name), sample in samples.items():
+        if (namespace, name) in listed:
+            continue
         bare = model.Pod(
             namespace, name, containers=tuple(model.Container(namespace, name, each[0]) for each in sample[2])
         )
@@ -199,13 +203,27 @@ def find_silent_nodes(
     pods: Iterable[model.Pod], samples: Mapping[tuple[str, str], sources.PodSample], now: datetime
 ) -> frozenset[str]:
     """Return the nodes of which no pod has a sample though two or more should: their kubelet is silent."""
+    pods = list(pods)
+    return _find_mute(pods, [samples.get((pod.namespace, pod.name)) for pod in pods], now)
+
+
+def _find_mute(
+    pods: Sequence[model.Pod], found: Sequence[sources.PodSample | None], now: datetime
+) -> frozenset[str]:
+    """Return the same, `found` being the sample of each pod."""
+    without = [
+        pod for pod, sample in zip(pods, found, strict=True) if sample is None and pod.node is not None
+    ]
+    if not without:
+        return frozenset()
+    heard = {pod.node for pod, sample in zip(pods, found, strict=True) if sample is not None}
     silent: dict[str, int] = {}
-    for pod in pods:
-        if pod.node is None:
-            continue
-        if (pod.namespace, pod.name) in samples:
-            silent[pod.node] = -(1 << 60)
-        elif _why_silent(pod, now, frozenset()) == "no_sample":
+    for pod in without:
+        if (
+            pod.node is not None
+            and pod.node not in heard
+            and _why_silent(pod, now, frozenset()) == "no_sample"
+        ):
             silent[pod.node] = silent.get(pod.node, 0) + 1
     return frozenset(name for name, count in silent.items() if count > 1)
 
@@ -249,21 +267,27 @@ class _Moments:
 
 def _with_usage(pod: model.Pod, sample: sources.PodSample, moments: _Moments, unread: str) -> model.Pod:
     """Return the pod with its sample; `unread` is why one of its numbers is missing, if one is."""
-    moment = moments.read(sample[0], sample[1])
+    timestamp, window, measured = sample
+    moment = moments.read(timestamp, window)
     doubt = "stale" if moment[3] else None
-    measured = {each[0]: each for each in sample[2]}
+    tail: tuple[object, ...]
+    if len(pod.containers) == len(measured) == 1 and pod.containers[0].name == measured[0][0]:
+        _, cpu, memory = measured[0]  # most pods are like that, and have one and the same tail
+        tail = (*moment, cpu, memory, unread if cpu is None or memory is None else doubt)
+        container = _make(model.Container, pod.containers[0][:_CONTAINER_FACTS] + tail)
+        return _make(model.Pod, (*pod[:_POD_FACTS], *tail, (container,)))
+    by_name = {each[0]: each for each in measured}
     containers = []
     for container in pod.containers:
-        found = measured.get(container.name)
-        tail: tuple[object, ...]
+        found = by_name.get(container.name)
         if found is None:
             why = "no_sample" if container.status == "Running" else "not_running"
             tail = (*_NEVER, None, None, why)
         else:
             lacks = found[1] is None or found[2] is None
             tail = (*moment, found[1], found[2], unread if lacks else doubt)
-        containers.append(_make(model.Container, (*container[:_CONTAINER_FACTS], *tail)))
-    cpu, memory = _sum_sample(sample[2])
+        containers.append(_make(model.Container, container[:_CONTAINER_FACTS] + tail))
+    cpu, memory = _sum_sample(measured)
     if cpu is None or memory is None:
         doubt = unread
     return _make(model.Pod, (*pod[:_POD_FACTS], *moment, cpu, memory, doubt, tuple(containers)))
