@@ -23,7 +23,7 @@ _HELD = ("cluster",)  # variables of one value; the others may hold several, sep
 def _parameters(ask: Ask, keys: Sequence[str]) -> list[tuple[str, str]]:
     found = [("cluster", "${cluster}"), *_where(ask.where)]
     if ask.largest:
-        found += [("sort", f"-{ask.largest}"), ("limit", str(ask.limit))]
+        found += [("sort", f"-{ask.largest}"), ("limit", str(ask.limit or ask.cap))]
     if ask.of not in ROUTES_WITHOUT_FIELDS:
         found.append(("fields", ",".join(keys)))
     return found

@@ -15,6 +15,7 @@ class Ask(NamedTuple):
     where: tuple[tuple[str, str], ...] = ()  # (parameter, variable of the board)
     largest: str = ""  # the key by which only the `limit` largest rows are wanted
     limit: int = 0
+    cap: int = 0  # rows that a browser shall hold; not where each column is asked for by itself
 
 
 class Column(NamedTuple):

@@ -7,12 +7,17 @@ from deploy.grafana.boards.words import Ask, Board, Line, Lines, Row, Stat, Tabl
 
 _WHERE = (shared.IN_NAMESPACE, ("pod", "pod"))
 _SUMS = Ask("namespaces", _WHERE)
+_CAPPED = "Over the JSON API, the thousand with the most memory."
 _SUM = "Sum over the chosen pods that have not ended. "
 _LIMIT = f"{_SUM}Of those that have one."
 
 
 def _most(key: str) -> Ask:
     return Ask("pods", _WHERE, largest=key, limit=20)
+
+
+def _rows(of: str) -> Ask:
+    return Ask(of, _WHERE, largest="memory_usage_bytes", cap=1000)
 
 
 BOARD = Board(
@@ -71,8 +76,8 @@ BOARD = Board(
             (
                 Table(
                     "Pods",
-                    f"{shared.USED} {shared.OF_REQUEST}",
-                    Ask("pods", _WHERE),
+                    f"{shared.USED} {shared.OF_REQUEST} {_CAPPED}",
+                    _rows("pods"),
                     (
                         "namespace", "name", "status", "restarts", "cpu_usage_cores", "cpu_of_request",
                         "cpu_of_limit", "memory_usage_bytes", "memory_of_request", "memory_of_limit",
@@ -87,8 +92,9 @@ BOARD = Board(
             (
                 Table(
                     "Containers",
-                    f"Sidecars count as containers, init containers that end do not. {shared.OF_REQUEST}",
-                    Ask("containers", _WHERE),
+                    "Sidecars count as containers, init containers that end do not. "
+                    f"{shared.OF_REQUEST} {_CAPPED}",
+                    _rows("containers"),
                     (
                         "namespace", "pod", "name", "status", "restarts", "last_termination_reason",
                         "cpu_usage_cores", "cpu_of_request", "cpu_of_limit", "memory_usage_bytes",
@@ -104,8 +110,8 @@ BOARD = Board(
                 Table(
                     "Workloads",
                     "Deployments, StatefulSets, DaemonSets, CronJobs ... : sums over their pods. "
-                    f"{shared.OF_REQUEST}",
-                    Ask("workloads", _WHERE),
+                    f"{shared.OF_REQUEST} {_CAPPED}",
+                    _rows("workloads"),
                     (
                         "namespace", "workload_kind", "name", "pods", "restarts", "cpu_usage_cores",
                         "cpu_of_request", "cpu_of_limit", "memory_usage_bytes", "memory_of_request",
