@@ -14,7 +14,7 @@ from kubevitals.history import sums
 if TYPE_CHECKING:
     from datetime import datetime
 
-_RecordT = TypeVar("_RecordT", model.Node, model.Pod, model.Container)
+RecordT = TypeVar("RecordT", model.Node, model.Pod, model.Container)
 _POD = model.Pod._fields.index("timestamp")
 _CONTAINER = model.Container._fields.index("timestamp")
 _NODE = model.Node._fields.index("timestamp")
@@ -83,9 +83,7 @@ def shares_lane(pod: model.Pod) -> bool:
     )
 
 
-def measured(
-    record: _RecordT, sample: sums.Sample | None, *, now: datetime, window: float | None
-) -> _RecordT:
+def measured(record: RecordT, sample: sums.Sample | None, *, now: datetime, window: float | None) -> RecordT:
     """Return the record as it was at `now` with the sample as its usage, or without any."""
     if sample is None or record.timestamp is None:
         return record._replace(

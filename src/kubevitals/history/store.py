@@ -1,0 +1,433 @@
+"""History in a file: SQLite, written by one process, read by any number at the same time.
+
+What is appended goes to a thread of its own through a short queue. Whatever goes wrong with the file ends in
+a problem that says so, and in another attempt later; a tick never waits for it and never fails by it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import sqlite3
+import struct
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from kubevitals import errors, model
+from kubevitals.history import (
+    holding,
+    rebuilding,
+    recording,
+    retention,
+    rollup,
+    schema,
+    tracks,
+    troubles,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from typing import Self
+
+    from kubevitals import history
+
+SIZE_LIMIT = 1 << 30
+LEAST_SIZE = 1 << 20
+_LOG = logging.getLogger(__name__)
+_QUEUE = 8  # snapshots that wait; two minutes of a cluster
+_RETRY = 5.0  # seconds between attempts to open the file
+_PAUSE = 0.05  # seconds between slices of work, for whoever else wants the interpreter
+_TIDY = 240  # ticks between looks at what nobody needs any more
+_IDLE = 4  # connections for reading that are kept open
+_BROKEN = (sqlite3.Error, OSError, errors.HistoryError, struct.error, ValueError, LookupError, TypeError)
+
+
+class Status(NamedTuple):
+    """How a store is doing: a copy that does not change."""
+
+    role: str  # "writes", "reads" while another process writes, or "off" while the file cannot be used
+    problem: model.Problem | None = None  # why it does not write
+    ticks: int = 0  # written since it was opened
+    dropped: int = 0  # that could not be written
+    bytes: int | None = None  # of the file
+
+
+class Store:
+    """A file of history. Open it with `Store.open`, and close it.
+
+    The file is made at the first use. An existing one of something else is never touched.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        size_limit: int,
+        ages: retention.Ages,
+        clock: Callable[[], float],
+        pause: float,
+    ) -> None:
+        self.path = path
+        self.name = str(path)
+        self._size_limit = size_limit
+        self._ages = ages
+        self._clock = clock
+        self._pause = pause
+        self._lock = holding.Lock(path)
+        self._queue: queue.Queue[model.Snapshot | threading.Event | None] = queue.Queue(_QUEUE)
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._guard = threading.Lock()
+        self._status = Status("reads")
+        self._connection: sqlite3.Connection | None = None  # the writer's
+        self._recording: recording.Recording | None = None
+        self._next_attempt = 0.0
+        self._tidied = 0
+        self._holds: dict[str, int] = {}
+        self._unsaved_holds = False
+        self._idle: list[tuple[sqlite3.Connection, tuple[int, int]]] = []
+        self._replay: rebuilding.Replay | None = None
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        write: bool = True,
+        size_limit: int = SIZE_LIMIT,
+        ages: retention.Ages | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        pause: float = _PAUSE,
+    ) -> Self:
+        """Return the store of a file. What is wrong with the file is in its status, not raised.
+
+        Args:
+            path: of the file.
+            write: whether to record; without, the file is only read and no thread is started.
+            size_limit: bytes that the file may have.
+            ages: how long what is kept.
+            clock: seconds, for the time between attempts.
+            pause: seconds between slices of the work that rolls up and tidies.
+
+        Raises:
+            errors.UsageError: a size below 1 MiB.
+        """
+        if size_limit < LEAST_SIZE:
+            raise errors.UsageError(
+                f"a history of {size_limit} bytes is too small", remedy="1Mi is the least"
+            )
+        store = cls(
+            Path(path), size_limit=size_limit, ages=ages or retention.Ages(), clock=clock, pause=pause
+        )
+        if write:
+            store._attempt()
+            store._thread = threading.Thread(target=store._run, name="history", daemon=True)
+            store._thread.start()
+        return store
+
+    def append(self, snapshot: model.Snapshot) -> None:
+        """Keep the snapshot. It returns at once, raises nothing, and says in `status` if it could not."""
+        if self._thread is None or self._closing.is_set():
+            return
+        try:
+            self._queue.put_nowait(snapshot)
+        except queue.Full:
+            self._drop()
+            self._tell(
+                "off", troubles.StoreError("history_slow", self.path, "it does not take ticks in time")
+            )
+
+    def flush(self, timeout: float = 30.0) -> bool:
+        """Wait until all that was appended is written, or given up, and tidy; return whether it is."""
+        if self._thread is None:
+            return True
+        done = threading.Event()
+        until = time.monotonic() + timeout
+        try:
+            self._queue.put(done, timeout=timeout)
+        except queue.Full:
+            return False
+        return done.wait(max(0.0, until - time.monotonic()))
+
+    def read(self, query: history.Query) -> list[history.Series]:
+        """Return the series with at least one point, as `history.History` says.
+
+        Raises:
+            errors.HistoryError: there is no file, or it cannot be read.
+        """
+        with self._reading() as connection:
+            return tracks.read(connection, query)
+
+    def snapshot_at(self, moment: datetime, *, cluster: str | None = None) -> model.Snapshot | None:
+        """Return the state at that time, or None where nothing was recorded near it.
+
+        Raises:
+            errors.HistoryError: there is no file, or it cannot be read.
+        """
+        with self._reading() as connection:
+            return rebuilding.snapshot_at(connection, moment, cluster=cluster)
+
+    def snapshots(self, after: int) -> Iterator[tuple[int, model.Snapshot]]:
+        """Yield number and snapshot of each tick behind `after` whose samples are there, in order.
+
+        It is read while it is gone through, a few ticks at a time, and ends with the newest one.
+
+        Raises:
+            errors.HistoryError: there is no file, or it cannot be read.
+        """
+        with self._guard:  # who goes on where it ended need not have all facts read again
+            replay, self._replay = self._replay, None
+        if replay is None or replay.position != after:
+            replay = rebuilding.Replay(after)
+        while True:
+            with self._reading() as connection:
+                ticks = replay.run(connection)
+            yield from ticks
+            if not ticks:
+                break
+        with self._guard:
+            self._replay = replay
+
+    def hold(self, name: str, tick: int) -> None:
+        """Keep the ticks from `tick` on for the reader of that name, over restarts and as room allows."""
+        with self._guard:
+            self._holds[name] = tick
+            wake = not self._unsaved_holds
+            self._unsaved_holds = True
+        if wake and self._thread is not None:
+            with contextlib.suppress(queue.Full):  # then it is written with the next tick
+                self._queue.put_nowait(None)
+
+    def held(self, name: str) -> int | None:
+        """Return the tick that a reader held last; None for a new one.
+
+        Raises:
+            errors.HistoryError: the file cannot be read.
+        """
+        with self._guard:
+            if name in self._holds:
+                return self._holds[name]
+        try:
+            with self._reading() as connection:
+                row = connection.execute("SELECT tick FROM hold WHERE name = ?", (name,)).fetchone()
+        except troubles.StoreError as error:
+            if error.code == "history_missing":
+                return None
+            raise
+        return None if row is None else int(row[0])
+
+    def status(self) -> Status:
+        """Return how it is doing now."""
+        try:
+            size = self.path.stat().st_size
+        except OSError:
+            size = None
+        with self._guard:
+            return self._status._replace(bytes=size)
+
+    @property
+    def problems(self) -> tuple[model.Problem, ...]:
+        """Why it does not write, for the surfaces; empty while it does."""
+        problem = self._status.problem
+        return () if problem is None else (problem,)
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Write what waits, and let go of the file. Further snapshots are ignored."""
+        if self._thread is not None and not self._closing.is_set():
+            self._closing.set()
+            with contextlib.suppress(queue.Full):
+                self._queue.put_nowait(None)
+            self._thread.join(timeout)
+        self._closing.set()
+        with self._guard:
+            idle, self._idle = self._idle, []
+        for connection, _ in idle:
+            connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # The thread that writes
+
+    def _run(self) -> None:
+        while True:
+            item = self._queue.get()
+            if isinstance(item, model.Snapshot):
+                self._write(item)
+                self._keep_tidy()
+            elif item is not None:
+                self._keep_tidy(patient=True)
+                item.set()
+            self._save_holds()
+            if self._closing.is_set() and self._queue.empty():
+                break
+        self._let_go()
+
+    def _write(self, snapshot: model.Snapshot) -> None:
+        if self._recording is None and not self._attempt():
+            self._drop()
+            return
+        assert self._recording is not None
+        try:
+            self._recording.append(snapshot)
+        except _BROKEN as error:
+            self._drop()
+            self._fail(error)
+            return
+        with self._guard:
+            self._status = self._status._replace(ticks=self._status.ticks + 1)
+        self._tell("writes", None)
+
+    def _keep_tidy(self, *, patient: bool = False) -> None:
+        """Roll up, and let go of what is too old or too much, until the next tick waits or all is done."""
+        while self._connection is not None and (patient or self._queue.empty()):
+            try:
+                if not self._tidy_slice(self._connection):
+                    return
+            except _BROKEN as error:
+                self._fail(error)
+                return
+            if not patient and self._closing.wait(self._pause):
+                return
+
+    def _tidy_slice(self, connection: sqlite3.Connection) -> bool:
+        if retention.fit(connection, self._size_limit, self._ages):
+            return True
+        if rollup.roll(connection) or retention.let_age(connection, self._ages):
+            return True
+        assert self._recording is not None
+        if self._recording.tick - self._tidied >= _TIDY:
+            self._tidied = self._recording.tick
+            retention.forget_gone(connection, self._ages)
+            self._recording.forget_gone()
+            retention.shrink(connection, self._size_limit)
+        return False
+
+    def _save_holds(self) -> None:
+        with self._guard:
+            holds = dict(self._holds) if self._unsaved_holds else {}
+            self._unsaved_holds = False
+        if not holds:
+            return
+        try:
+            if self._connection is None:
+                raise troubles.StoreError("history_missing", self.path, "it is not open")
+            with schema.transaction(self._connection):
+                self._connection.executemany(
+                    "INSERT OR REPLACE INTO hold (name, tick) VALUES (?, ?)", list(holds.items())
+                )
+        except _BROKEN as error:
+            with self._guard:
+                self._unsaved_holds = True
+            if self._connection is not None:
+                self._fail(error)
+
+    def _attempt(self) -> bool:
+        """Return whether the file is open for writing now."""
+        if self._clock() < self._next_attempt:
+            return False
+        self._next_attempt = self._clock() + _RETRY
+        try:
+            schema.look_at(self.path)  # before a lock is put beside what is not ours
+            if not self._lock.acquire():
+                owner = self._lock.owner()
+                by = f"process {owner}" if owner else "another process"
+                self._tell(
+                    "reads",
+                    troubles.StoreError(
+                        "history_second_writer", self.path, f"{by} records there; this one reads"
+                    ),
+                )
+                return False
+            self._connection = schema.open_for_writing(self.path)
+            retention.bound(self._connection, self._size_limit)
+            self._recording = recording.Recording(self._connection)
+        except _BROKEN as error:
+            self._fail(error)
+            return False
+        self._tell("writes", None)
+        return True
+
+    def _fail(self, error: Exception) -> None:
+        """Let go of the file, and say why."""
+        self._let_go()
+        self._tell("off", troubles.explain(error, self.path))
+
+    def _let_go(self) -> None:
+        connection, self._connection, self._recording = self._connection, None, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+        self._lock.release()
+
+    def _drop(self) -> None:
+        with self._guard:
+            self._status = self._status._replace(dropped=self._status.dropped + 1)
+
+    def _tell(self, role: str, error: troubles.StoreError | None) -> None:
+        """Set the status, with a line in the log where it is another one."""
+        problem = None if error is None else error.to_problem()
+        with self._guard:
+            before = self._status
+            self._status = before._replace(role=role, problem=problem)
+        code = None if problem is None else problem.code
+        if code == (None if before.problem is None else before.problem.code):
+            return
+        if problem is not None:
+            level = logging.INFO if code == "history_second_writer" else logging.WARNING
+            _LOG.log(level, "%s", problem.message, extra={"event": "history_off", "code": code})
+        else:
+            _LOG.info("history in %s again", self.path, extra={"event": "history_on"})
+
+    # Readers
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection that cannot write.
+
+        Raises:
+            errors.HistoryError: the file cannot be read; also what is raised by it while it is lent.
+        """
+        connection = None
+        try:
+            connection, place = self._borrow()
+            yield connection
+        except GeneratorExit:
+            raise
+        except _BROKEN as error:
+            if connection is not None:
+                connection.close()
+            raise troubles.explain(error, self.path) from error
+        except BaseException:
+            if connection is not None:
+                connection.close()
+            raise
+        with self._guard:
+            if len(self._idle) < _IDLE and not self._closing.is_set():
+                self._idle.append((connection, place))
+                return
+        connection.close()
+
+    def _borrow(self) -> tuple[sqlite3.Connection, tuple[int, int]]:
+        """Return a connection to the file that is there now, which may be another one than before."""
+        try:
+            found = self.path.stat()
+            place = found.st_dev, found.st_ino
+        except FileNotFoundError:
+            place = (0, 0)
+        while True:
+            with self._guard:
+                if not self._idle:
+                    break
+                connection, known = self._idle.pop()
+            if known == place:
+                return connection, place
+            connection.close()
+        return schema.open_for_reading(self.path), place

@@ -1,0 +1,362 @@
+"""Series out of the file: which tier answers, and its steps joined with the ticks that are not rolled up yet.
+
+All of it reads one state of the file, whatever is written meanwhile. It must not know who asks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from kubevitals import history
+from kubevitals.history import blocks, retention, rollup, schema, sums
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+
+    Cells = tuple[list[blocks.Cell], list[blocks.Cell]]  # CPU, memory
+
+_MINUTE = 60_000
+_LATE = 600_000  # milliseconds that a sample may be older than the tick it came with
+_AHEAD = 60_000  # milliseconds that a node's clock may be ahead
+_NANO, _KIB = 1000, 1024  # nanocores in a microcore, bytes in a KiB
+
+
+class _Object(NamedTuple):
+    """A row of the table `object`, with the page of its twin."""
+
+    id: int
+    page: int | None
+    cluster: str
+    name: str
+    namespace: str | None
+    pod: str | None
+    uid: str | None
+    node: str | None
+    workload_kind: str | None
+    workload_name: str | None
+    twin: int | None
+    twin_until: int | None
+    twin_page: int | None
+
+    def lanes(self) -> Iterator[tuple[int, int, int | None]]:
+        """Yield number, page and last time of the series that its samples are in, the newest first."""
+        if self.page:
+            yield self.id, self.page, None
+        if self.twin is not None and self.twin_page:
+            yield self.twin, self.twin_page, self.twin_until
+
+
+class Plan(NamedTuple):
+    """How a query is answered: from the steps of a tier and newer samples, or from samples alone."""
+
+    tier: rollup.Tier | None
+    step: int | None  # milliseconds; None for the samples themselves
+    after: int
+    last: int
+
+
+def read(connection: sqlite3.Connection, query: history.Query) -> list[history.Series]:
+    """Return the series as `history.History.read` says.
+
+    Raises:
+        sqlite3.Error, errors.HistoryError: it cannot be read.
+    """
+    connection.execute("BEGIN")
+    try:
+        plan = make_plan(connection, query)
+        found = list(_find(connection, query, plan))
+        if plan.tier is None:
+            return _read_samples(connection, query.kind, found, plan)
+        if query.kind in sums.SUMS:
+            return _read_sums(connection, query.kind, found, plan)
+        return _read_steps(connection, query.kind, found, plan)
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def make_plan(connection: sqlite3.Connection, query: history.Query) -> Plan:
+    """Return how the query is answered.
+
+    A step is widened to what was kept as far back as `since`, so that all of an answer has one step.
+    """
+    step = sums.step_of(query)
+    if step is None:
+        return Plan(None, None, sums.to_milliseconds(query.since) - 1, sums.to_milliseconds(query.until))
+    first = max(sums.to_milliseconds(query.since), retention.state_of(connection, "first"))
+    reach = {tier: retention.oldest_time(connection, tier) for tier in rollup.TIERS}
+    need = max(first, min((each for each in reach.values() if each is not None), default=first))
+    tier: rollup.Tier | None = None
+    if step % _MINUTE == 0 or not _reaches_raw(connection, need):
+        step = sums.end_of(step, _MINUTE)
+        covering = [each for each, oldest in reach.items() if oldest is not None and oldest <= need]
+        tier = next((each for each in reversed(covering) if step % each.step == 0), None)
+        if tier is None and covering:
+            tier = covering[0]
+            step = sums.end_of(step, tier.step)
+        tier = tier or rollup.TIERS[0]
+    grid = sums.lay_grid(query.since, query.until, step=step)
+    return Plan(tier, step, grid.after, grid.last)
+
+
+def _reaches_raw(connection: sqlite3.Connection, need: int) -> bool:
+    dropped = retention.dropped_until(connection)
+    row = connection.execute(
+        "SELECT at FROM moment WHERE tick > ? ORDER BY tick LIMIT 1", (dropped,)
+    ).fetchone()
+    return not dropped or (row is not None and row[0] - _MINUTE <= need)
+
+
+def _find(
+    connection: sqlite3.Connection, query: history.Query, plan: Plan
+) -> Iterator[tuple[history.Series, _Object]]:
+    """Yield the objects that the query asks for, of sums the pods, if they were there in its range."""
+    kind = "pod" if query.kind in sums.SUMS else query.kind
+    wanted = {
+        "cluster.name": query.cluster,
+        "o.namespace": query.name if query.kind == "namespace" and query.name else query.namespace,
+        "o.name": query.name if query.kind not in sums.SUMS else None,
+        "o.pod": query.pod if query.kind == "container" else None,
+    }
+    given = {column: value for column, value in wanted.items() if value is not None}
+    rows = connection.execute(
+        "SELECT o.id, o.page, cluster.name, o.name, o.namespace, o.pod, o.uid, o.node, o.workload_kind,"  # noqa: S608
+        " o.workload_name, o.twin, o.twin_until, twin.page"
+        " FROM object AS o JOIN cluster ON cluster.id = o.cluster"
+        " LEFT JOIN object AS twin ON twin.id = o.twin"
+        " WHERE o.kind = ? AND o.first_at <= ? AND (o.last_at IS NULL OR o.last_at >= ?)"
+        + "".join(f" AND {column} = ?" for column in given)
+        + " ORDER BY o.id",
+        (kind, plan.last + _LATE, plan.after - _AHEAD, *given.values()),
+    )
+    for row in rows:
+        each = _Object(*row)
+        series = history.Series(
+            kind,
+            each.cluster,
+            each.name,
+            namespace=each.namespace,
+            pod=each.pod,
+            uid=each.uid,
+            node=each.node,
+            workload_kind=each.workload_kind,
+            workload_name=each.workload_name,
+        )
+        if sums.matches(query, series):
+            yield series, each
+
+
+def _pages(found: Iterable[tuple[history.Series, _Object]]) -> dict[int, set[int]]:
+    """Return the numbers of the series that are wanted of each page."""
+    pages: dict[int, set[int]] = {}
+    for _, each in found:
+        for number, page, _ in each.lanes():
+            pages.setdefault(page, set()).add(number)
+    return pages
+
+
+def _read_samples(
+    connection: sqlite3.Connection, kind: str, found: Sequence[tuple[history.Series, _Object]], plan: Plan
+) -> list[history.Series]:
+    samples: dict[int, list[sums.Sample]] = {}
+    for page, wanted in _pages(found).items():
+        _gather_raw(connection, page, wanted, plan, after_tick=0, into=samples)
+    answers = []
+    for series, each in found:
+        own: dict[int, sums.Sample] = {}
+        for number, _, until in each.lanes():
+            for sample in samples.get(number, ()):
+                if until is None or sample[0] <= until:
+                    own.setdefault(sample[0], sample)
+        answers.append(series._replace(kind=kind, points=sums.points_of(own.values(), plan.step)))
+    return sums.sort(answers)
+
+
+def _gather_raw(
+    connection: sqlite3.Connection,
+    page: int,
+    wanted: set[int],
+    plan: Plan,
+    *,
+    after_tick: int,
+    into: dict[int, list[sums.Sample]],
+) -> None:
+    """Add the samples of the range that came with the ticks behind `after_tick`."""
+    after, last = plan.after, plan.last
+    rows = connection.execute(
+        "SELECT raw.body FROM moment CROSS JOIN raw ON raw.id = (moment.tick << ? | ?)"
+        " WHERE moment.tick > ? AND moment.at > ? AND moment.at <= ?",
+        (
+            schema.PAGES,
+            page,
+            max(after_tick, retention.dropped_until(connection)),
+            after - _AHEAD,
+            last + _LATE,
+        ),
+    )
+    if len(wanted) == 1:
+        (number,) = wanted
+        lane = into.setdefault(number, [])
+        for (body,) in rows:
+            sample = blocks.find_raw(body, number)
+            if sample is not None and after < sample[0] <= last:
+                lane.append(sample)
+        return
+    for (body,) in rows:
+        for number, time, cpu, memory, _ in blocks.decode_raw(body):
+            if number in wanted and after < time <= last:
+                into.setdefault(number, []).append((time, cpu, memory))
+
+
+def _rolled_rows(
+    connection: sqlite3.Connection, page: int, plan: Plan, *, columns: str
+) -> Iterator[tuple[int, tuple[bytes, ...]]]:
+    """Yield the time at which a row of a page begins, and the row, for all rows of the range."""
+    tier = plan.tier
+    assert tier is not None
+    for start in range(max(plan.after, 0) // tier.span, max(plan.last - 1, 0) // tier.span + 1):
+        key = rollup.key_of(tier.number, start, page)
+        for row in connection.execute(
+            f"SELECT {columns} FROM rolled WHERE id >= ? AND id < ?",  # noqa: S608 - ours
+            (key, rollup.key_of(tier.number, start, page + 1)),
+        ):
+            yield start * tier.span, row
+
+
+def _read_steps(
+    connection: sqlite3.Connection, kind: str, found: Sequence[tuple[history.Series, _Object]], plan: Plan
+) -> list[history.Series]:
+    cells: dict[int, dict[int, Cells]] = {}  # by series and end of the step
+    progress = rollup.progress_of(connection)
+    tier, step = plan.tier, plan.step
+    assert tier is not None
+    assert step is not None
+    for page, wanted in _pages(found).items():
+        for begin, (body, sketches) in _rolled_rows(connection, page, plan, columns="body, sketches"):
+            for number, steps in blocks.Rolled(body).steps(sketches, wanted):
+                _add_steps(cells.setdefault(number, {}), begin, steps, plan)
+        samples: dict[int, list[sums.Sample]] = {}
+        _gather_raw(connection, page, wanted, plan, after_tick=progress.of(page), into=samples)
+        for span, pages in rollup.fold(samples, tier).items():
+            for number, steps in pages.items():
+                _add_steps(cells.setdefault(number, {}), span * tier.span, steps, plan)
+    answers = []
+    for series, each in found:
+        own: dict[int, Cells] = {}
+        for number, _, until in each.lanes():
+            for end, pair in cells.get(number, {}).items():
+                if until is None or end - step < until:
+                    own.setdefault(end, pair)
+        points = tuple(_point(end, *own[end]) for end in sorted(own))
+        answers.append(series._replace(kind=kind, points=points))
+    return sums.sort(answers)
+
+
+def _add_steps(cells: dict[int, Cells], begin: int, steps: Iterable[blocks.Step], plan: Plan) -> None:
+    tier, step = plan.tier, plan.step
+    assert tier is not None
+    assert step is not None
+    for place, cpu, memory in steps:
+        end = -(-(begin + (place + 1) * tier.step) // step) * step
+        if plan.after < end <= plan.last:
+            pair = cells.get(end)
+            if pair is None:
+                pair = cells[end] = ([], [])
+            if cpu is not None:
+                pair[0].append(cpu)
+            if memory is not None:
+                pair[1].append(memory)
+
+
+def _point(end: int, cpu: Sequence[blocks.Cell], memory: Sequence[blocks.Cell]) -> history.Point:
+    return sums.stats_point(
+        end,
+        blocks.merge(cpu).stats(_NANO) if cpu else None,
+        blocks.merge(memory).stats(_KIB) if memory else None,
+    )
+
+
+class _Totals:
+    """What one series was in each step, as numbers of samples and their totals."""
+
+    __slots__ = ("cpu", "memory")
+
+    def __init__(self) -> None:
+        self.cpu: dict[int, tuple[int, int]] = {}
+        self.memory: dict[int, tuple[int, int]] = {}
+
+    def means(self) -> Iterator[sums.Mean]:
+        """Yield the mean of each step."""
+        none = (0, 0)
+        for end in self.cpu.keys() | self.memory.keys():
+            cpus, cpu = self.cpu.get(end, none)
+            memories, memory = self.memory.get(end, none)
+            yield (
+                end,
+                cpu / cpus if cpus else None,
+                memory / memories if memories else None,
+                max(cpus, memories),
+            )
+
+
+def _read_sums(
+    connection: sqlite3.Connection, kind: str, found: Sequence[tuple[history.Series, _Object]], plan: Plan
+) -> list[history.Series]:
+    totals: dict[int, _Totals] = {}
+    progress = rollup.progress_of(connection)
+    for page, wanted in _pages(found).items():
+        for begin, (body,) in _rolled_rows(connection, page, plan, columns="body"):
+            for number, part in blocks.Rolled(body).totals(wanted):
+                each = totals.get(number)
+                if each is None:
+                    each = totals[number] = _Totals()
+                ends = _ends_of(begin, part.places, plan)
+                _add_totals(each.cpu, ends, numbers=part.cpu_numbers, parts=part.cpu, unit=_NANO)
+                _add_totals(each.memory, ends, numbers=part.memory_numbers, parts=part.memory, unit=_KIB)
+        samples: dict[int, list[sums.Sample]] = {}
+        _gather_raw(connection, page, wanted, plan, after_tick=progress.of(page), into=samples)
+        for number, lane in samples.items():
+            _add_samples(totals.setdefault(number, _Totals()), lane, plan)
+    groups: dict[history.Series, sums.Adding] = {}
+    for series, pod in found:
+        adding = groups.setdefault(sums.sum_of(kind, series), sums.Adding())
+        for number, _, until in pod.lanes():
+            own = totals.get(number)
+            if own is not None:
+                adding.add(mean for mean in own.means() if until is None or mean[0] <= until)
+    return sums.sort(series._replace(points=adding.points()) for series, adding in groups.items())
+
+
+def _ends_of(begin: int, places: Iterable[int], plan: Plan) -> list[int | None]:
+    """Return the end of the step that each place belongs to; None outside the range."""
+    tier, step = plan.tier, plan.step
+    assert tier is not None
+    assert step is not None
+    ends = [-(-(begin + (place + 1) * tier.step) // step) * step for place in places]
+    return [end if plan.after < end <= plan.last else None for end in ends]
+
+
+def _add_totals(
+    totals: dict[int, tuple[int, int]],
+    ends: Iterable[int | None],
+    *,
+    numbers: Iterable[int],
+    parts: Iterable[int],
+    unit: int,
+) -> None:
+    for end, number, part in zip(ends, numbers, parts, strict=True):
+        if number and end is not None:
+            held = totals.get(end)
+            if held is None:
+                totals[end] = (number, part * unit)
+            else:
+                totals[end] = (held[0] + number, held[1] + part * unit)
+
+
+def _add_samples(totals: _Totals, samples: Iterable[sums.Sample], plan: Plan) -> None:
+    assert plan.step is not None
+    for end, (cpus, memories) in sums.fold(samples, plan.step).items():
+        for into, values in ((totals.cpu, cpus), (totals.memory, memories)):
+            if values:
+                number, total = into.get(end, (0, 0))
+                into[end] = (number + len(values), total + sum(values))
