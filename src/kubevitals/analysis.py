@@ -199,6 +199,10 @@ def rank(rows: Sequence[model.RowT], keys: Sequence[SortKey]) -> list[model.RowT
     from the smallest.
     """
     ordered = list(rows)
+    keys = list(keys)
+    if names := _last_texts(ordered, keys):
+        del keys[-len(names) :]
+        ordered.sort(key=operator.attrgetter(*names))  # at once: rows mostly come in that order already
     for name, turn in reversed(keys):  # stable sorts: the first key decides last
         value_of = operator.attrgetter(name)
         known, unknown = ordered, []
@@ -211,6 +215,16 @@ def rank(rows: Sequence[model.RowT], keys: Sequence[SortKey]) -> list[model.RowT
         known.sort(key=value_of, reverse=descending)
         ordered = known + unknown
     return ordered
+
+
+def _last_texts(rows: Sequence[model.Row], keys: Sequence[SortKey]) -> list[str]:
+    """Return the fields at the end of the keys by which one sort will do: ascending, known in all rows."""
+    names: list[str] = []
+    for name, turn in reversed(keys):
+        if turn is not False or None in map(operator.attrgetter(name), rows):
+            break
+        names.insert(0, name)
+    return names
 
 
 def count_problems(rows: Iterable[model.Row]) -> dict[str, int]:

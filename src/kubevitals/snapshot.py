@@ -85,7 +85,7 @@ def join_pods(
     moments = _Moments(now)
     # Each pod is looked up once: in a large cluster that is a fourth of the work.
     found = [samples.get((pod.namespace, pod.name)) for pod in pods]
-    mute = _find_mute(pods, found, now) - silent_nodes if failure is None else frozenset()
+    mute = _find_silent_nodes(pods, found, now) - silent_nodes if failure is None else frozenset()
     rows = []
     for pod, sample in zip(pods, found, strict=True):
         if sample is None:
@@ -199,18 +199,10 @@ def expect_usage(pods: Iterable[model.Pod], now: datetime, *, whole: bool) -> bo
     return any(whole or _why_silent(pod, now, frozenset()) == "no_sample" for pod in running)
 
 
-def find_silent_nodes(
-    pods: Iterable[model.Pod], samples: Mapping[tuple[str, str], sources.PodSample], now: datetime
-) -> frozenset[str]:
-    """Return the nodes of which no pod has a sample though two or more should: their kubelet is silent."""
-    pods = list(pods)
-    return _find_mute(pods, [samples.get((pod.namespace, pod.name)) for pod in pods], now)
-
-
-def _find_mute(
+def _find_silent_nodes(
     pods: Sequence[model.Pod], found: Sequence[sources.PodSample | None], now: datetime
 ) -> frozenset[str]:
-    """Return the same, `found` being the sample of each pod."""
+    """Return the nodes of which no pod has a sample though two or more should: their kubelet is silent."""
     without = [
         pod for pod, sample in zip(pods, found, strict=True) if sample is None and pod.node is not None
     ]

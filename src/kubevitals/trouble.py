@@ -93,6 +93,8 @@ def find(nodes: Iterable[model.Node], pods: Iterable[model.Pod], *, now: datetim
     for pod in pods:
         if pod.node in lost and not pod.terminated:
             stranded[pod.node] = stranded.get(pod.node, 0) + 1
+        if _is_well(pod):
+            continue
         verdict = judge_pod(pod, now=now, lost_nodes=lost)
         if verdict is None:
             continue
@@ -102,6 +104,20 @@ def find(nodes: Iterable[model.Node], pods: Iterable[model.Pod], *, now: datetim
     found = [each for node in nodes for each in judge_node(node, stranded=stranded.get(node.name, 0))]
     found += map(_join, groups.values())
     return sorted(found, key=lambda each: (each.rank, -each.pods, each.namespace or "", each.name))
+
+
+def _is_well(pod: model.Pod) -> bool:
+    """Return whether a glance shows that nothing can be wrong with a pod, as with most."""
+    if pod.status != "Running" or not pod.ready or pod.phase != "Running":
+        return False
+    parts: list[model.Container | model.Pod] = [*pod.containers, pod]
+    for each in parts:
+        if each.last_termination_at is not None:
+            return False
+        used, limit = each.memory_usage_bytes, each.memory_limit_bytes
+        if used and limit and used / limit > analysis.HOT_ABOVE:
+            return False
+    return True
 
 
 def _join(members: list[tuple[model.Pod, Verdict]]) -> Trouble:
