@@ -7,6 +7,7 @@ the points: 95 % of the samples' weight lie in points that are not above it.
 from __future__ import annotations
 
 from array import array
+from datetime import timedelta
 
 from kubevitals import quantity
 from kubevitals.surfaces import columns, terminal
@@ -116,8 +117,13 @@ class _Line:
         )
 
 
-def sum_up(parts: Iterable[Sequence[histories.Series]]) -> list[Summary]:
-    """Return a line a series, of an answer that comes in pieces."""
+def sum_up(
+    parts: Iterable[Sequence[histories.Series]], *, step: float | None = None, now: datetime | None = None
+) -> list[Summary]:
+    """Return a line a series, of an answer that comes in pieces.
+
+    With the `step` of its points a line begins with the first step, and ends `now` if the last one is not over.
+    """
     lines: dict[pieces.Key, _Line] = {}
     for part in parts:
         for series in part:
@@ -125,8 +131,13 @@ def sum_up(parts: Iterable[Sequence[histories.Series]]) -> list[Summary]:
             if key not in lines:
                 lines[key] = _Line(series)
             lines[key].add(series)
-    found = [line.sum_up() for line in lines.values()]
+    found = [_whole(line.sum_up(), step, now) for line in lines.values()]
     return sorted(found, key=lambda each: (each.cluster, each.namespace or "", each.pod or "", each.name))
+
+
+def _whole(line: Summary, step: float | None, now: datetime | None) -> Summary:
+    since = line.since if step is None else line.since - timedelta(seconds=step)
+    return line._replace(since=since, until=line.until if now is None else min(line.until, now))
 
 
 def choose_columns(

@@ -1,0 +1,156 @@
+"""Record what nodes, pods and containers use, for `kubevitals history` and `top --at`, until it is ended.
+
+Nodes and pods are followed by watching, usage is read every --interval. Any number of processes may read the
+file meanwhile. Ctrl-C and SIGTERM end it; what was written stays, whatever happens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+
+from kubevitals import errors
+from kubevitals.cli import historyplace, options, remotewriting, several
+from kubevitals.surfaces import terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from kubevitals import collector
+    from kubevitals.history import store
+
+EPILOG = """\
+examples:
+  kubevitals record                                    to the file that `kubevitals history` reads
+  kubevitals record --history /var/lib/kubevitals.db --history-size 4Gi
+  kubevitals record --context prod --context test      two clusters in one file
+  kubevitals record --duration 10m --interval 5s       for so long
+
+Exit codes: 0 good, 1 it could not begin or could not write, 2 wrong usage.
+"""
+_LAST = 5.0  # seconds that writing and tidying may take at the end
+_REFRESH = 1.0  # seconds between two looks at how it is doing, on a terminal
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `record`."""
+    historyplace.add_recording_options(parser, optional=False)
+    parser.add_argument(
+        "--interval",
+        type=options.parse_duration,
+        default=15.0,
+        metavar="TIME",
+        help="between polls of usage: 15s, the default",
+    )
+    parser.add_argument(
+        "--duration", type=options.parse_duration, metavar="TIME", help="end after so long; without end else"
+    )
+    parser.add_argument(
+        "-n", "--namespace", metavar="NAME", help="pods of one namespace only; all by default"
+    )
+    parser.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces, the default")
+    parser.add_argument(
+        "--no-nodes", action="store_true", help="leave nodes out, where rights end at a namespace"
+    )
+    remotewriting.add_arguments(parser)
+    options.add_cluster_options(parser, several=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Record until Ctrl-C, SIGTERM or --duration, and return 0; what was read by then is in the file.
+
+    Raises:
+        errors.KubevitalsError: it cannot begin.
+    """
+    import gc
+
+    from kubevitals import collector
+
+    if arguments.namespace and arguments.all_namespaces:
+        raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
+    if arguments.remote_write is None and arguments.external_label:
+        raise errors.UsageError("--external-label goes with --remote-write", remedy="add that")
+    with contextlib.ExitStack() as stack:
+        connected = several.connect_all(arguments, stack)
+        collectors = [
+            collector.Collector(
+                cluster,
+                interval=arguments.interval,
+                namespace=arguments.namespace,
+                nodes=not arguments.no_nodes,
+            )
+            for cluster in connected
+        ]
+        held = stack.enter_context(historyplace.recording(arguments, collectors))
+        gc.enable()  # the command line turns it off, but this runs for months
+        gc.set_threshold(50_000, 20, 50)  # records come by the ten thousand and hardly ever make a cycle
+        stopping = stack.enter_context(several.stop_on_signals())
+        for one in collectors:
+            stack.enter_context(one)
+        names = ", ".join(terminal.clean(one.name) for one in collectors)
+        print(
+            f"recording {names} to {terminal.clean(str(held.path))}; Ctrl-C ends", file=sys.stderr, flush=True
+        )
+        line = _Line(collectors, held)
+        line.listen()
+        end = time.monotonic() + (arguments.duration or float("inf"))
+        while time.monotonic() < end and not stopping.wait(min(_REFRESH, end - time.monotonic())):
+            line.refresh()
+        line.end()
+        held.flush(_LAST)
+    return 0
+
+
+class _Line:
+    """How it is doing: a line that is kept current on a terminal, and a note for what goes wrong."""
+
+    def __init__(self, collectors: Sequence[collector.Collector], held: store.Store) -> None:
+        self._collectors = collectors
+        self._held = held
+        self._in_place = sys.stderr.isatty()
+        self._told: list[str] = []
+
+    def listen(self) -> None:
+        """Show what remote-write logs; what else is logged is among the troubles, with its remedy."""
+        import logging
+
+        logging.getLogger("kubevitals").addHandler(logging.NullHandler())
+        handler = logging.Handler(logging.WARNING)
+        handler.emit = lambda record: self._print(f"note: {record.getMessage()}")  # type: ignore[method-assign]
+        logging.getLogger("kubevitals.surfaces.remotewrite").addHandler(handler)
+
+    def refresh(self) -> None:
+        """Print what has changed."""
+        troubles = self._find_troubles()
+        for trouble in troubles:
+            if trouble not in self._told:
+                self._print(trouble)
+        self._told = troubles
+        if self._in_place:
+            told = self._held.status()
+            size = 0.0 if told.bytes is None else told.bytes / (1 << 20)
+            pods = sum(one.status().coverage["pods"][0] for one in self._collectors)
+            style = terminal.detect_style(sys.stderr)
+            text = f"{told.ticks} ticks, {pods} pods with usage, {size:.1f} MiB"
+            print(f"\r{text[: (style.width or 80) - 1]}{terminal.CLEAR_LINE_END}", end="", file=sys.stderr)
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        """Leave the line."""
+        self.refresh()
+        if self._in_place:
+            print(file=sys.stderr)
+
+    def _find_troubles(self) -> list[str]:
+        found = list(self._held.problems)
+        found += [error for one in self._collectors if (error := one.status().last_error) is not None]
+        return [
+            f"note: {each.message}" + (f"\n  try: {each.remedy}" if each.remedy else "") for each in found
+        ]
+
+    def _print(self, text: str) -> None:
+        start = f"\r{terminal.CLEAR_LINE_END}" if self._in_place else ""
+        print(start + "\n".join(map(terminal.clean, text.splitlines())), file=sys.stderr, flush=True)
