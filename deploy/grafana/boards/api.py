@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deploy.grafana.boards.dialects import Json
-    from deploy.grafana.boards.words import Ask, Variable
+    from deploy.grafana.boards.words import Ask, Lines, Past, Variable
 
+_RANGE = (("since", "${__from}"), ("until", "${__to}"), ("format", "rows"))
 ROUTES_WITHOUT_FIELDS = ("vitals", "problems")
 _INFINITY_TYPES = {"time": "timestamp"}
 _HELD = ("cluster",)  # variables of one value; the others may hold several, separated by commas
@@ -31,6 +32,17 @@ def _parameters(ask: Ask, keys: Sequence[str]) -> list[tuple[str, str]]:
 
 def _where(where: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(parameter, f"${{{variable}:csv}}") for parameter, variable in where]
+
+
+def _past_parameters(past: Past) -> list[tuple[str, str]]:
+    found = [("cluster", "${cluster}"), *_where(past.ask.where), *_RANGE]
+    if past.ask.largest:
+        found += [("largest", past.ask.largest), ("limit", str(past.ask.limit))]
+    return found
+
+
+def _past_types(past: Past) -> dict[str, str]:
+    return {"timestamp": "time", "name": "string", past.key: "number"}
 
 
 def _keys_of(_: Ask, keys: Sequence[str]) -> tuple[str, ...]:
@@ -79,6 +91,18 @@ def _infinity_targets(ask: Ask, keys: Sequence[str]) -> list[Json]:
     return [target]
 
 
+def _infinity_lines(panel: Lines) -> list[Json]:
+    if panel.past is None:
+        return []
+    target = _ask_infinity(f"/api/v1/history/{panel.past.ask.of}", _past_parameters(panel.past), "A")
+    target["root_selector"] = "items"
+    target["columns"] = [
+        {"selector": key, "text": key, "type": _INFINITY_TYPES.get(kind, kind)}
+        for key, kind in _past_types(panel.past).items()
+    ]
+    return [target]
+
+
 def _infinity_variable(variable: Variable) -> Json:
     path = f"/api/v1/names/{variable.of}"
     asked = _ask_infinity(path, _variable_parameters(variable), "variable")
@@ -97,6 +121,7 @@ INFINITY = dialects.Dialect(
     _transformations,
     _infinity_variable,
     "*",
+    _infinity_lines,
 )
 
 # --- JSON API
@@ -131,6 +156,17 @@ def _json_targets(ask: Ask, keys: Sequence[str]) -> list[Json]:
     return [target]
 
 
+def _json_lines(panel: Lines) -> list[Json]:
+    if panel.past is None:
+        return []
+    target = _ask_json(f"/api/v1/history/{panel.past.ask.of}", _past_parameters(panel.past), "A")
+    target["fields"] = [
+        {"jsonPath": f"$.items[*].{key}", "name": key, "type": kind, "language": "jsonpath"}
+        for key, kind in _past_types(panel.past).items()
+    ]
+    return [target]
+
+
 def _json_variable(variable: Variable) -> Json:
     path = f"/api/v1/names/{variable.of}"
     asked = _ask_json(path, _variable_parameters(variable), "variable")
@@ -147,4 +183,5 @@ JSON_API = dialects.Dialect(
     _transformations,
     _json_variable,
     "*",
+    _json_lines,
 )

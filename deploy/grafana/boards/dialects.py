@@ -28,7 +28,8 @@ class Dialect(NamedTuple):
     make_transformations: Callable[[Ask, Sequence[str]], list[Json]]
     make_variable: Callable[[Variable], Json]
     all_value: str  # what "All" of a variable stands for
-    make_lines: Callable[[Lines], list[Json]] | None = None  # None: it has no past
+    make_lines: Callable[[Lines], list[Json]]  # none, where it has no past to show
+    own_past: bool = False  # it remembers; others show what the service remembers
 
     @property
     def source(self) -> Json:

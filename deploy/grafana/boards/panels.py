@@ -211,15 +211,17 @@ def uid(slug: str, dialect: Dialect) -> str:
 
 
 def _lines(panel: words.Lines, dialect: Dialect) -> Json | None:
-    if dialect.make_lines is None:
+    past = None if dialect.own_past else panel.past
+    if past is None and not dialect.own_past:
         return None
     dashed = {"fill": "dash", "dash": [8, 6]}
     return {
         "type": "timeseries",
         "title": panel.title,
-        "description": panel.text,
+        "description": panel.text if past is None else past.text,
         "datasource": dialect.source,
         "targets": [{**target, "datasource": dialect.source} for target in dialect.make_lines(panel)],
+        "transformations": [] if past is None else [_by_name(past.key)],
         "fieldConfig": {
             "defaults": {
                 "unit": panel.unit,
@@ -229,7 +231,7 @@ def _lines(panel: words.Lines, dialect: Dialect) -> Json | None:
             },
             "overrides": [
                 _override(line.legend, custom_lineStyle=dashed, custom_fillOpacity=0)
-                for line in panel.lines
+                for line in (panel.lines if past is None else ())
                 if line.dashed
             ],
         },
@@ -238,3 +240,9 @@ def _lines(panel: words.Lines, dialect: Dialect) -> Json | None:
             "tooltip": {"mode": "multi", "sort": "desc"},
         },
     }
+
+
+def _by_name(key: str) -> Json:
+    """Return what makes a field of each name, from rows of time, name and value."""
+    options = {"columnField": "name", "rowField": "timestamp", "valueField": key, "emptyValue": "null"}
+    return {"id": "groupingToMatrix", "options": options}

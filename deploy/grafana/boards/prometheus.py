@@ -112,4 +112,5 @@ PROMETHEUS = dialects.Dialect(
     _variable,
     ".*",
     _lines,
+    own_past=True,
 )

@@ -74,14 +74,23 @@ class Line(NamedTuple):
     dashed: bool = False
 
 
+class Past(NamedTuple):
+    """Usage over time as the service itself remembers it: a line for each name among the rows."""
+
+    text: str
+    ask: Ask
+    key: str
+
+
 class Lines(NamedTuple):
-    """Quantities over time. Only a data source that has a past can show it."""
+    """Quantities over time. A data source without a past of its own shows `past`, or nothing."""
 
     title: str
     text: str
     lines: tuple[Line, ...]
     unit: str
     width: int
+    past: Past | None = None
 
 
 Panel = Stat | Table | Bars | Lines

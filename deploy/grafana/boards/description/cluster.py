@@ -89,6 +89,7 @@ BOARD = Board(
                     ),
                     "short",
                     12,
+                    shared.past("In cores, a line a namespace.", "namespaces", "cpu_usage_cores"),
                 ),
                 Lines(
                     "Memory",
@@ -100,6 +101,7 @@ BOARD = Board(
                     ),
                     "bytes",
                     12,
+                    shared.past("Working sets, a line a namespace.", "namespaces", "memory_usage_bytes"),
                 ),
             ),
         ),

@@ -46,6 +46,7 @@ BOARD = Board(
                     (Line(_most("cpu_usage_cores"), "cpu_usage_cores", "", each="name"),),
                     "short",
                     12,
+                    shared.past("In cores.", "nodes", "cpu_usage_cores", _WHERE),
                 ),
                 Lines(
                     "Memory used",
@@ -53,6 +54,7 @@ BOARD = Board(
                     (Line(_most("memory_usage_bytes"), "memory_usage_bytes", "", each="name"),),
                     "bytes",
                     12,
+                    shared.past("The working set.", "nodes", "memory_usage_bytes", _WHERE),
                 ),
             ),
         ),

@@ -6,6 +6,7 @@ from deploy.grafana.boards.description import shared
 from deploy.grafana.boards.words import Ask, Board, Line, Lines, Row, Stat, Table, Variable
 
 _WHERE = (shared.IN_NAMESPACE, ("pod", "pod"))
+_PAST = (shared.IN_NAMESPACE, ("name", "pod"))
 _SUMS = Ask("namespaces", _WHERE)
 _CAPPED = "Over the JSON API, the thousand with the most memory."
 _SUM = "Sum over the chosen pods that have not ended. "
@@ -61,6 +62,7 @@ BOARD = Board(
                     (Line(_most("cpu_usage_cores"), "cpu_usage_cores", "", each="name"),),
                     "short",
                     12,
+                    shared.past("In cores, a line a pod.", "pods", "cpu_usage_cores", _PAST),
                 ),
                 Lines(
                     "Memory",
@@ -68,6 +70,7 @@ BOARD = Board(
                     (Line(_most("memory_usage_bytes"), "memory_usage_bytes", "", each="name"),),
                     "bytes",
                     12,
+                    shared.past("The working set, a line a pod.", "pods", "memory_usage_bytes", _PAST),
                 ),
             ),
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.grafana.boards.words import Ask, Table, Variable
+from deploy.grafana.boards.words import Ask, Past, Table, Variable
 
 CLUSTER = Variable("cluster", "Cluster", "clusters")
 IN_NAMESPACE = ("namespace", "namespace")
@@ -28,3 +28,9 @@ def problems(ask: Ask) -> Table:
         ask,
         ("severity", "code", "kind", "namespace", "name", "since", "message"),
     )
+
+
+def past(what: str, of: str, key: str, where: tuple[tuple[str, str], ...] = (), *, limit: int = 20) -> Past:
+    """Return the past of the `limit` rows that used the most; `what` begins its text."""
+    text = f"{what} The {limit} that used the most in the range shown, from what the service remembers."
+    return Past(text, Ask(of, where, largest=key, limit=limit), key)

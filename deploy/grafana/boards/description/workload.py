@@ -6,6 +6,7 @@ from deploy.grafana.boards.description import shared
 from deploy.grafana.boards.words import Ask, Board, Line, Lines, Row, Stat, Table, Variable
 
 _WHERE = (shared.IN_NAMESPACE, ("workload", "workload"))
+_PAST = (shared.IN_NAMESPACE, ("name", "workload"))
 _ONE = Ask("workloads", _WHERE)
 _PODS = Ask("pods", _WHERE)
 _SUM = "Over the pods of the workload that have not ended. "
@@ -55,6 +56,7 @@ BOARD = Board(
                     ),
                     "short",
                     12,
+                    shared.past("In cores, all pods together.", "workloads", "cpu_usage_cores", _PAST),
                 ),
                 Lines(
                     "Memory",
@@ -66,6 +68,9 @@ BOARD = Board(
                     ),
                     "bytes",
                     12,
+                    shared.past(
+                        "The working set, all pods together.", "workloads", "memory_usage_bytes", _PAST
+                    ),
                 ),
             ),
         ),
