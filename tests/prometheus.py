@@ -134,6 +134,13 @@ def receiving(directory: Path, *, port: int | None = None, path: str | None = No
 
 
 @contextlib.contextmanager
+def configured(configuration: str, directory: Path) -> Iterator[Prometheus]:
+    """A Prometheus of its own with this configuration."""
+    with _started(configuration, directory, []) as server:
+        yield server
+
+
+@contextlib.contextmanager
 def _started(
     configuration: str,
     directory: Path,
