@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.e2e import apiclient, controlplane, metricsserver, population, processes
+from tests.e2e import apiclient, controlplane, population, processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,29 +95,6 @@ def test_users_have_the_rights_they_are_granted_and_no_others(cluster: controlpl
 
 def _is_refused(cluster: controlplane.ControlPlane, kubeconfig: Path) -> bool:
     return cluster.kubectl("get", "pods", kubeconfig=kubeconfig).returncode == 1
-
-
-def _metrics_answer(cluster: controlplane.ControlPlane) -> tuple[int, str]:
-    status, body = cluster.api.raw("GET", f"{metricsserver.API}/nodes")
-    return status, body.decode()
-
-
-def test_metrics_server_can_be_taken_through_its_life(private_cluster: controlplane.ControlPlane) -> None:
-    """Not installed 404, not running 503, then empty, full, killed 503, back, and uninstalled 404."""
-    cluster, metrics = private_cluster, private_cluster.metrics_server
-    cluster.add_nodes(2)
-    cluster.add_pods(4)
-    assert _metrics_answer(cluster)[0] == 404
-    metrics.install(run=False)
-    assert _within(10, lambda: _metrics_answer(cluster)[0] == 503)
-    for _ in range(2):
-        metrics.start()
-        assert metrics.wait_until_empty_or_full() == (0, 0)
-        metrics.wait_until_full(nodes=2, pods=4)
-        metrics.kill()
-        assert _within(10, lambda: _metrics_answer(cluster)[0] == 503)
-    metrics.uninstall()
-    assert _within(10, lambda: _metrics_answer(cluster)[0] == 404)
 
 
 def test_containers_have_usage_of_their_own_and_pending_pods_have_none(

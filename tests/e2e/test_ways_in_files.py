@@ -6,11 +6,10 @@ kubectl on the same files is the oracle: both get in as the same user, or both f
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.e2e import product, ways
+from tests.e2e import aspod, product, ways
 
 from kubevitals import errors
 from kubevitals.kube.config import kubeconfig
@@ -204,13 +203,6 @@ def test_token_file_replaced_while_the_table_is_watched(ground: ways.Ground) -> 
 
 # the files of a pod
 
-IN_POD = "/var/run/secrets/kubernetes.io/serviceaccount"
-# A mount namespace of its own: the pod's folder is there for one program, and nowhere else on the machine.
-MOUNT = f"""
-mount -t tmpfs pod "$(realpath /var/run)" && mkdir -p {IN_POD} && cp "$POD_FILES"/* {IN_POD} && exec "$@"
-"""
-AS_A_POD = ("unshare", "--map-root-user", "--mount", "sh", "-c", MOUNT, "sh")
-
 
 @pytest.fixture
 def pod(ground: ways.Ground) -> Path:
@@ -235,28 +227,23 @@ def _pod_environ(ground: ways.Ground, **more: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def pods_possible() -> None:
     """This machine allows a mount namespace of one's own."""
-    try:
-        ended = subprocess.run(
-            ["unshare", "--map-root-user", "--mount", "true"], capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
-        pytest.skip("no program unshare: the files of a pod cannot be put where kubectl looks for them")
-    if ended.returncode != 0:
-        pytest.skip(f"no mount namespace for the files of a pod: {ended.stderr.strip()}")
+    reason = aspod.why_not()
+    if reason is not None:
+        pytest.skip(reason)
 
 
 def test_in_cluster_files(pods_possible: None, pod: Path, ground: ways.Ground) -> None:
     """With the files of a pod both get in, as its service account and into its namespace."""
     environ = _pod_environ(ground)
-    ground.compare(environ, enters=True, through=AS_A_POD)
+    ground.compare(environ, enters=True, through=aspod.AS_A_POD)
     for program in (product.kubectl, product.kubevitals):
-        ended = program("top", "pods", environ=environ, through=AS_A_POD)
+        ended = program("top", "pods", environ=environ, through=aspod.AS_A_POD)
         assert ended.returncode == 1
         assert "kube-system" in ended.stderr
     ground.write("pod/token", ground.words["second"])
-    ended = product.kubectl("auth", "whoami", environ=environ, through=AS_A_POD)
+    ended = product.kubectl("auth", "whoami", environ=environ, through=aspod.AS_A_POD)
     assert "way-second" in ended.stdout
-    ground.compare(environ, enters=True, through=AS_A_POD)
+    ground.compare(environ, enters=True, through=aspod.AS_A_POD)
 
 
 @pytest.mark.parametrize("broken", ["token", "ca.crt", "no token", "no variables"])
@@ -273,15 +260,15 @@ def test_in_cluster_files_that_are_wrong(
         (pod / "token").unlink()
     else:
         del environ["KUBERNETES_SERVICE_HOST"]
-    ground.compare(environ, enters=False, through=AS_A_POD)
+    ground.compare(environ, enters=False, through=aspod.AS_A_POD)
 
 
 def test_in_cluster_files_come_after_kubeconfig(pods_possible: None, pod: Path, ground: ways.Ground) -> None:
     """KUBECONFIG goes before the files of the pod."""
     environ = _pod_environ(ground) | {"KUBECONFIG": str(ground.kubeconfig({"token": "nobody-knows-this"}))}
-    ground.compare(environ, enters=False, through=AS_A_POD)
+    ground.compare(environ, enters=False, through=aspod.AS_A_POD)
     environ["KUBECONFIG"] = str(ground.directory / "no-such-file")
-    ground.compare(environ, enters=True, through=AS_A_POD)
+    ground.compare(environ, enters=True, through=aspod.AS_A_POD)
 
 
 def test_in_cluster_token_rotated_while_running(pod: Path, ground: ways.Ground) -> None:
