@@ -62,6 +62,8 @@ class Store:
     The file is made at the first use. An existing one of something else is never touched.
     """
 
+    name = "file"  # not which one: names travel further than paths should
+
     def __init__(
         self,
         path: Path,
@@ -72,7 +74,6 @@ class Store:
         pause: float,
     ) -> None:
         self.path = path
-        self.name = str(path)
         self._size_limit = size_limit
         self._ages = ages
         self._clock = clock
