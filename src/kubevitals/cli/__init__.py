@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 COMMANDS = {
     "top": ("top", "usage of nodes, pods, containers, namespaces or workloads against what they asked for"),
     "overview": ("overview", "nodes, the busiest pods and what is wrong, on one screen"),
+    "history": ("history", "what was used over time, from what was recorded"),
+    "record": ("record", "record what is used, until it is ended"),
     "serve": ("serve", "live snapshots over HTTP: JSON for Grafana, metrics for Prometheus, a page"),
     "export": ("export", "usage, requests, limits and health for Prometheus, served or written once"),
     "rbac": ("rbac", "print the rights that it needs, and no others, as YAML for kubectl apply"),

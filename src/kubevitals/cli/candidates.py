@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FILES = frozenset(
     {
         "kubeconfig", "token_file", "certificate_authority", "client_certificate", "client_key", "cache_dir",
-        "write_kubeconfig",
+        "write_kubeconfig", "history",
     }
 )  # fmt: skip
 _KINDS = {
@@ -28,6 +28,7 @@ _KINDS = {
     "namespaces": "sums by namespace",
     "workloads": "sums by Deployment, CronJob, DaemonSet ...",
 }
+_MORE_KINDS = {"export": "all points in a file"}
 _PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
 _SIMULATION = {
     "nodes=": "how many nodes",
@@ -80,10 +81,10 @@ def for_word(command: str, typed: str, names: livenames.Names, *, words: Sequenc
     del typed
     if command == "completion":
         return plain(("bash", "zsh", "fish")) if not words else []
-    if command != "top":
+    if command not in ("top", "history"):
         return []
     if not words:
-        return list(_KINDS.items())
+        return [*_KINDS.items(), *(_MORE_KINDS if command == "history" else {}).items()]
     sources: dict[str, Callable[[], Iterable[str]]] = {
         "nodes": names.nodes,
         "namespaces": names.namespaces,

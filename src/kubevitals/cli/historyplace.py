@@ -27,7 +27,7 @@ _STEPS = (86_400.0, 3600.0, 60.0)  # by which the ends of what was recorded are 
 _OLDEST = timedelta(days=800)  # nothing is kept for longer
 _SIZES = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40}
 _LEAST_SIZE = 16 << 20
-_LAST = 3.0  # seconds that writing the last snapshots may take
+_LAST = 1.5  # seconds that writing the last snapshots may take
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -83,9 +83,11 @@ def open_reader(arguments: argparse.Namespace) -> histories.History:
 
 @contextlib.contextmanager
 def recording(
-    arguments: argparse.Namespace, collectors: Iterable[collector.Collector]
+    arguments: argparse.Namespace, collectors: Iterable[collector.Collector], *, must: bool = True
 ) -> Iterator[store.Store]:
     """Record what the collectors publish, and send it on if --remote-write says so, to the end of the block.
+
+    Unless it `must` record it goes on without where the file cannot be written, and tries again now and then.
 
     Raises:
         errors.HistoryError: the file cannot be written, or not by us.
@@ -95,7 +97,7 @@ def recording(
     with contextlib.ExitStack() as stack:
         stack.callback(held.close, timeout=_LAST)
         told = held.status()
-        if told.role == "off" and told.problem is not None:
+        if must and told.role == "off" and told.problem is not None:
             raise errors.HistoryError(told.problem.message, remedy=told.problem.remedy)
         wake: Callable[[], None] = lambda: None  # noqa: E731 - a name for what follows
         if arguments.remote_write:
@@ -124,12 +126,8 @@ class Backed:
     def __init__(self, first: store.Store, second: histories.History) -> None:
         self._first = first
         self._second = second
+        self.name = first.name  # of the one that answers
         self._failed: model.Problem | None = None
-
-    @property
-    def name(self) -> str:
-        """Which of them answers."""
-        return self._second.name if self._failed else self._first.name
 
     @property
     def problems(self) -> tuple[model.Problem, ...]:
@@ -152,8 +150,9 @@ class Backed:
             found = ask(self._first)
         except errors.HistoryError as error:
             self._failed = model.Problem(error.code, error.message, error.remedy)
+            self.name = self._second.name
             return ask(self._second)
-        self._failed = None
+        self._failed, self.name = None, self._first.name
         return found
 
 

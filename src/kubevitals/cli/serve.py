@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from kubevitals import errors
-from kubevitals.cli import serveoptions, several
+from kubevitals.cli import historyplace, serveoptions, several
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ examples:
   kubevitals serve --simulate                  on http://127.0.0.1:8080, no cluster needed
   kubevitals serve --context prod --context test
   kubevitals serve -n shop                     one namespace, where rights end there
+  kubevitals serve --history                   with weeks of history in a file
   kubevitals serve --address 0.0.0.0 --auth kubernetes --tls-cert tls.crt --tls-key tls.key
   curl -s 127.0.0.1:8080/api/v1/infra/nodes    then look at http://127.0.0.1:8080/ for all routes
 
@@ -146,10 +147,12 @@ def _remember(
     from kubevitals.history import ring
 
     held = ring.Ring(arguments.samples, arguments.interval)
-    stack.callback(held.close)
     for one in collectors.values():
         one.subscribe(lambda published: held.append(published.snapshot))
-    return held
+    if arguments.history is None:
+        return held
+    kept = stack.enter_context(historyplace.recording(arguments, collectors.values(), must=False))
+    return historyplace.Backed(kept, held)
 
 
 def _settle(

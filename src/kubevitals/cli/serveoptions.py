@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubevitals import errors
-from kubevitals.cli import options, several
+from kubevitals.cli import historyplace, options, remotewriting, several
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     _add_readers(parser.add_argument_group("who may read"))
     _add_content(parser.add_argument_group("what"))
     _add_labels(parser.add_argument_group("names and labels"))
+    historyplace.add_recording_options(parser, optional=True)
+    remotewriting.add_arguments(parser)
     _add_log(parser.add_argument_group("log"))
     options.add_cluster_options(parser, several=True)
 
@@ -138,5 +140,7 @@ def check(arguments: argparse.Namespace) -> None:
         raise errors.UsageError("--auth token-file and --auth-tokens go together", remedy="give both")
     if arguments.namespace and arguments.all_namespaces:
         raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
+    if arguments.remote_write and arguments.history is None:
+        raise errors.UsageError("--remote-write sends what is recorded", remedy="add --history")
     if arguments.auth_audience and arguments.auth != "kubernetes":
         raise errors.UsageError("--auth-audience goes with --auth kubernetes", remedy="add that")
