@@ -84,7 +84,7 @@ def test_the_samples_of_a_tick_come_back(samples: list[blocks.RawSample]) -> Non
     """All together, or one series alone, exactly as measured."""
     samples.sort()
     body = blocks.encode_raw(TIME, samples)
-    assert list(blocks.decode_raw(body, windows=True)) == samples
+    assert blocks.decode_raw_whole(body) == samples
     assert [sample[:4] for sample in blocks.decode_raw(body)] == [sample[:4] for sample in samples]
     for sample in samples:
         assert blocks.find_raw(body, sample.series) == sample[1:4]
@@ -112,8 +112,9 @@ def test_the_steps_of_a_page_come_back(page: list[tuple[int, list[blocks.Step]]]
     assert list(rolled.steps(sketches)) == page
     last = page[-1][0]
     assert list(rolled.steps(sketches, {last, 2**31 + 1})) == page[-1:]
-    ((_, totals),) = rolled.totals({last})
-    for index, step in enumerate(page[-1][1]):
+    totals = rolled.totals()
+    start, end = totals.spans[last]
+    for index, step in zip(range(start, end), page[-1][1], strict=True):
         assert totals.places[index] == step.place
         assert totals.cpu_numbers[index] == (step.cpu.number if step.cpu else 0)
         assert step.cpu is None or totals.cpu[index] == step.cpu.total

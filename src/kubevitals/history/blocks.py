@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _RAW = struct.Struct("<HQ")  # samples, time of the tick
 _ROLLED = struct.Struct("<HI")  # series, steps
 _RAW_LEVEL, _ROLLED_LEVEL = 1, 6  # of zlib
-_COLUMNS = 6  # of each quantity in a rolled block
+_COLUMNS = 4  # of each quantity in a rolled block
 
 
 class RawSample(NamedTuple):
@@ -100,29 +100,46 @@ def encode_raw(tick_at: int, samples: Sequence[RawSample]) -> bytes:
     return zlib.compress(_RAW.pack(len(samples), tick_at) + b"".join(map(planes.encode, columns)), _RAW_LEVEL)
 
 
-def decode_raw(body: bytes, *, windows: bool = False) -> Iterator[RawSample]:
-    """Yield the samples; their windows are None unless they are asked for.
+def decode_raw(body: bytes) -> Iterator[tuple[int, int, int | None, int | None]]:
+    """Yield series, time, CPU and memory of each sample.
 
     Raises:
         errors.HistoryError: the block is damaged.
     """
+    ids, times, cpus, memories, _ = _decode_raw(body)
+    return zip(ids, times, cpus, memories, strict=True)
+
+
+def decode_raw_whole(body: bytes) -> list[RawSample]:
+    """Return the samples with their windows.
+
+    Raises:
+        errors.HistoryError: the block is damaged.
+    """
+    ids, times, cpus, memories, (data, place) = _decode_raw(body)
+    windows = planes.decode(data, place, len(ids))[0]
+    return [
+        RawSample(series, time, cpu, memory, window - 1 if window else None)
+        for series, time, cpu, memory, window in zip(ids, times, cpus, memories, windows, strict=True)
+    ]
+
+
+def _decode_raw(
+    body: bytes,
+) -> tuple[list[int], list[int], list[int | None], list[int | None], tuple[bytes, int]]:
     data = _inflate(body)
     count, tick_at = _unpack(_RAW, data)
     steps, place = planes.decode(data, _RAW.size, count)
     ages, place = planes.decode(data, place, count)
     cpus, place = planes.decode(data, place, count)
     memories, place = planes.decode(data, place, count)
-    spans: Sequence[int] = planes.decode(data, place, count)[0] if windows else bytes(count)
-    for series, age, cpu, memory, window in zip(
-        itertools.accumulate(steps), ages, cpus, memories, spans, strict=True
-    ):
-        yield RawSample(
-            series,
-            tick_at - ((age >> 1) ^ -(age & 1)),
-            cpu - 1 if cpu else None,
-            memory - 1 if memory else None,
-            window - 1 if window else None,
-        )
+    return (
+        list(itertools.accumulate(steps)),
+        [tick_at - ((age >> 1) ^ -(age & 1)) for age in ages],
+        [cpu - 1 if cpu else None for cpu in cpus],
+        [memory - 1 if memory else None for memory in memories],
+        (data, place),
+    )
 
 
 def find_raw(body: bytes, wanted: int) -> sums.Sample | None:
@@ -163,12 +180,9 @@ def encode_rolled(page: Sequence[tuple[int, Sequence[Step]]]) -> tuple[bytes, by
         [step.place for step in steps],
     ]
     sketches: list[list[int]] = []
-    for cells_of in (
-        [[step.cpu for step in each] for _, each in page],
-        [[step.memory for step in each] for _, each in page],
-    ):
-        columns += _encode_cells(cells_of)
-        sketches += _encode_counts([cell for cells in cells_of for cell in cells])
+    for cells in ([step.cpu for step in steps], [step.memory for step in steps]):
+        columns += _encode_cells(cells)
+        sketches += _encode_counts(cells)
     head = _ROLLED.pack(len(page), len(steps))
     return (
         zlib.compress(head + b"".join(map(planes.encode, columns)), _ROLLED_LEVEL),
@@ -176,25 +190,17 @@ def encode_rolled(page: Sequence[tuple[int, Sequence[Step]]]) -> tuple[bytes, by
     )
 
 
-def _encode_cells(page: Sequence[Sequence[Cell | None]]) -> list[list[int]]:
-    """Return the columns of one quantity: the least mean of each series, then what is in each step.
-
-    The total is the whole mean and a rest, so that it takes no more than a mean does.
-    """
-    bases = [
-        min((cell.total // cell.number for cell in cells if cell is not None), default=0) for cells in page
-    ]
-    numbers, means, rests, lows, highs = [], [], [], [], []
-    for base, cells in zip(bases, page, strict=True):
-        for cell in cells:
-            number, total, least, most, _ = cell or (0, 0, 0, 0, None)
-            mean, rest = divmod(total, number) if number else (base, 0)
-            numbers.append(number)
-            means.append(mean - base)
-            rests.append(rest)
-            lows.append(mean - least if number else 0)
-            highs.append(most - mean if number else 0)
-    return [bases, numbers, means, rests, lows, highs]
+def _encode_cells(cells: Sequence[Cell | None]) -> list[list[int]]:
+    """Return the columns of one quantity: number, total, and how far the extremes are from the mean."""
+    numbers, totals, lows, highs = [], [], [], []
+    for cell in cells:
+        number, total, least, most, _ = cell or (0, 0, 0, 0, None)
+        mean = total // number if number else 0
+        numbers.append(number)
+        totals.append(total)
+        lows.append(mean - least)
+        highs.append(most - mean)
+    return [numbers, totals, lows, highs]
 
 
 def _encode_counts(cells: Sequence[Cell | None]) -> list[list[int]]:
@@ -215,8 +221,9 @@ def _encode_counts(cells: Sequence[Cell | None]) -> list[list[int]]:
 
 
 class Totals(NamedTuple):
-    """One series' part of a block: parallel columns, a total of 0 samples being unknown."""
+    """A block without its extremes and sketches: parallel columns, a total of 0 samples being unknown."""
 
+    spans: dict[int, tuple[int, int]]  # where each series begins and ends in the columns
     places: Sequence[int]
     cpu_numbers: Sequence[int]
     cpu: Sequence[int]  # microcores
@@ -240,59 +247,40 @@ class Rolled:
         lengths, place = planes.decode(data, place, count)
         ends = [0, *itertools.accumulate(lengths)]
         self.series = list(itertools.accumulate(ids))
-        self._spans = {each: (index, ends[index], ends[index + 1]) for index, each in enumerate(self.series)}
+        self._spans = dict(zip(self.series, itertools.pairwise(ends), strict=True))
         self._places, place = planes.decode(data, place, self._steps)
         self._at = []
-        for _ in range(2):  # CPU, then memory
-            for number in (count, *[self._steps] * (_COLUMNS - 1)):
-                self._at.append((place, number))
-                place = planes.skip(data, place, number)
+        for _ in range(2 * _COLUMNS):  # of CPU, then of memory
+            self._at.append(place)
+            place = planes.skip(data, place, self._steps)
 
-    def totals(self, wanted: set[int] | None = None) -> Iterator[tuple[int, Totals]]:
-        """Yield the totals of those of the wanted series that are here, or of all."""
-        present = self._present(wanted)
-        if not present:
-            return
-        cpu, memory = ([self._column(first + index) for index in range(4)] for first in (0, _COLUMNS))
-        for each in present:
-            index, start, end = self._spans[each]
-            yield (
-                each,
-                Totals(
-                    self._places[start:end],
-                    cpu[1][start:end],
-                    _totals_of(cpu, index, start, end),
-                    memory[1][start:end],
-                    _totals_of(memory, index, start, end),
-                ),
-            )
+    def totals(self) -> Totals:
+        """Return the totals of all series."""
+        return Totals(self._spans, self._places, *map(self._column, (0, 1, _COLUMNS, _COLUMNS + 1)))
 
     def steps(self, sketches: bytes, wanted: set[int] | None = None) -> Iterator[tuple[int, list[Step]]]:
         """Yield the steps of the wanted series that are here, or of all."""
-        present = self._present(wanted)
+        present = self.series if wanted is None else [each for each in self.series if each in wanted]
         if not present:
             return
         columns = [self._column(index) for index in range(2 * _COLUMNS)]
         counts = _decode_counts(sketches, self._steps)
         for each in present:
-            index, start, end = self._spans[each]
+            start, end = self._spans[each]
             yield (
                 each,
                 [
                     Step(
                         self._places[step],
-                        _cell(columns[:_COLUMNS], index, step, counts[0]),
-                        _cell(columns[_COLUMNS:], index, step, counts[1]),
+                        _cell(columns[:_COLUMNS], step, counts[0]),
+                        _cell(columns[_COLUMNS:], step, counts[1]),
                     )
                     for step in range(start, end)
                 ],
             )
 
-    def _present(self, wanted: set[int] | None) -> list[int]:
-        return self.series if wanted is None else [each for each in self.series if each in wanted]
-
     def _column(self, index: int) -> Sequence[int]:
-        return planes.decode(self._data, *self._at[index])[0]
+        return planes.decode(self._data, self._at[index], self._steps)[0]
 
 
 class _Counts:
@@ -326,23 +314,14 @@ def _decode_counts(body: bytes, steps: int) -> list[_Counts]:
     return found
 
 
-def _cell(columns: Sequence[Sequence[int]], series: int, step: int, counts: _Counts) -> Cell | None:
-    bases, numbers, means, rests, lows, highs = columns
+def _cell(columns: Sequence[Sequence[int]], step: int, counts: _Counts) -> Cell | None:
+    numbers, totals, lows, highs = columns
     number = numbers[step]
     if not number:
         return None
-    mean = bases[series] + means[step]
+    mean = totals[step] // number
     least = mean - lows[step]
-    total = mean * number + rests[step]
-    return Cell(number, total, least, mean + highs[step], counts.read(step, least))
-
-
-def _totals_of(columns: Sequence[Sequence[int]], series: int, start: int, end: int) -> list[int]:
-    base = columns[0][series]
-    return [
-        (base + mean) * number + rest
-        for number, mean, rest in zip(*(column[start:end] for column in columns[1:]), strict=True)
-    ]
+    return Cell(number, totals[step], least, mean + highs[step], counts.read(step, least))
 
 
 def _fold_sign(value: int) -> int:

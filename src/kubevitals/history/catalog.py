@@ -199,10 +199,10 @@ class Catalog:
                 "SELECT body FROM raw WHERE id >= ? AND id < ?",
                 (tick << schema.PAGES, (tick + 1) << schema.PAGES),
             ):
-                for sample in blocks.decode_raw(body):
-                    known = by_id.get(sample.series)
+                for series, time, _, _ in blocks.decode_raw(body):
+                    known = by_id.get(series)
                     if known is not None:
-                        known.newest = max(known.newest, sample.time)
+                        known.newest = max(known.newest, time)
 
 
 _COLUMNS = "id, cluster, kind, key, page, name, namespace, node, workload_kind, workload_name"

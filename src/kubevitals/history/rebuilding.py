@@ -55,6 +55,22 @@ class _Scene:
             if body != bodies.GONE:
                 self.pods[number] = bodies.decode_pod(body)
 
+    def series(self) -> set[int]:
+        """Return the numbers of the series that were measured."""
+        measured = {number for number, node in self.nodes.items() if node.timestamp is not None}
+        for number, pod in self.pods.items():
+            if pod.timestamp is None:
+                continue
+            key = facts.pod_key(pod)
+            for container in pod.containers:
+                part = self.parts.get(f"{key}/{container.name}")
+                if part is not None and container.timestamp is not None:
+                    measured.add(part)
+            twin, until = self.twins.get(number, (0, None))
+            if not twin or until is not None:
+                measured.add(number)
+        return measured
+
     def snapshot(self, at: int) -> model.Snapshot:
         """Return the state, with the samples as usage."""
         now = sums.from_milliseconds(at)
@@ -142,14 +158,16 @@ def _set(connection: sqlite3.Connection, scene: _Scene, tick: _Tick) -> None:
 
 def _recall(connection: sqlite3.Connection, scene: _Scene, tick: _Tick) -> None:
     """Fill in the newest samples that had come by the tick."""
-    wanted = len(scene.nodes) + sum(1 + len(pod.containers) for pod in scene.pods.values())
+    wanted = scene.series()
     for (number,) in connection.execute(
         "SELECT tick FROM moment WHERE tick <= ? AND tick > ? AND cluster = ? AND at > ? ORDER BY tick DESC",
         (tick.number, retention.dropped_until(connection), scene.cluster, tick.at - _LOOK_BACK),
     ):
         for sample in _samples_of(connection, number):
-            scene.samples.setdefault(sample.series, _measured(sample))
-        if len(scene.samples) >= wanted:
+            if sample.series in wanted:
+                wanted.remove(sample.series)
+                scene.samples[sample.series] = _measured(sample)
+        if not wanted:
             break
 
 
@@ -157,7 +175,7 @@ def _samples_of(connection: sqlite3.Connection, tick: int) -> Iterator[blocks.Ra
     for (body,) in connection.execute(
         "SELECT body FROM raw WHERE id >= ? AND id < ?", (tick << schema.PAGES, (tick + 1) << schema.PAGES)
     ):
-        yield from blocks.decode_raw(body, windows=True)
+        yield from blocks.decode_raw_whole(body)
 
 
 def _measured(sample: blocks.RawSample) -> Measured:
@@ -175,11 +193,12 @@ def _approximate(connection: sqlite3.Connection, scene: _Scene, at: int) -> None
         ).fetchall()
         found: dict[int, list[list[int]]] = {}
         for (body,) in bodies_of:
-            for number, part in blocks.Rolled(body).totals():
-                for index, here in enumerate(part.places):
-                    if here == place // tier.step:
-                        held = found.setdefault(number, [])
-                        held.append([column[index] for column in part[1:]])
+            totals = blocks.Rolled(body).totals()
+            for number, (first, last) in totals.spans.items():
+                for index in range(first, last):
+                    if totals.places[index] == place // tier.step:
+                        parts = [column[index] for column in totals[2:]]
+                        found.setdefault(number, []).append(parts)
         if found:
             scene.samples = {
                 number: ((end, *_mean(parts)), tier.step / 1000) for number, parts in found.items()

@@ -13,12 +13,12 @@ from kubevitals.history import blocks, schema
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kubevitals.history import sums
 
 _HOUR = 3_600_000
-_DAY = 24 * _HOUR
+_BATCH = 900_000  # milliseconds of ticks that are rolled up together
 _GRACE = 20_000  # milliseconds that samples of the last step may take to arrive
 _SLICE = 4  # pages
 _PART_BITS, _START_BITS = 10, 24
@@ -33,7 +33,7 @@ class Tier(NamedTuple):
     span: int
 
 
-TIERS = (Tier(1, 60_000, _HOUR), Tier(2, 300_000, _HOUR), Tier(3, _HOUR, _DAY))
+TIERS = (Tier(1, 60_000, _HOUR), Tier(2, 300_000, 6 * _HOUR), Tier(3, _HOUR, 24 * _HOUR))
 
 
 def key_of(tier: int, start: int, page: int = 0, part: int = 0) -> int:
@@ -71,7 +71,7 @@ def progress_of(connection: sqlite3.Connection) -> Progress:
 def roll(connection: sqlite3.Connection, *, everything: bool = False) -> bool:
     """Roll a few pages up; return whether there is more to do now.
 
-    It waits for an hour to be over, but for `everything`, where what is there has to go.
+    It waits for a quarter of an hour to be over, but for `everything`, where what is there has to go.
 
     Raises:
         sqlite3.Error, errors.HistoryError: it could not be done. Nothing of the slice was.
@@ -93,14 +93,14 @@ def roll(connection: sqlite3.Connection, *, everything: bool = False) -> bool:
 
 
 def _find_target(connection: sqlite3.Connection, done: int, *, everything: bool) -> int | None:
-    """Return the last tick of the hour that the first tick behind `done` is in, if that hour is over."""
-    first = hour = None
+    """Return the last tick of the batch that the first tick behind `done` is in, if that batch is whole."""
+    first = batch = None
     last = done
     for tick, at in connection.execute("SELECT tick, at FROM moment WHERE tick > ? ORDER BY tick", (done,)):
-        this = (at - _GRACE) // _HOUR
+        this = (at - _GRACE) // _BATCH
         if first is None:
-            first, hour = tick, this
-        elif this != hour:
+            first, batch = tick, this
+        elif this != batch:
             return last
         last = tick
     return last if everything and last > done else None
@@ -114,43 +114,70 @@ def _roll_page(connection: sqlite3.Connection, page: int, *, after: int, until: 
     )
     samples: dict[int, list[sums.Sample]] = {}
     for (body,) in rows:
-        for series, time, cpu, memory, _ in blocks.decode_raw(body):
+        for series, time, cpu, memory in blocks.decode_raw(body):
             samples.setdefault(series, []).append((time, cpu, memory))
-    if samples:
-        for tier in TIERS:
-            for start, block in fold(samples, tier).items():
-                _write(connection, tier, start, page, sorted(block.items()))
+    steps = {series: fold(each, TIERS[0].step) for series, each in samples.items()}
+    for index, tier in enumerate(TIERS):
+        if index:  # of the tier before
+            finer = TIERS[index - 1].step
+            steps = {series: coarsen(each, tier.step // finer) for series, each in steps.items()}
+        _write(connection, tier, page, steps)
 
 
-def fold(samples: dict[int, list[sums.Sample]], tier: Tier) -> dict[int, dict[int, list[blocks.Step]]]:
-    """Return the steps of each series by span and series."""
-    step, span = tier.step, tier.span
-    spans: dict[int, dict[int, list[blocks.Step]]] = {}
-    for series, each in samples.items():
-        steps: dict[int, tuple[list[int], list[int]]] = {}
-        for time, cpu, memory in each:
-            number = (time - 1) // step
-            held = steps.get(number)
-            if held is None:
-                held = steps[number] = ([], [])
-            if cpu is not None:
-                held[0].append((cpu + 500) // 1000)
-            if memory is not None:
-                held[1].append((memory + 512) >> 10)
-        for number in sorted(steps):
-            cpus, memories = steps[number]
-            start, place = divmod(number * step, span)
-            spans.setdefault(start, {}).setdefault(series, []).append(
-                blocks.Step(
-                    place // step,
-                    blocks.cell_of(cpus) if cpus else None,
-                    blocks.cell_of(memories) if memories else None,
-                )
-            )
-    return spans
+def fold(samples: Iterable[sums.Sample], step: int) -> list[blocks.Step]:
+    """Return one series' steps in order; their places count from 1970."""
+    folded: dict[int, tuple[list[int], list[int]]] = {}
+    for time, cpu, memory in samples:
+        place = (time - 1) // step
+        held = folded.get(place)
+        if held is None:
+            held = folded[place] = ([], [])
+        if cpu is not None:
+            held[0].append((cpu + 500) // 1000)
+        if memory is not None:
+            held[1].append((memory + 512) >> 10)
+    return [
+        blocks.Step(
+            place, blocks.cell_of(cpus) if cpus else None, blocks.cell_of(memories) if memories else None
+        )
+        for place, (cpus, memories) in sorted(folded.items())
+    ]
+
+
+def coarsen(steps: Iterable[blocks.Step], times: int) -> list[blocks.Step]:
+    """Return the steps in order, so many times as long; of those of one place one is made."""
+    places: dict[int, list[blocks.Step]] = {}
+    for step in steps:
+        places.setdefault(step.place // times, []).append(step)
+    coarse = []
+    for place, same in sorted(places.items()):
+        if len(same) == 1:
+            coarse.append(same[0]._replace(place=place))
+            continue
+        cpu = [step.cpu for step in same if step.cpu is not None]
+        memory = [step.memory for step in same if step.memory is not None]
+        coarse.append(
+            blocks.Step(place, blocks.merge(cpu) if cpu else None, blocks.merge(memory) if memory else None)
+        )
+    return coarse
 
 
 def _write(
+    connection: sqlite3.Connection, tier: Tier, page: int, steps: Mapping[int, Sequence[blocks.Step]]
+) -> None:
+    """Write a part of each row that the steps belong to."""
+    in_row = tier.span // tier.step
+    rows: dict[int, dict[int, list[blocks.Step]]] = {}
+    for series in sorted(steps):
+        for step in steps[series]:
+            start, place = divmod(step.place, in_row)
+            row = rows.setdefault(start, {})
+            row.setdefault(series, []).append(step._replace(place=place))
+    for start, row in rows.items():
+        _write_row(connection, tier, start, page, list(row.items()))
+
+
+def _write_row(
     connection: sqlite3.Connection,
     tier: Tier,
     start: int,
@@ -181,49 +208,30 @@ def compact(connection: sqlite3.Connection, first: int) -> None:
     for body, sketches in rows:
         for series, steps in blocks.Rolled(body).steps(sketches):
             found.setdefault(series, []).extend(steps)
-    whole = [(series, merge(found[series])) for series in sorted(found)]
+    whole = [(series, coarsen(found[series], 1)) for series in sorted(found)]
     connection.execute("DELETE FROM rolled WHERE id >= ? AND id < ?", (first, first + _PARTS))
     connection.execute(
         "INSERT INTO rolled (id, body, sketches) VALUES (?, ?, ?)", (first, *blocks.encode_rolled(whole))
     )
 
 
-def merge(steps: Iterable[blocks.Step]) -> list[blocks.Step]:
-    """Return the steps in order, those of one place made one."""
-    places: dict[int, list[blocks.Step]] = {}
-    for step in steps:
-        places.setdefault(step.place, []).append(step)
-    merged = []
-    for place in sorted(places):
-        same = places[place]
-        if len(same) > 1:
-            cpu = [step.cpu for step in same if step.cpu is not None]
-            memory = [step.memory for step in same if step.memory is not None]
-            same = [
-                blocks.Step(
-                    place, blocks.merge(cpu) if cpu else None, blocks.merge(memory) if memory else None
-                )
-            ]
-        merged += same
-    return merged
-
-
 def _compact(connection: sqlite3.Connection) -> bool:
-    """Make one row of the hours of a page's past day; return whether there was one to make."""
+    """Make one row of the parts of a page's past span of time; return whether there was one to make."""
     state = dict(connection.execute("SELECT name, value FROM state").fetchall())
-    tier = TIERS[-1]
-    today = key_of(tier.number, max(state.get("age", 0) - 2 * _HOUR, 0) // tier.span)
-    cursor = max(state.get("compacted", 0), key_of(tier.number, 0))
-    (key,) = connection.execute(
-        "SELECT min(id) FROM rolled WHERE id >= ? AND id < ?", (cursor, today)
-    ).fetchone()
-    if key is None:
-        return False
-    first = key - key % _PARTS
-    with schema.transaction(connection):
-        compact(connection, first)
-        _remember(connection, compacted=first + _PARTS)
-    return True
+    for tier in TIERS:
+        name = f"compacted {tier.number}"
+        over = key_of(tier.number, max(state.get("age", 0) - _BATCH - 2 * _GRACE, 0) // tier.span)
+        cursor = max(state.get(name, 0), key_of(tier.number, 0))
+        (key,) = connection.execute(
+            "SELECT min(id) FROM rolled WHERE id >= ? AND id < ?", (cursor, over)
+        ).fetchone()
+        if key is not None:
+            first = key - key % _PARTS
+            with schema.transaction(connection):
+                compact(connection, first)
+                _remember(connection, **{name: first + _PARTS})
+            return True
+    return False
 
 
 def _remember(connection: sqlite3.Connection, **values: int) -> None:

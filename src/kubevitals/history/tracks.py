@@ -5,6 +5,7 @@ All of it reads one state of the file, whatever is written meanwhile. It must no
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubevitals import history
@@ -203,7 +204,7 @@ def _gather_raw(
                 lane.append(sample)
         return
     for (body,) in rows:
-        for number, time, cpu, memory, _ in blocks.decode_raw(body):
+        for number, time, cpu, memory in blocks.decode_raw(body):
             if number in wanted and after < time <= last:
                 into.setdefault(number, []).append((time, cpu, memory))
 
@@ -237,9 +238,8 @@ def _read_steps(
                 _add_steps(cells.setdefault(number, {}), begin, steps, plan)
         samples: dict[int, list[sums.Sample]] = {}
         _gather_raw(connection, page, wanted, plan, after_tick=progress.of(page), into=samples)
-        for span, pages in rollup.fold(samples, tier).items():
-            for number, steps in pages.items():
-                _add_steps(cells.setdefault(number, {}), span * tier.span, steps, plan)
+        for number, lane in samples.items():
+            _add_steps(cells.setdefault(number, {}), 0, rollup.fold(lane, tier.step), plan)
     answers = []
     for series, each in found:
         own: dict[int, Cells] = {}
@@ -276,87 +276,100 @@ def _point(end: int, cpu: Sequence[blocks.Cell], memory: Sequence[blocks.Cell]) 
     )
 
 
-class _Totals:
-    """What one series was in each step, as numbers of samples and their totals."""
+class _Page:
+    """What the wanted series of a page were in each step: numbers of samples and their totals, flat."""
 
-    __slots__ = ("cpu", "memory")
+    __slots__ = ("_cpu", "_memory", "_plan", "_rows", "_width", "step")
 
-    def __init__(self) -> None:
-        self.cpu: dict[int, tuple[int, int]] = {}
-        self.memory: dict[int, tuple[int, int]] = {}
+    def __init__(self, wanted: Iterable[int], plan: Plan) -> None:
+        assert plan.step is not None
+        self.step = plan.step
+        self._plan = plan
+        self._width = (plan.last - plan.after) // plan.step
+        self._rows = {number: row * self._width for row, number in enumerate(wanted)}
+        size = len(self._rows) * self._width
+        self._cpu = ([0] * size, [0] * size)
+        self._memory = ([0] * size, [0] * size)
 
-    def means(self) -> Iterator[sums.Mean]:
-        """Yield the mean of each step."""
-        none = (0, 0)
-        for end in self.cpu.keys() | self.memory.keys():
-            cpus, cpu = self.cpu.get(end, none)
-            memories, memory = self.memory.get(end, none)
-            yield (
-                end,
-                cpu / cpus if cpus else None,
-                memory / memories if memories else None,
-                max(cpus, memories),
-            )
+    def add_block(self, begin: int, totals: blocks.Totals) -> None:
+        """Add a block of a tier that begins at that time."""
+        tier = self._plan.tier
+        assert tier is not None
+        columns = range(tier.span // tier.step)
+        ends = [begin + (place + 1) * tier.step for place in columns]
+        column_of = [(end - self._plan.after - 1) // self.step for end in ends]
+        whole = column_of[0] >= 0 and column_of[-1] < self._width
+        for number, (start, end) in totals.spans.items():
+            row = self._rows.get(number)
+            if row is None:
+                continue
+            at = [row + column_of[place] for place in totals.places[start:end]]
+            parts = [each[start:end] for each in totals[2:]]
+            if not whole:
+                within = [row <= place < row + self._width for place in at]
+                at = list(itertools.compress(at, within))
+                parts = [list(itertools.compress(each, within)) for each in parts]
+            _add(self._cpu, at, parts[0], parts[1], unit=_NANO)
+            _add(self._memory, at, parts[2], parts[3], unit=_KIB)
+
+    def add_samples(self, number: int, samples: Iterable[sums.Sample]) -> None:
+        """Add samples of one series that are within the range."""
+        row = self._rows[number]
+        for end, (cpus, memories) in sums.fold(samples, self.step).items():
+            place = row + (end - self._plan.after - 1) // self.step
+            for (numbers, totals), values in ((self._cpu, cpus), (self._memory, memories)):
+                numbers[place] += len(values)
+                totals[place] += sum(values)
+
+    def means(self, number: int) -> Iterator[sums.Mean]:
+        """Yield the mean of each step of a series that has one."""
+        row = self._rows[number]
+        here = slice(row, row + self._width)
+        end = self._plan.after
+        for cpus, cpu, memories, memory in zip(
+            self._cpu[0][here], self._cpu[1][here], self._memory[0][here], self._memory[1][here], strict=True
+        ):
+            end += self.step
+            if cpus or memories:
+                yield (
+                    end,
+                    cpu / cpus if cpus else None,
+                    memory / memories if memories else None,
+                    max(cpus, memories),
+                )
+
+
+def _add(
+    into: tuple[list[int], list[int]],
+    at: Iterable[int],
+    numbers: Iterable[int],
+    totals: Iterable[int],
+    *,
+    unit: int,
+) -> None:
+    all_numbers, all_totals = into
+    for place, number, total in zip(at, numbers, totals, strict=True):
+        all_numbers[place] += number
+        all_totals[place] += total * unit
 
 
 def _read_sums(
     connection: sqlite3.Connection, kind: str, found: Sequence[tuple[history.Series, _Object]], plan: Plan
 ) -> list[history.Series]:
-    totals: dict[int, _Totals] = {}
+    pages: dict[int, _Page] = {}
     progress = rollup.progress_of(connection)
-    for page, wanted in _pages(found).items():
-        for begin, (body,) in _rolled_rows(connection, page, plan, columns="body"):
-            for number, part in blocks.Rolled(body).totals(wanted):
-                each = totals.get(number)
-                if each is None:
-                    each = totals[number] = _Totals()
-                ends = _ends_of(begin, part.places, plan)
-                _add_totals(each.cpu, ends, numbers=part.cpu_numbers, parts=part.cpu, unit=_NANO)
-                _add_totals(each.memory, ends, numbers=part.memory_numbers, parts=part.memory, unit=_KIB)
+    for number, wanted in _pages(found).items():
+        page = pages[number] = _Page(wanted, plan)
+        for begin, (body,) in _rolled_rows(connection, number, plan, columns="body"):
+            page.add_block(begin, blocks.Rolled(body).totals())
         samples: dict[int, list[sums.Sample]] = {}
-        _gather_raw(connection, page, wanted, plan, after_tick=progress.of(page), into=samples)
-        for number, lane in samples.items():
-            _add_samples(totals.setdefault(number, _Totals()), lane, plan)
+        _gather_raw(connection, number, wanted, plan, after_tick=progress.of(number), into=samples)
+        for series, lane in samples.items():
+            page.add_samples(series, lane)
     groups: dict[history.Series, sums.Adding] = {}
-    for series, pod in found:
-        adding = groups.setdefault(sums.sum_of(kind, series), sums.Adding())
-        for number, _, until in pod.lanes():
-            own = totals.get(number)
-            if own is not None:
-                adding.add(mean for mean in own.means() if until is None or mean[0] <= until)
+    for pod, each in found:
+        adding = groups.setdefault(sums.sum_of(kind, pod), sums.Adding())
+        for series, number, until in each.lanes():
+            means = pages[number].means(series)
+            adding.add(means if until is None else (mean for mean in means if mean[0] <= until))
     return sums.sort(series._replace(points=adding.points()) for series, adding in groups.items())
-
-
-def _ends_of(begin: int, places: Iterable[int], plan: Plan) -> list[int | None]:
-    """Return the end of the step that each place belongs to; None outside the range."""
-    tier, step = plan.tier, plan.step
-    assert tier is not None
-    assert step is not None
-    ends = [-(-(begin + (place + 1) * tier.step) // step) * step for place in places]
-    return [end if plan.after < end <= plan.last else None for end in ends]
-
-
-def _add_totals(
-    totals: dict[int, tuple[int, int]],
-    ends: Iterable[int | None],
-    *,
-    numbers: Iterable[int],
-    parts: Iterable[int],
-    unit: int,
-) -> None:
-    for end, number, part in zip(ends, numbers, parts, strict=True):
-        if number and end is not None:
-            held = totals.get(end)
-            if held is None:
-                totals[end] = (number, part * unit)
-            else:
-                totals[end] = (held[0] + number, held[1] + part * unit)
-
-
-def _add_samples(totals: _Totals, samples: Iterable[sums.Sample], plan: Plan) -> None:
-    assert plan.step is not None
-    for end, (cpus, memories) in sums.fold(samples, plan.step).items():
-        for into, values in ((totals.cpu, cpus), (totals.memory, memories)):
-            if values:
-                number, total = into.get(end, (0, 0))
-                into[end] = (number + len(values), total + sum(values))
