@@ -565,3 +565,17 @@ def test_prebuilt_answers(own: web_service.Service) -> None:
     for _ in range(6):
         own.tick()
     assert shelf.shown.ready(query, zipped=False) is None, "nobody has asked for it for long"
+
+
+def test_rows_that_are_mixed_up_are_read_as_they_lie(
+    service: web_service.Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a large cluster rows are made in one order and shown in another; the answer is the same."""
+    from kubevitals.surfaces.web import rows
+
+    expected = service.get("/api/v1/infra/pods?sort=-memory_mi").json()["pods"]
+    monkeypatch.setattr(rows, "_MANY", 1)
+    monkeypatch.setattr(rows, "_PART", 7)
+    found = service.get("/api/v1/infra/pods?sort=-memory_mi&limit=1000000").json()["pods"]
+    assert found == expected
+    assert len({row["pod"] for row in found}) > 20

@@ -262,7 +262,7 @@ def _fields(given: Mapping[str, list[str]], kind: str) -> tuple[str, ...] | None
 
 
 def choose(query: Query, held: model.Snapshot, *, pools: Mapping[str, str | None]) -> list[Any]:
-    """Return the records of the snapshot that a query means, in order, before limit and offset.
+    """Return the records of the snapshot that a query means, in its order, before limit and offset.
 
     `pools` names the pool of each node.
     """
@@ -283,7 +283,7 @@ def choose(query: Query, held: model.Snapshot, *, pools: Mapping[str, str | None
             records = list(filter(selectors.field_matcher(query.fields_are), records))
         if query.names is not None:
             records = [record for record in records if record.name in query.names]
-    return analysis.rank(records, query.sort) if query.sort else records
+    return records
 
 
 def _choose_nodes(query: Query, held: model.Snapshot, pools: Mapping[str, str | None]) -> list[model.Node]:

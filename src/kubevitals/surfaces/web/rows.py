@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import operator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _PART = 1_000  # rows that are written at once
+_MANY = 10_000  # rows that do not fit into a processor's cache
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+_encode, _encode_lines = _encoder.encode, _encoder.encode_lines
 
 
 def write(
@@ -29,10 +32,15 @@ def write(
     kind: kinds.Kind,
     records: Sequence[Any],
     *,
+    lie: Sequence[Any],
     fields: Sequence[str] | None,
     form: str,
 ) -> Iterator[bytes]:
-    """Yield the parts of a document of the records: `form` is objects, columns or csv."""
+    """Yield the parts of a document of the records: `form` is objects, columns or csv.
+
+    `lie` is the same records in the order in which they lie in memory: reading many of them in another order
+    takes twice as long.
+    """
     names = tuple(fields) if fields is not None else kind.keys
     parts = _in_parts(kind, records, names)
     if form == "csv":
@@ -40,7 +48,13 @@ def write(
     if form == "columns":
         items = _write_columns(names, parts)
     else:
-        items = _write_objects(kinds.maker(kind.name, None if fields is None else names), parts)
+        make = kinds.maker(kind.name, None if fields is None else names)
+        places = _places(records, lie)
+        items = (
+            _write_objects(make, parts)
+            if places is None
+            else _place_objects(make, _in_parts(kind, lie, names), places)
+        )
     return itertools.chain(_envelope(snapshot, kind, columns=form == "columns"), items, (b"}",))
 
 
@@ -92,6 +106,30 @@ def _write_objects(make: Callable[..., Any], parts: Iterable[list[Sequence[Any]]
         yield before + _encode(list(map(make, *columns)))[1:-1]
         before = b","
     yield b"[]" if before == b"[" else b"]"
+
+
+def _places(records: Sequence[Any], lie: Sequence[Any]) -> Sequence[int] | None:
+    """Return for each record its place in `lie`, if they are many and all mixed up."""
+    if records is lie or len(records) < _MANY or len(records) != len(lie):
+        return None
+    place_of = {id(record): place for place, record in enumerate(lie)}
+    places = [place_of[id(record)] for record in records]
+    backwards = sum(map(operator.gt, places, places[1:]))
+    return places if backwards > len(places) // 4 else None
+
+
+def _place_objects(
+    make: Callable[..., Any], parts: Iterable[list[Sequence[Any]]], places: Sequence[int]
+) -> Iterator[bytes]:
+    """Yield the objects, made as they lie, at their places."""
+    made: list[bytes] = []
+    for columns in parts:
+        made += _encode_lines(list(map(make, *columns))).splitlines()
+    before = b"["
+    for start in range(0, len(places), _PART):
+        yield before + b",".join([made[place] for place in places[start : start + _PART]])
+        before = b","
+    yield b"]"
 
 
 def _write_columns(names: Sequence[str], parts: Iterable[list[Sequence[Any]]]) -> Iterator[bytes]:
