@@ -48,9 +48,12 @@ OF_TOTAL = RATIOS | AMOUNTS | {
     "pods_without_request", "restarts",
 }  # fmt: skip
 KEYS: dict[str, tuple[model.Row, set[str]]] = {
-    "node": (model.Node("n"), ROW | OF_NODE),
-    "pod": (model.Pod("ns", "p"), ROW | OF_BOTH | {"containers_ready", "containers_total", "labels"}),
-    "container": (model.Container("ns", "p", "c"), ROW | OF_BOTH | {"pod"}),
+    "node": (model.Node("n"), ROW | OF_NODE | {"detail"}),
+    "pod": (
+        model.Pod("ns", "p"),
+        ROW | OF_BOTH | {"containers_ready", "containers_total", "labels", "detail"},
+    ),
+    "container": (model.Container("ns", "p", "c"), ROW | OF_BOTH | {"pod", "detail"}),
     "total": (model.Total("t"), ROW | OF_TOTAL),
 }
 
@@ -76,6 +79,16 @@ def test_every_reason_is_documented() -> None:
     text = SCHEMA.read_text()
     for code in (*snapshot.REASONS, "usage_incomplete"):
         assert f"`{code}`" in text, code
+
+
+def test_keys_of_details() -> None:
+    """A row's details are an object of their own with documented keys, and null where none were asked for."""
+    text = SCHEMA.read_text()
+    told = model.Detail(oom_events=2)
+    for row in (model.Node("n", detail=told), pod(detail=told), model.Container("a", "b", "c", detail=told)):
+        assert row.to_dict()["detail"] == {**dict.fromkeys(model.Detail._fields), "oom_events": 2}
+    for key in model.Detail._fields:
+        assert f"`{key.replace('memory_', 'cpu_', 1).replace('io_', 'cpu_', 1)}`" in text, key
 
 
 @pytest.mark.parametrize("kind", KEYS)

@@ -130,6 +130,8 @@ class _Reading:
         usages = [usage for usage in (self._node_usage, self._pod_usage) if usage is not None]
         for usage in usages:
             self._problems += usage.problems
+            nodes = snapshot.add_details_of_nodes(nodes, usage.details if usage is self._node_usage else {})
+            pods = snapshot.add_details_of_pods(pods, usage.details if usage is self._pod_usage else {})
         return model.Snapshot(
             cluster=self._client.connection.context,
             source=usages[-1].source or self._source.name if usages else "none",

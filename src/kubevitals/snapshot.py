@@ -188,6 +188,35 @@ def join_nodes(
     return rows
 
 
+def add_details_of_nodes(
+    nodes: list[model.Node], details: Mapping[tuple[str, ...], model.Detail]
+) -> list[model.Node]:
+    """Return the rows with what a source tells of them beside usage, if it tells anything."""
+    if not details:
+        return nodes
+    return [each._replace(detail=details.get((each.name,))) for each in nodes]
+
+
+def add_details_of_pods(
+    pods: list[model.Pod], details: Mapping[tuple[str, ...], model.Detail]
+) -> list[model.Pod]:
+    """Return the rows, and those of their containers, in the same way."""
+    if not details:
+        return pods
+    return [
+        pod._replace(
+            detail=details.get((pod.namespace, pod.name)),
+            containers=tuple(
+                [
+                    each._replace(detail=details.get((each.namespace, each.pod, each.name)))
+                    for each in pod.containers
+                ]
+            ),
+        )
+        for pod in pods
+    ]
+
+
 def expect_usage(pods: Iterable[model.Pod], now: datetime, *, whole: bool) -> bool:
     """Return whether a metrics API that works would have a sample of at least one of the pods.
 

@@ -92,6 +92,10 @@ def compose(
         failure=problem_of(of_nodes).code if of_nodes is not None else missing,
         silent=usage.nodes.silent if usage.nodes is not None else {},
     )
+    if usage.nodes is not None:
+        nodes = snapshot.add_details_of_nodes(nodes, usage.nodes.details)
+    if usage.pods is not None:
+        pods = snapshot.add_details_of_pods(pods, usage.pods.details)
     return model.Snapshot(
         cluster=cluster.name,
         source=answered.source or cluster.source.name if answered is not None else "none",

@@ -84,7 +84,7 @@ def _cell(value: Any) -> Any:
     if isinstance(value, int | float):
         return value
     if isinstance(value, dict):
-        return _guard(";".join(f"{key}={each}" for key, each in value.items()))
+        return _guard(";".join(f"{key}={each}" for key, each in value.items() if each is not None))
     if isinstance(value, list):
         return _guard(";".join(_flatten(each) for each in value))
     return _guard(str(value))

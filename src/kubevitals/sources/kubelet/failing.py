@@ -13,6 +13,7 @@ else:
     from kubevitals.record import NamedTuple
 
 RULE = '- apiGroups: [""]\n  resources: ["nodes/metrics"]\n  verbs: ["get"]\n'
+DETAIL_RULE = RULE.replace('"nodes/metrics"', '"nodes/metrics", "nodes/stats"')
 PROXY_RULE = '- apiGroups: [""]\n  resources: ["nodes/proxy"]\n  verbs: ["get"]\n'
 _NAMED = 3  # nodes that a problem names
 _SILENT = {"kubelet_unreachable", "kubelet_timeout"}  # codes of those that said nothing
@@ -103,20 +104,40 @@ def tell(failed: Mapping[str, Failure], *, proxy: bool = False) -> list[model.Pr
     return [_tell(code, sorted(nodes), failed, proxy=proxy) for code, nodes in sorted(by_code.items())]
 
 
+def tell_details(missing: Mapping[str, Failure]) -> list[model.Problem]:
+    """Return the problem that says of which nodes not all details are known, if there are any."""
+    if not missing:
+        return []
+    nodes = sorted(missing)
+    first = missing[nodes[0]]
+    refused = first.code == "kubelet_forbidden"
+    return [
+        model.Problem(
+            "details_unknown",
+            f"not all details of {_name(nodes)} are known: {failures.clean(first.said)}",
+            f"grant these rights:\n{DETAIL_RULE.rstrip()}" if refused else _WORDS[first.code][1],
+            nodes[0] if len(nodes) == 1 else None,
+        )
+    ]
+
+
 def _tell(code: str, nodes: list[str], failed: Mapping[str, Failure], *, proxy: bool) -> model.Problem:
     what, remedy = _WORDS[code]
-    named = ", ".join(failures.clean(node, 80) for node in nodes[:_NAMED])
-    if len(nodes) > _NAMED:
-        named += f" and {len(nodes) - _NAMED} more"
     kubelets = "the kubelet" if len(nodes) == 1 else "the kubelets"
     said = failures.clean(failed[nodes[0]].said)
     refusal = proxy and failed[nodes[0]].is_refusal
     return model.Problem(
         code,
-        f"{kubelets} of {named} {what}: {said}",
+        f"{kubelets} of {_name(nodes)} {what}: {said}",
         remedy.format(rule=(PROXY_RULE if refusal else RULE).rstrip()),
         nodes[0] if len(nodes) == 1 else None,
     )
+
+
+def _name(nodes: list[str]) -> str:
+    """Return the first of the names, and how many more there are."""
+    named = ", ".join(failures.clean(node, 80) for node in nodes[:_NAMED])
+    return named if len(nodes) <= _NAMED else f"{named} and {len(nodes) - _NAMED} more"
 
 
 def raise_all(failed: Mapping[str, Failure], *, proxy: bool) -> None:

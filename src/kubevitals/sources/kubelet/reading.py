@@ -13,9 +13,9 @@ from kubevitals.sources.kubelet import resource
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Protocol
+    from typing import NamedTuple, Protocol
 
-    from kubevitals.sources.kubelet import addresses
+    from kubevitals.sources.kubelet import addresses, summary
 
     class Way(Protocol):
         """How kubelets are reached: `wire.Wire` or `proxied.Proxied`."""
@@ -37,26 +37,40 @@ if TYPE_CHECKING:
         def close(self) -> None:
             """Close all that is kept open."""
             ...
+else:
+    from kubevitals.record import NamedTuple
 
 
 _ACCEPT = "text/plain, */*;q=0.1"  # with a version, whoever stands in for a kubelet may refuse it (406)
 
 
+class Told(NamedTuple):
+    """What one kubelet told: usage, and of the details what it has; `missing` is why it lacks some."""
+
+    usage: resource.Reading
+    gauges: tuple[summary.Gauges, ...] = ()
+    counters: tuple[summary.Counters, ...] = ()
+    missing: errors.ClusterError | None = None
+
+
 class Reader:
     """Reads kubelets by one `way`, for one round. Threads use it at the same time.
 
-    `by_name` tells that the way needs no address of a node.
+    `by_name` tells that the way needs no address of a node; `detail` asks for what is beside CPU and memory.
     """
 
-    def __init__(self, way: Way, *, by_name: bool, clock: Callable[[], float]) -> None:
+    def __init__(self, way: Way, *, by_name: bool, clock: Callable[[], float], detail: bool = False) -> None:
         self._way = way
         self._by_name = by_name
+        self._detail = detail
         self._clock = clock
         self._lock = threading.Lock()
         self._renewed: bool | None = None
 
-    def read(self, kubelet: addresses.Kubelet, deadline: float) -> resource.Reading:
+    def read(self, kubelet: addresses.Kubelet, deadline: float) -> Told:
         """Return what the kubelet tells now, or by `deadline` of time.monotonic.
+
+        Details that cannot be had cost nothing else.
 
         Raises:
             errors.ClusterError: why it could not be had.
@@ -68,7 +82,29 @@ class Reader:
         reading = resource.parse(body, received=self._clock())
         if reading.failed and not reading.containers and reading.node_at is None:
             raise errors.DecodingError("the kubelet could not measure (scrape_error is 1)")
-        return reading
+        return self._read_details(kubelet, reading, deadline) if self._detail else Told(reading)
+
+    def _read_details(self, kubelet: addresses.Kubelet, usage: resource.Reading, deadline: float) -> Told:
+        from kubevitals.sources.kubelet import cadvisor, summary
+
+        gauges: list[summary.Gauges] = []
+        counters: list[summary.Counters] = []
+        missing: errors.ClusterError | None = None
+        try:
+            body = self._fetch(kubelet, kubelet.sibling("/stats/summary"), deadline=deadline)
+            stats = summary.parse(body, node=kubelet.node)
+            gauges.append(stats.gauges)
+            counters.append(stats.counters)
+        except errors.ClusterError as error:
+            missing = error
+        try:
+            body = self._fetch(kubelet, kubelet.sibling("/metrics/cadvisor"), deadline=deadline)
+            counted, events = cadvisor.parse(body, received=self._clock())
+            gauges.append(events)
+            counters.append(counted)
+        except errors.ClusterError as error:
+            missing = missing or error
+        return Told(usage, tuple(gauges), tuple(counters), missing)
 
     def _fetch(self, kubelet: addresses.Kubelet, path: str, *, deadline: float) -> bytes:
         try:

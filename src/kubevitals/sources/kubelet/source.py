@@ -38,6 +38,8 @@ class Kubelets:
         port: of every kubelet; the one that its Node states where None.
         timeout: seconds for one kubelet.
         workers: how many are asked at the same time.
+        detail: ask also for network, file systems, throttling and pressure: two more requests a kubelet, and
+            the right nodes/stats.
         clock: seconds since 1970.
 
     Raises:
@@ -56,12 +58,14 @@ class Kubelets:
         port: int | None = None,
         timeout: float = 10.0,
         workers: int = 32,
+        detail: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._proxy = proxy
         self._timeout = timeout
         self._workers = min(workers, proxied.WORKERS) if proxy else workers
+        self._detail = detail
         self._clock = clock
         self._way: reading.Way
         if proxy:
@@ -118,6 +122,10 @@ class Kubelets:
         }
         usage.silent.update({node: failure.code for node, failure in failed.items()})
         usage.problems += failing.tell(failed, proxy=self._proxy)
+        lacking = {
+            each.node: missing for each in kubelets if (missing := self._nodes[each.node].missing) is not None
+        }
+        usage.problems += failing.tell_details(lacking)
         return usage
 
     def _find(self, scope: sources.Scope, *, pods: bool | None = None) -> list[addresses.Kubelet]:
@@ -152,7 +160,7 @@ class Kubelets:
 
     def _ask(self, kubelets: Sequence[addresses.Kubelet]) -> None:
         """Ask all of them in one round, and note of each what it told or why it did not."""
-        reader = reading.Reader(self._way, by_name=self._proxy, clock=self._clock)
+        reader = reading.Reader(self._way, by_name=self._proxy, clock=self._clock, detail=self._detail)
         nodes = self._nodes
         over = threading.Event()  # who comes back after it comes too late
 
@@ -163,8 +171,9 @@ class Kubelets:
                 if not over.is_set():
                     nodes[kubelet.node].fail(failing.classify(error, proxy=self._proxy), self._clock())
                 return
+            missing = None if told.missing is None else failing.classify(told.missing, proxy=self._proxy)
             if not over.is_set():
-                nodes[kubelet.node].succeed(told)
+                nodes[kubelet.node].succeed(told, missing)
 
         seconds = self._timeout * _PATIENCE_OF_ROUND
         try:
@@ -203,6 +212,9 @@ class Kubelets:
                 usage.nodes[kubelet.node] = read.node
             if read.node_code is not None:
                 usage.silent[kubelet.node] = read.node_code
+            details = self._nodes[kubelet.node].details
+            if details and (key := (kubelet.node,)) in details:
+                usage.details[key] = details[key]
 
     def _add_pods(
         self,
@@ -213,12 +225,14 @@ class Kubelets:
     ) -> None:
         whole = scope.namespace is None and scope.name is None and chosen is None
         for kubelet in kubelets:
-            read = self._nodes[kubelet.node].usage
+            node = self._nodes[kubelet.node]
+            read = node.usage
             if read is None:
                 continue
             if whole:
                 usage.pods.update(read.pods)
                 usage.partial.update(read.partial)
+                usage.details.update({key: each for key, each in node.details.items() if len(key) > 1})
                 continue
             for key, sample in read.pods.items():
                 if (
@@ -229,6 +243,9 @@ class Kubelets:
                     usage.pods[key] = sample
                     if key in read.partial:
                         usage.partial[key] = read.partial[key]
+            for place, told in node.details.items():
+                if place[:2] in usage.pods:
+                    usage.details[place] = told
 
 
 def _read_ca(path: str) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from kubevitals.sources.kubelet import rates
+from kubevitals.sources.kubelet import detail, rates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kubevitals.sources.kubelet import failing, resource
+    from kubevitals import model
+    from kubevitals.sources.kubelet import failing, reading, summary
 
 _LONGEST_PAUSE = 60.0  # seconds for which a kubelet that only costs time is left alone
 _FIRST_PAUSE = 20.0
@@ -16,12 +17,25 @@ _LOST = frozenset({"kubelet_unreachable", "kubelet_timeout", "kubelet_tls"})
 class NodeState:
     """One node. `read_at` is when the round ended in which it was asked last, in seconds since 1970."""
 
-    __slots__ = ("_rates", "_retry_at", "_timeouts", "failure", "read_at", "usage")
+    __slots__ = (
+        "_counted",
+        "_rates",
+        "_retry_at",
+        "_timeouts",
+        "details",
+        "failure",
+        "missing",
+        "read_at",
+        "usage",
+    )
 
     def __init__(self) -> None:
         self.usage: rates.NodeUsage | None = None
         self.failure: failing.Failure | None = None
+        self.details: dict[summary.Key, model.Detail] = {}
+        self.missing: failing.Failure | None = None  # why details are unknown
         self.read_at: float | None = None
+        self._counted: detail.Details | None = None  # where details were asked for
         self._rates = rates.NodeRates()
         self._retry_at = 0.0
         self._timeouts = 0  # in a row
@@ -37,14 +51,21 @@ class NodeState:
             return True
         return self.read_at <= oldest and now >= self._retry_at
 
-    def succeed(self, reading: resource.Reading) -> None:
-        """Take in what its kubelet told."""
-        self.usage = self._rates.update(reading)
+    def succeed(self, told: reading.Told, missing: failing.Failure | None) -> None:
+        """Take in what its kubelet told, and why details are unknown."""
+        self.usage = self._rates.update(told.usage)
         self.failure, self._timeouts, self._retry_at = None, 0, 0.0
+        self.missing = missing
+        if told.gauges:
+            self._counted = self._counted or detail.Details()
+            self.details = self._counted.update(told.gauges, told.counters)
+        else:
+            self.details = {}
 
     def fail(self, failure: failing.Failure, now: float) -> None:
         """Note why there is nothing. Counters are kept: the next reading gives a rate over the gap."""
         self.usage, self.failure = None, failure
+        self.details, self.missing = {}, None
         self._timeouts = self._timeouts + 1 if failure.code == "kubelet_timeout" else 0
         self._retry_at = 0.0
         if self._timeouts > 1:  # each further try would cost a whole round its time-out

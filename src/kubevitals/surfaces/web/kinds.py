@@ -63,7 +63,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "workloads": model.Total._fields,
 }
 _RATIOS = {**analysis.RATIOS, **analysis.NODE_RATIOS}
-_NOT_SORTED = frozenset({"labels", "conditions", "taints", "roles"})
+_NOT_SORTED = frozenset({"labels", "conditions", "taints", "roles", "detail"})
 _BY_CPU = (("cpu_usage_cores", True), ("namespace", False), ("name", False))
 
 
@@ -105,7 +105,11 @@ def _objects(make: Callable[..., Any]) -> Callable[[Column], Column]:
     return lambda column: [[make(*each) for each in records] for records in column]
 
 
-_NESTED = {"conditions": _objects(Condition), "taints": _objects(Taint)}
+def _details(column: Column) -> Column:
+    return [None if each is None else each._asdict() for each in column]
+
+
+_NESTED = {"conditions": _objects(Condition), "taints": _objects(Taint), "detail": _details}
 
 
 # --- infra: millicores, MiB and percent

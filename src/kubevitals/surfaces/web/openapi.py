@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import kubevitals
+from kubevitals import model
 from kubevitals.surfaces.history import documents
 from kubevitals.surfaces.web import (
     historyquery,
@@ -339,7 +340,10 @@ def _properties(types: Mapping[str, str]) -> dict[str, Any]:
 def _schema(text: str) -> dict[str, Any]:
     """Return the schema of a type as the model annotates it."""
     plain = text.removesuffix(" | None")
-    schema = dict(_PLAIN_TYPES[plain])
+    if plain == "Detail":
+        schema = _object({key: str(each) for key, each in model.Detail.__annotations__.items()})
+    else:
+        schema = dict(_PLAIN_TYPES[plain])
     if plain != text:
         schema["type"] = [schema["type"], "null"]
     return schema

@@ -179,6 +179,10 @@ def _write_labels(labels: Mapping[str, str]) -> str:
     return _join([f"{key}={value}" for key, value in labels.items()])
 
 
+def _write_detail(detail: Mapping[str, Any]) -> str:
+    return _join([f"{key}={value}" for key, value in detail.items() if value is not None])
+
+
 def _flatten(value: Any) -> str:
     if isinstance(value, kinds.Taint):
         return f"{value.key}:{value.effect}"
@@ -195,5 +199,6 @@ def _write_time(moment: datetime) -> str:
 _WRITERS: dict[str, Callable[[Any], str]] = {
     "bool": lambda value: "true" if value else "false",
     "datetime": _write_time,
+    "Detail": _write_detail,
     "Mapping[str, str]": _write_labels,
 }
