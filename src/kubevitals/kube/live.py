@@ -13,7 +13,6 @@ from kubevitals import errors, model
 from kubevitals.kube import following, owners
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Any, Self
 
     from kubevitals.kube.http import client as clients
@@ -114,9 +113,7 @@ class LiveInventory:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property
