@@ -48,8 +48,13 @@ class Victoria(prometheus.Prometheus):
 
 
 @contextlib.contextmanager
-def running(directory: Path, *, below: Sequence[prometheus.Prometheus] = ()) -> Iterator[Victoria]:
-    """A VictoriaMetrics of its own, ended with the block. It takes in what the servers `below` it scrape."""
+def running(
+    directory: Path, *, below: Sequence[prometheus.Prometheus] = (), port: int | None = None
+) -> Iterator[Victoria]:
+    """A VictoriaMetrics of its own, ended with the block; started again it goes on.
+
+    It takes in what the servers `below` it scrape.
+    """
     path = prometheus.program("victoria-metrics")
     configuration = directory / "scrape.yml"
     configuration.write_text(
@@ -58,7 +63,7 @@ def running(directory: Path, *, below: Sequence[prometheus.Prometheus] = ()) -> 
         f"static_configs: [{{targets: {[each.url.removeprefix('http://') for each in below]}}}]}}]\n",
         encoding="utf-8",
     )
-    port = prometheus.free_port()
+    port = port or prometheus.free_port()
     with (directory / "victoria.log").open("wb") as log:
         process = subprocess.Popen(
             [
@@ -85,5 +90,5 @@ def running(directory: Path, *, below: Sequence[prometheus.Prometheus] = ()) -> 
             time.sleep(0.05)
         yield server
     finally:
-        process.kill()
-        process.wait(10)
+        process.terminate()  # killed, it loses what it took in within the last seconds
+        process.wait(20)

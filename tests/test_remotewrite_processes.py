@@ -1,0 +1,102 @@
+"""Remote-write as it is run: a recording process that is killed, a receiver that is away, nothing lost."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from tests import prometheus, victoria
+
+from kubevitals.history import store
+from kubevitals.simulation import cluster as simulated
+
+if TYPE_CHECKING:
+    import contextlib
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SERIES = "kubevitals_node_pods"
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[simulated.SimulatedCluster]:
+    with simulated.SimulatedCluster(nodes=3, pods=12) as made:
+        yield made
+
+
+def record(world: simulated.SimulatedCluster, folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start to record a tick each second, and to send it."""
+    kubeconfig = folder / "config"
+    kubeconfig.write_text(world.kubeconfig(), encoding="utf-8")
+    with (folder / "record.log").open("ab") as log:
+        return subprocess.Popen(
+            [
+                sys.executable, "-m", "kubevitals", "record", "--kubeconfig", str(kubeconfig),
+                "--history", str(folder / "history.db"), "--interval", "1s",
+                "--remote-write", f"http://127.0.0.1:{port}/api/v1/write",
+            ],
+            stdout=log, stderr=log,
+        )  # fmt: skip
+
+
+def sent(server: prometheus.Prometheus) -> dict[str, list[float]]:
+    """The times of all samples of one family, by node."""
+    if isinstance(server, victoria.Victoria):
+        server.flush()
+    found = server.ask("query", query=f"{SERIES}[1h]")["result"]
+    return {each["metric"]["node"]: [moment for moment, _ in each["values"]] for each in found}
+
+
+def wait_for(found: Callable[[], object], seconds: float = 30.0) -> None:
+    until = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("receiver", [prometheus.receiving, victoria.running])
+def test_nothing_is_lost_and_nothing_is_there_twice(
+    receiver: Callable[..., contextlib.AbstractContextManager[prometheus.Prometheus]],
+    world: simulated.SimulatedCluster,
+    tmp_path: Path,
+) -> None:
+    """With the receiver stopped and the sender killed, after both are back every tick is there once."""
+    port = prometheus.free_port()
+    with receiver(tmp_path, port=port) as server:
+        recording = record(world, tmp_path, port)
+        wait_for(lambda: any(len(times) >= 2 for times in sent(server).values()))
+    time.sleep(2.5)  # ticks that nobody takes
+    recording.kill()
+    recording.wait(10)
+    with receiver(tmp_path, port=port) as server:
+        again = record(world, tmp_path, port)
+        started = datetime.now(UTC).timestamp()
+        wait_for(lambda: any(times[-1] > started + 2 for times in sent(server).values()))
+        again.send_signal(signal.SIGTERM)
+        assert again.wait(10) == 0, (tmp_path / "record.log").read_text(encoding="utf-8")
+        held = sent(server)
+    with store.Store.open(tmp_path / "history.db", write=False) as kept:
+        ticks = [
+            (round(snapshot.generated_at.timestamp(), 3), {node.name for node in snapshot.nodes})
+            for _, snapshot in kept.snapshots(0)
+        ]
+    assert len(ticks) >= 6
+    for node, times in held.items():
+        last = times[-1]
+        assert times == [at for at, nodes in ticks if node in nodes and at <= last]
+    assert held.keys() == ticks[-1][1]
+
+
+def test_the_command_says_what_is_wrong(world: simulated.SimulatedCluster, tmp_path: Path) -> None:
+    """A receiver that is away is told on stderr, and recording goes on."""
+    recording = record(world, tmp_path, prometheus.free_port())
+    log = tmp_path / "record.log"
+    wait_for(lambda: "remote-write waits for its receiver" in log.read_text(encoding="utf-8"))
+    recording.send_signal(signal.SIGTERM)
+    assert recording.wait(10) == 0
+    assert "Traceback" not in log.read_text(encoding="utf-8")
