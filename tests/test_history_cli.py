@@ -1,0 +1,351 @@
+"""`kubevitals history` and `top --at` as a user sees them, over a history that the tests hold."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests import listed_history
+from tests.commandline import Shown
+
+import kubevitals
+from kubevitals import cli
+from kubevitals.cli import historyplace
+
+if TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Callable
+
+    from kubevitals import model
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def series() -> list[Any]:
+    make = listed_history.samples
+    return [
+        make("web-0", [0.1, 0.2, 0.3, 0.4] * 60, until=NOW, uid="a", node="node-1"),
+        make("db-0", [0.5] * 240, until=NOW - timedelta(hours=30), uid="b"),
+        make("node-1", [1.0] * 240, until=NOW, kind="node"),
+        make("app", [0.1] * 20, until=NOW, kind="container", pod="web-0"),
+        make("log", [0.1] * 20, until=NOW, kind="container", pod="web-0"),
+        make("web", [0.1] * 20, until=NOW, kind="workload", workload_kind="Deployment"),
+        make("web", [0.1] * 20, until=NOW, kind="workload", workload_kind="StatefulSet"),
+        make("shop", [0.1] * 20, until=NOW, kind="namespace"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def taken() -> model.Snapshot:
+    """A state to look back at."""
+    with kubevitals.connect(simulation={"nodes": 4, "pods": 40, "speed": 0, "tls": False}) as cluster:
+        return cluster.snapshot()
+
+
+@pytest.fixture
+def kept(taken: model.Snapshot) -> listed_history.Listed:
+    return listed_history.Listed(*series(), snapshot=taken)
+
+
+@pytest.fixture
+def run(
+    kept: listed_history.Listed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Shown]:
+    """The command line in this process, over that history."""
+    monkeypatch.setattr(historyplace, "open_reader", lambda _: kept)
+    monkeypatch.setattr("gc.disable", lambda: None)
+    monkeypatch.setenv("KUBECONFIG", "/nonexistent")
+
+    def call(*words: str) -> Shown:
+        capsys.readouterr()
+        try:
+            code = cli.main(words)
+        except SystemExit as end:  # argparse ends so
+            code = int(end.code or 0)
+        return Shown(code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def history(run: Callable[..., Shown]) -> Callable[..., Shown]:
+    return lambda *words: run("history", *words)
+
+
+# --- the table
+
+
+def test_summary(history: Callable[..., Shown]) -> None:
+    """Each series is a line: points, from, to, mean, 95th percentile and most."""
+    shown = history("pods", "--since", "30m", "--step", "raw")
+    assert (shown.code, shown.err) == (0, "")
+    (row,) = shown.cells[1:]
+    assert row[:2] == ["shop", "web-0"]
+    assert int(row[2]) in (120, 121)
+    assert row[5:8] == ["250m", "400m", "400m"]
+    assert row[8:] == ["250Mi", "400Mi", "400Mi"]
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (("nodes",), ["node-1"]),
+        (("no", "node-1"), ["node-1"]),
+        (("pods", "--since", "2d"), ["db-0", "web-0"]),
+        (("pods", "web-0", "pod/db-0", "--since", "2d"), ["db-0", "web-0"]),
+        (("containers", "web-0"), ["app", "log"]),
+        (("containers", "web-0/log"), ["log"]),
+        (("containers", "pod/web-0/log"), ["log"]),
+        (("workloads", "web"), ["web", "web"]),
+        (("workloads", "deployment/web"), ["web"]),
+        (("ns",), ["shop"]),
+        (("pods", "-n", "shop", "--cluster", "prod"), ["web-0"]),
+        (("--context", "prod", "history", "pods"), ["web-0"]),
+    ],
+)
+def test_what(run: Callable[..., Shown], words: tuple[str, ...], names: list[str]) -> None:
+    """Kinds have their short names; a container is meant by its pod, a workload by kind and name."""
+    line = words if "history" in words else ("history", *words)
+    shown = run(*line)
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.column("NAME") == names
+
+
+def test_wide(history: Callable[..., Shown]) -> None:
+    """-o wide names the node and the uid."""
+    shown = history("pods", "web-0", "-o", "wide")
+    assert (shown.column("UID"), shown.column("NODE")) == (["a"], ["node-1"])
+    assert "UID" not in history("nodes", "-o", "wide").out
+
+
+def test_no_headers(history: Callable[..., Shown]) -> None:
+    """--no-headers leaves the heading out, of the table and of CSV."""
+    assert history("pods", "--no-headers").lines[0].startswith("shop")
+    assert history("pods", "--no-headers", "-o", "csv").lines[0][:4].isdigit()
+
+
+def test_a_plot_is_for_terminals(history: Callable[..., Shown]) -> None:
+    """A pipe gets the table alone."""
+    assert len(history("pods", "web-0").lines) == 2
+
+
+# --- ranges and steps
+
+
+def test_the_default_range(history: Callable[..., Shown], kept: listed_history.Listed) -> None:
+    """Six hours are shown, ending now or at --until, in steps that suit them."""
+    history("pods")
+    assert kept.asked[-1].step == 300.0
+    assert (
+        timedelta(hours=5, minutes=55)
+        < NOW - min(each.since for each in kept.asked)
+        <= timedelta(hours=6, minutes=5)
+    )
+    kept.asked.clear()
+    shown = history("pods", "db-0", "--until", "-30h")
+    assert shown.column("NAME") == ["db-0"]
+    assert kept.asked[0].step == 60.0
+
+
+def test_short_ranges_show_samples(history: Callable[..., Shown], kept: listed_history.Listed) -> None:
+    """Below half an hour the samples are shown, unless a step is given."""
+    history("pods", "--since", "20m")
+    assert kept.asked[-1].step is None
+    history("pods", "--since", "-20m", "--step", "1m")
+    assert kept.asked[-1].step == 60.0
+
+
+# --- documents
+
+
+def test_json(history: Callable[..., Shown]) -> None:
+    """JSON has an item a series with its points, in the envelope of all documents."""
+    shown = history("pods", "--since", "10m", "-o", "json")
+    assert (shown.code, shown.err) == (0, "")
+    document = json.loads(shown.out)
+    assert (document["kind"], document["source"], document["step_seconds"]) == ("HistoryList", "listed", None)
+    (item,) = document["items"]
+    assert len(item["points"]) in (40, 41)
+    assert item["points"][-1]["cpu_usage_cores"] == 0.4
+
+
+def test_csv(history: Callable[..., Shown]) -> None:
+    """CSV has a line a point."""
+    rows = list(csv.DictReader(io.StringIO(history("pods", "--since", "10m", "-o", "csv").out)))
+    assert len(rows) in (40, 41)
+    assert {row["name"] for row in rows} == {"web-0"}
+
+
+# --- what is not there
+
+
+def test_an_unknown_name(history: Callable[..., Shown]) -> None:
+    """A name that nothing was recorded of is told, with names that are near; the rest is shown."""
+    shown = history("pods", "web-0", "web-1")
+    assert shown.code == 1
+    assert shown.column("NAME") == ["web-0"]
+    assert "nothing of pod 'web-1' between" in shown.err
+    assert "  try: web-0" in shown.err
+
+
+def test_nothing_in_the_range(history: Callable[..., Shown]) -> None:
+    """An empty range is told, with the range that there is."""
+    shown = history("pods", "--since", "20d", "--until", "10d")
+    assert (shown.code, shown.out) == (1, "")
+    assert "no pods were recorded between" in shown.err
+    first, last = shown.err.split("what was recorded is from ")[1].split(" to ")
+    assert abs(datetime.fromisoformat(first) - (NOW - timedelta(hours=31))) < timedelta(minutes=2)
+    assert abs(datetime.fromisoformat(last.strip()) - NOW) < timedelta(minutes=2)
+
+
+def test_nothing_at_all(run: Callable[..., Shown], kept: listed_history.Listed) -> None:
+    """Where nothing was recorded yet it is told how to record."""
+    kept.series.clear()
+    shown = run("history", "nodes", "node-1", "-o", "json")
+    assert shown.code == 1
+    assert json.loads(shown.out)["items"] == []
+    assert "kubevitals record" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("things",), "not something to show"),
+        (("pods", "--since", "soon"), "a time like 6h"),
+        (("pods", "--since", "1h", "--until", "2h"), "is not before"),
+        (("pods", "--step", "x"), "a length like"),
+        (("pods", "-n", "a", "-A"), "exclude each other"),
+        (("nodes", "-n", "a"), "about pods"),
+        (("pods", "--format", "csv"), "history export"),
+        (("export",), "name of one file"),
+        (("export", "a.csv", "b.csv"), "name of one file"),
+        (("export", "a.txt"), "which form"),
+        (("export", "a.csv", "-o", "json"), "writes a file"),
+    ],
+)
+def test_wrong_usage(history: Callable[..., Shown], words: tuple[str, ...], said: str) -> None:
+    """What cannot be meant is wrong usage, with what can be."""
+    shown = history(*words)
+    assert (shown.code, shown.out) == (2, "")
+    assert said in shown.err
+
+
+# --- export
+
+
+@pytest.mark.parametrize("name", ["usage.csv", "usage.parquet"])
+def test_export(history: Callable[..., Shown], tmp_path: pathlib.Path, name: str) -> None:
+    """Everything that was recorded of nodes, pods and containers becomes rows of a file."""
+    shown = history("export", str(tmp_path / name))
+    assert (shown.code, shown.out) == (0, "")
+    assert shown.err == f"{4 * 240 - 240 + 40} points in {tmp_path / name}\n"
+
+
+def test_export_of_a_kind(history: Callable[..., Shown], tmp_path: pathlib.Path) -> None:
+    """--kind and --since say what is written, --step how fine, --format as what."""
+    path = tmp_path / "usage"
+    shown = history(
+        "export", str(path), "--format", "csv", "--kind", "nodes", "--since", "10m", "--step", "1m"
+    )
+    assert shown.code == 0
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert {row["kind"] for row in rows} == {"node"}
+    assert len(rows) in (10, 11)
+
+
+def test_nothing_to_export(history: Callable[..., Shown], tmp_path: pathlib.Path) -> None:
+    """Where there is nothing in the range no file is written."""
+    path = tmp_path / "usage.csv"
+    shown = history("export", str(path), "--since", "20d", "--until", "10d")
+    assert (shown.code, path.exists()) == (1, False)
+    assert "was not written" in shown.err
+
+
+# --- top --at
+
+
+def test_top_at(run: Callable[..., Shown], taken: model.Snapshot) -> None:
+    """`top --at` shows the table as it was, and says which moment it is."""
+    shown = run("top", "pods", "-A", "--at", "1h")
+    assert shown.code == 0
+    assert sorted(shown.column("NAME")) == sorted(pod.name for pod in taken.pods)
+    found = taken.generated_at.replace(microsecond=0).isoformat().replace("+00:00", "Z")
+    assert f"note: the state at {found}," in shown.err
+    assert "after the time that was asked for" in shown.err
+
+
+def test_top_at_selects(run: Callable[..., Shown], taken: model.Snapshot) -> None:
+    """Namespace, labels, fields and names select as a cluster would."""
+    pod = next(each for each in taken.pods if each.labels.get("app") and each.phase == "Running")
+    place = ("-n", pod.namespace, "--at", "1h", "-o", "json")
+
+    def names(*words: str) -> set[str]:
+        return {item["name"] for item in json.loads(run("top", "pods", *place, *words).out)["items"]}
+
+    inside = [each for each in taken.pods if each.namespace == pod.namespace]
+    assert names() == {each.name for each in inside}
+    label = f"app={pod.labels['app']}"
+    assert names("-l", label) == {each.name for each in inside if each.labels.get("app") == pod.labels["app"]}
+    assert names("--field-selector", f"spec.nodeName={pod.node}") == {
+        each.name for each in inside if each.node == pod.node
+    }
+    assert names(pod.name) == {pod.name}
+
+
+def test_top_nodes_at(run: Callable[..., Shown], taken: model.Snapshot) -> None:
+    """Nodes are selected by their labels."""
+    label = "kubernetes.io/hostname"
+    name = taken.nodes[0].labels[label]
+    assert run("top", "nodes", "--at", "1h", "-l", f"{label}={name}").column("NAME") == [taken.nodes[0].name]
+
+
+def test_top_at_nothing(run: Callable[..., Shown], kept: listed_history.Listed) -> None:
+    """Where nothing was recorded near the moment it is told what was."""
+    kept.snapshot = None
+    shown = run("top", "nodes", "--at", "3d")
+    assert shown.code == 1
+    assert "nothing was recorded near" in shown.err
+    assert "what was recorded is from" in shown.err
+    kept.series.clear()
+    assert "kubevitals record" in run("top", "nodes", "--at", "3d").err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--at", "soon"), "a time like 6h"),
+        (("--at", "1h", "-w"), "does not change"),
+        (("--history", "file"), "goes with --at"),
+        (("--at", "1h", "-l", "a=("), "not a label selector"),
+        (("--at", "1h", "--field-selector", "colour=red"), "have no field"),
+    ],
+)
+def test_wrong_usage_of_top(run: Callable[..., Shown], words: tuple[str, ...], said: str) -> None:
+    """What cannot be meant is wrong usage."""
+    shown = run("top", "pods", *words)
+    assert (shown.code, shown.out) == (2, "")
+    assert said in shown.err
+
+
+# --- where
+
+
+def test_an_address_is_a_server(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """--history with an address asks that server; one that does not answer is told."""
+    monkeypatch.setattr("gc.disable", lambda: None)
+    assert cli.main(["history", "nodes", "--history", f"http://127.0.0.1:{_free_port()}"]) == 1
+    shown = capsys.readouterr()
+    assert "127.0.0.1" in shown.err
+    assert "Traceback" not in shown.err
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        return int(made.getsockname()[1])
