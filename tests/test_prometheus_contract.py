@@ -72,7 +72,7 @@ class TestPrometheus(source_contract.SourceContract):
             clock.now += 15.0
             take_in()
             yield source_contract.Bed(
-                Source(lambda: servers[0], cluster=name, client=cluster.client, at=clock),
+                Source(lambda: servers[0], window=35.0, cluster=name, client=cluster.client, at=clock),
                 world=world,
                 clock=clock,
                 after_tick=take_in,
