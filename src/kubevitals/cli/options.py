@@ -47,6 +47,7 @@ TAKING_VALUE = frozenset(
     {flag for flag, _, metavar, _ in _CLUSTER_OPTIONS if metavar}
     | set(_SHORT.values())
     | {"-n", "--namespace", "--as-group", "--as-user-extra", "--request-timeout", "--simulation"}
+    | {"--cluster-name"}
     | sourceoptions.TAKING_VALUE
 )
 _NUMBERS = frozenset({"nodes", "pods", "seed"})
@@ -63,6 +64,12 @@ def add_cluster_options(parser: argparse.ArgumentParser, *, several: bool = Fals
             )
             continue
         group.add_argument(*flags, dest=name, metavar=metavar, help=text)
+    if several:
+        group.add_argument(
+            "--cluster-name",
+            metavar="NAME",
+            help="what the cluster is called in answers and labels; the name of its context by default",
+        )
     for flag, text in _SWITCHES.items():
         group.add_argument(flag, type=_parse_switch, metavar="[=true|false]", help=text)
     group.add_argument(

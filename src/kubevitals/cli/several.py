@@ -24,15 +24,23 @@ def connect_all(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> l
     """Return the clusters of all contexts, to be closed by the stack.
 
     Raises:
-        errors.UsageError: two of them have one name.
+        errors.UsageError: two of them have one name, or several are to have one.
         and as `kubevitals.connect`.
     """
     import argparse
 
     connected: dict[str, clusters.Cluster] = {}
+    name = arguments.cluster_name
+    if name is not None and len(set(arguments.context or [None])) > 1:
+        raise errors.UsageError(
+            "--cluster-name is for one cluster, and there are several contexts",
+            remedy="leave it out: each is called by the name of its context",
+        )
     for context in dict.fromkeys(arguments.context or [None]):
         one = argparse.Namespace(**{**vars(arguments), "context": context, "namespace": None})
         cluster = stack.enter_context(options.connect(one))
+        if name is not None:
+            cluster.connection.context = name
         if cluster.name in connected:
             raise errors.UsageError(
                 f"two clusters are called {terminal.clean(cluster.name)[:60]!r}",
