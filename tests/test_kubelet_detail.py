@@ -11,7 +11,7 @@ from hypothesis import strategies
 from tests import connected, kubelets, servers, source_contract
 
 from kubevitals import cluster as clusters
-from kubevitals import errors, model, sources
+from kubevitals import details, errors, sources
 from kubevitals.simulation import cluster as simulated
 from kubevitals.sources.kubelet import cadvisor, detail, source, summary
 
@@ -78,9 +78,9 @@ def test_amounts() -> None:
     told = summary.parse(document(), node="node-1")
     made = detail.Details().update([told.gauges], [told.counters])
     assert made == {
-        NODE: model.Detail(filesystem_used_bytes=40, filesystem_capacity_bytes=100, swap_used_bytes=0),
-        POD: model.Detail(ephemeral_storage_used_bytes=70),
-        APP: model.Detail(filesystem_used_bytes=20, ephemeral_storage_used_bytes=50, swap_used_bytes=5),
+        NODE: details.Detail(filesystem_used_bytes=40, filesystem_capacity_bytes=100, swap_used_bytes=0),
+        POD: details.Detail(ephemeral_storage_used_bytes=70),
+        APP: details.Detail(filesystem_used_bytes=20, ephemeral_storage_used_bytes=50, swap_used_bytes=5),
     }
 
 
@@ -92,7 +92,7 @@ def test_rates() -> None:
         summary.parse(document(10, received=6000, waited=2_500_000), node="node-1"),
     ):
         made = state.update([told.gauges], [told.counters])
-    assert made[NODE] == model.Detail(
+    assert made[NODE] == details.Detail(
         window_seconds=10.0,
         network_receive_bytes_per_second=500.0,
         network_transmit_bytes_per_second=1000.0,
@@ -113,7 +113,7 @@ def test_throttling() -> None:
     counters, gauges = cadvisor.parse(text(periods=200, throttled=35, stamp=11_000), received=0)
     made = state.update([gauges], [counters])
     assert made == {
-        APP: model.Detail(
+        APP: details.Detail(
             window_seconds=10.0,
             oom_events=3,
             cpu_throttled_of_periods=0.25,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kubevitals import model, snapshot
+from kubevitals import details, model, snapshot
 
 NOW = datetime(2026, 7, 30, 10, 0, 0, 250000, tzinfo=UTC)
 SCHEMA = pathlib.Path(__file__).parent.parent / "docs" / "schema.md"
@@ -84,10 +84,10 @@ def test_every_reason_is_documented() -> None:
 def test_keys_of_details() -> None:
     """A row's details are an object of their own with documented keys, and null where none were asked for."""
     text = SCHEMA.read_text()
-    told = model.Detail(oom_events=2)
+    told = details.Detail(oom_events=2)
     for row in (model.Node("n", detail=told), pod(detail=told), model.Container("a", "b", "c", detail=told)):
-        assert row.to_dict()["detail"] == {**dict.fromkeys(model.Detail._fields), "oom_events": 2}
-    for key in model.Detail._fields:
+        assert row.to_dict()["detail"] == {**dict.fromkeys(details.Detail._fields), "oom_events": 2}
+    for key in details.Detail._fields:
         assert f"`{key.replace('memory_', 'cpu_', 1).replace('io_', 'cpu_', 1)}`" in text, key
 
 

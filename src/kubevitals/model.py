@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
     from typing import Any, NamedTuple, TypeVar
+
+    from kubevitals import details
 else:
     from kubevitals.record import NamedTuple
 
@@ -72,34 +74,6 @@ def _text(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
-class Detail(NamedTuple):
-    """What a kubelet tells of a node, pod or container beside CPU and memory, where it was asked to.
-
-    What is per second, of time or of periods is a mean over `window_seconds`. Pressure is the share of that
-    time in which some tasks, or all of them, waited for CPU, memory or the disk.
-    """
-
-    window_seconds: float | None = None
-    network_receive_bytes_per_second: float | None = None
-    network_transmit_bytes_per_second: float | None = None
-    filesystem_used_bytes: int | None = None
-    filesystem_capacity_bytes: int | None = None
-    ephemeral_storage_used_bytes: int | None = None
-    swap_used_bytes: int | None = None
-    cpu_throttled_of_periods: float | None = None
-    oom_events: int | None = None  # since the container started
-    cpu_pressure_some_of_time: float | None = None
-    cpu_pressure_full_of_time: float | None = None
-    memory_pressure_some_of_time: float | None = None
-    memory_pressure_full_of_time: float | None = None
-    io_pressure_some_of_time: float | None = None
-    io_pressure_full_of_time: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the wire form."""
-        return self._asdict()
-
-
 class Container(NamedTuple):
     """One container of a pod (a sidecar too), its usage beside its own request and limit."""
 
@@ -126,7 +100,7 @@ class Container(NamedTuple):
     cpu_limit_cores: float | None = None
     memory_request_bytes: int | None = None
     memory_limit_bytes: int | None = None
-    detail: Detail | None = None
+    detail: details.Detail | None = None
     timestamp: datetime | None = None
     window_seconds: float | None = None
     age_seconds: float | None = None
@@ -188,7 +162,7 @@ class Pod(NamedTuple):
     cpu_limit_cores: float | None = None
     memory_request_bytes: int | None = None
     memory_limit_bytes: int | None = None
-    detail: Detail | None = None
+    detail: details.Detail | None = None
     timestamp: datetime | None = None
     window_seconds: float | None = None
     age_seconds: float | None = None
@@ -251,7 +225,7 @@ class Node(NamedTuple):
     cpu_limit_cores: float | None = None
     memory_request_bytes: int | None = None
     memory_limit_bytes: int | None = None
-    detail: Detail | None = None
+    detail: details.Detail | None = None
     timestamp: datetime | None = None
     window_seconds: float | None = None
     age_seconds: float | None = None

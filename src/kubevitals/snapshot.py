@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from kubevitals import sources
+    from kubevitals import details, sources
 
 # Why a row has no usage, or a doubtful one. The words follow a count: "3 not running".
 REASONS = {
@@ -189,26 +189,24 @@ def join_nodes(
 
 
 def add_details_of_nodes(
-    nodes: list[model.Node], details: Mapping[tuple[str, ...], model.Detail]
+    nodes: list[model.Node], told: Mapping[tuple[str, ...], details.Detail]
 ) -> list[model.Node]:
     """Return the rows with what a source tells of them beside usage, if it tells anything."""
-    if not details:
-        return nodes
-    return [each._replace(detail=details.get((each.name,))) for each in nodes]
+    return [each._replace(detail=told.get((each.name,))) for each in nodes] if told else nodes
 
 
 def add_details_of_pods(
-    pods: list[model.Pod], details: Mapping[tuple[str, ...], model.Detail]
+    pods: list[model.Pod], told: Mapping[tuple[str, ...], details.Detail]
 ) -> list[model.Pod]:
     """Return the rows, and those of their containers, in the same way."""
-    if not details:
+    if not told:
         return pods
     return [
         pod._replace(
-            detail=details.get((pod.namespace, pod.name)),
+            detail=told.get((pod.namespace, pod.name)),
             containers=tuple(
                 [
-                    each._replace(detail=details.get((each.namespace, each.pod, each.name)))
+                    each._replace(detail=told.get((each.namespace, each.pod, each.name)))
                     for each in pod.containers
                 ]
             ),

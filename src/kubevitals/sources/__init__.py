@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from kubevitals import model
+    from kubevitals import details, model
 
     class Source(Protocol):
         """Anything that can tell usage."""
@@ -68,7 +68,7 @@ class Usage:
     def __init__(self) -> None:
         self.nodes: dict[str, Sample] = {}
         self.pods: dict[tuple[str, str], PodSample] = {}
-        self.details: dict[tuple[str, ...], model.Detail] = {}
+        self.details: dict[tuple[str, ...], details.Detail] = {}
         self.problems: list[model.Problem] = []
         self.silent: dict[str, str] = {}
         self.partial: dict[tuple[str, str], str] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubevitals import model
+from kubevitals import details
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Details:
 
     def update(
         self, gauges: Sequence[summary.Gauges], counters: Sequence[summary.Counters]
-    ) -> dict[summary.Key, model.Detail]:
+    ) -> dict[summary.Key, details.Detail]:
         """Return a record for each object of which something is known; what comes first counts more."""
         rows: dict[summary.Key, dict[str, Any]] = _merge(gauges)
         kept: Kept = {}
@@ -42,7 +42,7 @@ class Details:
                     row["window_seconds"] = max(window, row.get("window_seconds", 0.0))
             self._throttle(kept, key, fields, row)
         self._kept = kept
-        return {key: model.Detail(**row) for key, row in rows.items() if row}
+        return {key: details.Detail(**row) for key, row in rows.items() if row}
 
     def _throttle(
         self, kept: Kept, key: summary.Key, fields: dict[str, tuple[float, float]], row: dict[str, Any]

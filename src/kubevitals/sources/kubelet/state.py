@@ -6,7 +6,7 @@ from kubevitals.sources.kubelet import detail, rates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kubevitals import model
+    from kubevitals import details
     from kubevitals.sources.kubelet import failing, reading, summary
 
 _LONGEST_PAUSE = 60.0  # seconds for which a kubelet that only costs time is left alone
@@ -32,7 +32,7 @@ class NodeState:
     def __init__(self) -> None:
         self.usage: rates.NodeUsage | None = None
         self.failure: failing.Failure | None = None
-        self.details: dict[summary.Key, model.Detail] = {}
+        self.details: dict[summary.Key, details.Detail] = {}
         self.missing: failing.Failure | None = None  # why details are unknown
         self.read_at: float | None = None
         self._counted: detail.Details | None = None  # where details were asked for

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import kubevitals
-from kubevitals import model
+from kubevitals import details
 from kubevitals.surfaces.history import documents
 from kubevitals.surfaces.web import (
     historyquery,
@@ -340,8 +340,8 @@ def _properties(types: Mapping[str, str]) -> dict[str, Any]:
 def _schema(text: str) -> dict[str, Any]:
     """Return the schema of a type as the model annotates it."""
     plain = text.removesuffix(" | None")
-    if plain == "Detail":
-        schema = _object({key: str(each) for key, each in model.Detail.__annotations__.items()})
+    if plain == "details.Detail":
+        schema = _object({key: str(each) for key, each in details.Detail.__annotations__.items()})
     else:
         schema = dict(_PLAIN_TYPES[plain])
     if plain != text:

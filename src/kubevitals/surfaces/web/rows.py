@@ -199,6 +199,6 @@ def _write_time(moment: datetime) -> str:
 _WRITERS: dict[str, Callable[[Any], str]] = {
     "bool": lambda value: "true" if value else "false",
     "datetime": _write_time,
-    "Detail": _write_detail,
+    "details.Detail": _write_detail,
     "Mapping[str, str]": _write_labels,
 }
