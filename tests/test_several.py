@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[simulated.SimulatedCluster]:
-    with simulated.SimulatedCluster(world=small_world.SmallWorld(), tls=False) as made:
+    with simulated.SimulatedCluster(world=small_world.SmallWorld()) as made:
         yield made
 
 
