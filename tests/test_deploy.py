@@ -110,6 +110,8 @@ def test_default_values_meet_the_schema(schema: Any) -> None:
         ("service.type", "Magic"),
         ("scope.namespace", "Not_A_Name"),
         ("metrics.compat", ["node-exporter"]),
+        ("history.enabled", "yes"),
+        ("history.size", "large"),
         ("networkPolicy.apiServerPorts", []),
         ("image.repository", ""),
         ("replica", 2),
