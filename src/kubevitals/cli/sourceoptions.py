@@ -39,6 +39,8 @@ _PROMETHEUS: tuple[tuple[str, str, str | None, str], ...] = (
     ("--prometheus-client-certificate", "client_certificate", "FILE", "a client certificate for it"),
     ("--prometheus-client-key", "client_key", "FILE", "and its private key"),
     ("--prometheus-insecure", "insecure", None, "do not check its certificate"),
+    ("--prometheus-tls-server-name", "tls_server_name", "NAME", "the name to expect in its certificate"),
+    ("--prometheus-timeout", "timeout", "TIME", "how long one query may take: 30s by default"),
     (
         "--prometheus-cluster",
         "cluster",
@@ -49,11 +51,7 @@ _PROMETHEUS: tuple[tuple[str, str, str | None, str], ...] = (
     ("--prometheus-queries", "queries", "FILE", "other PromQL than docs/prometheus.md has"),
 )
 # How a server is reached, whatever it is asked for.
-_SERVER = tuple(
-    each
-    for each in _PROMETHEUS
-    if each[1] in ("token_file", "user_file", "ca", "client_certificate", "client_key", "insecure")
-)
+_SERVER = tuple(each for each in _PROMETHEUS if each[1] not in ("url", "cluster", "range", "queries"))
 TAKING_VALUE = frozenset(
     {flag for flag, _, metavar, _ in (*_KUBELET, *_PROMETHEUS) if metavar}
     | {"--source", "--prometheus-header"}
@@ -85,7 +83,7 @@ def add_server_arguments(parser: argparse.ArgumentParser) -> None:
         if metavar is None:
             group.add_argument(flag, action="store_true", help=text)
         else:
-            group.add_argument(flag, metavar=metavar, help=text)
+            group.add_argument(flag, metavar=metavar, type=_TYPES.get(metavar, str), help=text)
     _add_header(group)
 
 

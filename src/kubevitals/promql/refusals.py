@@ -87,7 +87,7 @@ def _describe_status(error: errors.StatusError, server: str, who: str) -> tuple[
         )
     if said is not None:
         return f"{server} failed ({error.status} {kind}): {words}", "its log says more"
-    if error.status in (404, 405):
+    if error.status in (400, 404, 405):
         return f"{server} has no Prometheus API there ({error.status})", _WHERE
     if error.status == 429:
         return f"{server} limits how often it may be asked (429)", "ask less often, by --interval"

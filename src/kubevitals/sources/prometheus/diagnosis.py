@@ -61,7 +61,7 @@ def _find_reason(
 ) -> tuple[str, str]:
     matcher = "" if cluster is None else expressions.match(cluster_label, cluster)
     if cluster is not None and not _count(prometheus, f"up{{{matcher}}}", at):
-        known = prometheus.query(f"count by ({cluster_label}) (up)", at=at).series
+        known = prometheus.query(f'count by ({cluster_label}) ({{__name__=~"up|{family}"}})', at=at).series
         names = sorted(filter(None, (each.labels.get(cluster_label) for each in known)))
         if not _count(prometheus, f"{family}{{{matcher}}}", at) and names:
             shown = ", ".join(failures.clean(name, 60) for name in names[:_SHOWN])
