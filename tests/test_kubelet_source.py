@@ -374,6 +374,22 @@ def test_list_of_nodes_is_read_again_soon_after_a_failure() -> None:
         assert len(scene.api.requests) == 3
 
 
+def test_api_server_is_away() -> None:
+    """Kubelets that are known are asked on while the API server does not answer; the first time it must."""
+    with kubelets.Scene({"a": two_readings()}) as scene:
+        nodes = kubelets.node_list(kubelets.node("a", scene.servers["a"].port))
+        away = servers.answer(503, "service unavailable", kind="text/plain")
+        with kubelets.Scene({}, api=[nodes, away]) as other:
+            other.client.request_timeout = 0.1
+            other.source.fetch_usage(NODES)
+            other.now += 100
+            assert other.source.fetch_usage(NODES).nodes["a"][2] == 0.5
+        with kubelets.Scene({}, api=[away]) as other:
+            other.client.request_timeout = 0.1
+            with pytest.raises(errors.UnavailableError):
+                other.source.fetch_usage(NODES)
+
+
 def test_scope() -> None:
     """Namespace and name restrict the pods; labels and fields are looked up as metadata."""
     pods = [("shop", "web-0", "app"), ("shop", "db-0", "db"), ("blog", "web-0", "app")]

@@ -23,39 +23,54 @@ _PRESSURE = {
     for resource in ("cpu", "memory", "io")
     for word, share in (("waiting", "some"), ("stalled", "full"))
 }
-_COUNTERS = {PERIODS: "periods", THROTTLED: "throttled", **_PRESSURE}
+_THROTTLING = {PERIODS: "periods", THROTTLED: "throttled"}
 _LABEL = re.compile(r'(container|namespace|pod)="([^"\\]*)"')
-_MARK = "container_"  # every text of cAdvisor has such families
 
 
-def parse(body: bytes, *, received: float) -> tuple[summary.Counters, summary.Gauges]:
+def parse(body: bytes, *, received: float, pressure: bool = True) -> tuple[summary.Counters, summary.Gauges]:
     """Return counters and gauges of containers as `summary.Summary` has them; "oom_events" is a gauge.
+
+    Without `pressure` it is not looked for.
 
     Raises:
         errors.DecodingError: this is no such text.
     """
-    text = "\n" + body.decode("utf-8", "replace")
-    text = text[: text.rfind("\n") + 1]
-    if f"\n{_MARK}" not in text:
+    text = b"\n" + body[: body.rfind(b"\n") + 1]
+    if b"\ncontainer_" not in text:
         raise errors.DecodingError("the answer holds no metrics of cAdvisor")
     counters: summary.Counters = {}
-    for name, field in _COUNTERS.items():
-        for key, value, at in _samples(text, name):
-            counters.setdefault(key, {})[field] = (value, received if at is None else at)
-    gauges: summary.Gauges = {key: {"oom_events": int(value)} for key, value, _ in _samples(text, OOM_EVENTS)}
+    gauges: summary.Gauges = {}
+    families = {**_THROTTLING, **(_PRESSURE if pressure else {})}
+    place = 0
+    for name in sorted((*families, OOM_EVENTS)):  # as cAdvisor writes them: the text is searched once
+        place, family = _find_family(text, name, place)
+        for key, value, at in _read_family(family, name):
+            field = families.get(name)
+            if field is not None:
+                counters.setdefault(key, {})[field] = (value, received if at is None else at)
+            else:
+                gauges.setdefault(key, {})["oom_events"] = int(value)
     return counters, gauges
 
 
-def _samples(text: str, name: str) -> Iterator[tuple[tuple[str, str, str], float, float | None]]:
-    """Yield key, value and time in seconds of each container in the family."""
-    mark = f"\n{name}{{"
-    begin = text.find(mark)
+def _find_family(text: bytes, name: str, place: int) -> tuple[int, str]:
+    """Return where the family ends, and its lines; it is looked for from `place` on first."""
+    mark = f"\n{name}{{".encode()
+    begin = text.find(mark, place)
+    if begin < 0 and place:
+        begin = text.find(mark, 0, place)
     if begin < 0:
-        return
-    end = text.find("\n", text.rfind(mark) + 1)
-    for line in text[begin + 1 : end].split("\n"):
+        return place, ""
+    end = text.find(b"\n#", begin)  # what explains the next one
+    end = len(text) if end < 0 else end
+    return end, text[begin + 1 : end].decode("utf-8", "replace")
+
+
+def _read_family(family: str, name: str) -> Iterator[tuple[tuple[str, str, str], float, float | None]]:
+    """Yield key, value and time in seconds of each container in the family."""
+    for line in family.split("\n"):
         labels, closed, rest = line.rpartition("} ")
-        if not closed or not labels.startswith(name):
+        if not closed or not labels.startswith(f"{name}{{"):
             continue
         said = dict(_LABEL.findall(labels))
         value, _, at = rest.partition(" ")

@@ -99,7 +99,8 @@ class Reader:
             missing = error
         try:
             body = self._fetch(kubelet, kubelet.sibling("/metrics/cadvisor"), deadline=deadline)
-            counted, events = cadvisor.parse(body, received=self._clock())
+            known = any("cpu_pressure_some_of_time" in each for told in counters for each in told.values())
+            counted, events = cadvisor.parse(body, received=self._clock(), pressure=not known)
             gauges.append(events)
             counters.append(counted)
         except errors.ClusterError as error:
