@@ -192,3 +192,34 @@ def test_prometheus_that_does_not_answer(call: Top, monkeypatch: pytest.MonkeyPa
     assert shown.code == 0
     assert "usage comes from metrics-server since" in shown.err
     assert "nothing listens on 127.0.0.1:1" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("words", "headings"),
+    [
+        (("nodes",), {"NET-RX", "NET-TX", "FS-USED", "FS-SIZE", "SWAP", "PSI-CPU", "PSI-MEM", "PSI-IO"}),
+        (("pods", "-A"), {"NET-RX", "NET-TX", "EPHEMERAL", "SWAP", "PSI-CPU", "PSI-MEM", "PSI-IO"}),
+        (("containers", "-A"), {"THROTTLED", "OOM", "EPHEMERAL", "SWAP", "PSI-CPU", "PSI-MEM", "PSI-IO"}),
+    ],
+)
+def test_details_are_columns(call: Top, words: tuple[str, ...], headings: set[str]) -> None:
+    """--detail asks the kubelets and shows what they tell beside CPU and memory, by kind."""
+    shown = call("top", *words, "--detail", "--no-wait")
+    assert shown.code == 0
+    assert headings <= set(shown.lines[0].split())
+    assert any(cell.endswith("Mi") for cell in shown.column("SWAP"))
+
+
+def test_details_are_in_documents(call: Top) -> None:
+    """With --detail each row of JSON has the details as numbers; without, the key is null."""
+    detailed = json.loads(call("top", "nodes", "--detail", "--no-wait", "-o", "json").out)["items"]
+    assert any(each["detail"] and each["detail"]["filesystem_capacity_bytes"] for each in detailed)
+    plain = json.loads(call("top", "nodes", "--no-wait", "-o", "json").out)["items"]
+    assert {each["detail"] for each in plain} == {None}
+
+
+def test_details_of_another_source(call: Top) -> None:
+    """--detail with a source that has none is wrong usage."""
+    shown = call("top", "nodes", "--detail", "--source", "metrics-server")
+    assert (shown.code, shown.out) == (2, "")
+    assert "--detail comes from the kubelets" in shown.err

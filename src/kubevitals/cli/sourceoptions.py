@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from kubevitals import errors
 from kubevitals.sources import opening
 
 TYPE_CHECKING = False
@@ -97,6 +98,12 @@ def read_server(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _add_header(group: Any) -> None:
     group.add_argument(
+        "--detail",
+        action="store_true",
+        help="ask the kubelets, and for network, file systems, throttling, OOM kills, swap and pressure too; "
+        "takes the right nodes/stats",
+    )
+    group.add_argument(
         "--no-wait",
         action="store_true",
         help="of kubelets: show what one reading tells, usage of CPU unknown, and do not wait for a second",
@@ -110,7 +117,11 @@ def _add_header(group: Any) -> None:
 
 
 def read(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the keywords of `kubevitals.connect` that the options stand for."""
+    """Return the keywords of `kubevitals.connect` that the options stand for.
+
+    Raises:
+        errors.UsageError: two of them do not go together.
+    """
     kubelet = _given(arguments, _KUBELET)
     prometheus = _given(arguments, _PROMETHEUS)
     if arguments.prometheus_header:
@@ -119,6 +130,14 @@ def read(arguments: argparse.Namespace) -> dict[str, Any]:
     if url:
         prometheus.setdefault("url", url)
     given: dict[str, Any] = {"source": arguments.source}
+    if arguments.detail:
+        if arguments.source not in ("auto", "kubelet"):
+            raise errors.UsageError(
+                f"--detail comes from the kubelets, and --source is {arguments.source}",
+                remedy="leave one of them out",
+            )
+        given["source"] = "kubelet"
+        kubelet["detail"] = True
     if kubelet:
         given["kubelet"] = kubelet
     if prometheus:

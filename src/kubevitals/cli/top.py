@@ -361,6 +361,10 @@ class View:
     def _choose_columns(self) -> list[column_sets.Column]:
         wide = self.arguments.output == "wide"
         columns = (_USAGE_COLUMNS if self.arguments.usage else _COLUMNS)[self.kind]
+        if self.arguments.detail:
+            from kubevitals.surfaces import detailcolumns
+
+            columns = [*columns, *detailcolumns.BY_KIND.get(self.kind, ())]
         if self.arguments.of == "capacity" or self.arguments.show_capacity:
             columns = column_sets.of_capacity(columns)
         return [column for column in columns if wide or not column.wide]
