@@ -9,12 +9,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import listed_history
+from tests import listed_history, web_service
+from tests import prometheus as servers
 from tests.commandline import Shown
 
 import kubevitals
 from kubevitals import cli
-from kubevitals.cli import historyplace
+from kubevitals import history as histories
+from kubevitals.cli import completing, historyplace
+from kubevitals.history import store
+from kubevitals.surfaces import exposition
+from kubevitals.surfaces.web import settings
 
 if TYPE_CHECKING:
     import pathlib
@@ -349,3 +354,73 @@ def _free_port() -> int:
     with socket.socket() as made:
         made.bind(("127.0.0.1", 0))
         return int(made.getsockname()[1])
+
+
+def test_a_real_prometheus(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    """What a Prometheus has scraped of the service is shown as what was recorded in a file."""
+    monkeypatch.setattr("gc.disable", lambda: None)
+    chosen = settings.Settings(exposition=exposition.make_options(labels=("workload",)))
+    with web_service.serve(chosen, simulation={"nodes": 3, "pods": 12}) as service:
+        service.tick()
+        with (
+            web_service.listening(service) as url,
+            servers.running(url.removeprefix("http://"), tmp_path) as server,
+        ):
+            server.wait_for("kubevitals_ready == 1")
+            place = ("--history", server.url)
+            assert cli.main(["history", "nodes", "-o", "json", *place]) == 0
+            document = json.loads(capsys.readouterr().out)
+            assert cli.main(["top", "nodes", "--at", "now", "--simulate", "-o", "name", *place]) == 0
+    assert document["source"] == "prometheus"
+    assert service.collector.latest is not None
+    nodes = service.collector.latest.snapshot.nodes
+    known = {node.name: node.cpu_usage_cores for node in nodes if node.cpu_usage_cores is not None}
+    shown = {item["name"]: item["points"][-1]["cpu_usage_cores"] for item in document["items"]}
+    assert shown == pytest.approx(known)
+    assert set(capsys.readouterr().out.split()) == {f"node/{node.name}" for node in nodes}
+
+
+# --- a file with memory behind it
+
+
+def test_memory_answers_while_the_file_cannot(tmp_path: pathlib.Path) -> None:
+    """While the file cannot be read memory answers, and a problem says why; then the file does again."""
+    path = tmp_path / "history.db"
+    memory = listed_history.Listed(*series())
+    query = histories.Query("node", NOW - timedelta(hours=1), NOW)
+    with store.Store.open(path, write=False) as file:
+        backed = historyplace.Backed(file, memory)
+        assert backed.name == "file"
+        assert [each.name for each in backed.read(query)] == ["node-1"]
+        assert (backed.name, [each.code for each in backed.problems]) == ("listed", ["history_missing"])
+        assert backed.snapshot_at(NOW) is None
+        with store.Store.open(path):
+            assert backed.read(query) == []
+            assert (backed.name, backed.problems) == ("file", ())
+
+
+# --- completion
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("history", ""), {"nodes", "pods", "containers", "namespaces", "workloads", "export"}),
+        (("history", "export", "--format", ""), {"csv", "parquet"}),
+        (("history", "pods", "--s"), {"--since", "--step"}),
+        (("rec",), {"record"}),
+    ],
+)
+def test_completion(
+    words: tuple[str, ...],
+    expected: set[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A shell completes kinds, formats and options."""
+    monkeypatch.setenv("KUBECONFIG", "/nonexistent")
+    assert completing.run_words(words, environ={}) == 0
+    found = {line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[:-1]}
+    assert found == expected

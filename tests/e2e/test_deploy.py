@@ -31,6 +31,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     "open": {"auth.mode": "none", "networkPolicy.enabled": "false"},
     "tls": {"tls.existingSecret": "tls", "serviceMonitor.enabled": "true"},
     "compat": {"metrics.compat": "{kube-state-metrics,metrics-server-prom}", "metrics.labels": "{workload}"},
+    "history": {"history.enabled": "true", "history.storageClass": "fast", "tls.existingSecret": "tls"},
     "viewers": {
         "auth.viewers[0].kind": "ServiceAccount",
         "auth.viewers[0].name": "grafana",

@@ -177,7 +177,7 @@ def _find_extent_of(held: histories.History, kind: str, *, now: datetime) -> tup
         head = _find_bounds(held, kind, first, first + timedelta(seconds=before), step=step)
         tail = _find_bounds(held, kind, last - timedelta(seconds=before), last, step=step)
         first, last = head[0] if head else first, tail[1] if tail else last
-    return first, min(last, now)
+    return first, min(last, now.replace(microsecond=0))
 
 
 def _find_bounds(
