@@ -74,6 +74,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             group.add_argument(flag, action="store_true", help=text)
         else:
             group.add_argument(flag, metavar=metavar, type=_TYPES.get(metavar, str), help=text)
+    group.add_argument(
+        "--detail",
+        action="store_true",
+        help="ask the kubelets, and for network, file systems, throttling, OOM kills, swap and pressure too; "
+        "takes the right nodes/stats",
+    )
+    group.add_argument(
+        "--no-wait",
+        action="store_true",
+        help="of kubelets: show what one reading tells, usage of CPU unknown, and do not wait for a second",
+    )
     _add_header(group)
 
 
@@ -97,17 +108,6 @@ def read_server(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _add_header(group: Any) -> None:
-    group.add_argument(
-        "--detail",
-        action="store_true",
-        help="ask the kubelets, and for network, file systems, throttling, OOM kills, swap and pressure too; "
-        "takes the right nodes/stats",
-    )
-    group.add_argument(
-        "--no-wait",
-        action="store_true",
-        help="of kubelets: show what one reading tells, usage of CPU unknown, and do not wait for a second",
-    )
     group.add_argument(
         "--prometheus-header",
         action="append",
