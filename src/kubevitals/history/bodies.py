@@ -40,7 +40,15 @@ _DICTIONARY = (
     b'"containers":[{"name":"app","pod":"web-'
 )
 _MEASURED = frozenset(
-    {"timestamp", "window_seconds", "age_seconds", "stale", "cpu_usage_cores", "memory_usage_bytes"}
+    {
+        "timestamp",
+        "window_seconds",
+        "age_seconds",
+        "stale",
+        "cpu_usage_cores",
+        "memory_usage_bytes",
+        "detail",
+    }
 )
 _TIMES = ("created_at", "last_termination_at")
 _SHARED = tuple(field for field in model.Container._fields if field in model.Pod._fields)

@@ -93,6 +93,7 @@ def measured(record: RecordT, sample: sums.Sample | None, *, now: datetime, wind
             stale=None,
             cpu_usage_cores=None,
             memory_usage_bytes=None,
+            detail=None,
         )
     time, cpu, memory = sample
     moment = sums.from_milliseconds(time)
@@ -111,6 +112,7 @@ def measured(record: RecordT, sample: sums.Sample | None, *, now: datetime, wind
         cpu_usage_cores=None if cpu is None else cpu / 1e9,
         memory_usage_bytes=memory,
         problem=problem,
+        detail=None,  # is not kept
     )
 
 

@@ -92,11 +92,8 @@ class Ring:
     def read(self, query: history.Query) -> list[history.Series]:
         """Return the series with at least one point, as `history.History` says. It raises nothing."""
         step = sums.step_of(query)
-        if step is None:
-            after, until = sums.to_milliseconds(query.since) - 1, sums.to_milliseconds(query.until)
-        else:
-            grid = sums.lay_grid(query.since, query.until, step=step)
-            after, until = grid.after, grid.last
+        grid = sums.lay_grid(query.since, query.until, step=step or 1)
+        after, until = (grid.after, grid.last) if step else (grid.after - 1, grid.last)
         with self._lock:
             found = [
                 (series, lane.read(after, until))
@@ -104,13 +101,14 @@ class Ring:
                 for series, lane in _lanes_of(query.kind, cluster, held)
                 if lane.newest > after and sums.matches(query, series)
             ]
-        if query.kind not in sums.SUMS or step is None:
+        if query.kind not in sums.SUMS:
             return sums.sort(
                 series._replace(points=sums.points_of(samples, step)) for series, samples in found
             )
         totals: dict[history.Series, sums.Adding] = {}
         for pod, samples in found:
-            totals.setdefault(sums.sum_of(query.kind, pod), sums.Adding()).add(sums.means_of(samples, step))
+            adding = totals.setdefault(sums.sum_of(query.kind, pod), sums.Adding(grid))
+            adding.add(sums.row_of(samples, grid))
         return sums.sort(series._replace(points=adding.points()) for series, adding in totals.items())
 
     def snapshot_at(self, moment: datetime, *, cluster: str | None = None) -> model.Snapshot | None:

@@ -23,6 +23,7 @@ _GRACE = 20_000  # milliseconds that samples of the last step may take to arrive
 _SLICE = 4  # pages
 _PART_BITS, _START_BITS = 10, 24
 _PARTS = 1 << _PART_BITS
+_MOST_PARTS = 16  # of a row; more would make it dear to read
 
 
 class Tier(NamedTuple):
@@ -33,7 +34,7 @@ class Tier(NamedTuple):
     span: int
 
 
-TIERS = (Tier(1, 60_000, _HOUR), Tier(2, 300_000, 6 * _HOUR), Tier(3, _HOUR, 24 * _HOUR))
+TIERS = (Tier(1, 60_000, _HOUR), Tier(2, 300_000, 2 * _HOUR), Tier(3, _HOUR, 24 * _HOUR))
 
 
 def key_of(tier: int, start: int, page: int = 0, part: int = 0) -> int:
@@ -189,7 +190,7 @@ def _write_row(
         "SELECT max(id) FROM rolled WHERE id >= ? AND id < ?", (first, first + _PARTS)
     ).fetchone()
     key = first if newest is None else newest + 1
-    if key >= first + _PARTS:
+    if key >= first + _MOST_PARTS:
         compact(connection, first)
         key = first + 1
     connection.execute(

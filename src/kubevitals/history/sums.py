@@ -6,6 +6,7 @@ whole milliseconds since 1970, CPU whole nanocores, memory whole bytes: sums of 
 
 from __future__ import annotations
 
+import operator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     Sample = tuple[int, int | None, int | None]  # time, CPU, memory
-    Mean = tuple[int, float | None, float | None, int]  # end of the step, CPU, memory, samples
 
 SUMS = ("workload", "namespace")
 LEAST_STEP_OF_SUMS = 60_000  # below it some pods have no sample in a step, and the sum would flicker
@@ -50,6 +50,11 @@ class Grid(NamedTuple):
     def after(self) -> int:
         """No sample at this time or before belongs to it."""
         return self.first - self.step
+
+    @property
+    def size(self) -> int:
+        """How many steps it has."""
+        return (self.last - self.first) // self.step + 1
 
 
 def lay_grid(since: datetime, until: datetime, *, step: int) -> Grid:
@@ -144,55 +149,73 @@ def points_of(samples: Iterable[Sample], step: int | None) -> tuple[history.Poin
     )
 
 
-def means_of(samples: Iterable[Sample], step: int) -> list[Mean]:
-    """Return the mean of each step, as the sums take it."""
-    return [
-        (
-            end,
-            sum(cpu) / len(cpu) if cpu else None,
-            sum(memory) / len(memory) if memory else None,
-            max(len(cpu), len(memory)),
-        )
-        for end, (cpu, memory) in fold(samples, step).items()
-    ]
+class Row(NamedTuple):
+    """One pod over all steps of a grid: how many samples of each quantity, and their totals."""
+
+    cpu_numbers: Sequence[int]
+    cpu: Sequence[int]
+    memory_numbers: Sequence[int]
+    memory: Sequence[int]
+
+
+def row_of(samples: Iterable[Sample], grid: Grid) -> Row:
+    """Return the row of some samples within the grid."""
+    cpu_numbers, cpu, memory_numbers, memory = ([0] * grid.size for _ in range(4))
+    first, step = grid.after + 1, grid.step
+    for time, cores, used in samples:
+        place = (time - first) // step
+        if cores is not None:
+            cpu_numbers[place] += 1
+            cpu[place] += cores
+        if used is not None:
+            memory_numbers[place] += 1
+            memory[place] += used
+    return Row(cpu_numbers, cpu, memory_numbers, memory)
 
 
 class Adding:
-    """Adds up means of pods, step by step. A pod without a value is left out of that sum.
+    """Adds up the means of pods, step by step. A pod without a value is left out of that sum.
 
     Extremes of a sum are unknown: its parts do not peak together.
     """
 
-    __slots__ = ("_cpu", "_memory", "_samples")
+    __slots__ = ("_cpu", "_grid", "_known", "_memory", "_samples")
 
-    def __init__(self) -> None:
-        self._cpu: dict[int, float] = {}
-        self._memory: dict[int, float] = {}
-        self._samples: dict[int, int] = {}
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        self._cpu = [0.0] * grid.size
+        self._memory = [0.0] * grid.size
+        self._known = ([0] * grid.size, [0] * grid.size)  # samples of each quantity
+        self._samples = [0] * grid.size
 
-    def add(self, means: Iterable[Mean]) -> None:
-        """Add one pod's means."""
-        all_cpu, all_memory, all_samples = self._cpu, self._memory, self._samples
-        for end, cpu, memory, samples in means:
-            if cpu is not None:
-                all_cpu[end] = all_cpu.get(end, 0.0) + cpu
-            if memory is not None:
-                all_memory[end] = all_memory.get(end, 0.0) + memory
-            all_samples[end] = all_samples.get(end, 0) + samples
+    def add(self, row: Row) -> None:
+        """Add one pod. All of it happens in loops of C: namespaces have thousands."""
+        for into, known, numbers, totals in (
+            (self._cpu, self._known[0], row.cpu_numbers, row.cpu),
+            (self._memory, self._known[1], row.memory_numbers, row.memory),
+        ):
+            known[:] = map(operator.add, known, numbers)
+            divisors = [number or 1 for number in numbers] if 0 in numbers else numbers
+            into[:] = map(operator.add, into, map(operator.truediv, totals, divisors))
+        self._samples[:] = map(operator.add, self._samples, map(max, row.cpu_numbers, row.memory_numbers))
 
     def points(self) -> tuple[history.Point, ...]:
         """Return the sums in order."""
         points = []
-        for end in sorted(self._cpu.keys() | self._memory.keys()):
-            cpu, memory = self._cpu.get(end), self._memory.get(end)
-            points.append(
-                history.Point(
-                    from_milliseconds(end),
-                    None if cpu is None else round(cpu / _NANO, 9),
-                    None if memory is None else round(memory),
-                    samples=self._samples[end],
+        end = self._grid.after
+        for cpu, cpus, memory, memories, samples in zip(
+            self._cpu, self._known[0], self._memory, self._known[1], self._samples, strict=True
+        ):
+            end += self._grid.step
+            if samples:
+                points.append(
+                    history.Point(
+                        from_milliseconds(end),
+                        round(cpu / _NANO, 9) if cpus else None,
+                        round(memory) if memories else None,
+                        samples=samples,
+                    )
                 )
-            )
         return tuple(points)
 
 

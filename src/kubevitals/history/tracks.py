@@ -56,6 +56,12 @@ class Plan(NamedTuple):
     after: int
     last: int
 
+    @property
+    def grid(self) -> sums.Grid:
+        """The steps of the range; there must be a step."""
+        step = self.step or 1
+        return sums.Grid(self.after + step, self.last, step)
+
 
 def read(connection: sqlite3.Connection, query: history.Query) -> list[history.Series]:
     """Return the series as `history.History.read` says.
@@ -315,28 +321,23 @@ class _Page:
     def add_samples(self, number: int, samples: Iterable[sums.Sample]) -> None:
         """Add samples of one series that are within the range."""
         row = self._rows[number]
-        for end, (cpus, memories) in sums.fold(samples, self.step).items():
-            place = row + (end - self._plan.after - 1) // self.step
-            for (numbers, totals), values in ((self._cpu, cpus), (self._memory, memories)):
-                numbers[place] += len(values)
-                totals[place] += sum(values)
+        first = self._plan.after + 1
+        for time, cpu, memory in samples:
+            place = row + (time - first) // self.step
+            for (numbers, totals), value in ((self._cpu, cpu), (self._memory, memory)):
+                if value is not None:
+                    numbers[place] += 1
+                    totals[place] += value
 
-    def means(self, number: int) -> Iterator[sums.Mean]:
-        """Yield the mean of each step of a series that has one."""
-        row = self._rows[number]
-        here = slice(row, row + self._width)
-        end = self._plan.after
-        for cpus, cpu, memories, memory in zip(
-            self._cpu[0][here], self._cpu[1][here], self._memory[0][here], self._memory[1][here], strict=True
-        ):
-            end += self.step
-            if cpus or memories:
-                yield (
-                    end,
-                    cpu / cpus if cpus else None,
-                    memory / memories if memories else None,
-                    max(cpus, memories),
-                )
+    def row(self, number: int, *, until: int | None = None) -> sums.Row:
+        """Return one series, of the steps that end at `until` at most."""
+        begin = self._rows[number]
+        here = slice(begin, begin + self._width)
+        columns = [each[here] for each in (*self._cpu, *self._memory)]
+        if until is not None:
+            known = max(0, min((until - self._plan.after) // self.step, self._width))
+            columns = [each[:known] + [0] * (self._width - known) for each in columns]
+        return sums.Row(*columns)
 
 
 def _add(
@@ -368,8 +369,7 @@ def _read_sums(
             page.add_samples(series, lane)
     groups: dict[history.Series, sums.Adding] = {}
     for pod, each in found:
-        adding = groups.setdefault(sums.sum_of(kind, pod), sums.Adding())
+        adding = groups.setdefault(sums.sum_of(kind, pod), sums.Adding(plan.grid))
         for series, number, until in each.lanes():
-            means = pages[number].means(series)
-            adding.add(means if until is None else (mean for mean in means if mean[0] <= until))
+            adding.add(pages[number].row(series, until=until))
     return sums.sort(series._replace(points=adding.points()) for series, adding in groups.items())
