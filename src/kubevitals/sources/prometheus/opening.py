@@ -109,7 +109,8 @@ def _finder(
     def find() -> api.Prometheus:
         from kubevitals.promql import discovery
 
-        inside = bool(environ.get("KUBERNETES_SERVICE_HOST"))
+        # A pod may well read another cluster than its own: DNS names lead into its own alone.
+        inside = "KUBERNETES_SERVICE_HOST" in environ and client.connection.context == "in-cluster"
         return discovery.find(client, inside=inside, timeout=timeout)
 
     return find
