@@ -244,3 +244,26 @@ def boards_in(command: list[str]) -> dict[str, Any]:
         if each["kind"] == "ConfigMap" and each["metadata"]["labels"].get("grafana_dashboard") == "1"
         for file, text in each["data"].items()
     }
+
+
+@pytest.mark.parametrize("source", ["infinity", "json-api"])
+def test_the_past_is_a_line_a_name(service: web_service.Service, source: str) -> None:
+    """What the service remembers becomes a field of times and one of numbers for each name."""
+    asked, names = [], []
+    for board in grafana.boards(source):
+        values = grafana.values_of(board, {"cluster": "simulated", "namespace": "shop", "workload": "cart"})
+        for panel in board["panels"]:
+            if panel["type"] == "timeseries":
+                (target,) = [grafana.put_in(each, values) for each in panel["targets"]]
+                rows = service.get(grafana.path_of(target)).json()["items"]
+                names.append({row["name"] for row in rows})
+                asked.append({"panel": panel, "frames": read(service, [target])})
+    assert len(asked) == 2 * len(grafana.SLUGS)
+    for made, expected in zip(grafana_programs.show(asked), names, strict=True):
+        times, *lines = made["fields"]
+        assert made["frames"] == 1
+        assert times["type"] == "time"
+        assert times["texts"]
+        assert {line["type"] for line in lines} == {"number"}
+        assert {line["name"] for line in lines} == expected
+        assert all(any(text.strip(" -") for text in line["texts"]) for line in lines)

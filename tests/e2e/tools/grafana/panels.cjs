@@ -14,7 +14,7 @@ const OPTIONS = ["displayName", "unit", "decimals", "min", "max", "thresholds", 
 const CUSTOM = ["width", "cellOptions", "lineStyle", "fillOpacity"];
 
 grafana.standardTransformersRegistry.setInit(() =>
-  ["mergeTransformer", "organizeFieldsTransformer"].map((name) => {
+  ["mergeTransformer", "organizeFieldsTransformer", "groupingToMatrixTransformer"].map((name) => {
     const made = grafana.standardTransformers[name];
     return { id: made.id, name: made.name, transformation: made, editor: () => null };
   }),
