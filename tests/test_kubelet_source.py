@@ -487,6 +487,17 @@ def test_what_the_node_proxy_says_of_a_kubelet(status: int, words: str, code: st
     assert usage.silent == {"node-1": code}
 
 
+def test_words_of_the_node_proxy() -> None:
+    """Of a Status its message is shown, not the document."""
+    status = servers.status_object(503, "ServiceUnavailable", "error trying to reach service: refused")
+    api = [kubelets.node_list(kubelets.node("node-1", 1)), servers.answer(503, status)]
+    with kubelets.Scene({}, api=api, proxy=True) as scene, pytest.raises(errors.KubeletsError) as caught:
+        scene.source.fetch_usage(NODES)
+    assert str(caught.value).endswith(
+        "cannot be reached: HTTP 503 Words: error trying to reach service: refused"
+    )
+
+
 def test_node_proxy_forbidden() -> None:
     """An account without nodes/proxy is told that right, and not the kubelet's."""
     message = (

@@ -53,7 +53,7 @@ class TestKubelets(source_contract.SourceContract):
 class TestKubeletsThroughTheNodeProxy(source_contract.SourceContract):
     @pytest.fixture
     def bed(self) -> Iterator[source_contract.Bed]:
-        with world() as (made, clock), connected.connect(made) as cluster:
+        with world(kubelets=True) as (made, clock), connected.connect(made) as cluster:
             source = kubelet.Kubelets(cluster.client, proxy=True, clock=clock)
             yield source_contract.Bed(
                 source,

@@ -113,6 +113,7 @@ class Kubelets:
 
     def relay(self, name: str, path: str, request: http.Request) -> http.Reply:
         """The reply to the API server, which may do everything and looks at no certificate."""
+        path = path.removeprefix(f"{addresses.PREFIX}{name}")  # where its Node says that it is
         return self._strike(name, request) or self._show(name, path, request)
 
     def silent(self, name: str) -> bool:

@@ -82,7 +82,9 @@ def classify(error: errors.ClusterError, *, proxy: bool = False) -> Failure:
         code = _classify_proxied(error)
     said = error.message
     if isinstance(error, errors.StatusError) and not refusal:
-        said = f"HTTP {error.status} {error.reason}".rstrip() + (f": {error.body}" if error.body else "")
+        status = statuses.parse_status(error.content)
+        words = error.body if status is None else failures.clean(status["message"])
+        said = f"HTTP {error.status} {error.reason}".rstrip() + (f": {words}" if words else "")
     return Failure(code, said, refusal)
 
 
