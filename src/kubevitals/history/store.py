@@ -86,6 +86,7 @@ class Store:
         self._status = Status("reads")
         self._connection: sqlite3.Connection | None = None  # the writer's
         self._recording: recording.Recording | None = None
+        self._opened = (0, 0)
         self._next_attempt = 0.0
         self._tidied = 0
         self._holds: dict[str, int] = {}
@@ -238,16 +239,16 @@ class Store:
 
     def close(self, timeout: float = 10.0) -> None:
         """Write what waits, and let go of the file. Further snapshots are ignored."""
-        if self._thread is not None and not self._closing.is_set():
-            self._closing.set()
-            with contextlib.suppress(queue.Full):
-                self._queue.put_nowait(None)
-            self._thread.join(timeout)
+        first = not self._closing.is_set()
         self._closing.set()
         with self._guard:
             idle, self._idle = self._idle, []
-        for connection, _ in idle:
+        for connection, _ in idle:  # before the writer's, which then can leave one file behind and no log
             connection.close()
+        if self._thread is not None and first:
+            with contextlib.suppress(queue.Full):
+                self._queue.put_nowait(None)
+            self._thread.join(timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -272,6 +273,9 @@ class Store:
         self._let_go()
 
     def _write(self, snapshot: model.Snapshot) -> None:
+        if self._connection is not None and self._place() != self._opened:
+            self._let_go()  # it was moved away, or is another file by now
+            self._next_attempt = 0.0
         if self._recording is None and not self._attempt():
             self._drop()
             return
@@ -348,6 +352,7 @@ class Store:
                 )
                 return False
             self._connection = schema.open_for_writing(self.path)
+            self._opened = self._place()
             retention.bound(self._connection, self._size_limit)
             self._recording = recording.Recording(self._connection)
         except _BROKEN as error:
@@ -418,11 +423,7 @@ class Store:
 
     def _borrow(self) -> tuple[sqlite3.Connection, tuple[int, int]]:
         """Return a connection to the file that is there now, which may be another one than before."""
-        try:
-            found = self.path.stat()
-            place = found.st_dev, found.st_ino
-        except FileNotFoundError:
-            place = (0, 0)
+        place = self._place()
         while True:
             with self._guard:
                 if not self._idle:
@@ -432,3 +433,11 @@ class Store:
                 return connection, place
             connection.close()
         return schema.open_for_reading(self.path), place
+
+    def _place(self) -> tuple[int, int]:
+        """Return which file is there now."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return 0, 0
+        return found.st_dev, found.st_ino
