@@ -148,6 +148,15 @@ def test_a_kubelet_without_times(call: Top, world: simulated.SimulatedCluster) -
     assert any(cell.endswith("Mi") for cell in shown.column("MEMORY(bytes)"))
 
 
+@pytest.mark.parametrize("fault", ["kubelet-duplicates", "kubelet-zero-counters", "kubelet-scrape-error"])
+def test_numbers_that_nobody_can_believe(call: Top, world: simulated.SimulatedCluster, fault: str) -> None:
+    """Contradictions, zeros of a cgroup that is not read, and failed measurements are unknown, never 0."""
+    strike(world, fault)
+    told = json.loads(call("top", "pods", "-A", *KUBELETS, "-o", "json").out)
+    assert {each["memory_usage_bytes"] for each in told["items"]} == {None}
+    assert {each["cpu_usage_cores"] for each in told["items"]} == {None}
+
+
 @pytest.mark.parametrize("source", ["metrics-server", "kubelet", "prometheus"])
 def test_a_named_source_is_never_replaced(call: Top, world: simulated.SimulatedCluster, source: str) -> None:
     """Where the named source gives nothing, requests and limits are shown with the reason, exit code 1."""

@@ -34,7 +34,10 @@ def oracle(text: str) -> dict[resource.Key, resource.Point]:
             if sample.name in (resource.CPU, resource.MEMORY, resource.START):
                 key = (sample.labels["namespace"], sample.labels["pod"], sample.labels["container"])
                 at = None if sample.timestamp is None else float(sample.timestamp)
-                found.setdefault(key, {})[sample.name] = (sample.value, at)
+                value = float(sample.value)  # which it reads as an integer where it can
+                told_before = found.setdefault(key, {}).setdefault(sample.name, (value, at))
+                if usable(told_before[0]) != usable(value):  # a contradiction is no number
+                    found[key][sample.name] = (math.nan, told_before[1])
     points: dict[resource.Key, resource.Point] = {}
     for key, values in found.items():
         told = values.get(resource.CPU) or values.get(resource.MEMORY)
@@ -51,7 +54,10 @@ def oracle(text: str) -> dict[resource.Key, resource.Point]:
 
 
 def number(values: dict[str, tuple[float, float | None]], name: str) -> float | None:
-    value = values.get(name, (math.nan, None))[0]
+    return usable(values.get(name, (math.nan, None))[0])
+
+
+def usable(value: float) -> float | None:
     return value if 0 <= value < math.inf else None
 
 
@@ -202,9 +208,13 @@ def test_last_line_without_its_end() -> None:
 
 
 def test_series_that_comes_twice() -> None:
-    """The last one counts."""
-    text = kubelets.text() + f"{resource.CPU}{{{LABELS}}} 99 1000\n"
-    assert parse(text).containers[KEY][:2] == (99.0, 1.0)
+    """A series with two values is unknown; with the same value twice it is that."""
+    once = parse(kubelets.text()).containers[KEY]
+    assert parse(kubelets.text() + f"{resource.CPU}{{{LABELS}}} 99 1000\n").containers[KEY] == (
+        None,
+        *once[1:],
+    )
+    assert parse(kubelets.text() + f"{resource.CPU}{{{LABELS}}} {once[0]} 1000\n").containers[KEY] == once
 
 
 def test_openmetrics() -> None:

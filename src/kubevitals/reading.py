@@ -227,7 +227,7 @@ class _Reading:
             failure = self._report_usage("node usage")
         elif usage.missing is not None:
             failure = usage.missing
-        elif self._node_list and not usage.nodes and not usage.silent and self._has_collected_nothing():
+        elif self._node_list and not usage.nodes and not usage.silent and self._has_collected_nothing(usage):
             failure = self._report_empty()
         held = self._pod_list if request.whole else None
         if request.pods and not request.pod_usage and self._pod_list is None:
@@ -252,7 +252,7 @@ class _Reading:
             if request.pod_details:
                 self._report("pods", "requests, limits and health of pods")
             elif not samples and request.name is None and self._pods_exist():
-                raise empty() if self._has_collected_nothing() else _nothing_of_these()
+                raise empty() if self._has_collected_nothing(usage) else _nothing_of_these()
             return snapshot.rows_of_samples(
                 samples,
                 now=now,
@@ -268,7 +268,7 @@ class _Reading:
             not samples
             and not usage.silent
             and snapshot.expect_usage(self._pod_list, now, whole=request.whole)
-            and self._has_collected_nothing()
+            and self._has_collected_nothing(usage)
         ):
             failure = self._report_empty()
         not_ready = frozenset(node.name for node in self._node_list or () if not node.ready)
@@ -297,12 +297,15 @@ class _Reading:
         except errors.ClusterError:
             return False  # without the right to know, an empty list is all there is to say
 
-    def _has_collected_nothing(self) -> bool:
-        """Return whether the source has no sample at all, where it has none of what was asked for.
+    def _has_collected_nothing(self, usage: sources.Usage | None) -> bool:
+        """Return whether the metrics API has no sample at all, where it has none of what was asked for.
 
         Of a part of the cluster the samples may be missing for reasons of its own, say a silent kubelet.
+        Other sources say themselves when they have nothing.
         """
         request = self._request
+        if usage is not None and usage.source not in ("", sources.METRICS_API):
+            return False
         if not (
             request.name
             or request.namespace
@@ -377,7 +380,7 @@ def empty() -> errors.MetricsEmptyError:
 
 def _nothing_of_these() -> errors.MetricsEmptyError:
     return errors.MetricsEmptyError(
-        "the metrics API has no sample of the pods that run there, though it has of others",
+        "there is no sample of the pods that run there, though there are of others",
         remedy="a pod needs up to two minutes after its start; without --usage each row says why it has none",
     )
 

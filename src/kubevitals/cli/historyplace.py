@@ -77,7 +77,7 @@ def open_reader(arguments: argparse.Namespace) -> histories.History:
         from kubevitals.promql import endpoints
 
         reached = sourceoptions.read_server(arguments)
-        return remote.Remote(endpoints.open_prometheus(arguments.history, **reached))
+        return remote.Remote(endpoints.open_prometheus(arguments.history, **reached, flag="--history"))
     return _open_file(arguments.history, write=False)
 
 

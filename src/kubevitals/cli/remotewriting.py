@@ -87,6 +87,7 @@ def open_writer(arguments: argparse.Namespace, queue: writers.Queue) -> writers.
         insecure=arguments.remote_write_insecure,
         header=arguments.remote_write_header or (),
         option="remote-write",
+        flag="--remote-write",
     )
     if not address.path:
         raise errors.ConfigurationError(

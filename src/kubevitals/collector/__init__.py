@@ -277,6 +277,7 @@ class Collector:
             or pods.pods
             or pods.silent
             or pods.missing is not None
+            or pods.source not in ("", sources.METRICS_API)  # others say so themselves
             or not snapshot.expect_usage(held.pods, now, whole=self.namespace is None)
         ):
             return None

@@ -44,6 +44,7 @@ def open_connection(
     tls_server_name: str | None = None,
     header: Sequence[str] = (),
     option: str = "prometheus",
+    flag: str | None = None,
     clock: Callable[[], float] = time.time,
 ) -> connection.Connection:
     """Return what is needed to reach the server at `url`. Files are looked at, nothing is sent.
@@ -59,22 +60,24 @@ def open_connection(
         tls_server_name: the name to expect in the certificate.
         header: further headers, each "NAME=VALUE", say X-Scope-OrgID=TENANT; not for secrets, as options show
             in process lists.
-        option: what the flags begin with, for messages: --prometheus-url, --remote-write-url ...
+        option: what the flags begin with, for messages: --prometheus-token-file ...
+        flag: the flag of the address itself, where it is not that with -url.
         clock: seconds, for when a file is looked at again.
 
     Raises:
         errors.ConfigurationError: the address or a combination of options cannot be used.
         errors.CredentialsError: a file cannot be read.
     """
-    address = urls.split_url(url, f"--{option}-url")
+    flag = flag or f"--{option}-url"
+    address = urls.split_url(url, flag)
     if address.scheme not in ("http", "https"):
         raise errors.ConfigurationError(
-            f"the --{option}-url address begins with {address.scheme[:20]}://",
+            f"the {flag} address begins with {address.scheme[:20]}://",
             remedy="write it as https://HOST:PORT, or http://HOST:PORT",
         )
     if address.userinfo:
         raise errors.ConfigurationError(
-            f"the --{option}-url address holds a user or password, which would show in messages",
+            f"the {flag} address holds a user or password, which would show in messages",
             remedy=f"write USER:PASSWORD into a file and give that by --{option}-user-file",
         )
     if token_file and user_file:
@@ -88,7 +91,7 @@ def open_connection(
     if address.scheme == "http" and not address.is_loopback and (token_file or user_file):
         raise errors.ConfigurationError(
             f"credentials would go to {address.authority} unencrypted, and are not sent over http://",
-            remedy=f"give --{option}-url as https://, or no credentials",
+            remedy=f"give {flag} as https://, or no credentials",
         )
     files = _Files(clock)
     return connection.Connection(
@@ -99,7 +102,7 @@ def open_connection(
         insecure=insecure,
         tls_server_name=tls_server_name,
         impersonation=parse_headers(header, option=option),
-        origin=f"--{option}-url",
+        origin=flag,
     )
 
 
@@ -115,6 +118,7 @@ def open_prometheus(
     tls_server_name: str | None = None,
     header: Sequence[str] = (),
     timeout: float = 30.0,
+    flag: str = "--prometheus-url",
     environ: Mapping[str, str] = os.environ,
 ) -> api.Prometheus:
     """Return the server at `url`; nothing is sent yet. Keywords are named like the flags: --prometheus-...
@@ -135,9 +139,10 @@ def open_prometheus(
         insecure=insecure,
         tls_server_name=tls_server_name,
         header=header,
+        flag=flag,
     )
     client = http_client.Client(made, request_timeout=timeout, environ=environ)
-    return api.Prometheus(client, origin="--prometheus-url")
+    return api.Prometheus(client, origin=flag)
 
 
 def parse_headers(headers: Sequence[str], *, option: str = "prometheus") -> tuple[tuple[str, str], ...]:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
             ...
 
 
+METRICS_API = "metrics-server"  # what that source is called, whoever serves it
+
+
 class Scope:
     """What is asked for: nodes or pods or both; one namespace or all (None); which labels and fields."""
 

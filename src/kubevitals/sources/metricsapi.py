@@ -31,7 +31,7 @@ _TINY = 65_536  # bytes; below it plainjson is taken even where msgspec is loade
 class MetricsAPI:
     """The metrics API of one cluster as a source."""
 
-    name = "metrics-server"
+    name = sources.METRICS_API
 
     def __init__(self, client: kube_client.Client) -> None:
         self._client = client

@@ -62,8 +62,8 @@ class Reading(NamedTuple):
 def parse(body: bytes, *, received: float) -> Reading:
     """Return what the text tells. Samples without a time of their own are taken to be of `received`.
 
-    Of a series that comes twice the last one counts; a last line without its end is left out, as it may be
-    cut in the middle of a number.
+    A series that comes twice with two values is unknown: nobody can tell which is right. A last line without
+    its end is left out, as it may be cut in the middle of a number.
 
     Raises:
         errors.DecodingError: it holds nothing of what a kubelet tells there.
@@ -78,6 +78,10 @@ def parse(body: bytes, *, received: float) -> Reading:
         found = _find_by_line(text)
     if not any(found.values()):
         raise errors.DecodingError("the answer holds no metrics of a kubelet")
+    for name in _OF_CONTAINERS:
+        found[name] = _settle(found[name], 3)
+    for name in _OF_NODES:
+        found[name] = _settle(found[name], 0)
     return _collect(found, seconds=seconds, received=received)
 
 
@@ -149,6 +153,18 @@ def _unescape(text: str) -> str:
     if "\\" not in text:
         return text
     return re.sub(r"\\.", lambda match: _ESCAPES.get(match[0], match[0]), text)
+
+
+def _settle(rows: list[tuple[str, ...]], labels: int) -> list[tuple[str, ...]]:
+    """Return one row a series, whose labels come first; without a number where two values contradict."""
+    if len(rows) < 2 or len({row[:labels] for row in rows}) == len(rows):
+        return rows
+    settled: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for row in rows:
+        before = settled.setdefault(row[:labels], row)
+        if _number(before[labels]) != _number(row[labels]):
+            settled[row[:labels]] = (*row[:labels], "nan", *before[labels + 1 :])
+    return list(settled.values())
 
 
 def _collect(found: Found, *, seconds: float, received: float) -> Reading:
