@@ -135,7 +135,9 @@ def test_a_kubelet_that_hangs(
     """A kubelet that never answers costs its own rows, after its time-out."""
     from kubevitals.sources.kubelet import source
 
-    monkeypatch.setitem(source.Kubelets.__init__.__kwdefaults__, "timeout", 0.5)
+    defaults = source.Kubelets.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "timeout", 0.5)
     strike(world, "kubelet-hangs=general-1")
     told = json.loads(call("top", "nodes", *KUBELETS, "-o", "json").out)
     assert {each["name"]: each["problem"] for each in told["items"]}["general-1"] == "kubelet_timeout"

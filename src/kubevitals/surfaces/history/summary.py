@@ -122,7 +122,8 @@ def sum_up(
 ) -> list[Summary]:
     """Return a line a series, of an answer that comes in pieces.
 
-    With the `step` of its points a line begins with the first step, and ends `now` if the last one is not over.
+    With the `step` of its points a line begins with the first step, and ends `now` if the last one is not
+    over.
     """
     lines: dict[pieces.Key, _Line] = {}
     for part in parts:

@@ -60,7 +60,8 @@ PARAMETERS = {
     "largest": "with limit: by which mean usage series are the largest",
 }
 FORMAT = {
-    "description": "objects, the default: an item a series with its points; rows: one a point, by time; columns; csv",
+    "description": "objects, the default: an item a series with its points; "
+    "rows: one a point, by time; columns; csv",
     "schema": {"type": "string", "enum": list(FORMATS)},
 }
 """What the parameter `format` is here, for OpenAPI."""
