@@ -19,6 +19,8 @@ from benchmarks import (
     realcluster,
     remotewrite,
     report,
+    sections,
+    service,
     startup,
 )
 
@@ -38,7 +40,10 @@ GROUPS: dict[str, Callable[..., Iterator[figures.Row]]] = {
     "kubelets": kubelets.measure_kubelets,
     "remote-write": remotewrite.measure_remote_write,
 }
-REAL: dict[str, Callable[..., Iterator[figures.Row]]] = {"real": realcluster.measure_real}
+SECTIONS: dict[str, tuple[sections.Section, Callable[..., Iterator[figures.Row]]]] = {
+    "real": (sections.REAL, realcluster.measure_real),
+    "service": (sections.SERVICE, service.measure_service),
+}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -46,7 +51,21 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small clusters and few rounds, for CI")
     parser.add_argument("--only", action="append", choices=GROUPS, help="only this group (repeatable)")
-    parser.add_argument("--real", action="store_true", help="on a real control plane (make e2e-tools)")
+    own = parser.add_mutually_exclusive_group()
+    own.add_argument(
+        "--real",
+        action="store_const",
+        const="real",
+        dest="section",
+        help="on a real control plane (make e2e-tools)",
+    )
+    own.add_argument(
+        "--service",
+        action="store_const",
+        const="service",
+        dest="section",
+        help="what serving costs, and whom",
+    )
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     arguments = parser.parse_args(argv)
     os.chdir(os.path.dirname(_HOME))  # noqa: PTH120 as above; the readers are modules of this folder
@@ -55,19 +74,26 @@ def main(argv: Sequence[str]) -> int:
     print(report.render_machine(machine), flush=True)
     if arguments.quick:
         print("a quick run: clusters too small and rounds too few to judge by\n", flush=True)
-    groups = REAL if arguments.real else {name: GROUPS[name] for name in arguments.only or GROUPS}
+    groups = (
+        {arguments.section: SECTIONS[arguments.section][1]}
+        if arguments.section
+        else {name: GROUPS[name] for name in arguments.only or GROUPS}
+    )
     rows, failed = _measure(groups, quick=arguments.quick)
     print("\n" + report.render_table(rows))
     if arguments.json:
         _write(arguments.json, _to_json(rows, machine))
-    if arguments.real and not (arguments.quick or failed):
-        _write_real(rows, machine)
+    if arguments.section and not (arguments.quick or failed):
+        _write_section(SECTIONS[arguments.section][0], rows, machine)
+    elif arguments.section:
+        pass
     elif not (arguments.only or arguments.quick or failed):
         with open(os.path.join(_HOME, "notes.md"), encoding="utf-8") as file:  # noqa: PTH118, PTH123 as above
             notes = file.read()
         readme = report.render_readme(rows, machine, notes)
-        if os.path.exists(fragment := _at_home(realcluster.FRAGMENT)):  # noqa: PTH110 as above
-            readme = realcluster.join(readme, processes.read_text(fragment))
+        for section in sections.ALL:
+            if os.path.exists(fragment := _at_home(section.fragment)):  # noqa: PTH110 as above
+                readme = sections.join(readme, processes.read_text(fragment))
         _write(os.path.join(_HOME, "README.md"), readme)  # noqa: PTH118
         _write(os.path.join(_HOME, "results.json"), _to_json(rows, machine))  # noqa: PTH118
     return 1 if failed else 0
@@ -77,13 +103,15 @@ def _at_home(name: str) -> str:
     return os.path.join(_HOME, name)  # noqa: PTH118 as above
 
 
-def _write_real(rows: Sequence[figures.Row], machine: dict[str, object]) -> None:
+def _write_section(
+    section: sections.Section, rows: Sequence[figures.Row], machine: dict[str, object]
+) -> None:
     machine["load at the end"] = " ".join(f"{load:.2f}" for load in os.getloadavg())
-    fragment = realcluster.render(report.render_table(rows), report.render_machine(machine))
+    fragment = section.render(report.render_table(rows), report.render_machine(machine))
     readme = processes.read_text(_at_home("README.md"))
-    _write(_at_home(realcluster.FRAGMENT), fragment)
-    _write(_at_home("README.md"), realcluster.join(readme, fragment))
-    _write(_at_home("results-real.json"), _to_json(rows, machine))
+    _write(_at_home(section.fragment), fragment)
+    _write(_at_home("README.md"), sections.join(readme, fragment))
+    _write(_at_home(section.results), _to_json(rows, machine))
 
 
 def _measure(

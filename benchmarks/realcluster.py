@@ -18,9 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HEADING = "## On a real control plane"
-FRAGMENT = "real.md"
 _START_SECONDS = 1200.0
+NAMESPACES = 10  # load-0 to load-9, the pods pod-N in turn
 _TOP = ("top", "pods", "-A")
 
 
@@ -29,7 +28,7 @@ def measure_real(*, quick: bool) -> Iterator[figures.Row]:
     nodes, pods = (3, 60) if quick else (1_000, 10_000)
     count = 2 if quick else 5
     kubectl = peers.find_kubectl()
-    with _serve(nodes, pods) as served:
+    with serve(nodes, pods) as served:
         if kubectl is None:
             yield figures.skipped("real-kubectl", f"top pods -A, {pods:,} pods", "kubectl is not on PATH")
         else:
@@ -91,7 +90,7 @@ def _measure_library(served: processes.Served, what: str, *, count: int) -> figu
 
 
 @contextlib.contextmanager
-def _serve(nodes: int, pods: int) -> Iterator[processes.Served]:
+def serve(nodes: int, pods: int) -> Iterator[processes.Served]:
     """Run a control plane with that in it, and usage of all of it; it ends with the block.
 
     Raises:
@@ -125,20 +124,3 @@ def _serve(nodes: int, pods: int) -> Iterator[processes.Served]:
             os.close(writing)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(child, 0)
-
-
-def render(table: str, machine: str) -> str:
-    """Return the section of README.md, which notes.md's part does not touch."""
-    return (
-        f"{HEADING}\n\n"
-        "Written by `python -m benchmarks --real`; the figures behind it are in\n"
-        "[results-real.json](results-real.json). kube-apiserver, etcd and metrics-server are real and run\n"
-        "on the same cores as what is measured; kwok plays 1,000 nodes and 10,000 pods in 10 namespaces;\n"
-        "metrics-server collects once a minute.\n\n"
-        f"{table}\n{machine}"
-    )
-
-
-def join(readme: str, fragment: str) -> str:
-    """Return README.md with `fragment` in place of its section, or at its end."""
-    return f"{readme.partition(HEADING)[0].rstrip()}\n\n{fragment}"

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from tests.e2e import controlplane, metricsserver, population
 
+from benchmarks import realcluster
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NAMESPACES = 10
 RESOLUTION_SECONDS = 60  # so that collecting disturbs the measuring only now and then
 WAIT_SECONDS = 600.0
 
@@ -38,7 +39,7 @@ def main() -> None:
 
 def _fill(cluster: controlplane.ControlPlane, nodes: int, pods: int) -> None:
     names = cluster.add_nodes(nodes)
-    namespaces = [f"load-{number}" for number in range(NAMESPACES)]
+    namespaces = [f"load-{number}" for number in range(realcluster.NAMESPACES)]
     for namespace in namespaces:
         cluster.add_namespace(namespace)
     make = functools.partial(_pod, names=names, namespaces=namespaces)

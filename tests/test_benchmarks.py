@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks import figures, processes, realcluster, report
+from benchmarks import figures, processes, report, sections, service, viewers
 
 ROOT = Path(__file__).parents[1]
 
@@ -58,13 +58,42 @@ def test_runs_that_belong_together_add_up() -> None:
     assert (both.seconds, both.cpu_seconds, both.peak_bytes) == (3.0, 1.5, 70)
 
 
-def test_section_of_the_real_control_plane_is_replaced() -> None:
+def test_sections_are_replaced_one_by_one() -> None:
     """A new section takes the place of the old one, or comes at the end; the rest stays."""
-    first = realcluster.join("# Benchmarks\n\ntable\n", realcluster.render("a", "b"))
-    again = realcluster.join(first, realcluster.render("c", "d"))
+    first = sections.join("# Benchmarks\n\ntable\n", sections.REAL.render("a", "b"))
+    both = sections.join(first, sections.SERVICE.render("e", "f"))
+    again = sections.join(both, sections.REAL.render("c", "d"))
     assert again.startswith("# Benchmarks\n\ntable\n\n## On a real control plane\n")
-    assert again.endswith("\n\nc\nd")
-    assert again.count(realcluster.HEADING) == 1
+    assert "\n\nc\nd\n\n## The service\n" in again
+    assert again.endswith("\n\ne\nf\n")
+    assert [again.count(each.heading) for each in sections.ALL] == [1, 1]
+    assert sections.join(again, sections.REAL.render("c", "d")) == again
+
+
+WRK = """Running 10s test @ http://127.0.0.1:8080/metrics
+  Latency Distribution
+     50%    4.03ms
+     99%   12.50ms
+  12345 requests in 10.00s, 1.00GB read
+Requests/sec:   1234.50
+"""
+
+
+def test_reports_of_wrk_are_read() -> None:
+    """The 99th percentile is in seconds whatever wrk's unit; failures of all kinds add up."""
+    assert service.read_wrk(WRK) == (0.0125, 1234.5, 0)
+    broken = WRK.replace("12.50ms", "1.25s") + "Socket errors: connect 1, read 2, write 0, timeout 4\n"
+    assert service.read_wrk(broken + "Non-2xx or 3xx responses: 10\n") == (1.25, 1234.5, 17)
+    with pytest.raises(processes.FailedError):
+        service.read_wrk("unable to connect")
+
+
+def test_quantiles() -> None:
+    """A quantile is one of the values; of nothing there is none."""
+    assert viewers.quantile([3.0, 1.0, 2.0], 0.5) == 2.0
+    assert viewers.quantile([float(each) for each in range(100)], 0.99) == 99.0
+    with pytest.raises(ValueError, match="no values"):
+        viewers.quantile([], 0.5)
 
 
 def test_skipped_row_says_why() -> None:
