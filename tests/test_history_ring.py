@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests import made_past as past
 
-from kubevitals import history, model
+from kubevitals import details, history, model
 from kubevitals.history import lanes, ring
 
 
@@ -205,6 +205,19 @@ def test_an_old_sample_gets_older() -> None:
         (45.0, False, None),
         (60.0, True, "stale"),
     ]
+
+
+def test_details_are_not_kept() -> None:
+    """What only `--detail` measures changes with every tick: it is no fact, and the past has none."""
+    held = ring.Ring()
+    for tick in range(4):
+        pod = past.pod("web-0", seconds=tick * 15)
+        held.append(past.snapshot(tick * 15, [pod._replace(detail=details.Detail(oom_events=tick))]))
+    found = held.snapshot_at(past.at(45))
+    assert found is not None
+    assert found.pods[0].detail is None
+    (known,) = held._clusters["prod"].pods.values()
+    assert known.older is None
 
 
 def test_a_clock_that_is_set_back_does_not_silence_a_series() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import made_past as past
 
-from kubevitals import errors, history, model
+from kubevitals import details, errors, history, model
 from kubevitals.history import bodies, paths, retention, ring, rollup, sketch, sums
 from kubevitals.history import store as stores
 
@@ -310,6 +310,31 @@ def test_a_limit_has_to_make_sense(path: Path) -> None:
         opened(path, size_limit=1000)
 
 
+def test_what_has_gone_is_forgotten_with_its_points(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pods of jobs come and go for years: who has no point left is no longer in the file."""
+    monkeypatch.setattr(stores, "_TIDY", 1)
+    ages = retention.Ages(samples=600.0, minutes=3600.0, five_minutes=7200.0, hours=86_400.0)
+    with opened(path, ages=ages) as store:
+        for hour in range(60):
+            seconds = hour * 3600.0
+            fill(
+                store,
+                [
+                    past.snapshot(
+                        seconds + 1200 * part, [past.pod(f"job-{hour}", seconds=seconds + 1200 * part)]
+                    )
+                    for part in range(3)
+                ],
+            )
+        assert [pod.name for pod in read(store, since=59 * 3600.0)] == ["job-59"]
+    ((objects,),) = query(path, "SELECT count(*) FROM object WHERE kind = 'pod'")
+    ((facts,),) = query(path, "SELECT count(*) FROM fact")
+    ((ticks,),) = query(path, "SELECT count(*) FROM moment")
+    assert 24 <= objects <= 50
+    assert facts <= 2 * objects + 5
+    assert ticks <= 3 * 50
+
+
 def test_a_wrong_clock_makes_nothing_old(path: Path) -> None:
     """Years ahead for a few ticks, and back: all that was recorded is still there, and so is what comes."""
     with opened(path) as store:
@@ -320,6 +345,19 @@ def test_a_wrong_clock_makes_nothing_old(path: Path) -> None:
         found = store.snapshot_at(past.at(30 * 15))
         assert found is not None
         assert found.pods[0].cpu_usage_cores == past.cores(30)
+
+
+def test_details_are_no_facts(store: stores.Store, path: Path) -> None:
+    """What only `--detail` measures is not kept, and makes no new version of what is."""
+    pods = [
+        past.pod("web-0", seconds=15 * tick)._replace(detail=details.Detail(oom_events=tick))
+        for tick in range(5)
+    ]
+    fill(store, [past.snapshot(15 * tick, [pod]) for tick, pod in enumerate(pods)])
+    assert query(path, "SELECT count(*) FROM fact") == [(2,)]  # of the cluster and of the pod
+    found = store.snapshot_at(past.at(60))
+    assert found is not None
+    assert (found.pods[0].detail, found.pods[0].timestamp) == (None, past.at(60))
 
 
 def test_clusters_are_told_apart(store: stores.Store) -> None:

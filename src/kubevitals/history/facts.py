@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 RecordT = TypeVar("RecordT", model.Node, model.Pod, model.Container)
-_POD = model.Pod._fields.index("timestamp")
-_CONTAINER = model.Container._fields.index("timestamp")
-_NODE = model.Node._fields.index("timestamp")
+_POD, _CONTAINER, _NODE = (  # behind these fields comes what is measured
+    record._fields.index("detail") for record in (model.Pod, model.Container, model.Node)
+)
 
 
 def same_pod(one: model.Pod, other: model.Pod) -> bool:
