@@ -56,12 +56,16 @@ def maker(node_pool_labels: Sequence[str]) -> Callable[[answers.Shown, Any], ans
 
 def _make_list(held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]) -> answers.Body:
     chosen = queries.choose(query, held, pools=pools)
-    ranked = analysis.rank(chosen, query.sort) if query.sort else chosen
+    places = analysis.order(chosen, query.sort)
     end = None if query.limit is None else query.offset + query.limit
-    some = ranked[query.offset : end]
-    # A part of the rows is read as it is ranked; all of them quicker as they lie in memory.
-    lie = chosen if len(some) == len(chosen) else some
-    content = rows.write(held, kinds.KINDS[query.kind], some, lie=lie, fields=query.fields, form=query.form)
+    content = rows.write(
+        held,
+        kinds.KINDS[query.kind],
+        chosen,
+        places=places[query.offset : end],
+        fields=query.fields,
+        form=query.form,
+    )
     return answers.Body(content, CSV if query.form == "csv" else JSON, len(chosen))
 
 
