@@ -12,6 +12,7 @@ import traceback
 from benchmarks import (
     commands,
     figures,
+    history,
     kubelets,
     library,
     processes,
@@ -37,6 +38,7 @@ GROUPS: dict[str, Callable[..., Iterator[figures.Row]]] = {
     "memory": library.measure_memory,
     "modules": startup.measure_modules,
     "quantities": quantities.measure_quantities,
+    "history": history.measure_history,
     "kubelets": kubelets.measure_kubelets,
     "remote-write": remotewrite.measure_remote_write,
 }
