@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     Key = tuple[str, str, str]  # cluster, namespace and name of a group's first pod
 
 _APART = 128  # pods in a group, on average
-_POD_FACTS = model.Pod._fields.index("timestamp")
-_CONTAINER_FACTS = model.Container._fields.index("timestamp")
+_POD_FACTS = model.Pod._fields.index("detail")  # behind these fields comes what is measured
+_CONTAINER_FACTS = model.Container._fields.index("detail")
 _FACTS = {"pod": _POD_FACTS, "container": _CONTAINER_FACTS}
 _INDEX = {
     (of, row): lines.FIELDS[of].index(row.field) for of, rows in families.BY_KIND.items() for row in rows
