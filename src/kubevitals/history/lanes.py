@@ -7,10 +7,8 @@ objects.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from kubevitals.history import sums
+from kubevitals.history import sums
 
 _SLOT = struct.Struct("<III")
 _UNKNOWN = 0xFFFFFFFF
@@ -47,7 +45,7 @@ class Lane:
             self._slots,
             self._next * _SLOT.size,
             time % _WRAP,
-            _UNKNOWN if cpu is None else min((cpu + 500) // 1000, _LARGEST),
+            _UNKNOWN if cpu is None else min(sums.to_microcores(cpu), _LARGEST),
             _pack_memory(memory),
         )
         self._next = (self._next + 1) % min(room, most)
@@ -98,7 +96,7 @@ class Lane:
 def _pack_memory(memory: int | None) -> int:
     if memory is None:
         return _UNKNOWN
-    kibibytes = (memory + 512) >> 10
+    kibibytes = sums.to_kibibytes(memory)
     return kibibytes if kibibytes < _LARGE else min(_LARGE + (kibibytes >> 10), _LARGEST)
 
 

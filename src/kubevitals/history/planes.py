@@ -42,8 +42,10 @@ def encode(values: Sequence[int]) -> bytes:
     return b"".join((bytes((width,)), *(raw[place::size] for place in range(width))))
 
 
-def decode(data: bytes, start: int, count: int) -> tuple[Sequence[int], int]:
-    """Return `count` values of the column at `start`, and where it ends.
+def decode(
+    data: bytes, start: int, count: int, *, first: int = 0, last: int | None = None
+) -> tuple[Sequence[int], int]:
+    """Return values of the column of `count` at `start`, those from `first` to before `last`, and its end.
 
     Raises:
         errors.HistoryError: these bytes are no column.
@@ -53,14 +55,16 @@ def decode(data: bytes, start: int, count: int) -> tuple[Sequence[int], int]:
     end = begin + width * count
     if width > 8 or end > len(data):
         raise errors.HistoryError("a stored block is damaged")
+    last = count if last is None else last
     if width == 1:
-        return data[begin:end], end
+        return data[begin + first : begin + last], end
     if not width:
-        return bytes(count), end
+        return bytes(last - first), end
     code, size = _CODES[width]
-    raw = bytearray(size * count)
+    raw = bytearray(size * (last - first))
     for place in range(width):
-        raw[place::size] = data[begin + place * count : begin + (place + 1) * count]
+        plane = begin + place * count
+        raw[place::size] = data[plane + first : plane + last]
     values = array.array(code)
     values.frombytes(raw)
     if _SWAP:

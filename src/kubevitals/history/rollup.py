@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubevitals.history import blocks, schema
+from kubevitals.history import blocks, schema, sums
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
-
-    from kubevitals.history import sums
 
 _HOUR = 3_600_000
 _BATCH = 900_000  # milliseconds of ticks that are rolled up together
@@ -134,9 +132,9 @@ def fold(samples: Iterable[sums.Sample], step: int) -> list[blocks.Step]:
         if held is None:
             held = folded[place] = ([], [])
         if cpu is not None:
-            held[0].append((cpu + 500) // 1000)
+            held[0].append(sums.to_microcores(cpu))
         if memory is not None:
-            held[1].append((memory + 512) >> 10)
+            held[1].append(sums.to_kibibytes(memory))
     return [
         blocks.Step(
             place, blocks.cell_of(cpus) if cpus else None, blocks.cell_of(memories) if memories else None

@@ -1,7 +1,7 @@
 """The grid, and what falls into one of its steps: mean, extremes, 95th percentile, and sums over pods. Pure.
 
 What all histories share, so that the same samples give the same points wherever they were kept. Times are
-whole milliseconds since 1970, CPU whole nanocores, memory whole bytes: sums of them are exact.
+whole milliseconds since 1970, CPU whole nanocores, memory whole bytes; in sums over pods microcores and KiB.
 """
 
 from __future__ import annotations
@@ -32,11 +32,6 @@ class Stats(NamedTuple):
     least: int
     most: int
     p95: float
-
-    @property
-    def mean(self) -> float:
-        """The mean of the samples."""
-        return self.total / self.number
 
 
 class Grid(NamedTuple):
@@ -82,6 +77,16 @@ def to_nanocores(cores: float | None) -> int | None:
     return None if cores is None else round(cores * _NANO)
 
 
+def to_microcores(nanocores: int) -> int:
+    """Return the nearest whole microcores."""
+    return (nanocores + 500) // 1000
+
+
+def to_kibibytes(size: int) -> int:
+    """Return the nearest whole KiB."""
+    return (size + 512) >> 10
+
+
 def rank_of_p95(count: int) -> int:
     """Return which value in ascending order is the 95th percentile, from 1: at most 5 % are above it."""
     return -(-95 * count // 100)
@@ -117,24 +122,19 @@ def sample_point(sample: Sample) -> history.Point:
 
 def stats_point(end: int, cpu: Stats | None, memory: Stats | None) -> history.Point:
     """Return one step as a point."""
-    point = history.Point(from_milliseconds(end), None, None, samples=0)
+    cores: tuple[float | None, ...] = (None, None, None, None)
+    sizes: tuple[int | None, ...] = (None, None, None, None)
     if cpu is not None:
-        point = point._replace(
-            cpu_usage_cores=round(cpu.mean / _NANO, 9),
-            cpu_min_cores=cpu.least / _NANO,
-            cpu_max_cores=cpu.most / _NANO,
-            cpu_p95_cores=round(cpu.p95 / _NANO, 9),
-            samples=cpu.number,
+        cores = (
+            round(cpu.total / cpu.number / _NANO, 9),
+            cpu.least / _NANO,
+            cpu.most / _NANO,
+            round(cpu.p95 / _NANO, 9),
         )
     if memory is not None:
-        point = point._replace(
-            memory_usage_bytes=round(memory.mean),
-            memory_min_bytes=memory.least,
-            memory_max_bytes=memory.most,
-            memory_p95_bytes=round(memory.p95),
-            samples=max(point.samples, memory.number),
-        )
-    return point
+        sizes = round(memory.total / memory.number), memory.least, memory.most, round(memory.p95)
+    samples = max(cpu.number if cpu else 0, memory.number if memory else 0)
+    return history.Point(from_milliseconds(end), cores[0], sizes[0], *cores[1:], *sizes[1:], samples)  # type: ignore[call-arg, arg-type]
 
 
 def points_of(samples: Iterable[Sample], step: int | None) -> tuple[history.Point, ...]:
@@ -150,7 +150,10 @@ def points_of(samples: Iterable[Sample], step: int | None) -> tuple[history.Poin
 
 
 class Row(NamedTuple):
-    """One pod over all steps of a grid: how many samples of each quantity, and their totals."""
+    """One pod over all steps of a grid: how many samples of each quantity, and their totals.
+
+    CPU in microcores and memory in KiB here, as they are stored.
+    """
 
     cpu_numbers: Sequence[int]
     cpu: Sequence[int]
@@ -166,10 +169,10 @@ def row_of(samples: Iterable[Sample], grid: Grid) -> Row:
         place = (time - first) // step
         if cores is not None:
             cpu_numbers[place] += 1
-            cpu[place] += cores
+            cpu[place] += to_microcores(cores)
         if used is not None:
             memory_numbers[place] += 1
-            memory[place] += used
+            memory[place] += to_kibibytes(used)
     return Row(cpu_numbers, cpu, memory_numbers, memory)
 
 
@@ -179,44 +182,45 @@ class Adding:
     Extremes of a sum are unknown: its parts do not peak together.
     """
 
-    __slots__ = ("_cpu", "_grid", "_known", "_memory", "_samples")
+    __slots__ = ("_cpu", "_cpus", "_grid", "_memories", "_memory")
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
         self._cpu = [0.0] * grid.size
+        self._cpus = [0] * grid.size  # samples
         self._memory = [0.0] * grid.size
-        self._known = ([0] * grid.size, [0] * grid.size)  # samples of each quantity
-        self._samples = [0] * grid.size
+        self._memories = [0] * grid.size
 
     def add(self, row: Row) -> None:
         """Add one pod. All of it happens in loops of C: namespaces have thousands."""
-        for into, known, numbers, totals in (
-            (self._cpu, self._known[0], row.cpu_numbers, row.cpu),
-            (self._memory, self._known[1], row.memory_numbers, row.memory),
-        ):
-            known[:] = map(operator.add, known, numbers)
-            divisors = [number or 1 for number in numbers] if 0 in numbers else numbers
-            into[:] = map(operator.add, into, map(operator.truediv, totals, divisors))
-        self._samples[:] = map(operator.add, self._samples, map(max, row.cpu_numbers, row.memory_numbers))
+        self._cpus = list(map(operator.add, self._cpus, row.cpu_numbers))
+        self._cpu = list(map(operator.add, self._cpu, _divide(row.cpu, row.cpu_numbers)))
+        self._memories = list(map(operator.add, self._memories, row.memory_numbers))
+        self._memory = list(map(operator.add, self._memory, _divide(row.memory, row.memory_numbers)))
 
     def points(self) -> tuple[history.Point, ...]:
         """Return the sums in order."""
         points = []
         end = self._grid.after
-        for cpu, cpus, memory, memories, samples in zip(
-            self._cpu, self._known[0], self._memory, self._known[1], self._samples, strict=True
+        for cpu, cpus, memory, memories in zip(
+            self._cpu, self._cpus, self._memory, self._memories, strict=True
         ):
             end += self._grid.step
-            if samples:
+            if cpus or memories:
                 points.append(
                     history.Point(
                         from_milliseconds(end),
-                        round(cpu / _NANO, 9) if cpus else None,
-                        round(memory) if memories else None,
-                        samples=samples,
+                        round(cpu / 1e6, 9) if cpus else None,
+                        round(memory * 1024) if memories else None,
+                        samples=max(cpus, memories),
                     )
                 )
         return tuple(points)
+
+
+def _divide(totals: Sequence[int], numbers: Sequence[int]) -> Iterable[float]:
+    """Return the means, 0 where there is no sample."""
+    return map(operator.truediv, totals, [each or 1 for each in numbers] if 0 in numbers else numbers)
 
 
 def matches(query: history.Query, series: history.Series) -> bool:

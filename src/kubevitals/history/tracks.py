@@ -5,7 +5,7 @@ All of it reads one state of the file, whatever is written meanwhile. It must no
 
 from __future__ import annotations
 
-import itertools
+import operator
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubevitals import history
@@ -21,6 +21,7 @@ _MINUTE = 60_000
 _LATE = 600_000  # milliseconds that a sample may be older than the tick it came with
 _AHEAD = 60_000  # milliseconds that a node's clock may be ahead
 _NANO, _KIB = 1000, 1024  # nanocores in a microcore, bytes in a KiB
+_EXACT = 19  # samples at most of which the largest is the 95th percentile, so that no sketch is needed
 
 
 class _Object(NamedTuple):
@@ -215,19 +216,16 @@ def _gather_raw(
                 into.setdefault(number, []).append((time, cpu, memory))
 
 
-def _rolled_rows(
-    connection: sqlite3.Connection, page: int, plan: Plan, *, columns: str
-) -> Iterator[tuple[int, tuple[bytes, ...]]]:
-    """Yield the time at which a row of a page begins, and the row, for all rows of the range."""
+def _rolled_rows(connection: sqlite3.Connection, page: int, plan: Plan) -> Iterator[tuple[int, int, bytes]]:
+    """Yield the time at which a row of a page begins, its key and its block, for all rows of the range."""
     tier = plan.tier
     assert tier is not None
     for start in range(max(plan.after, 0) // tier.span, max(plan.last - 1, 0) // tier.span + 1):
-        key = rollup.key_of(tier.number, start, page)
-        for row in connection.execute(
-            f"SELECT {columns} FROM rolled WHERE id >= ? AND id < ?",  # noqa: S608 - ours
-            (key, rollup.key_of(tier.number, start, page + 1)),
+        for key, body in connection.execute(
+            "SELECT id, body FROM rolled WHERE id >= ? AND id < ?",
+            (rollup.key_of(tier.number, start, page), rollup.key_of(tier.number, start, page + 1)),
         ):
-            yield start * tier.span, row
+            yield start * tier.span, key, body
 
 
 def _read_steps(
@@ -238,9 +236,17 @@ def _read_steps(
     tier, step = plan.tier, plan.step
     assert tier is not None
     assert step is not None
+    parts = 2 * step // tier.step  # of a step that is asked for, with what a boundary has divided
     for page, wanted in _pages(found).items():
-        for begin, (body, sketches) in _rolled_rows(connection, page, plan, columns="body, sketches"):
-            for number, steps in blocks.Rolled(body).steps(sketches, wanted):
+        for begin, key, body in _rolled_rows(connection, page, plan):
+            rolled = blocks.Rolled(body)
+            present = wanted.intersection(rolled.series)
+            sketches = None
+            if any(rolled.most_samples(each) * parts > _EXACT for each in present):
+                sketches = connection.execute("SELECT sketches FROM rolled WHERE id = ?", (key,)).fetchone()[
+                    0
+                ]
+            for number, steps in rolled.steps(sketches, present):
                 _add_steps(cells.setdefault(number, {}), begin, steps, plan)
         samples: dict[int, list[sums.Sample]] = {}
         _gather_raw(connection, page, wanted, plan, after_tick=progress.of(page), into=samples)
@@ -285,7 +291,7 @@ def _point(end: int, cpu: Sequence[blocks.Cell], memory: Sequence[blocks.Cell]) 
 class _Page:
     """What the wanted series of a page were in each step: numbers of samples and their totals, flat."""
 
-    __slots__ = ("_cpu", "_memory", "_plan", "_rows", "_width", "step")
+    __slots__ = ("_columns", "_plan", "_rows", "_width", "step")
 
     def __init__(self, wanted: Iterable[int], plan: Plan) -> None:
         assert plan.step is not None
@@ -293,65 +299,48 @@ class _Page:
         self._plan = plan
         self._width = (plan.last - plan.after) // plan.step
         self._rows = {number: row * self._width for row, number in enumerate(wanted)}
-        size = len(self._rows) * self._width
-        self._cpu = ([0] * size, [0] * size)
-        self._memory = ([0] * size, [0] * size)
+        self._columns = [[0] * (len(self._rows) * self._width) for _ in sums.Row._fields]
 
     def add_block(self, begin: int, totals: blocks.Totals) -> None:
         """Add a block of a tier that begins at that time."""
         tier = self._plan.tier
         assert tier is not None
-        columns = range(tier.span // tier.step)
-        ends = [begin + (place + 1) * tier.step for place in columns]
-        column_of = [(end - self._plan.after - 1) // self.step for end in ends]
-        whole = column_of[0] >= 0 and column_of[-1] < self._width
+        times = self.step // tier.step
+        offset = (begin - self._plan.after) // tier.step  # the first place of the block, in steps of the tier
         for number, (start, end) in totals.spans.items():
             row = self._rows.get(number)
             if row is None:
                 continue
-            at = [row + column_of[place] for place in totals.places[start:end]]
-            parts = [each[start:end] for each in totals[2:]]
-            if not whole:
-                within = [row <= place < row + self._width for place in at]
-                at = list(itertools.compress(at, within))
-                parts = [list(itertools.compress(each, within)) for each in parts]
-            _add(self._cpu, at, parts[0], parts[1], unit=_NANO)
-            _add(self._memory, at, parts[2], parts[3], unit=_KIB)
+            places = totals.places[start:end]
+            columns = [each[start:end] for each in totals[2:]]
+            first, last = offset + places[0], offset + places[-1]
+            whole = last - first == end - start - 1 and first >= 0 and last < self._width * times
+            for into, column in zip(self._columns, columns, strict=True):
+                if whole and times == 1:
+                    here = slice(row + first, row + last + 1)
+                    into[here] = map(operator.add, into[here], column)
+                    continue
+                for place, value in zip(places, column, strict=True):
+                    at = (offset + place) // times
+                    if 0 <= at < self._width:
+                        into[row + at] += value
 
     def add_samples(self, number: int, samples: Iterable[sums.Sample]) -> None:
         """Add samples of one series that are within the range."""
         row = self._rows[number]
-        first = self._plan.after + 1
-        for time, cpu, memory in samples:
-            place = row + (time - first) // self.step
-            for (numbers, totals), value in ((self._cpu, cpu), (self._memory, memory)):
-                if value is not None:
-                    numbers[place] += 1
-                    totals[place] += value
+        here = slice(row, row + self._width)
+        for into, column in zip(self._columns, sums.row_of(samples, self._plan.grid), strict=True):
+            into[here] = map(operator.add, into[here], column)
 
     def row(self, number: int, *, until: int | None = None) -> sums.Row:
         """Return one series, of the steps that end at `until` at most."""
         begin = self._rows[number]
         here = slice(begin, begin + self._width)
-        columns = [each[here] for each in (*self._cpu, *self._memory)]
+        columns = [each[here] for each in self._columns]
         if until is not None:
             known = max(0, min((until - self._plan.after) // self.step, self._width))
             columns = [each[:known] + [0] * (self._width - known) for each in columns]
         return sums.Row(*columns)
-
-
-def _add(
-    into: tuple[list[int], list[int]],
-    at: Iterable[int],
-    numbers: Iterable[int],
-    totals: Iterable[int],
-    *,
-    unit: int,
-) -> None:
-    all_numbers, all_totals = into
-    for place, number, total in zip(at, numbers, totals, strict=True):
-        all_numbers[place] += number
-        all_totals[place] += total * unit
 
 
 def _read_sums(
@@ -361,7 +350,7 @@ def _read_sums(
     progress = rollup.progress_of(connection)
     for number, wanted in _pages(found).items():
         page = pages[number] = _Page(wanted, plan)
-        for begin, (body,) in _rolled_rows(connection, number, plan, columns="body"):
+        for begin, _, body in _rolled_rows(connection, number, plan):
             page.add_block(begin, blocks.Rolled(body).totals())
         samples: dict[int, list[sums.Sample]] = {}
         _gather_raw(connection, number, wanted, plan, after_tick=progress.of(number), into=samples)
