@@ -232,6 +232,41 @@ def test_a_clock_that_is_set_back_does_not_silence_a_series() -> None:
     assert late.generated_at == past.at(45)
 
 
+def test_what_was_dated_in_the_future_does_not_stay_there() -> None:
+    """After the clock is set back, records hold from the new time on, and what has gone leaves in time."""
+    held = ring.Ring(samples=4, interval=15.0)
+    year = 365 * 86_400
+    for seconds in (year, year + 15):
+        pods = [past.pod("web-0", seconds=seconds), past.pod("job-1", seconds=seconds)]
+        phase = "Pending" if seconds == year else "Running"
+        held.append(past.snapshot(seconds, [pod._replace(phase=phase) for pod in pods]))
+    for seconds in (0, 15, 30, 45, 60, 75):
+        held.append(past.snapshot(seconds, [past.pod("web-0", seconds=seconds)]))
+    found = held.snapshot_at(past.at(76))
+    assert found is not None
+    assert [(pod.name, pod.phase) for pod in found.pods] == [("web-0", "Running")]
+    assert [pod.name for pod in held.read(history.Query("pod", past.at(0), past.at(2 * year)))] == ["web-0"]
+
+
+def test_a_pod_that_has_only_its_usage_left_begins_no_other_series() -> None:
+    """What the metrics remember of a pod that the list has no more is no sample; nor of a node."""
+    held = ring.Ring()
+    listed = past.pod("web-0")
+    held.append(past.snapshot(0, [listed], nodes=[past.node()]))
+    bare = past.pod("web-0", uid=None, node=None, phase=None, seconds=15)._replace(problem="gone")
+    node = past.node(seconds=15)._replace(created_at=None, status=None, problem="gone")
+    held.append(past.snapshot(15, [bare], nodes=[node, past.node("node-2", seconds=15)]))
+    assert [(pod.uid, len(pod.points)) for pod in read(held)] == [(listed.uid, 1)]
+    assert [(each.name, len(each.points)) for each in read(held, "node")] == [("node-1", 1), ("node-2", 1)]
+
+
+def test_where_no_list_may_be_read_usage_alone_is_kept() -> None:
+    """Rows that only have a sample, none of them called gone, are series by their names."""
+    held = ring.Ring()
+    held.append(past.snapshot(0, [past.pod("web-0", uid=None, node=None, phase=None)]))
+    assert [(pod.name, len(pod.points)) for pod in read(held)] == [("web-0", 1)]
+
+
 def test_nothing_is_left_after_close() -> None:
     """A closed ring is empty and takes no offence."""
     held = filled(3)

@@ -188,6 +188,22 @@ def join_nodes(
     return rows
 
 
+def without_unlisted(taken: model.Snapshot) -> model.Snapshot:
+    """Return the snapshot without what is in the metrics only though the lists are known: for series over time.
+
+    Usage outlives a deleted pod for a moment. Its series would go on under other labels, without a node and a
+    uid. Where a list may not be read, usage is all there is, and stays.
+    """
+    nodes = [node for node in taken.nodes if node.status is not None]
+    if nodes and len(nodes) < len(taken.nodes):
+        taken = taken._replace(nodes=model.Records(nodes))
+    pods = [pod for pod in taken.pods if pod.phase is not None]
+    if len(pods) < len(taken.pods):
+        pods = pods or [pod for pod in taken.pods if pod.problem != "gone"]
+        taken = taken._replace(pods=model.Records(pods))
+    return taken
+
+
 def add_details_of_nodes(
     nodes: list[model.Node], told: Mapping[tuple[str, ...], details.Detail]
 ) -> list[model.Node]:

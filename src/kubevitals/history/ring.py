@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubevitals import history, model
+from kubevitals import snapshot as snapshots
 from kubevitals.history import facts, lanes, sums
 
 if TYPE_CHECKING:
@@ -77,11 +78,12 @@ class Ring:
 
     def append(self, snapshot: model.Snapshot) -> None:
         """Keep the samples that are new, and what changed besides them."""
+        snapshot = snapshots.without_unlisted(snapshot)
         with self._lock:
             held = self._clusters.setdefault(snapshot.cluster, _Cluster())
             now = snapshot.generated_at
-            if held.ticks and now < held.ticks[-1].at:  # the clock was set back
-                held.ticks = collections.deque(tick for tick in held.ticks if tick.at < now)
+            if held.ticks and now < held.ticks[-1].at:
+                _set_back(held, now)
             held.ticks.append(_Tick(now, snapshot.source, snapshot.problems))
             for node in snapshot.nodes:
                 self._keep_node(held.nodes, node, now)
@@ -185,6 +187,14 @@ class Ring:
                     each.older = each.older or None
             for key in gone:
                 del objects[key]
+
+
+def _set_back(held: _Cluster, now: datetime) -> None:
+    """Forget what was said from `now` on: the clock had been ahead. Nothing is to stay for that long."""
+    held.ticks = collections.deque(tick for tick in held.ticks if tick.at < now)
+    for each in (*held.nodes.values(), *held.pods.values()):
+        each.first, each.last = min(each.first, now), min(each.last, now)
+        each.older = [said for said in each.older or () if said[0] < now] or None
 
 
 def _set_aside(held: _Object) -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubevitals import model
+from kubevitals import snapshot as snapshots
 from kubevitals.surfaces.exposition import families, metrics_server_prom, packing, rows, service, text
 from kubevitals.surfaces.exposition import options as option_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from kubevitals import collector
+    from kubevitals import collector, model
 
 Options = option_set.Options
 make_options = option_set.make_options
@@ -72,7 +72,7 @@ def render_pieces(
     """
     named = _name(published_by_cluster, clusters)
     shown = [
-        _without_gone(snapshot)
+        snapshots.without_unlisted(snapshot)
         for snapshot, status in published_by_cluster
         if snapshot is not None and (status is None or status.ready)
     ]
@@ -101,20 +101,6 @@ def _row_families(table: rows.Table) -> Iterator[tuple[text.Family, Sequence[pac
         for row in family_rows:
             yield row.family, table.pieces_of(kind, row)
     yield families.CONDITION, table.condition_pieces()
-
-
-def _without_gone(snapshot: model.Snapshot) -> model.Snapshot:
-    """Return the snapshot without what is in the metrics only though the lists are known.
-
-    Usage outlives a deleted pod for a moment. Its series would go on under other labels, without a node.
-    """
-    nodes = [node for node in snapshot.nodes if node.status is not None]
-    pods = [pod for pod in snapshot.pods if pod.phase is not None]
-    if nodes and len(nodes) < len(snapshot.nodes):
-        snapshot = snapshot._replace(nodes=model.Records(nodes))
-    if pods and len(pods) < len(snapshot.pods):
-        snapshot = snapshot._replace(pods=model.Records(pods))
-    return snapshot
 
 
 def _name(

@@ -13,6 +13,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubevitals import model
+from kubevitals import snapshot as snapshots
 from kubevitals.surfaces.exposition import families
 from kubevitals.surfaces.exposition import text as exposition_text
 
@@ -90,6 +91,7 @@ class Sampler:
 
     def sample(self, snapshot: model.Snapshot) -> list[Sample]:
         """Return what is new in the snapshot, and the stale markers of the series that have ended."""
+        snapshot = snapshots.without_unlisted(snapshot)
         at = round(snapshot.generated_at.timestamp() * 1000)
         made: list[Sample] = []
         live: set[Series] = set()
@@ -125,11 +127,8 @@ class Sampler:
         """Yield kind, place and further labels of each object, and the object."""
         cluster = snapshot.cluster
         for node in snapshot.nodes:
-            if node.status is not None:
-                yield "node", (cluster, node.name), (), node
+            yield "node", (cluster, node.name), (), node
         for pod in snapshot.pods:
-            if pod.phase is None:
-                continue  # known from its usage alone: its series would go on under other labels
             place = (cluster, pod.namespace, pod.name)
             facts = (
                 pod.node or "",
