@@ -189,7 +189,7 @@ def join_nodes(
 
 
 def without_unlisted(taken: model.Snapshot) -> model.Snapshot:
-    """Return the snapshot without what is in the metrics only though the lists are known: for series over time.
+    """Return the snapshot without what is in the metrics only though the lists are known: for series.
 
     Usage outlives a deleted pod for a moment. Its series would go on under other labels, without a node and a
     uid. Where a list may not be read, usage is all there is, and stays.
