@@ -250,6 +250,15 @@ def test_a_held_tick_stays(path: Path) -> None:
         assert 60 < next(store.snapshots(0))[0] <= 100
 
 
+def test_a_reader_that_never_comes_back_holds_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a week ticks go their way, whoever had held them: remote-write may have been turned off."""
+    monkeypatch.setattr(retention, "LONGEST_HOLD", 1200.0)
+    with opened(path, ages=retention.Ages(samples=300.0)) as store:
+        store.hold("remote-write", 10)
+        fill(store, past.ticks(200))
+        assert 100 < next(store.snapshots(0))[0] <= 121
+
+
 def test_each_tier_has_an_age(path: Path) -> None:
     """What is older than its tier goes; a query as far back is answered in the steps that are left."""
     ages = retention.Ages(samples=900.0, minutes=3600.0, five_minutes=6 * 3600.0, hours=86_400.0)

@@ -17,6 +17,7 @@ _HOUR = 3600.0
 _SLICE = 40  # ticks
 _THIN = 180_000  # milliseconds; where its samples are gone, one tick in so long keeps its time
 FULL = 0.9  # of the limit: from there on the oldest leaves
+LONGEST_HOLD = 7 * 24 * _HOUR  # seconds; who has not come back by then may never do
 _HELD_SHARE = 0.5  # of the limit that ticks may take which a reader has not taken yet
 
 
@@ -160,9 +161,15 @@ def state_of(connection: sqlite3.Connection, name: str) -> int:
 
 def _free_until(connection: sqlite3.Connection) -> int:
     """Return the last tick that is rolled up and that no reader waits for."""
-    (held,) = connection.execute("SELECT min(tick) FROM hold").fetchone()
     rolled = rollup.progress_of(connection).done
-    return rolled if held is None else min(rolled, int(held) - 1)
+    (held,) = connection.execute("SELECT min(tick) FROM hold").fetchone()
+    if held is None:
+        return rolled
+    row = connection.execute(
+        "SELECT tick FROM moment WHERE tick >= ? AND age >= ? ORDER BY tick LIMIT 1",
+        (max(held, dropped_until(connection)), state_of(connection, "age") - round(LONGEST_HOLD * 1000)),
+    ).fetchone()
+    return min(rolled, int(held if row is None else row[0]) - 1)
 
 
 def _oldest(connection: sqlite3.Connection, tier: rollup.Tier) -> int | None:
