@@ -289,6 +289,45 @@ def test_a_receiver_that_knows_one_alone_gets_one(ignorant: bytes) -> None:
     ]  # fmt: skip
 
 
+def test_a_receiver_that_is_replaced_by_an_older_one_loses_nothing() -> None:
+    """Where 2.0 was understood and is no more, the samples go as 1.0: they were not written."""
+    for older in (servers.answer(415), servers.answer(204)):
+        answers = [written(9), older, servers.answer(204)]
+        with servers.Server(*answers) as server, sender_to(server.url) as sender:
+            samples = series.Sampler().sample(snapshot(1))
+            assert sender.send(samples).written
+            assert sender.send(samples).written
+        assert sender.protocol == "1.0"
+        assert len(server.requests) == 3
+
+
+def test_a_version_that_was_asked_for_is_not_taken_for_written_in_silence() -> None:
+    """2.0 by option, to a receiver that does not say what it has written: those samples are not there."""
+    with servers.Server(servers.answer(204)) as server, sender_to(server.url, "2.0") as sender:
+        outcome = sender.send(series.Sampler().sample(snapshot(1)))
+    assert not outcome.written
+    assert outcome.retry is None
+    assert "does not know version 2.0" in outcome.said
+
+
+def test_a_token_that_was_replaced_is_read_again(tmp_path: Path) -> None:
+    """After a 401 the samples are sent once more with the file's new token: they are not refused for good."""
+    token = tmp_path / "token"
+    token.write_text("old", encoding="utf-8")
+    with servers.Server(servers.answer(401), servers.answer(204)) as server:
+        made = remotewriting.open_writer(
+            arguments(f"{server.url}{WRITE}", remote_write_token_file=str(token)), Recorded(snapshot(1))
+        )
+        token.write_text("new one", encoding="utf-8")
+        made.send_recorded()
+        made.stop()
+    assert made.status().refused == 0
+    assert [request.header("authorization") for request in server.requests] == [
+        "Bearer old",
+        "Bearer new one",
+    ]
+
+
 @pytest.mark.parametrize(
     ("answer", "retry"),
     [
@@ -316,6 +355,68 @@ def test_what_is_refused_for_good_is_told_and_passed() -> None:
         made = writer.Writer(queue, sender)
         made.send_recorded()
     assert (made.status().refused > 0, made.status().sent > 0, made.status().tick) == (True, True, 2)
+
+
+def test_a_part_that_was_written_counts_as_sent() -> None:
+    """A receiver of 2.0 that refuses some samples says how many it has written; the others are refused."""
+    refusing = servers.answer(400, "out of order", headers=["X-Prometheus-Remote-Write-Samples-Written: 7"])
+    with servers.Server(refusing) as server, sender_to(server.url, "2.0") as sender:
+        made = writer.Writer(Recorded(snapshot(1)), sender)
+        made.send_recorded()
+    status = made.status()
+    assert status.sent == 7
+    assert status.refused == len(series.Sampler().sample(snapshot(1))) - 7
+
+
+def test_what_was_refused_is_told_until_a_whole_tick_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One good request of the same tick does not hide that another one was refused; the next tick does."""
+    monkeypatch.setattr(writer, "_BATCH", 30)
+    queue = Recorded(snapshot(1))
+    answers = [servers.answer(400, "too old"), servers.answer(204)]
+    with servers.Server(*answers) as server, sender_to(server.url, "1.0") as sender:
+        made = writer.Writer(queue, sender)
+        made.send_recorded()
+        problem = made.status().problem
+        assert problem is not None
+        assert problem.code == "remote_write_refused"
+        queue.kept.append(snapshot(2))
+        made.send_recorded()
+        assert made.status().problem is None
+
+
+def test_the_lag_is_that_behind_the_newest_tick() -> None:
+    """While nothing was recorded yet it is unknown; then it is the time since the last tick that is done."""
+    queue = Recorded(snapshot(1), snapshot(2))
+    with servers.Server(servers.answer(204)) as server, sender_to(server.url, "1.0") as sender:
+        made = writer.Writer(queue, sender)
+        assert made.status().lag_seconds is None
+        made.send_recorded()
+        made.wake(queue.kept[-1].generated_at)
+        assert made.status().lag_seconds == 0.0
+        queue.kept += [snapshot(3), snapshot(6)]
+        made.wake(queue.kept[-1].generated_at)
+        assert made.status().lag_seconds == 60.0
+        made.send_recorded()
+        assert made.status().lag_seconds == 0.0
+
+
+def test_series_of_each_cluster_end_after_a_restart() -> None:
+    """Of two clusters in one file both know after a start which series were there, and mark what ends."""
+
+    def of(cluster: str, tick: int, pods: int) -> model.Snapshot:
+        return snapshot(tick, pods=pods)._replace(cluster=cluster)
+
+    queue = Recorded(of("a", 1, 2), of("b", 1, 2))
+    with servers.Server(servers.answer(204)) as server, sender_to(server.url, "1.0") as sender:
+        writer.Writer(queue, sender).send_recorded()
+        queue.kept += [of("a", 2, 1), of("b", 2, 1)]
+        batches: list[list[series.Sample]] = []
+        sender.send = lambda batch: (batches.append(list(batch)), sending.Outcome(written=True))[1]  # type: ignore[method-assign, func-returns-value]
+        writer.Writer(queue, sender).send_recorded()
+    ended = {
+        dict(each.series.labels)["cluster"] for batch in batches for each in batch if math.isnan(each.value)
+    }
+    assert ended == {"a", "b"}
 
 
 def test_a_server_error_is_tried_again_until_it_is_over() -> None:

@@ -135,7 +135,8 @@ class Client:
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Make one request and return status, headers (names in lower case) and body, whatever the status.
 
-        For servers that are no API server, whose statuses mean something of their own.
+        For servers that are no API server, whose statuses mean something of their own. After a 401 there is
+        one more try, if the credential has changed meanwhile.
 
         Raises:
             errors.ClusterError: there is no answer.
@@ -143,11 +144,15 @@ class Client:
         """
         order = self._order(method, path, [], accept="*/*", compressed=False, body=body)
         order.headers = [*order.headers, *headers]
-        channel, head = self._send(order, deadline=self._clock() + self.request_timeout)
-        with self._pool.guard(channel, order, patience=self.request_timeout):
-            content = bodies.read(channel, head, patience=self.request_timeout, limit=_ERROR_BODY)
-        self._pool.give_back(channel)
-        return head.status, head.headers, content
+        renewed = False
+        while True:
+            channel, head = self._send(order, deadline=self._clock() + self.request_timeout)
+            with self._pool.guard(channel, order, patience=self.request_timeout):
+                content = bodies.read(channel, head, patience=self.request_timeout, limit=_ERROR_BODY)
+            self._pool.give_back(channel)
+            if head.status != 401 or renewed or not self.connection.credentials.renew():
+                return head.status, head.headers, content
+            renewed = True
 
     def fetch_list(
         self,

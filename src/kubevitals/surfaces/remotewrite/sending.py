@@ -24,11 +24,15 @@ _SAID = 200  # characters of the receiver's words in a message
 
 
 class Outcome(NamedTuple):
-    """What became of a request. `retry` None: it is settled; else seconds to wait, -1 if nobody said."""
+    """What became of a request. `retry` None: it is settled; else seconds to wait, -1 if nobody said.
+
+    `taken` is how many of the samples were written, as far as the receiver tells; None: all, or none.
+    """
 
     written: bool
     retry: float | None = None
     said: str = ""
+    taken: int | None = None
 
 
 class Sender:
@@ -56,7 +60,8 @@ class Sender:
         self._path = path
         self._first = protobuf.Encoder1()
         self._second = protobuf.Encoder2()
-        self._known = protocol != "auto"
+        self._chooses = protocol == "auto"
+        self._known = not self._chooses
         self._encoder: protobuf.Encoder1 | protobuf.Encoder2 = (
             self._first if protocol == "1.0" else self._second
         )
@@ -82,25 +87,35 @@ class Sender:
         body = bytes(self._compress(encoder.encode(batch)))
         try:
             status, answer, content = self._client.exchange("POST", self._path, body=body, headers=headers)
-        except (errors.ClusterError, errors.CredentialsError) as error:
+        except errors.KubevitalsError as error:  # nobody answers, or nothing can be sent as things are now
             return Outcome(written=False, retry=-1, said=error.message)
-        if not self._known and self._is_ignorant(status, answer):
+        ignorant = encoder is self._second and self._is_ignorant(status, answer)
+        if ignorant and self._chooses:
             self._encoder, self._known = self._first, True
             return self.send(batch)
-        if 200 <= status < 300:
+        if 200 <= status < 300 and not ignorant:
             self._known = True
             return Outcome(written=True)
         said = failures.clean(content.decode("utf-8", "replace"), _SAID)
+        if status < 300 and ignorant:
+            said = "it does not know version 2.0 of the protocol"
         words = f"HTTP {status}{f': {said}' if said else ''}"
         if status == 429 or status >= 500:
             delay = retries.parse_retry_after(answer.get("retry-after"))
             return Outcome(written=False, retry=-1 if delay is None else delay, said=words)
-        return Outcome(written=False, said=words)
+        return Outcome(written=False, said=words, taken=_count(answer.get(_WRITTEN)))
 
     def _is_ignorant(self, status: int, answer: Mapping[str, str]) -> bool:
-        """Return whether the receiver shows that it does not know 2.0.
+        """Return whether the receiver shows that it does not know 2.0, or no more.
 
         A new one says 415. An old one ignores the message's type; 2.0 was made so that it then finds no
         samples, and it does not say how many it has written.
         """
-        return status in (400, 404, 405, 415, 422) or (200 <= status < 300 and _WRITTEN not in answer)
+        if status == 415 or (200 <= status < 300 and _WRITTEN not in answer):
+            return True
+        return not self._known and status in (400, 404, 405, 422) and _WRITTEN not in answer
+
+
+def _count(said: str | None) -> int | None:
+    """Return the number in a header, if it is one."""
+    return int(said) if said is not None and said.isascii() and said.isdigit() and len(said) < 10 else None

@@ -17,6 +17,7 @@ from kubevitals.surfaces.remotewrite import series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from typing import Self
 
     from kubevitals.surfaces.remotewrite import sending
@@ -26,6 +27,7 @@ _BATCH = 5_000  # samples in a request; receivers bound its size, Mimir to 100 M
 _RATE = 50_000.0  # samples a second at most, so that catching up does not drown the receiver
 _LOOK = 5.0  # seconds between looks at the queue where nobody wakes
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0
+_OVERLAP = 8  # ticks that are read once more after a start, so that each cluster of some is among them
 
 
 class Queue(Protocol):
@@ -52,7 +54,8 @@ class Status(NamedTuple):
     retries: int = 0
     tick: int = 0  # the last one that is done
     problem: model.Problem | None = None
-    protocol: str = ""
+    protocol: str = ""  # with "?" behind it while the receiver has not accepted it yet
+    lag_seconds: float | None = None  # from the last tick that is done to the newest one; None if unknown
 
 
 class Writer:
@@ -95,14 +98,17 @@ class Writer:
         self._status = Status()
         self._thread: threading.Thread | None = None
         self._free_at = 0.0  # when the rate allows the next batch
+        self._newest: datetime | None = None  # of what was recorded
+        self._reached: datetime | None = None  # the last tick that is done, or else the first that is not
 
     def start(self) -> None:
         """Begin to send; returns at once."""
         self._thread = threading.Thread(target=self._run, name="remote-write", daemon=True)
         self._thread.start()
 
-    def wake(self) -> None:
-        """Tell that a tick was recorded."""
+    def wake(self, at: datetime | None = None) -> None:
+        """Tell that a tick was recorded, and of when it is."""
+        self._newest = at or self._newest
         self._news.set()
 
     def stop(self, timeout: float = 2.0) -> None:
@@ -122,7 +128,11 @@ class Writer:
 
     def status(self) -> Status:
         """Return how it is doing now."""
-        return self._status._replace(protocol=self._sender.protocol)
+        newest, reached = self._newest, self._reached
+        lag = None
+        if newest is not None and reached is not None:
+            lag = max(0.0, (newest - reached).total_seconds())
+        return self._status._replace(protocol=self._sender.protocol, lag_seconds=lag)
 
     def send_recorded(self) -> None:
         """Send all that is recorded and not sent yet, and return; also when it is to stop.
@@ -134,21 +144,30 @@ class Writer:
         if done is None:
             done = 0
             self._queue.hold(self._name, done)
-        # The last tick that is done is read once more after a start: from it is known which series end next.
-        after = done if self._samplers else done - 1
+        # The last ticks that are done are read once more after a start: so it is known which series end next.
+        after = done if self._samplers else done - _OVERLAP
         for tick, snapshot in self._queue.snapshots(after):
             sampler = self._samplers.get(snapshot.cluster)
             if sampler is None:
                 sampler = self._samplers[snapshot.cluster] = series.Sampler(self._external)
             samples = sampler.sample(snapshot)
-            if tick <= done:
-                continue
-            for start in range(0, len(samples), _BATCH):
-                if not self._deliver(samples[start : start + _BATCH]):
-                    self._samplers = {}  # these samples count as seen, and were not sent
-                    return
-            self._queue.hold(self._name, tick)
-            self._status = self._status._replace(tick=tick)
+            if tick > done and not self._send_tick(tick, snapshot.generated_at, samples):
+                self._samplers = {}  # these samples count as seen, and were not sent
+                return
+            self._reached = snapshot.generated_at
+
+    def _send_tick(self, tick: int, at: datetime, samples: Sequence[series.Sample]) -> bool:
+        """Send all of a tick, and return whether it is done."""
+        self._reached = self._reached or at
+        refused = self._status.refused
+        for start in range(0, len(samples), _BATCH):
+            if not self._deliver(samples[start : start + _BATCH]):
+                return False
+        self._queue.hold(self._name, tick)
+        self._status = self._status._replace(tick=tick)
+        if self._status.refused == refused:
+            self._tell(None)
+        return True
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -157,9 +176,13 @@ class Writer:
                 self.send_recorded()
             except errors.HistoryError as error:
                 self._tell(model.Problem("remote_write_queue", error.message, error.remedy))
-            except Exception:  # noqa: BLE001 - the boundary of a thread, without which nothing is sent any more
-                _LOG.exception("remote-write failed", extra={"event": "remote_write_failed"})
+            except Exception as error:  # noqa: BLE001 - the boundary of a thread, without which nothing is sent
                 self._samplers = {}
+                if self._status.problem is None or self._status.problem.code != "remote_write_failed":
+                    _LOG.exception("remote-write failed", extra={"event": "remote_write_failed"})
+                self._tell(
+                    model.Problem("remote_write_failed", f"unexpected {type(error).__name__} in remote-write")
+                )
             self._news.wait(_LOOK)
 
     def _deliver(self, batch: Sequence[series.Sample]) -> bool:
@@ -192,12 +215,13 @@ class Writer:
         return False
 
     def _settle(self, batch: Sequence[series.Sample], outcome: sending.Outcome) -> None:
-        status = self._status
+        status, whole = self._status, len(batch)
+        count = min(outcome.taken or 0, whole) if not outcome.written else whole
+        self._status = status._replace(sent=status.sent + count, refused=status.refused + whole - count)
         if outcome.written:
-            self._status = status._replace(sent=status.sent + len(batch))
-            self._tell(None)
+            if status.problem is not None and status.problem.code == "remote_write_away":
+                self._tell(None)
             return
-        self._status = status._replace(refused=status.refused + len(batch))
         self._tell(
             model.Problem(
                 "remote_write_refused",
