@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kubevitals import errors, sources
 from kubevitals.sources import choice, none
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PODS = sources.Scope(pods=True)
 NODES = sources.Scope(nodes=True)
@@ -22,15 +26,20 @@ class Scripted:
         self.error = error
         self.calls = 0
         self.closed = False
+        self.takes: Callable[[], object] = lambda: None
         self.pods = {("a", "b"): (1.0, 1.0, [("c", 0.5, 1)])}
+        self.nodes = {"n": (1.0, 1.0, 0.5, 1)}
 
     def fetch_usage(self, scope: sources.Scope) -> sources.Usage:
         self.calls += 1
+        self.takes()
         if self.error is not None:
             raise self.error
         usage = sources.Usage()
         if scope.pods:
             usage.pods = dict(self.pods)  # type: ignore[arg-type]
+        if scope.nodes:
+            usage.nodes = dict(self.nodes)
         return usage
 
     def close(self) -> None:
@@ -127,6 +136,86 @@ def test_a_cluster_that_does_not_answer_is_no_reason_to_change(world: World) -> 
     assert world.middle.calls == 0
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.RequestTimeoutError("no answer in time"),
+        errors.StatusError("it broke", status=500, reason="Internal Server Error"),
+        errors.NotJSONError("a web page"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_answer_that_is_none_is_a_reason(world: World, error: errors.ClusterError) -> None:
+    """A source that hangs, breaks or talks nonsense stands aside, as what is behind it may be dead."""
+    world.best.error = error
+    assert world.answering() == "middle"
+
+
+def test_a_wrong_question_is_asked_once(world: World) -> None:
+    """A question that the cluster refuses as wrong is not asked of anybody else."""
+    world.best.error = errors.StatusError("no such selector", status=400, reason="Bad Request")
+    with pytest.raises(errors.StatusError):
+        world.answering()
+    assert world.middle.calls == 0
+
+
+def test_a_better_one_that_is_tried_harms_nothing(world: World) -> None:
+    """While another source answers, a better one that is tried again may fail in any way."""
+    world.best.error = absent()
+    world.answering()
+    world.best.error = errors.UnreachableError("nobody there")
+    world.seconds = 61
+    assert world.answering() == "middle"
+    assert world.best.calls == 2
+
+
+def test_a_try_takes_a_small_part_of_the_time(world: World) -> None:
+    """A better source that costs a long wait each time is asked less often."""
+    world.best.error = absent()
+    world.best.takes = lambda: setattr(world, "seconds", world.seconds + 15)
+    world.answering()
+    for world.seconds in (80, 160):
+        world.answering()
+    assert world.best.calls == 1
+    world.seconds = 166
+    world.answering()
+    assert world.best.calls == 2
+
+
+def test_a_late_answer_does_not_take_the_place_of_a_better_one(world: World) -> None:
+    """Nodes that the second-best tells while pods find the best one again change nothing any more."""
+    world.best.error = absent()
+    world.answering()
+    world.best.error, world.seconds = None, 61
+    world.middle.takes = lambda: world.choice.fetch_usage(PODS)
+    usage = world.choice.fetch_usage(NODES)
+    assert (usage.source, usage.problems) == ("middle", [])
+    assert world.choice.name == "best"
+
+
+def test_each_absence_has_its_own_beginning(world: World) -> None:
+    """Who stands in a second time does so since then; who is not needed has nothing to tell."""
+    world.best.error, world.refused = absent(), "no right"
+    world.answering()
+    world.best.error, world.refused, world.seconds = None, None, 61
+    world.answering()
+    assert [(each.since, each.problem) for each in world.choice.standings()[1:]] == [(None, None)] * 2
+    world.best.error, world.seconds = absent(), 300
+    (problem,) = world.choice.fetch_usage(PODS).problems
+    assert "middle since 2026-01-02T03:09:05Z" in problem.message
+
+
+def test_rights_are_looked_at_each_time_it_stands_in(world: World) -> None:
+    """A right that was taken away while a source was not needed is found before it is asked."""
+    world.best.error = absent()
+    world.answering()
+    world.best.error, world.seconds = None, 61
+    world.answering()
+    world.best.error, world.refused = absent(), "no right any more"
+    assert world.answering() == "last"
+    assert world.middle.calls == 1
+
+
 def test_rights_on_nodes_alone_change_nothing(world: World) -> None:
     """An account that may read pods but not nodes keeps its source."""
     world.best.error = errors.ForbiddenError("no nodes")
@@ -141,6 +230,13 @@ def test_a_source_that_has_collected_nothing_stands_aside(world: World) -> None:
     """A source that answers and knows no pod of the whole cluster is passed over for one that does."""
     world.best.pods = {}
     assert world.answering() == "middle"
+
+
+def test_nodes_without_any_sample_stand_aside_too(world: World) -> None:
+    """A source that knows no node of the whole cluster is passed over as well."""
+    world.best.nodes = {}
+    assert world.choice.fetch_usage(NODES).source == "middle"
+    assert world.choice.fetch_usage(sources.Scope(nodes=True, name="n")).source == "middle"
 
 
 def test_empty_everywhere_is_an_empty_answer(world: World) -> None:

@@ -1,7 +1,8 @@
 """The choice among sources: the best one that answers, and the better ones again from time to time.
 
-A source stands aside when it gives no usage at all; a request that fails in another way (the API server does
-not answer) says nothing against it. It must not know what the sources are: they come in the order of merit.
+A source stands aside when it gives no usage at all, hangs, breaks or talks nonsense; that the API server
+cannot be reached says nothing against it. It must not know what the sources are: they come in the order of
+merit.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ else:
     from kubevitals.record import NamedTuple
 
 RETRY_SECONDS = 60.0
+_PAUSE_FOR_PATIENCE = 10.0  # times what a try took: a source that hangs costs a small part of the time
+_SERVERS_FAULT = 500  # and all codes above: nothing is wrong with the question
 
 
 class Candidate:
@@ -73,7 +76,7 @@ class Choice:
         self._current = 0
         self._opened: dict[int, sources.Source] = {}
         self._since: dict[int, datetime] = {}
-        self._failed_at: dict[int, float] = {}
+        self._retry_at: dict[int, float] = {}
         self._errors: dict[int, errors.KubevitalsError] = {}
 
     @property
@@ -85,23 +88,25 @@ class Choice:
         """Return the usage from the best source that gives any.
 
         Raises:
-            errors.MetricsError, errors.ForbiddenError: what the best of them said, where none does.
-            errors.ClusterError: the request failed in another way.
+            errors.MetricsError, errors.ClusterError: what the best of them said, where none does.
+            errors.ClusterError: the cluster cannot be asked.
         """
         empty: sources.Usage | None = None
         first: errors.KubevitalsError | None = None
-        for index in self._order(scope):
+        due, rest = self._order(scope)
+        for index in (*due, *rest):
+            began = self._clock()
             try:
                 usage = self._ask(index, scope)
-            except (errors.MetricsError, errors.ForbiddenError) as error:
-                if isinstance(error, errors.ForbiddenError) and not scope.pods:
-                    raise  # an account that may not see nodes may well see its pods
-                self._note_failure(index, error)
+            except (errors.MetricsError, errors.ClusterError) as error:
+                if index not in due and not _stands_aside(error, scope):
+                    raise
+                self._note_failure(index, error, began)
                 first = first or error
                 continue
-            if self._is_empty(usage, scope) and len(self._candidates) > 1:
+            if _is_empty(usage, scope) and len(self._candidates) > 1:
                 empty = empty or usage
-                self._note_failure(index, _nothing_collected(self._candidates[index].name))
+                self._note_failure(index, _nothing_collected(self._candidates[index].name), began)
                 continue
             self._note_success(index, usage)
             return usage
@@ -133,26 +138,22 @@ class Choice:
             if close is not None:
                 close()
 
-    def _order(self, scope: sources.Scope) -> list[int]:
-        """Return which to ask: better ones whose time has come, the current one, and the ones behind it.
+    def _order(self, scope: sources.Scope) -> tuple[list[int], range]:
+        """Return whom to ask: better ones whose time has come; then the current one, and those behind it.
 
         Nodes are asked of the source that pods come from: a change of source waits for pods.
         """
         now = self._clock()
         with self._lock:
             current = self._current
-            due = [
-                index
-                for index in range(current)
-                if scope.pods and now - self._failed_at.get(index, -1e9) >= self._retry_seconds
-            ]
-        return [*due, *range(current, len(self._candidates))]
+            due = [index for index in range(current) if scope.pods and now >= self._retry_at.get(index, now)]
+        return due, range(current, len(self._candidates))
 
     def _ask(self, index: int, scope: sources.Scope) -> sources.Usage:
         candidate = self._candidates[index]
         with self._lock:
             source = self._opened.get(index)
-            working = source is not None and index not in self._errors
+            working = source is not None and index == self._current and index not in self._errors
         if not working:
             why = candidate.check()
             if why is not None:
@@ -177,39 +178,35 @@ class Choice:
         first.remedy = "\n".join(filter(None, (first.remedy, *others))) or None
         return first
 
-    @staticmethod
-    def _is_empty(usage: sources.Usage, scope: sources.Scope) -> bool:
-        """Return whether a source knows nothing of a whole cluster, which is never without pods for long."""
-        whole = scope.pods and not (
-            scope.namespace or scope.name or scope.label_selector or scope.field_selector
-        )
-        return whole and not usage.pods and not usage.silent and usage.missing is None
-
-    def _note_failure(self, index: int, error: errors.KubevitalsError) -> None:
+    def _note_failure(self, index: int, error: errors.KubevitalsError, began: float) -> None:
+        now = self._clock()
         with self._lock:
             if index not in self._errors:
                 self._since[index] = self._now()
             self._errors[index] = error
-            self._failed_at[index] = self._clock()
+            self._retry_at[index] = now + max(self._retry_seconds, _PAUSE_FOR_PATIENCE * (now - began))
 
     def _note_success(self, index: int, usage: sources.Usage) -> None:
         with self._lock:
             if index in self._errors or index not in self._since:
                 self._since[index] = self._now()
             self._errors.pop(index, None)
+            if any(better not in self._errors for better in range(index)):
+                return  # meanwhile a better one was found to answer again, by another thread
             self._current = index
+            for worse in range(index + 1, len(self._candidates)):  # what they said was of another time
+                self._errors.pop(worse, None)
+                self._since.pop(worse, None)
             if index:
                 usage.problems.append(self._tell_fallback(index))
 
     def _tell_fallback(self, index: int) -> model.Problem:
         """Return the problem that says who answers, since when, and why nobody better does."""
         reasons = [
-            f"{self._candidates[better].name}: {self._errors[better].message}"
-            for better in range(index)
-            if better in self._errors
+            f"{self._candidates[better].name}: {self._errors[better].message}" for better in range(index)
         ]
         since = self._since[index].isoformat(timespec="seconds").replace("+00:00", "Z")
-        remedies = [self._errors[better].remedy for better in range(index) if better in self._errors]
+        remedies = [self._errors[better].remedy for better in range(index)]
         return model.Problem(
             "source_fallback",
             f"usage comes from {self._candidates[index].name} since {since}, because of {'; '.join(reasons)}",
@@ -221,6 +218,22 @@ def standings_of(source: sources.Source) -> list[Standing]:
     """Return how the source is doing; of one that was named there is only one to tell of."""
     tell = getattr(source, "standings", None)
     return list(tell()) if tell is not None else [Standing(source.name, answers=True)]
+
+
+def _stands_aside(error: errors.KubevitalsError, scope: sources.Scope) -> bool:
+    """Return whether another source may do better; if not, it is the cluster or the question."""
+    if isinstance(error, errors.ForbiddenError):
+        return scope.pods  # an account that may not see nodes may well see its pods
+    if isinstance(error, errors.StatusError):
+        return error.status >= _SERVERS_FAULT
+    return isinstance(error, errors.MetricsError | errors.RequestTimeoutError | errors.DecodingError)
+
+
+def _is_empty(usage: sources.Usage, scope: sources.Scope) -> bool:
+    """Return whether a source knows nothing of a whole cluster, which is never without nodes or pods."""
+    part = scope.namespace or scope.name or scope.label_selector or scope.field_selector
+    known = usage.pods or usage.nodes or usage.silent or usage.missing is not None
+    return not part and not known
 
 
 def _problem_of(error: errors.KubevitalsError | None) -> model.Problem | None:
