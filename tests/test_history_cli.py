@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 
     from kubevitals import model
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(autouse=True)
+def _current() -> None:
+    """What was recorded ends when the test begins: the file may have been loaded minutes before."""
+    global NOW
+    NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def series() -> list[Any]:

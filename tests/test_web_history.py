@@ -18,24 +18,25 @@ from kubevitals.surfaces.web import app, historyquery, settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-SERIES = [
-    listed_history.samples("web-0", [0.1, 0.2, 0.3, 0.4] * 60, until=NOW, cluster="simulated", uid="a"),
-    listed_history.samples("db-0", [0.5] * 240, until=NOW, cluster="simulated", uid="b"),
-    listed_history.samples("=cmd", [0.5], until=NOW, cluster="simulated", namespace="odd"),
-    listed_history.samples("node-1", [1.0] * 240, until=NOW, cluster="simulated", kind="node"),
-    listed_history.samples("shop", [1.0] * 240, until=NOW, cluster="simulated", kind="namespace"),
-    listed_history.samples("app", [0.1], until=NOW, cluster="simulated", kind="container", pod="web-0"),
-    listed_history.samples(
-        "web", [0.1], until=NOW, cluster="simulated", kind="workload", workload_kind="Deployment"
-    ),
-    listed_history.samples("other", [0.5], until=NOW, cluster="elsewhere"),
-]
+NOW = datetime.now(UTC)
 
 
 @pytest.fixture(scope="module")
 def kept() -> listed_history.Listed:
-    return listed_history.Listed(*SERIES)
+    """What was recorded up to now: the file may have been loaded minutes before its tests."""
+    global NOW
+    NOW = datetime.now(UTC).replace(microsecond=0)
+    make = listed_history.samples
+    return listed_history.Listed(
+        make("web-0", [0.1, 0.2, 0.3, 0.4] * 60, until=NOW, cluster="simulated", uid="a"),
+        make("db-0", [0.5] * 240, until=NOW, cluster="simulated", uid="b"),
+        make("=cmd", [0.5], until=NOW, cluster="simulated", namespace="odd"),
+        make("node-1", [1.0] * 240, until=NOW, cluster="simulated", kind="node"),
+        make("shop", [1.0] * 240, until=NOW, cluster="simulated", kind="namespace"),
+        make("app", [0.1], until=NOW, cluster="simulated", kind="container", pod="web-0"),
+        make("web", [0.1], until=NOW, cluster="simulated", kind="workload", workload_kind="Deployment"),
+        make("other", [0.5], until=NOW, cluster="elsewhere"),
+    )
 
 
 @pytest.fixture(scope="module")
