@@ -76,11 +76,11 @@ def test_aggregates(service: web_service.Service, aggregate: str, expected: floa
     assert answer["items"][0]["points"][5]["cpu_usage_cores"] == pytest.approx(expected)
 
 
-def test_the_last_sample_of_each_step(service: web_service.Service) -> None:
+def test_the_last_sample_of_each_step(service: web_service.Service, kept: listed_history.Listed) -> None:
     """`last` is the last sample of each step, at its end."""
     answer = service.get("/api/v1/history/pods/shop/web-0?range=10m&step=1m&aggregate=last").json()
     points = answer["items"][0]["points"]
-    samples = {point.timestamp: point for point in SERIES[0].points}
+    samples = {point.timestamp: point for point in kept.series[0].points}
     for point in points[:-1]:
         end = datetime.fromisoformat(point["timestamp"])
         newest = max(moment for moment in samples if end - timedelta(minutes=1) < moment <= end)
