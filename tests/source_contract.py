@@ -93,7 +93,7 @@ class SourceContract:
         before = bed.source.name
         bed.go_on()
         assert bed.source.name == before
-        assert bed.read(nodes=True).source in ("", before)
+        assert bed.read(nodes=True).source == before
 
     def test_only_what_is_asked_for(self, bed: Bed) -> None:
         """Nodes and pods are each answered only where they are asked for."""
@@ -110,10 +110,12 @@ class SourceContract:
                 usage = bed.source.fetch_usage(BOTH)
             except errors.MetricsError:
                 usage = sources.Usage()  # it may have nothing yet, and says so
-            for _, _, cores, size in usage.nodes.values():
+            for _, window, cores, size in usage.nodes.values():
                 check(cores, size)
-            for key, (_, _, containers) in usage.pods.items():
+                assert window != 0
+            for key, (_, window, containers) in usage.pods.items():
                 assert containers
+                assert window != 0
                 for name, cores, size in containers:
                     assert name
                     check(cores, size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -230,7 +232,7 @@ def test_containers_are_counted_once(asking: Callable[..., source.PrometheusSour
     assert timestamp == scraped.NOW
     assert window == 60
     assert containers == [("proxy", about(0.05), 20 * MI), ("web", about(0.25), 100 * MI)]
-    assert (usage.problems, usage.partial, usage.source) == ([], {}, "")
+    assert (usage.problems, usage.partial, usage.source) == ([], {}, "prometheus")
 
 
 def test_nodes_are_counted_once(asking: Callable[..., source.PrometheusSource]) -> None:
@@ -272,7 +274,7 @@ def test_lives_of_containers(asking: Callable[..., source.PrometheusSource]) -> 
         "web-1": (60, about(3.0), 7 * MI),
         "again-1": (45, about(0.5), 60 * MI),
         "again-2": (45, about(0.25), None),
-        "new-1": (0, None, 5 * MI),
+        "new-1": (sources.UNKNOWN, None, 5 * MI),
         "new-3": (30, about(0.5), 5 * MI),
     }
     assert usage.partial == {("shop", "new-1"): "first_sample", ("shop", "again-2"): "prometheus_empty"}
@@ -364,3 +366,27 @@ def test_queries_that_do_not_fit(asking: Callable[..., source.PrometheusSource],
     assert [each.code for each in usage.problems] == ["prometheus_empty"]
     assert usage.pods["shop", "web-1"][2][1] == ("web", None, 100 * MI)
     assert usage.partial["shop", "web-1"] == "prometheus_empty"
+
+
+def test_nodes_and_pods_at_once_open_one_server() -> None:
+    """Threads that need the server at the same time share it, so that none is left open."""
+    opened: list[object] = []
+    together = threading.Barrier(2)
+
+    def open_slowly() -> Any:
+        opened.append(object())
+        time.sleep(0.05)
+        return opened[-1]
+
+    asked = source.PrometheusSource(open_slowly)
+
+    def ask() -> None:
+        together.wait(5)
+        assert asked.prometheus is opened[0]
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 1

@@ -17,17 +17,21 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 class Cluster:
     """One whose pods have their first sample for so many readings."""
 
-    def __init__(self, readings: int) -> None:
+    def __init__(self, readings: int, *, source: str = "kubelet", new: bool = False) -> None:
         self.left = readings
         self.reads = 0
+        self.source = source
+        self.new = new  # each reading finds a pod that has just begun
 
     def read(self, request: Any) -> model.Snapshot:
         del request
         self.reads += 1
         problem = "first_sample" if self.left > 0 else None
         self.left -= 1
-        pods = model.Records([model.Pod("a", "b", phase="Running", problem=problem)])
-        return model.Snapshot("c", "kubelet", NOW, model.Records([]), pods)
+        pods = [model.Pod("a", "b", phase="Running", problem=problem)]
+        if self.new:
+            pods.append(model.Pod("a", f"new-{self.reads}", phase="Running", problem="first_sample"))
+        return model.Snapshot("c", self.source, NOW, model.Records([]), model.Records(pods))
 
 
 def take(cluster: Any) -> tuple[model.Snapshot, list[float]]:
@@ -50,6 +54,20 @@ def test_the_second_measurement_is_waited_for(capsys: pytest.CaptureFixture[str]
     assert taken.pods[0].problem is None
     assert slept == [5.0, 5.0, 5.0]
     assert capsys.readouterr().err.count("takes two readings") == 1
+
+
+def test_who_begins_meanwhile_is_not_waited_for() -> None:
+    """Pods that begin during the wait do not prolong it."""
+    taken, slept = take(Cluster(2, new=True))
+    assert [pod.problem for pod in taken.pods] == [None, "first_sample"]
+    assert slept == [5.0, 5.0]
+
+
+def test_only_kubelets_are_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a database has one sample of is shown as it is: its next scrape may be a minute away."""
+    taken, slept = take(Cluster(3, source="prometheus"))
+    assert (taken.pods[0].problem, slept) == ("first_sample", [])
+    assert capsys.readouterr().err == ""
 
 
 def test_patience_ends() -> None:

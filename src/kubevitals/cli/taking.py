@@ -1,13 +1,16 @@
 """Taking the one snapshot of a command that prints once: of a source that counts, the second reading.
 
 A kubelet tells how much CPU was used since a container began. How much it uses now takes two readings, and
-the kubelet measures every ten to fifteen seconds: a command waits for that, and says so.
+the kubelet measures every ten to fifteen seconds: a command waits for that, and says so. What begins in the
+meantime is not waited for, and a database has had its readings.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+
+from kubevitals import sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +37,8 @@ def take(
     What has no second measurement after `patience` seconds keeps its reason; Ctrl-C ends the wait.
     """
     snapshot = cluster.read(request)
-    waiting = count_first_samples(snapshot)
-    if not waiting or not patience:
+    waiting = find_first_samples(snapshot)
+    if not waiting or not patience or snapshot.source != sources.KUBELETS:
         return snapshot
     until = clock() + patience
     print(
@@ -46,7 +49,7 @@ def take(
     while waiting and clock() < until:
         sleep(_PAUSE)
         snapshot = cluster.read(request)
-        waiting = count_first_samples(snapshot)
+        waiting &= find_first_samples(snapshot)
     return snapshot
 
 
@@ -55,7 +58,7 @@ def patience_of(arguments: argparse.Namespace) -> float:
     return 0.0 if arguments.no_wait else PATIENCE
 
 
-def count_first_samples(snapshot: model.Snapshot) -> int:
-    """Return how many nodes and pods have been measured once so far."""
-    rows: list[model.Node | model.Pod] = [*snapshot.nodes, *snapshot.pods]
-    return sum(row.problem == "first_sample" for row in rows)
+def find_first_samples(snapshot: model.Snapshot) -> set[tuple[str, ...]]:
+    """Return which nodes and pods have been measured once so far, by name, or namespace and name."""
+    nodes = {(row.name,) for row in snapshot.nodes if row.problem == "first_sample"}
+    return nodes | {(row.namespace, row.name) for row in snapshot.pods if row.problem == "first_sample"}

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
             ...
 
 
-METRICS_API = "metrics-server"  # what that source is called, whoever serves it
+# What the sources are called; the first one so whoever serves the metrics API.
+METRICS_API = "metrics-server"
+KUBELETS = "kubelet"
+PROMETHEUS = "prometheus"
+NONE = "none"
 
 
 class Scope:
@@ -78,6 +82,8 @@ class Usage:
         self.missing: str | None = None
         self.source = ""  # the name of the source that was asked, where empty
 
+
+UNKNOWN = ""  # a time, or a window, that no row shows
 
 # A sample is (timestamp, window, cores, bytes): plain tuples, because a large cluster has 150,000 of them.
 # The two times stay as the source has them until a row needs them: RFC 3339 text and a Go duration, or

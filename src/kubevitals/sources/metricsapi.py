@@ -48,6 +48,7 @@ class MetricsAPI:
             errors.ClusterError: the request failed in another way.
         """
         usage = sources.Usage()
+        usage.source = self.name
         if scope.nodes:
             body = self._fetch(("nodes",), scope)
             if body is not None:

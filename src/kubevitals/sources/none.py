@@ -8,7 +8,7 @@ from kubevitals import sources
 class NoSource:
     """Answers at once that nothing is known."""
 
-    name = "none"
+    name = sources.NONE
 
     def fetch_usage(self, scope: sources.Scope) -> sources.Usage:
         """Return no sample, and the reason for it. It never fails."""

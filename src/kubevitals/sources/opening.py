@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from kubevitals.kube.http import client as kube_client
     from kubevitals.sources import choice
 
-NAMES = ("auto", "metrics-server", "kubelet", "prometheus", "none")
+AUTO = "auto"
+NAMES = (AUTO, sources.METRICS_API, sources.KUBELETS, sources.PROMETHEUS, sources.NONE)
 _FALLBACK_TIMEOUT = 3.0  # seconds for one kubelet that nobody has asked for: it may be out of reach
 
 
 def open_source(
     client: kube_client.Client,
-    name: str = "auto",
+    name: str = AUTO,
     *,
     kubelet: Mapping[str, Any] | None = None,
     prometheus: Mapping[str, Any] | None = None,
@@ -41,17 +42,17 @@ def open_source(
         errors.ConfigurationError: a setting cannot be used.
     """
     kubelet, prometheus = kubelet or {}, prometheus or {}
-    if name == "auto":
+    if name == AUTO:
         from kubevitals.sources import choice
 
         return choice.Choice(_candidates(client, kubelet, prometheus))
-    if name == "metrics-server":
+    if name == sources.METRICS_API:
         return metricsapi.MetricsAPI(client)
-    if name == "kubelet":
+    if name == sources.KUBELETS:
         return _open_kubelets(client, kubelet)
-    if name == "prometheus":
+    if name == sources.PROMETHEUS:
         return _open_prometheus(client, prometheus)
-    if name == "none":
+    if name == sources.NONE:
         from kubevitals.sources import none
 
         return none.NoSource()
@@ -64,16 +65,16 @@ def _candidates(
     from kubevitals.sources import choice
 
     found = [
-        choice.Candidate("metrics-server", lambda: metricsapi.MetricsAPI(client)),
+        choice.Candidate(sources.METRICS_API, lambda: metricsapi.MetricsAPI(client)),
         choice.Candidate(
-            "kubelet",
+            sources.KUBELETS,
             lambda: _open_kubelets(client, {"timeout": _FALLBACK_TIMEOUT, **kubelet}),
             check=lambda: _check_kubelet_rights(client, proxy=bool(kubelet.get("proxy"))),
         ),
     ]
     if prometheus.get("url"):
         opened = _open_prometheus(client, prometheus)  # at once: a setting that cannot be used is told now
-        found.insert(0, choice.Candidate("prometheus", lambda: opened))
+        found.insert(0, choice.Candidate(sources.PROMETHEUS, lambda: opened))
     return found
 
 

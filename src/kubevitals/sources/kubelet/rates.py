@@ -6,11 +6,12 @@ no new sample; what was known of it stands, with its own time.
 
 from __future__ import annotations
 
+from kubevitals import sources
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NamedTuple
 
-    from kubevitals import sources
     from kubevitals.sources.kubelet import resource
 
     # What is kept of a counter between readings: the counter, when it was read, when its container started,
@@ -21,7 +22,6 @@ else:
 
 FIRST = "first_sample"
 UNREAD = "no_sample"  # a counter that is not there, or at 0: a cgroup that nobody reads
-UNKNOWN = ""  # a time, or a window, that no row shows
 _INFINITE = float("inf")
 # A container that started so many seconds before its first reading counted from zero: that is a rate, as
 # metrics-server has it. Sooner it says little, later it is an average over too much.
@@ -57,7 +57,7 @@ class NodeRates:
         partial: dict[tuple[str, str], str] = {}
         for key, (cpu, at, memory, start) in reading.containers.items():
             cores: float | None = None
-            window: sources.Time = UNKNOWN
+            window: sources.Time = sources.UNKNOWN
             if cpu and at is not None:  # metrics-server takes a counter of 0 for none, too
                 now = kept[key] = _advance(before.get(key), cpu, at, start)
                 cores, window = now[3], now[4]
@@ -67,7 +67,7 @@ class NodeRates:
                 partial[key[:2]] = UNREAD
             pod = pods.get(key[:2])
             if pod is None:
-                moment: sources.Time = UNKNOWN if at is None else at
+                moment: sources.Time = sources.UNKNOWN if at is None else at
                 pods[key[:2]] = (moment, window, [(key[2], cores, memory or None)])
                 continue
             pod[2].append((key[2], cores, memory or None))
@@ -81,7 +81,7 @@ class NodeRates:
         cpu, at, memory = reading.node_cpu, reading.node_at, reading.node_memory or None
         if not cpu or at is None:
             self._node = None
-            return (None if at is None or memory is None else (at, UNKNOWN, None, memory)), UNREAD
+            return (None if at is None or memory is None else (at, sources.UNKNOWN, None, memory)), UNREAD
         self._node = _advance(self._node, cpu, at, None)
         return (at, self._node[4], self._node[3], memory), FIRST if self._node[3] is None else None
 
@@ -99,4 +99,4 @@ def _advance(before: Kept | None, cpu: float, at: float, start: float | None) ->
                 return cpu, at, start, round(cores, 9), round(at - then, 3)
     if start is not None and (before is None or start > before[1]) and _YOUNG[0] <= at - start < _YOUNG[1]:
         return cpu, at, start, round(cpu / (at - start), 9), round(at - start, 3)
-    return cpu, at, start, None, UNKNOWN
+    return cpu, at, start, None, sources.UNKNOWN

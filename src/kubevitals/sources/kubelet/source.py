@@ -46,7 +46,7 @@ class Kubelets:
         errors.ConfigurationError: `ca_file` cannot be read.
     """
 
-    name = "kubelet"
+    name = sources.KUBELETS
 
     def __init__(
         self,

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
+from kubevitals import sources
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from kubevitals import sources
     from kubevitals.promql import answers
 
     Points = Sequence[tuple[float, float]]
@@ -200,8 +201,7 @@ def join_pods(
         if moment is not None and (pod not in times or moment.timestamp < times[pod].timestamp):
             times[pod] = moment
     return {
-        pod: (times[pod].timestamp, times[pod].window, sorted(measured, key=_name_of))
-        for pod, measured in containers.items()
+        pod: (*_times(times[pod]), sorted(measured, key=_name_of)) for pod, measured in containers.items()
     }, partial
 
 
@@ -219,7 +219,7 @@ def join_nodes(
             silent[name] = "prometheus_empty"
         elif cores.value is None:
             silent[name] = "first_sample"
-        samples[name] = (moment.timestamp, moment.window, _value(cores), _whole(size))
+        samples[name] = (*_times(moment), _value(cores), _whole(size))
     return samples, silent
 
 
@@ -231,6 +231,11 @@ def is_address(name: str) -> bool:
 
 def _name_of(container: sources.ContainerSample) -> str:
     return container[0]
+
+
+def _times(measured: Measured) -> tuple[sources.Time, sources.Time]:
+    """When it was measured, and over how long, which a single sample does not tell."""
+    return measured.timestamp, measured.window or sources.UNKNOWN
 
 
 def _value(measured: Measured | None) -> float | None:

@@ -5,6 +5,7 @@ It knows nothing of requests and limits. Which query answered is remembered; the
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ class PrometheusSource:
         clock: seconds that only go on, for how long a scrape interval is believed.
     """
 
-    name = "prometheus"
+    name = sources.PROMETHEUS
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class PrometheusSource:
     ) -> None:
         self._open_prometheus = open_prometheus
         self._opened: api.Prometheus | None = None
+        self._opening = threading.Lock()
         self._window = window
         self._cluster = cluster
         self._cluster_label = expressions.check_label(cluster_label)
@@ -78,9 +80,10 @@ class PrometheusSource:
     @property
     def prometheus(self) -> api.Prometheus:
         """The server. Raises as `fetch_usage`, where it has to be found first."""
-        if self._opened is None:
-            self._opened = self._open_prometheus()
-        return self._opened
+        with self._opening:  # nodes and pods are asked for at the same time
+            if self._opened is None:
+                self._opened = self._open_prometheus()
+            return self._opened
 
     @property
     def origin(self) -> str:
@@ -96,6 +99,7 @@ class PrometheusSource:
             errors.ClusterError: the API server did not tell what a selector means.
         """
         usage = sources.Usage()
+        usage.source = self.name
         at = self._at()
         self._learn_interval(at)
         if scope.nodes:
