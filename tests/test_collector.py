@@ -129,6 +129,21 @@ def test_a_named_source_stands_alone(scene: Scene) -> None:
     assert failed.since == good.since + timedelta(seconds=20)
 
 
+def test_none_answers_while_the_cluster_does_not(scene: Scene) -> None:
+    """Of several sources the one that was chosen does not answer while the cluster cannot be asked."""
+    scene.collector.tick()
+    good = scene.collector.status()
+    assert [each.answers for each in good.sources] == [True, False]
+    scene.world.set_faults(["unauthorized"])
+    scene.moved = 20
+    scene.collector.tick()
+    status = scene.collector.status()
+    assert not any(each.answers for each in status.sources)
+    assert status.sources[0].problem == status.last_error is not None
+    assert good.last_good_at is not None
+    assert status.sources[0].since == good.last_good_at + timedelta(seconds=20)
+
+
 def test_without_a_source_a_tick_is_good(scene: Scene) -> None:
     """With the source none there are requests and health, usage is unknown for that reason, all is well."""
     scene.collector.cluster.source = none.NoSource()

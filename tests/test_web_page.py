@@ -59,12 +59,13 @@ def follow(own: web_service.Service) -> None:
     own.tick()
     text = own.get("/").text
     assert "not ready" not in text
-    for words in (own.collector.name, "metrics-server", "0 s old, read every 15 s", " of 6<"):
+    for words in (own.collector.name, "metrics-server, since 20", "0 s old, read every 15 s", " of 6<"):
         assert words in text, words
     own.world.set_faults(["metrics-unavailable"])
     own.tick()
     text = own.get("/").text
     assert "metrics API installed but unavailable" in text
+    assert "no source now; the last was metrics-server" in text
     assert "try: kubectl get apiservice" in text
 
 

@@ -153,23 +153,11 @@ class Collector:
                 ready=age is not None and age <= self.max_age,
                 watch_restarts=sum(self.inventory.restarts.values()),
                 failures=dict(self._status.failures),
-                sources=self._standings(),
+                sources=states.judge(
+                    choice.standings_of(self.cluster.source), self._status, self._changed_at
+                ),
                 age_seconds=age,
             )
-
-    def _standings(self) -> tuple[choice.Standing, ...]:
-        """Return how the sources are doing; of one that was named the collector knows it best."""
-        told = choice.standings_of(self.cluster.source)
-        if len(told) > 1:
-            return tuple(told)
-        status = self._status
-        return (
-            told[0]._replace(
-                answers=status.ticks > 0 and status.last_error is None,
-                since=self._changed_at,
-                problem=status.last_error,
-            ),
-        )
 
     def tick(self) -> float:
         """Read, join and publish; return the seconds to wait until the next tick."""

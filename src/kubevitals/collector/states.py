@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from kubevitals import model
@@ -46,3 +46,23 @@ class Status(NamedTuple):
     age_seconds: float | None = None  # of the snapshot
     interval_seconds: float = 0.0
     max_age_seconds: float = 0.0
+
+
+def judge(
+    told: Sequence[choice.Standing], status: Status, changed_at: datetime | None
+) -> tuple[choice.Standing, ...]:
+    """Return how the sources are doing: what they tell themselves, and what the last tick knows better.
+
+    Of one that was named, and of a cluster that cannot be asked, only the tick knows. `changed_at` is when
+    ticks began to be good, or not to be.
+    """
+    failed = status.last_error is not None
+    if len(told) == 1:
+        answers = status.ticks > 0 and not failed
+        return (told[0]._replace(answers=answers, since=changed_at, problem=status.last_error),)
+    return tuple(
+        each._replace(answers=False, since=changed_at, problem=status.last_error)
+        if each.answers and failed
+        else each
+        for each in told
+    )

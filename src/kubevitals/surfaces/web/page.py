@@ -11,6 +11,7 @@ import urllib.parse
 from typing import TYPE_CHECKING, NamedTuple
 
 import kubevitals
+from kubevitals.surfaces import keeping
 from kubevitals.surfaces.web import problems
 
 if TYPE_CHECKING:
@@ -114,17 +115,24 @@ class Shown(NamedTuple):
 
 
 def render(
-    clusters: Mapping[str, Shown], *, place: str = "", tls: bool = False, token: bool = False
+    clusters: Mapping[str, Shown],
+    *,
+    recorded: keeping.Keeping | None = None,
+    place: str = "",
+    tls: bool = False,
+    token: bool = False,
 ) -> bytes:
     """Return the page. All text from a cluster, and `place`, is escaped.
 
     Args:
         clusters: by their names.
+        recorded: how history and remote-write are doing.
         place: host and port that the reader came by, for commands to copy.
         tls: by https.
         token: the reader came with one, so the commands bring one too.
     """
     cards = "".join(_card(name, shown) for name, shown in clusters.items())
+    cards += _history_card(recorded or keeping.Keeping())
     sections = [_section(title, some) for title, some in LINKS]
     sections.insert(2, _section("One of them", _SINGLE, examples=_examples(clusters)))
     text = (
@@ -148,17 +156,43 @@ def _card(name: str, shown: Shown) -> str:
     status, of = shown.status, f"?cluster={urllib.parse.quote(name, safe='')}"
     state = "<span class=good>ready</span>" if status.ready else "<span class=bad>not ready</span>"
     facts = {
-        "usage from": _escape(status.source),
+        "usage from": _escape(_answering(status)),
         "snapshot": _age(status),
         "nodes with usage": _coverage(status, "nodes"),
         "pods with usage": _coverage(status, "pods"),
         "pods of": _escape(shown.namespace) if shown.namespace else "all namespaces",
     }
-    rows = "".join(f"<div><dt>{key}<dd>{value}</div>" for key, value in facts.items())
+    rows = _rows(facts)
     return (
         f'<section class=card><h3>cluster <a href="{html.escape(f"/api/v1/status{of}")}">{_escape(name)}</a> '
         f"{state}</h3><dl class=facts>{rows}</dl>{_problems(shown, of)}</section>\n"
     )
+
+
+def _rows(facts: Mapping[str, str]) -> str:
+    return "".join(f"<div><dt>{key}<dd>{value}</div>" for key, value in facts.items())
+
+
+def _history_card(recorded: keeping.Keeping) -> str:
+    """Return what is told of history and remote-write; nothing where there is neither."""
+    told = {
+        "history": keeping.history_words(recorded),
+        "remote-write": keeping.remote_write_words(recorded),
+    }
+    facts = {key: _escape(", ".join(words)) for key, words in told.items() if words}
+    if not facts:
+        return ""
+    lines = "".join(f"<li>{_describe(each)}\n" for each in recorded.problems)
+    wrong = f"<ul class=problems>{lines}</ul>" if lines else ""
+    return f"<section class=card><h3>over time</h3><dl class=facts>{_rows(facts)}</dl>{wrong}</section>\n"
+
+
+def _answering(status: collector.Status) -> str:
+    """Return which source answers, and since when."""
+    for each in status.sources:
+        if each.answers and each.since is not None:
+            return f"{each.name}, since {each.since:%Y-%m-%d %H:%M:%S} UTC"
+    return f"no source now; the last was {status.source}" if status.ticks else "no source yet"
 
 
 def _age(status: collector.Status) -> str:
