@@ -10,7 +10,6 @@ import contextlib
 import logging
 import queue
 import sqlite3
-import struct
 import threading
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kubevitals import errors, model
 from kubevitals.history import (
     holding,
+    lending,
     rebuilding,
     recording,
     retention,
@@ -42,8 +42,6 @@ _QUEUE = 8  # snapshots that wait; two minutes of a cluster
 _RETRY = 5.0  # seconds between attempts to open the file
 _PAUSE = 0.05  # seconds between slices of work, for whoever else wants the interpreter
 _TIDY = 240  # ticks between looks at what nobody needs any more
-_IDLE = 4  # connections for reading that are kept open
-_BROKEN = (sqlite3.Error, OSError, errors.HistoryError, struct.error, ValueError, LookupError, TypeError)
 
 
 class Status(NamedTuple):
@@ -91,7 +89,7 @@ class Store:
         self._tidied = 0
         self._holds: dict[str, int] = {}
         self._unsaved_holds = False
-        self._idle: list[tuple[sqlite3.Connection, tuple[int, int]]] = []
+        self._lender = lending.Lender(path)
         self._replay: rebuilding.Replay | None = None
 
     @classmethod
@@ -161,7 +159,7 @@ class Store:
         Raises:
             errors.HistoryError: there is no file, or it cannot be read.
         """
-        with self._reading() as connection:
+        with self._lender.lend() as connection:
             return tracks.read(connection, query)
 
     def snapshot_at(self, moment: datetime, *, cluster: str | None = None) -> model.Snapshot | None:
@@ -170,7 +168,7 @@ class Store:
         Raises:
             errors.HistoryError: there is no file, or it cannot be read.
         """
-        with self._reading() as connection:
+        with self._lender.lend() as connection:
             return rebuilding.snapshot_at(connection, moment, cluster=cluster)
 
     def snapshots(self, after: int) -> Iterator[tuple[int, model.Snapshot]]:
@@ -186,7 +184,7 @@ class Store:
         if replay is None or replay.position != after:
             replay = rebuilding.Replay(after)
         while True:
-            with self._reading() as connection:
+            with self._lender.lend() as connection:
                 ticks = replay.run(connection)
             yield from ticks
             if not ticks:
@@ -214,7 +212,7 @@ class Store:
             if name in self._holds:
                 return self._holds[name]
         try:
-            with self._reading() as connection:
+            with self._lender.lend() as connection:
                 row = connection.execute("SELECT tick FROM hold WHERE name = ?", (name,)).fetchone()
         except troubles.StoreError as error:
             if error.code == "history_missing":
@@ -241,10 +239,7 @@ class Store:
         """Write what waits, and let go of the file. Further snapshots are ignored."""
         first = not self._closing.is_set()
         self._closing.set()
-        with self._guard:
-            idle, self._idle = self._idle, []
-        for connection, _ in idle:  # before the writer's, which then can leave one file behind and no log
-            connection.close()
+        self._lender.close()  # before the writer, which then can leave one file behind and no log
         if self._thread is not None and first:
             with contextlib.suppress(queue.Full):
                 self._queue.put_nowait(None)
@@ -273,7 +268,7 @@ class Store:
         self._let_go()
 
     def _write(self, snapshot: model.Snapshot) -> None:
-        if self._connection is not None and self._place() != self._opened:
+        if self._connection is not None and lending.place_of(self.path) != self._opened:
             self._let_go()  # it was moved away, or is another file by now
             self._next_attempt = 0.0
         if self._recording is None and not self._attempt():
@@ -282,7 +277,7 @@ class Store:
         assert self._recording is not None
         try:
             self._recording.append(snapshot)
-        except _BROKEN as error:
+        except troubles.BROKEN as error:
             self._drop()
             self._fail(error)
             return
@@ -296,7 +291,7 @@ class Store:
             try:
                 if not self._tidy_slice(self._connection):
                     return
-            except _BROKEN as error:
+            except troubles.BROKEN as error:
                 self._fail(error)
                 return
             if not patient and self._closing.wait(self._pause):
@@ -328,7 +323,7 @@ class Store:
                 self._connection.executemany(
                     "INSERT OR REPLACE INTO hold (name, tick) VALUES (?, ?)", list(holds.items())
                 )
-        except _BROKEN as error:
+        except troubles.BROKEN as error:
             with self._guard:
                 self._unsaved_holds = True
             if self._connection is not None:
@@ -352,10 +347,10 @@ class Store:
                 )
                 return False
             self._connection = schema.open_for_writing(self.path)
-            self._opened = self._place()
+            self._opened = lending.place_of(self.path)
             retention.bound(self._connection, self._size_limit)
             self._recording = recording.Recording(self._connection)
-        except _BROKEN as error:
+        except troubles.BROKEN as error:
             self._fail(error)
             return False
         self._tell("writes", None)
@@ -391,53 +386,3 @@ class Store:
             _LOG.log(level, "%s", problem.message, extra={"event": "history_off", "code": code})
         else:
             _LOG.info("history in %s again", self.path, extra={"event": "history_on"})
-
-    # Readers
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection that cannot write.
-
-        Raises:
-            errors.HistoryError: the file cannot be read; also what is raised by it while it is lent.
-        """
-        connection = None
-        try:
-            connection, place = self._borrow()
-            yield connection
-        except GeneratorExit:
-            raise
-        except _BROKEN as error:
-            if connection is not None:
-                connection.close()
-            raise troubles.explain(error, self.path) from error
-        except BaseException:
-            if connection is not None:
-                connection.close()
-            raise
-        with self._guard:
-            if len(self._idle) < _IDLE and not self._closing.is_set():
-                self._idle.append((connection, place))
-                return
-        connection.close()
-
-    def _borrow(self) -> tuple[sqlite3.Connection, tuple[int, int]]:
-        """Return a connection to the file that is there now, which may be another one than before."""
-        place = self._place()
-        while True:
-            with self._guard:
-                if not self._idle:
-                    break
-                connection, known = self._idle.pop()
-            if known == place:
-                return connection, place
-            connection.close()
-        return schema.open_for_reading(self.path), place
-
-    def _place(self) -> tuple[int, int]:
-        """Return which file is there now."""
-        try:
-            found = self.path.stat()
-        except OSError:
-            return 0, 0
-        return found.st_dev, found.st_ino

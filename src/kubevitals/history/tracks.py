@@ -5,11 +5,10 @@ All of it reads one state of the file, whatever is written meanwhile. It must no
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubevitals import history
-from kubevitals.history import blocks, retention, rollup, schema, sums
+from kubevitals.history import blocks, pagesums, retention, rollup, schema, sums
 
 if TYPE_CHECKING:
     import sqlite3
@@ -191,29 +190,34 @@ def _gather_raw(
 ) -> None:
     """Add the samples of the range that came with the ticks behind `after_tick`."""
     after, last = plan.after, plan.last
-    rows = connection.execute(
+    if len(wanted) == 1:
+        (number,) = wanted
+        lane = into.setdefault(number, [])
+        for body in _raw_rows(connection, page, plan, after_tick=after_tick):
+            sample = blocks.find_raw(body, number)
+            if sample is not None and after < sample[0] <= last:
+                lane.append(sample)
+        return
+    for body in _raw_rows(connection, page, plan, after_tick=after_tick):
+        for number, time, cpu, memory in blocks.decode_raw(body):
+            if number in wanted and after < time <= last:
+                into.setdefault(number, []).append((time, cpu, memory))
+
+
+def _raw_rows(connection: sqlite3.Connection, page: int, plan: Plan, *, after_tick: int) -> Iterator[bytes]:
+    """Yield a page's blocks of the ticks of the range behind `after_tick`."""
+    for (body,) in connection.execute(
         "SELECT raw.body FROM moment CROSS JOIN raw ON raw.id = (moment.tick << ? | ?)"
         " WHERE moment.tick > ? AND moment.at > ? AND moment.at <= ?",
         (
             schema.PAGES,
             page,
             max(after_tick, retention.dropped_until(connection)),
-            after - _AHEAD,
-            last + _LATE,
+            plan.after - _AHEAD,
+            plan.last + _LATE,
         ),
-    )
-    if len(wanted) == 1:
-        (number,) = wanted
-        lane = into.setdefault(number, [])
-        for (body,) in rows:
-            sample = blocks.find_raw(body, number)
-            if sample is not None and after < sample[0] <= last:
-                lane.append(sample)
-        return
-    for (body,) in rows:
-        for number, time, cpu, memory in blocks.decode_raw(body):
-            if number in wanted and after < time <= last:
-                into.setdefault(number, []).append((time, cpu, memory))
+    ):
+        yield body
 
 
 def _rolled_rows(connection: sqlite3.Connection, page: int, plan: Plan) -> Iterator[tuple[int, int, bytes]]:
@@ -288,74 +292,16 @@ def _point(end: int, cpu: Sequence[blocks.Cell], memory: Sequence[blocks.Cell]) 
     )
 
 
-class _Page:
-    """What the wanted series of a page were in each step: numbers of samples and their totals, flat."""
-
-    __slots__ = ("_columns", "_plan", "_rows", "_width", "step")
-
-    def __init__(self, wanted: Iterable[int], plan: Plan) -> None:
-        assert plan.step is not None
-        self.step = plan.step
-        self._plan = plan
-        self._width = (plan.last - plan.after) // plan.step
-        self._rows = {number: row * self._width for row, number in enumerate(wanted)}
-        self._columns = [[0] * (len(self._rows) * self._width) for _ in sums.Row._fields]
-
-    def add_block(self, begin: int, totals: blocks.Totals) -> None:
-        """Add a block of a tier that begins at that time."""
-        tier = self._plan.tier
-        assert tier is not None
-        times = self.step // tier.step
-        offset = (begin - self._plan.after) // tier.step  # the first place of the block, in steps of the tier
-        for number, (start, end) in totals.spans.items():
-            row = self._rows.get(number)
-            if row is None:
-                continue
-            places = totals.places[start:end]
-            columns = [each[start:end] for each in totals[2:]]
-            first, last = offset + places[0], offset + places[-1]
-            whole = last - first == end - start - 1 and first >= 0 and last < self._width * times
-            for into, column in zip(self._columns, columns, strict=True):
-                if whole and times == 1:
-                    here = slice(row + first, row + last + 1)
-                    into[here] = map(operator.add, into[here], column)
-                    continue
-                for place, value in zip(places, column, strict=True):
-                    at = (offset + place) // times
-                    if 0 <= at < self._width:
-                        into[row + at] += value
-
-    def add_samples(self, number: int, samples: Iterable[sums.Sample]) -> None:
-        """Add samples of one series that are within the range."""
-        row = self._rows[number]
-        here = slice(row, row + self._width)
-        for into, column in zip(self._columns, sums.row_of(samples, self._plan.grid), strict=True):
-            into[here] = map(operator.add, into[here], column)
-
-    def row(self, number: int, *, until: int | None = None) -> sums.Row:
-        """Return one series, of the steps that end at `until` at most."""
-        begin = self._rows[number]
-        here = slice(begin, begin + self._width)
-        columns = [each[here] for each in self._columns]
-        if until is not None:
-            known = max(0, min((until - self._plan.after) // self.step, self._width))
-            columns = [each[:known] + [0] * (self._width - known) for each in columns]
-        return sums.Row(*columns)
-
-
 def _read_sums(
     connection: sqlite3.Connection, kind: str, found: Sequence[tuple[history.Series, _Object]], plan: Plan
 ) -> list[history.Series]:
-    pages: dict[int, _Page] = {}
+    pages: dict[int, pagesums.PageSums] = {}
     progress = rollup.progress_of(connection)
     for number, wanted in _pages(found).items():
-        page = pages[number] = _Page(wanted, plan)
+        page = pages[number] = pagesums.PageSums(wanted, plan)
         for begin, _, body in _rolled_rows(connection, number, plan):
             page.add_block(begin, blocks.Rolled(body).totals())
-        samples: dict[int, list[sums.Sample]] = {}
-        _gather_raw(connection, number, wanted, plan, after_tick=progress.of(number), into=samples)
-        for series, lane in samples.items():
-            page.add_samples(series, lane)
+        page.add_raw(_raw_rows(connection, number, plan, after_tick=progress.of(number)))
     groups: dict[history.Series, sums.Adding] = {}
     for pod, each in found:
         adding = groups.setdefault(sums.sum_of(kind, pod), sums.Adding(plan.grid))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import struct
 from typing import TYPE_CHECKING
 
 from kubevitals import errors, model
@@ -52,6 +53,10 @@ _SYSTEM = {
     errno.ENOTDIR: ("history_unreadable", "a part of its path is no directory"),
     errno.EIO: ("history_disk_failed", "the disk does not take or give it"),
 }
+
+
+BROKEN = (sqlite3.Error, OSError, errors.HistoryError, struct.error, ValueError, LookupError, TypeError)
+"""What a file that is not as it should be may raise, in SQLite or where its content is decoded."""
 
 
 class StoreError(errors.HistoryError):
