@@ -6,8 +6,9 @@ import contextlib
 import itertools
 from datetime import timedelta
 
-from kubevitals import errors, model
+from kubevitals import errors, model, snapshot
 from kubevitals import history as histories
+from kubevitals.surfaces import keeping
 from kubevitals.surfaces.history import moments, pieces
 
 TYPE_CHECKING = False
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
-    from typing import TypeVar
+    from typing import NamedTuple, TypeVar
 
     from kubevitals import collector
     from kubevitals.history import store
+    from kubevitals.surfaces.remotewrite import writer as writers
 
     _T = TypeVar("_T")
+else:
+    from kubevitals.record import NamedTuple
 
 HOW_TO_RECORD = "kubevitals record, or kubevitals serve --history, begins to record"
 _STEPS = (86_400.0, 3600.0, 60.0)  # by which the ends of what was recorded are found
@@ -81,10 +85,22 @@ def open_reader(arguments: argparse.Namespace) -> histories.History:
     return _open_file(arguments.history, write=False)
 
 
+class Recording(NamedTuple):
+    """What records, and what sends it on."""
+
+    store: store.Store
+    writer: writers.Writer | None = None
+
+    def look(self) -> keeping.Keeping:
+        """Return how both are doing now; it looks at the disk."""
+        sending = None if self.writer is None else self.writer.status()
+        return keeping.Keeping(self.store.name, self.store.status(), sending)
+
+
 @contextlib.contextmanager
 def recording(
     arguments: argparse.Namespace, collectors: Iterable[collector.Collector], *, must: bool = True
-) -> Iterator[store.Store]:
+) -> Iterator[Recording]:
     """Record what the collectors publish, and send it on if --remote-write says so, to the end of the block.
 
     Unless it `must` record it goes on without where the file cannot be written, and tries again now and then.
@@ -99,19 +115,20 @@ def recording(
         told = held.status()
         if must and told.role == "off" and told.problem is not None:
             raise errors.HistoryError(told.problem.message, remedy=told.problem.remedy)
-        wake: Callable[[], None] = lambda: None  # noqa: E731 - a name for what follows
+        made = Recording(held)
         if arguments.remote_write:
             from kubevitals.cli import remotewriting
 
-            wake = stack.enter_context(remotewriting.open_writer(arguments, held)).wake
+            made = Recording(held, stack.enter_context(remotewriting.open_writer(arguments, held)))
 
         def keep(published: collector.Published) -> None:
-            held.append(published.snapshot)
-            wake()
+            held.append(snapshot.without_unlisted(published.snapshot))
+            if made.writer is not None:
+                made.writer.wake(published.snapshot.generated_at)
 
         for one in collectors:
             stack.callback(one.subscribe(keep))
-        yield held
+        yield made
 
 
 def _open_file(path: str | None, *, write: bool, size: int = 1 << 30) -> store.Store:

@@ -12,15 +12,14 @@ import time
 
 from kubevitals import errors
 from kubevitals.cli import historyplace, options, remotewriting, several
-from kubevitals.surfaces import terminal
+from kubevitals.surfaces import keeping, terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from kubevitals import collector
-    from kubevitals.history import store
+    from kubevitals import collector, model
 
 EPILOG = """\
 examples:
@@ -66,13 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
         errors.KubevitalsError: it cannot begin.
     """
     import gc
+    import logging
 
     from kubevitals import collector
 
     if arguments.namespace and arguments.all_namespaces:
         raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
-    if arguments.remote_write is None and arguments.external_label:
-        raise errors.UsageError("--external-label goes with --remote-write", remedy="add that")
+    remotewriting.check(arguments)
     with contextlib.ExitStack() as stack:
         connected = several.connect_all(arguments, stack)
         collectors = [
@@ -92,49 +91,41 @@ def run(arguments: argparse.Namespace) -> int:
             stack.enter_context(one)
         names = ", ".join(terminal.clean(one.name) for one in collectors)
         print(
-            f"recording {names} to {terminal.clean(str(held.path))}; Ctrl-C ends", file=sys.stderr, flush=True
+            f"recording {names} to {terminal.clean(str(held.store.path))}; Ctrl-C ends",
+            file=sys.stderr,
+            flush=True,
         )
+        logging.getLogger("kubevitals").addHandler(logging.NullHandler())  # troubles are told with remedies
         line = _Line(collectors, held)
-        line.listen()
         end = time.monotonic() + (arguments.duration or float("inf"))
         while time.monotonic() < end and not stopping.wait(min(_REFRESH, end - time.monotonic())):
             line.refresh()
         line.end()
-        held.flush(_LAST)
+        held.store.flush(_LAST)
     return 0
 
 
 class _Line:
     """How it is doing: a line that is kept current on a terminal, and a note for what goes wrong."""
 
-    def __init__(self, collectors: Sequence[collector.Collector], held: store.Store) -> None:
+    def __init__(self, collectors: Sequence[collector.Collector], held: historyplace.Recording) -> None:
         self._collectors = collectors
         self._held = held
         self._in_place = sys.stderr.isatty()
-        self._told: list[str] = []
-
-    def listen(self) -> None:
-        """Show what remote-write logs; what else is logged is among the troubles, with its remedy."""
-        import logging
-
-        logging.getLogger("kubevitals").addHandler(logging.NullHandler())
-        handler = logging.Handler(logging.WARNING)
-        handler.emit = lambda record: self._print(f"note: {record.getMessage()}")  # type: ignore[method-assign]
-        logging.getLogger("kubevitals.surfaces.remotewrite").addHandler(handler)
+        self._told: set[tuple[str, str]] = set()
 
     def refresh(self) -> None:
-        """Print what has changed."""
-        troubles = self._find_troubles()
-        for trouble in troubles:
-            if trouble not in self._told:
-                self._print(trouble)
-        self._told = troubles
+        """Print what has changed; a trouble that differs in its numbers alone has not."""
+        from kubevitals.collector import joining
+
+        troubles = {joining.gist(each): each for each in self._find_troubles()}
+        for gist, each in troubles.items():
+            if gist not in self._told:
+                self._print(f"note: {each.message}" + (f"\n  try: {each.remedy}" if each.remedy else ""))
+        self._told = set(troubles)
         if self._in_place:
-            told = self._held.status()
-            size = 0.0 if told.bytes is None else told.bytes / (1 << 20)
-            pods = sum(one.status().coverage["pods"][0] for one in self._collectors)
             style = terminal.detect_style(sys.stderr)
-            text = f"{told.ticks} ticks, {pods} pods with usage, {size:.1f} MiB"
+            text = ", ".join(self._words())
             print(f"\r{text[: (style.width or 80) - 1]}{terminal.CLEAR_LINE_END}", end="", file=sys.stderr)
             sys.stderr.flush()
 
@@ -144,12 +135,15 @@ class _Line:
         if self._in_place:
             print(file=sys.stderr)
 
-    def _find_troubles(self) -> list[str]:
-        found = list(self._held.problems)
+    def _words(self) -> list[str]:
+        pods = sum(one.status().coverage["pods"][0] for one in self._collectors)
+        told = self._held.look()
+        return [f"{pods} pods with usage", *keeping.history_words(told), *keeping.remote_write_words(told)]
+
+    def _find_troubles(self) -> list[model.Problem]:
+        found = self._held.look().problems
         found += [error for one in self._collectors if (error := one.status().last_error) is not None]
-        return [
-            f"note: {each.message}" + (f"\n  try: {each.remedy}" if each.remedy else "") for each in found
-        ]
+        return found
 
     def _print(self, text: str) -> None:
         start = f"\r{terminal.CLEAR_LINE_END}" if self._in_place else ""

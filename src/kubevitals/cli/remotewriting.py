@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--remote-write-url",
         dest="remote_write",
         metavar="URL",
-        help="send what is recorded there, as http://prometheus:9090/api/v1/write; needs --history",
+        help="send what is recorded there, as http://prometheus:9090/api/v1/write",
     )
     for name, metavar, text in _FILES:
         group.add_argument(f"--remote-write-{name}", metavar=metavar, help=text)
@@ -61,6 +61,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a label of all samples that are sent (repeatable)",
     )
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Let options pass that can be meant together.
+
+    Raises:
+        errors.UsageError: what is said of the receiver, without a receiver.
+    """
+    if arguments.remote_write is not None:
+        return
+    flags = [f"--remote-write-{name}" for name, *_ in _FILES]
+    flags += ["--remote-write-header", "--remote-write-insecure", "--external-label"]
+    for flag in flags:
+        if getattr(arguments, flag[2:].replace("-", "_")):
+            raise errors.UsageError(f"{flag} goes with --remote-write", remedy="add --remote-write URL")
 
 
 def open_writer(arguments: argparse.Namespace, queue: writers.Queue) -> writers.Writer:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from kubevitals import cluster as clusters
     from kubevitals import collector
-    from kubevitals import history as histories
     from kubevitals.surfaces.web import auth, serving
     from kubevitals.surfaces.web import settings as web_settings
 
@@ -132,7 +131,7 @@ def _build(
         )
         for cluster in connected
     }
-    settings = _settle(arguments, connected, gate, past=_remember(arguments, collectors, stack))
+    settings = _remember(arguments, collectors, stack, _settle(arguments, connected, gate))
     for state in settings.states:
         stack.enter_context(state)
     return collectors, serving.Server(app.create_app(collectors, settings), connections=arguments.connections)
@@ -142,25 +141,24 @@ def _remember(
     arguments: argparse.Namespace,
     collectors: dict[str, collector.Collector],
     stack: contextlib.ExitStack,
-) -> histories.History:
-    """Return the history that the collectors feed from now on."""
+    chosen: web_settings.Settings,
+) -> web_settings.Settings:
+    """Return the settings with the history that the collectors feed from now on."""
     from kubevitals.history import ring
 
     held = ring.Ring(arguments.samples, arguments.interval)
     for one in collectors.values():
         one.subscribe(lambda published: held.append(published.snapshot))
     if arguments.history is None:
-        return held
+        return chosen._replace(history=held)
     kept = stack.enter_context(historyplace.recording(arguments, collectors.values(), must=False))
-    return historyplace.Backed(kept, held)
+    return chosen._replace(history=historyplace.Backed(kept.store, held), recorded=kept.look)
 
 
 def _settle(
     arguments: argparse.Namespace,
     connected: list[clusters.Cluster],
     gate: auth.Gate,
-    *,
-    past: histories.History,
 ) -> web_settings.Settings:
     from kubevitals.surfaces import exposition
     from kubevitals.surfaces.web import settings
@@ -175,7 +173,6 @@ def _settle(
         origins=tuple(arguments.cors_origin or ()),
         node_pool_labels=tuple(arguments.node_pool_label or settings.NODE_POOL_LABELS),
         streams=arguments.streams,
-        history=past,
     )
 
 

@@ -140,7 +140,11 @@ def check(arguments: argparse.Namespace) -> None:
         raise errors.UsageError("--auth token-file and --auth-tokens go together", remedy="give both")
     if arguments.namespace and arguments.all_namespaces:
         raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
-    if arguments.remote_write and arguments.history is None:
-        raise errors.UsageError("--remote-write sends what is recorded", remedy="add --history")
+    remotewriting.check(arguments)
+    if arguments.remote_write is not None and arguments.history is None:
+        raise errors.UsageError(
+            "--remote-write sends what is recorded in a file, and none is named",
+            remedy="add --history FILE, or --history alone for that of `kubevitals record`",
+        )
     if arguments.auth_audience and arguments.auth != "kubernetes":
         raise errors.UsageError("--auth-audience goes with --auth kubernetes", remedy="add that")

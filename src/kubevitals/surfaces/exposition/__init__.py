@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kubevitals import collector, model
+    from kubevitals.surfaces import keeping
 
 Options = option_set.Options
 make_options = option_set.make_options
@@ -62,6 +63,7 @@ def render_pieces(
     clusters: Sequence[str] = (),
     requests: Mapping[tuple[str, int], int] | None = None,
     further: Iterable[tuple[text.Family, Sequence[packing.Group]]] = (),
+    recorded: keeping.Keeping | None = None,
     kept: rows.Kept | None = None,
     packed: bool = False,
 ) -> Iterator[packing.Piece]:
@@ -69,6 +71,7 @@ def render_pieces(
 
     With `kept` the lines of what has not changed since the last time are taken from there. `packed` says
     that the pieces are for `packing.Packer`: what changes each time is then compressed while it is written.
+    `recorded` is how history and remote-write are doing.
     """
     named = _name(published_by_cluster, clusters)
     shown = [
@@ -83,7 +86,7 @@ def render_pieces(
                 yield from pieces
     said: dict[text.Family, list[str]] = {}
     if options.own:
-        said |= service.samples(named, requests or {})
+        said |= service.samples(named, requests or {}, recorded)
     if option_set.METRICS_SERVER_PROM in options.compat:
         said |= metrics_server_prom.samples(shown)
     for family, samples in said.items():

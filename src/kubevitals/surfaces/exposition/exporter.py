@@ -12,10 +12,11 @@ from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import kube_state_metrics, packing, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kubevitals import collector
     from kubevitals.kube import livestate
+    from kubevitals.surfaces import keeping
 
 _KEPT = 16 << 20  # bytes of an answer that is kept until something changes; a larger one is made anew
 
@@ -23,7 +24,8 @@ _KEPT = 16 << 20  # bytes of an answer that is kept until something changes; a l
 class Exporter:
     """Renders what the collectors have published last. Threads may share it.
 
-    `requests` counts by route and status code; the caller adds to it, under no lock but the GIL's.
+    `requests` counts by route and status code; the caller adds to it, under no lock but the GIL's. What
+    `recorded` tells of history and remote-write is as old as the rest.
     """
 
     def __init__(
@@ -32,7 +34,9 @@ class Exporter:
         options: exposition.Options,
         *,
         states: Sequence[livestate.LiveState] = (),
+        recorded: Callable[[], keeping.Keeping] | None = None,
     ) -> None:
+        self._recorded = recorded
         self.requests: dict[tuple[str, int], int] = {}
         self._collectors = dict(collectors)
         self._options = options
@@ -73,6 +77,7 @@ class Exporter:
                     options=self._options,
                     clusters=list(published),
                     requests=self.requests,
+                    recorded=None if self._recorded is None else self._recorded(),
                     further=kube_state_metrics.samples([state.read() for state in self._states]),
                     kept=self._rows,
                     packed=gzip,

@@ -220,11 +220,46 @@ REQUESTS = _service(
     kind="counter",
     cluster=False,
 )
+HISTORY_UP = _service(
+    "history_up", "1 if this process records to the file of history, else 0.", "role", cluster=False
+)
+HISTORY_SIZE = _service("history_size_bytes", "Size of the file of history.", unit="bytes", cluster=False)
+HISTORY_TICKS = _service(
+    "history_ticks_total", "Ticks written to the file since it was opened.", kind="counter", cluster=False
+)
+HISTORY_DROPPED = _service(
+    "history_dropped_ticks_total", "Ticks that the file did not take.", kind="counter", cluster=False
+)
+REMOTE_WRITE_UP = _service(
+    "remote_write_up", "1 if the receiver takes what is sent, else 0.", "protocol", cluster=False
+)
+REMOTE_WRITE_SAMPLES = _service(
+    "remote_write_samples_total", "Samples that the receiver has taken.", kind="counter", cluster=False
+)
+REMOTE_WRITE_REFUSED = _service(
+    "remote_write_refused_samples_total",
+    "Samples that the receiver will never take.",
+    kind="counter",
+    cluster=False,
+)
+REMOTE_WRITE_RETRIES = _service(
+    "remote_write_retries_total", "Requests that were made once more.", kind="counter", cluster=False
+)
+REMOTE_WRITE_LAG = _service(
+    "remote_write_lag_seconds",
+    "From the last tick that the receiver has to the newest one.",
+    unit="seconds",
+    cluster=False,
+)
+KEEPING = (
+    HISTORY_UP, HISTORY_SIZE, HISTORY_TICKS, HISTORY_DROPPED, REMOTE_WRITE_UP, REMOTE_WRITE_SAMPLES,
+    REMOTE_WRITE_REFUSED, REMOTE_WRITE_RETRIES, REMOTE_WRITE_LAG,
+)  # fmt: skip
 BUILD = _service(
     "build_info", "The version of kubevitals and of Python.", "version", "python", kind="info", cluster=False
 )
 SERVICE = (
     SOURCE_UP, READY, SNAPSHOT_TIME, PROBLEMS, OBJECTS, OBJECTS_WITH_USAGE, TICKS, TICK_FAILURES,
-    TICK_SECONDS, WATCH_RESTARTS, START_TIME, REQUESTS, BUILD,
+    TICK_SECONDS, WATCH_RESTARTS, START_TIME, REQUESTS, *KEEPING, BUILD,
 )  # fmt: skip
 OWN = (*(row.family for rows in BY_KIND.values() for row in rows), CONDITION, *SERVICE)

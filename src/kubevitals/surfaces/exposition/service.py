@@ -9,9 +9,10 @@ import kubevitals
 from kubevitals.surfaces.exposition import families, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kubevitals import collector, model
+    from kubevitals.surfaces import keeping
 
     Pair = tuple[model.Snapshot | None, collector.Status | None]
 
@@ -19,7 +20,9 @@ _ENDED = ("Succeeded", "Failed")
 
 
 def samples(
-    pairs: Sequence[tuple[str, Pair]], requests: Mapping[tuple[str, int], int]
+    pairs: Sequence[tuple[str, Pair]],
+    requests: Mapping[tuple[str, int], int],
+    recorded: keeping.Keeping | None = None,
 ) -> dict[text.Family, list[str]]:
     """Return the lines by family; `requests` count by route and status code."""
     found: dict[text.Family, list[str]] = {family: [] for family in families.SERVICE}
@@ -49,8 +52,28 @@ def samples(
             add(families.START_TIME, status.started_at.timestamp(), cluster=cluster)
     for (route, answer), count in sorted(requests.items()):
         add(families.REQUESTS, count, route=route, code=str(answer))
+    if recorded is not None:
+        for family, value, labels in _of_keeping(recorded):
+            add(family, value, **labels)
     add(families.BUILD, 1, version=kubevitals.__version__, python=platform.python_version())
     return found
+
+
+def _of_keeping(recorded: keeping.Keeping) -> Iterator[tuple[text.Family, float | None, dict[str, str]]]:
+    """Yield what is told of history in a file and of remote-write."""
+    recording, sending = recorded.recording, recorded.sending
+    if recording is not None:
+        yield families.HISTORY_UP, int(recording.role == "writes"), {"role": recording.role}
+        yield families.HISTORY_SIZE, recording.bytes, {}
+        yield families.HISTORY_TICKS, recording.ticks, {}
+        yield families.HISTORY_DROPPED, recording.dropped, {}
+    if sending is not None:
+        up = recorded.protocol is not None and sending.problem is None
+        yield families.REMOTE_WRITE_UP, int(up), {"protocol": recorded.protocol or ""}
+        yield families.REMOTE_WRITE_SAMPLES, sending.sent, {}
+        yield families.REMOTE_WRITE_REFUSED, sending.refused, {}
+        yield families.REMOTE_WRITE_RETRIES, sending.retries, {}
+        yield families.REMOTE_WRITE_LAG, sending.lag_seconds, {}
 
 
 def _judge_source(snapshot: model.Snapshot | None, status: collector.Status | None) -> tuple[int, str]:

@@ -14,7 +14,7 @@ from starlette import exceptions, responses
 from starlette.middleware import cors
 
 import kubevitals
-from kubevitals.surfaces import exposition
+from kubevitals.surfaces import exposition, keeping
 from kubevitals.surfaces.exposition import exporter as exporters
 from kubevitals.surfaces.web import (
     answers,
@@ -33,7 +33,7 @@ from kubevitals.surfaces.web import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from starlette import requests
 
@@ -59,7 +59,10 @@ def create_app(
     hub = stream.Hub(
         shelves, most=chosen.streams, heartbeat=chosen.heartbeat_seconds, patience=chosen.send_timeout
     )
-    exporter = exporters.Exporter(collectors, chosen.exposition or exposition.Options(), states=chosen.states)
+    recorded = _teller(chosen)
+    exporter = exporters.Exporter(
+        collectors, chosen.exposition or exposition.Options(), states=chosen.states, recorded=recorded
+    )
 
     scraped = scrapes.Scrapes(exporter, collectors, chosen.states)
 
@@ -90,7 +93,7 @@ def create_app(
     document = openapi.describe(list(collectors))
     app.openapi = lambda: document  # type: ignore[method-assign]
     past = history.Api(chosen.history, count=_counter(collectors), clusters=list(collectors))
-    _add_routes(app, routes.Api(shelves, hub=hub, scraped=scraped), past, chosen)
+    _add_routes(app, routes.Api(shelves, hub=hub, scraped=scraped, recorded=recorded), past, chosen)
     app.add_exception_handler(problems.Refusal, _refuse)
     app.add_exception_handler(exceptions.HTTPException, _refuse_http)
     if chosen.origins:
@@ -134,6 +137,14 @@ def _add_routes(app: fastapi.FastAPI, api: routes.Api, past: history.Api, chosen
     for route, endpoint in endpoints.items():
         gate = None if chosen.open_health and route in _HEALTH else chosen.gate
         app.router.add_route(route, _enter(route, endpoint, gate), methods=["GET"])
+
+
+def _teller(chosen: settings.Settings) -> Callable[[], keeping.Keeping]:
+    """Return what tells how history and remote-write are doing."""
+    if chosen.recorded is not None:
+        return chosen.recorded
+    source = None if chosen.history is None else chosen.history.name
+    return lambda: keeping.Keeping(source)
 
 
 def _counter(collectors: Mapping[str, collector.Collector]) -> historyquery.Count:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import kubevitals
 from kubevitals import details
+from kubevitals.surfaces import keeping
 from kubevitals.surfaces.history import documents
 from kubevitals.surfaces.web import (
     historyquery,
@@ -196,8 +197,12 @@ def _service_paths(clusters: Sequence[str]) -> dict[str, Any]:
     cluster["properties"]["sources"] = {"type": "array", "items": _object(statuses.SOURCE_TYPES)}
     status = {
         "type": "object",
-        "required": ["schema", "kind", "version", "ready", "clusters"],
-        "properties": {"clusters": {"type": "array", "items": cluster}},
+        "required": ["schema", "kind", "version", "ready", "history", "remote_write", "clusters"],
+        "properties": {
+            "history": _or_none(keeping.HISTORY_TYPES),
+            "remote_write": _or_none(keeping.REMOTE_WRITE_TYPES),
+            "clusters": {"type": "array", "items": cluster},
+        },
     }
     events = {"type": "string", "description": f"events with {', '.join(stream.EVENT_TYPES)} as JSON"}
     metrics = {
@@ -331,6 +336,10 @@ def _envelope(more: Mapping[str, Any]) -> dict[str, Any]:
 
 def _object(types: Mapping[str, str]) -> dict[str, Any]:
     return {"type": "object", "required": list(types), "properties": _properties(types)}
+
+
+def _or_none(types: Mapping[str, str]) -> dict[str, Any]:
+    return {**_object({**types, "problem": "Mapping[str, str] | None"}), "type": ["object", "null"]}
 
 
 def _properties(types: Mapping[str, str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from starlette import responses
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from starlette import requests
 
     from kubevitals import collector
+    from kubevitals.surfaces import keeping
     from kubevitals.surfaces.web import answers, scrapes
 
     Endpoint = Callable[[requests.Request], Awaitable[responses.Response]]
@@ -37,6 +39,7 @@ class Api:
         *,
         hub: stream.Hub,
         scraped: scrapes.Scrapes,
+        recorded: Callable[[], keeping.Keeping],
     ) -> None:
         self._shelves = shelves
         self._sources: dict[str, collector.Collector] = {
@@ -44,6 +47,7 @@ class Api:
         }
         self._hub = hub
         self._scrapes = scraped
+        self._recorded = recorded
         self._queries: dict[tuple[str, str, bytes, tuple[str, ...]], queries.Query] = {}
 
     # --- answers made of a snapshot
@@ -101,7 +105,8 @@ class Api:
         if query.cluster is not None:
             name, _ = self._choose(query.cluster)
             sources = {name: sources[name]}
-        return _json(statuses.make_status(sources))
+        # In a thread, for it looks at the disk, and disks can hang.
+        return _json(statuses.make_status(sources, await asyncio.to_thread(self._recorded)))
 
     async def stream(self, request: requests.Request) -> Any:
         """An event a snapshot."""
@@ -135,6 +140,7 @@ class Api:
         """The page with links to everything."""
         content = page.render(
             {name: _show(source) for name, source in self._sources.items()},
+            recorded=await asyncio.to_thread(self._recorded),
             place=request.headers.get("host", ""),
             tls=request.url.scheme == "https",
             token="authorization" in request.headers,

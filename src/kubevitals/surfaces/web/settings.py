@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kubevitals import history as histories
     from kubevitals.kube import livestate
     from kubevitals.surfaces import exposition as expositions
+    from kubevitals.surfaces import keeping
     from kubevitals.surfaces.web import auth
 
 # Labels by which providers and autoscalers name the pool of a node, the first that is there counts.
@@ -35,7 +36,8 @@ class Settings(NamedTuple):
     `gate` decides who may ask for what (None: everybody). `exposition` is what `/metrics` shows, as
     `exposition.Options`, `states` the further lists it needs. `origins` are the web sites whose
     scripts may read the answers (CORS). `streams` is how many event streams may be open at once. `history`
-    is what the routes of history answer from; it stays the caller's, to be fed and closed.
+    is what the routes of history answer from; it stays the caller's, to be fed and closed. `recorded` tells
+    how it and remote-write are doing; it may look at the disk.
     """
 
     gate: auth.Gate | None = None
@@ -45,6 +47,7 @@ class Settings(NamedTuple):
     node_pool_labels: Sequence[str] = NODE_POOL_LABELS
     streams: int = 200
     history: histories.History | None = None
+    recorded: Callable[[], keeping.Keeping] | None = None
     heartbeat_seconds: float = 15.0
     send_timeout: float = 10.0  # seconds that a stream's client may leave an event unread
     open_health: bool = True  # health routes answer without credentials

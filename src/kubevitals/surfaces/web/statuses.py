@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 import kubevitals
+from kubevitals.surfaces import keeping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -49,14 +50,17 @@ SOURCE_TYPES = {
 LISTS = ("nodes", "pods", "node_usage", "pod_usage")
 
 
-def make_status(sources: Mapping[str, collector.Collector]) -> bytes:
+def make_status(sources: Mapping[str, collector.Collector], recorded: keeping.Keeping | None = None) -> bytes:
     """Return the document of `/api/v1/status`."""
+    recorded = recorded or keeping.Keeping()
     return msgspec.json.encode(
         {
             "schema": "kubevitals/v1",
             "kind": "Status",
             "version": kubevitals.__version__,
             "ready": all(source.status().ready for source in sources.values()),
+            "history": keeping.to_history(recorded),
+            "remote_write": keeping.to_remote_write(recorded),
             "clusters": [_describe(name, source) for name, source in sources.items()],
         }
     )
