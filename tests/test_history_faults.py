@@ -396,7 +396,7 @@ def test_an_unexpected_failure_is_told_and_tried_again(path: Path, monkeypatch: 
         store.append(bad)
         store.flush()
         assert store.status().dropped == 1
-        assert store.status().role == "off"
+        assert (store.status().role, code_of(store)) == ("off", "history_failed")
         record(store, 1, first=2)
         assert (code_of(store), times(store)) == (None, [0, 2])
 

@@ -41,6 +41,7 @@ _LOG = logging.getLogger(__name__)
 _QUEUE = 8  # snapshots that wait; two minutes of a cluster
 _RETRY = 5.0  # seconds between attempts to open the file
 _PAUSE = 0.05  # seconds between slices of work, for whoever else wants the interpreter
+_EXPECTED = (sqlite3.Error, OSError, errors.HistoryError)  # of a file, where it is written
 _TIDY = 240  # ticks between looks at what nobody needs any more
 
 
@@ -277,7 +278,7 @@ class Store:
         assert self._recording is not None
         try:
             self._recording.append(snapshot)
-        except troubles.BROKEN as error:
+        except Exception as error:  # noqa: BLE001 - the boundary of the thread, without which nothing is kept
             self._drop()
             self._fail(error)
             return
@@ -291,7 +292,7 @@ class Store:
             try:
                 if not self._tidy_slice(self._connection):
                     return
-            except troubles.BROKEN as error:
+            except Exception as error:  # noqa: BLE001 - as above
                 self._fail(error)
                 return
             if not patient and self._closing.wait(self._pause):
@@ -350,7 +351,7 @@ class Store:
             self._opened = lending.place_of(self.path)
             retention.bound(self._connection, self._size_limit)
             self._recording = recording.Recording(self._connection)
-        except troubles.BROKEN as error:
+        except Exception as error:  # noqa: BLE001 - as above
             self._fail(error)
             return False
         self._tell("writes", None)
@@ -359,7 +360,11 @@ class Store:
     def _fail(self, error: Exception) -> None:
         """Let go of the file, and say why."""
         self._let_go()
-        self._tell("off", troubles.explain(error, self.path))
+        if isinstance(error, _EXPECTED):
+            self._tell("off", troubles.explain(error, self.path))
+            return
+        _LOG.error("history failed", exc_info=error, extra={"event": "history_failed"})
+        self._tell("off", troubles.unexpected(error, self.path))
 
     def _let_go(self) -> None:
         connection, self._connection, self._recording = self._connection, None, None

@@ -28,6 +28,7 @@ _REMEDIES = {
     "history_missing": "record with `kubevitals record` or `kubevitals serve --history`",
     "history_unreadable": f"make it readable for this account, {_ANOTHER}",
     "history_second_writer": "nothing to do: it takes over when the other ends",
+    "history_failed": "report it with the lines of the log; recording goes on with the next tick",
     "history_slow": "look at the disk; what could not be kept is missing in the history",
 }
 _SQLITE = (  # the first that fits the name of SQLite's error
@@ -56,7 +57,7 @@ _SYSTEM = {
 
 
 BROKEN = (sqlite3.Error, OSError, errors.HistoryError, struct.error, ValueError, LookupError, TypeError)
-"""What a file that is not as it should be may raise, in SQLite or where its content is decoded."""
+"""What reading a file that is not as it should be may raise, in SQLite or where its content is decoded."""
 
 
 class StoreError(errors.HistoryError):
@@ -69,6 +70,11 @@ class StoreError(errors.HistoryError):
     def to_problem(self) -> model.Problem:
         """Return it for the surfaces."""
         return model.Problem(self.code, self.message, self.remedy)
+
+
+def unexpected(error: Exception, path: Path | str) -> StoreError:
+    """Return what is a fault of this program, not of the file."""
+    return StoreError("history_failed", path, f"unexpected {type(error).__name__}")
 
 
 def explain(error: Exception, path: Path | str) -> StoreError:
