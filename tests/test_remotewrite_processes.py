@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests import prometheus, victoria
@@ -17,7 +21,7 @@ from kubevitals.simulation import cluster as simulated
 
 if TYPE_CHECKING:
     import contextlib
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 SERIES = "kubevitals_node_pods"
@@ -29,14 +33,20 @@ def world() -> Iterator[simulated.SimulatedCluster]:
         yield made
 
 
-def record(world: simulated.SimulatedCluster, folder: Path, port: int) -> subprocess.Popen[bytes]:
+RECORD = ("record",)
+SERVE = ("serve", "--port", "0")
+
+
+def record(
+    world: simulated.SimulatedCluster, folder: Path, port: int, words: Sequence[str] = RECORD
+) -> subprocess.Popen[bytes]:
     """Start to record a tick each second, and to send it."""
     kubeconfig = folder / "config"
     kubeconfig.write_text(world.kubeconfig(), encoding="utf-8")
     with (folder / "record.log").open("ab") as log:
         return subprocess.Popen(
             [
-                sys.executable, "-m", "kubevitals", "record", "--kubeconfig", str(kubeconfig),
+                sys.executable, "-m", "kubevitals", *words, "--kubeconfig", str(kubeconfig),
                 "--history", str(folder / "history.db"), "--interval", "1s",
                 "--remote-write", f"http://127.0.0.1:{port}/api/v1/write",
             ],
@@ -59,22 +69,27 @@ def wait_for(found: Callable[[], object], seconds: float = 30.0) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("receiver", [prometheus.receiving, victoria.running])
+@pytest.mark.parametrize(
+    ("receiver", "words"),
+    [(prometheus.receiving, RECORD), (victoria.running, RECORD), (prometheus.receiving, SERVE)],
+    ids=["prometheus", "victoriametrics", "served"],
+)
 def test_nothing_is_lost_and_nothing_is_there_twice(
     receiver: Callable[..., contextlib.AbstractContextManager[prometheus.Prometheus]],
+    words: Sequence[str],
     world: simulated.SimulatedCluster,
     tmp_path: Path,
 ) -> None:
     """With the receiver stopped and the sender killed, after both are back every tick is there once."""
     port = prometheus.free_port()
     with receiver(tmp_path, port=port) as server:
-        recording = record(world, tmp_path, port)
+        recording = record(world, tmp_path, port, words)
         wait_for(lambda: any(len(times) >= 2 for times in sent(server).values()))
     time.sleep(2.5)  # ticks that nobody takes
     recording.kill()
     recording.wait(10)
     with receiver(tmp_path, port=port) as server:
-        again = record(world, tmp_path, port)
+        again = record(world, tmp_path, port, words)
         started = datetime.now(UTC).timestamp()
         wait_for(lambda: any(times[-1] > started + 2 for times in sent(server).values()))
         again.send_signal(signal.SIGTERM)
@@ -100,3 +115,38 @@ def test_the_command_says_what_is_wrong(world: simulated.SimulatedCluster, tmp_p
     recording.send_signal(signal.SIGTERM)
     assert recording.wait(10) == 0
     assert "Traceback" not in log.read_text(encoding="utf-8")
+
+
+def test_the_service_tells_and_ends_while_its_receiver_is_silent(
+    world: simulated.SimulatedCluster, tmp_path: Path
+) -> None:
+    """A receiver that takes connections and never answers holds up neither a tick nor the end."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        serving = record(world, tmp_path, silent.getsockname()[1], SERVE)
+        log = tmp_path / "record.log"
+        wait_for(lambda: "serving http" in log.read_text(encoding="utf-8"))
+        (url,) = re.findall(r"serving (http://[0-9.:]+)", log.read_text(encoding="utf-8"))
+
+        def ask() -> Any:
+            with urllib.request.urlopen(f"{url}/api/v1/status", timeout=5) as answer:
+                return json.load(answer)
+
+        wait_for(lambda: (ask()["history"]["ticks"] or 0) >= 3)
+        told = ask()
+        assert told["remote_write"]["sent_samples"] == 0
+        assert told["remote_write"]["lag_seconds"] > 0
+        assert (told["history"]["role"], told["history"]["dropped_ticks"]) == ("writes", 0)
+        serving.send_signal(signal.SIGTERM)
+        assert serving.wait(10) == 0
+    assert "Traceback" not in log.read_text(encoding="utf-8")
+
+
+def test_sending_needs_a_file() -> None:
+    """The service sends what it records: without a file it says so and does not begin."""
+    done = subprocess.run(
+        [sys.executable, "-m", "kubevitals", "serve", "--remote-write", "http://127.0.0.1:1/w"],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "--history" in done.stderr
+    assert "Traceback" not in done.stderr
