@@ -326,6 +326,25 @@ def test_top_at_nothing(run: Callable[..., Shown], kept: listed_history.Listed) 
     assert "kubevitals record" in run("top", "nodes", "--at", "3d").err
 
 
+def test_top_at_of_a_cluster_that_no_kubeconfig_knows(
+    run: Callable[..., Shown], kept: listed_history.Listed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster that was recorded under another name is asked for by that; who asks for none is told it."""
+    asked: list[str | None] = []
+    answer = kept.snapshot
+
+    def snapshot_at(_: datetime, *, cluster: str | None = None) -> model.Snapshot | None:
+        asked.append(cluster)
+        return answer if cluster == "prod" else None
+
+    monkeypatch.setattr(kept, "snapshot_at", snapshot_at)
+    assert run("top", "pods", "-A", "--at", "1h", "--context", "prod").code == 0
+    assert asked == ["prod"]
+    shown = run("top", "pods", "-A", "--at", "1h", "--context", "dev")
+    assert shown.code == 1
+    assert "--context prod asks for another cluster" in shown.err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -168,6 +169,19 @@ def test_the_state_then(asked: remote.Remote) -> None:
         ("proxy", past.memory(tick, 8)),
     ]
     assert pod.memory_usage_bytes == past.memory(tick, 7) + past.memory(tick, 8)
+
+
+def test_from_when_to_when(asked: remote.Remote) -> None:
+    """The first and the last minute of what the database holds, whatever was there in between; or none."""
+    found = asked.find_extent(past.at(86_400 * 3))
+    assert found is not None
+    first, last = found
+    minute = timedelta(minutes=1)
+    assert past.at(0) - minute <= first <= past.at(0) + 5 * minute
+    moments = [moment for _, _, moment in held()]
+    end = datetime.fromtimestamp(max(moments) / 1000, UTC)
+    assert end - minute <= last <= end + 6 * minute  # as long as the server remembers a sample
+    assert asked.find_extent(past.at(-86_400 * 900)) is None
 
 
 def test_no_state_where_nothing_was_recorded(asked: remote.Remote) -> None:

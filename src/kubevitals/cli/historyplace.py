@@ -116,7 +116,7 @@ def recording(
         if must and told.role == "off" and told.problem is not None:
             raise errors.HistoryError(told.problem.message, remedy=told.problem.remedy)
         made = Recording(held)
-        if arguments.remote_write:
+        if arguments.remote_write is not None:
             from kubevitals.cli import remotewriting
 
             made = Recording(held, stack.enter_context(remotewriting.open_writer(arguments, held)))
@@ -179,10 +179,24 @@ def find_extent(held: histories.History, *, now: datetime) -> tuple[datetime, da
     Raises:
         errors.HistoryError: it cannot be read.
     """
+    ask = getattr(held, "find_extent", None)  # a database is asked in another way than point by point
+    if ask is not None:
+        known: tuple[datetime, datetime] | None = ask(now)
+        return known
     found = [each for kind in ("node", "pod") if (each := _find_extent_of(held, kind, now=now)) is not None]
     if not found:
         return None
     return min(first for first, _ in found), max(last for _, last in found)
+
+
+def find_clusters(held: histories.History, last: datetime) -> list[str]:
+    """Return the names of the clusters of which something was recorded in the hour before `last`.
+
+    Raises:
+        errors.HistoryError: it cannot be read.
+    """
+    query = moments.settle(histories.Query("node", last - timedelta(hours=1), last, step=3600.0))
+    return sorted({each.cluster for each in held.read(query)})
 
 
 def _find_extent_of(held: histories.History, kind: str, *, now: datetime) -> tuple[datetime, datetime] | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+    from kubevitals import history as histories
     from kubevitals import reading
     from kubevitals.cli import top
 
@@ -37,7 +38,7 @@ def show(view: top.View, arguments: argparse.Namespace) -> int:
     with contextlib.closing(historyplace.open_reader(arguments)) as held:
         found = held.snapshot_at(moment, cluster=place.name)
         if found is None:
-            raise _nothing(moment, place.name, historyplace.find_extent(held, now=now))
+            raise _nothing(moment, place.name, held, now)
     request = view.request(place)
     code = view.print(select(found, request), request)
     _tell_moment(found.generated_at, moment)
@@ -65,8 +66,11 @@ def _find_place(arguments: argparse.Namespace) -> _Place:
     try:
         with options.connect(arguments) as cluster:
             return _Place(cluster.name, cluster.connection.namespace)
-    except errors.NoClusterError:  # a machine that has the history alone
-        return _Place(None, arguments.namespace or "default")
+    except errors.ConfigurationError as error:
+        # A machine that has the history alone, or a name of a cluster that no kubeconfig here knows.
+        if arguments.context is None and not isinstance(error, errors.NoClusterError):
+            raise
+        return _Place(arguments.context, arguments.namespace or "default")
 
 
 def select(taken: model.Snapshot, request: reading.Request) -> model.Snapshot:
@@ -105,15 +109,19 @@ def _field_matcher(selector: str) -> Callable[[Any], bool]:
 
 
 def _nothing(
-    moment: datetime, cluster: str | None, extent: tuple[datetime, datetime] | None
+    moment: datetime, cluster: str | None, held: histories.History, now: datetime
 ) -> errors.HistoryError:
+    extent = historyplace.find_extent(held, now=now)
     of = f" of cluster {terminal.clean(cluster)!r}" if cluster else ""
     if extent is None:
         return errors.HistoryError(f"nothing{of} was recorded yet", remedy=historyplace.HOW_TO_RECORD)
     first, last = map(moments.format_moment, extent)
+    names = historyplace.find_clusters(held, extent[1])
+    others = [terminal.clean(name) for name in names if cluster is not None and name != cluster]
+    choose = f"; --context {others[0]} asks for another cluster" if others else ""
     return errors.HistoryError(
         f"nothing{of} was recorded near {moments.format_moment(moment)}",
-        remedy=f"what was recorded is from {first} to {last}; --context says of which cluster",
+        remedy=f"what was recorded is from {first} to {last}{choose}",
     )
 
 

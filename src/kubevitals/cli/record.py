@@ -72,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.namespace and arguments.all_namespaces:
         raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
     remotewriting.check(arguments)
+    logging.getLogger("kubevitals").addHandler(logging.NullHandler())  # troubles are told with their remedies
     with contextlib.ExitStack() as stack:
         connected = several.connect_all(arguments, stack)
         collectors = [
@@ -95,7 +96,6 @@ def run(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
             flush=True,
         )
-        logging.getLogger("kubevitals").addHandler(logging.NullHandler())  # troubles are told with remedies
         line = _Line(collectors, held)
         end = time.monotonic() + (arguments.duration or float("inf"))
         while time.monotonic() < end and not stopping.wait(min(_REFRESH, end - time.monotonic())):

@@ -29,6 +29,8 @@ _QUANTITIES = ("cpu_usage_cores", "memory_usage_bytes")
 _MOST_STEPS = 10_000  # of one request; Prometheus gives no more than 11,000
 _EXACT_P95 = 20  # with fewer samples the 95th percentile is the largest of them
 _GAP = 2.5  # distances between samples after which a replica's samples fill in
+_MINUTE = 60_000  # milliseconds
+_LASTING = ("kubevitals_node_ready", "kubevitals_pod_phase")  # of each node or pod, whatever its usage
 _NEEDS_WORKLOADS = "export with --labels workload, or send by remote-write, which has these labels"
 
 
@@ -66,6 +68,36 @@ class Remote:
             return remote_state.read(self._prometheus, moment, cluster=cluster)
         except errors.PrometheusError as error:
             raise _unreadable(error) from error
+
+    def find_extent(self, now: datetime) -> tuple[datetime, datetime] | None:
+        """Return from when to when there are samples, to the minute; None if there are none.
+
+        One family is looked at every hour of the last 400 days, or else every minute of the last week: to
+        read every sample for that would be much to ask of a large database.
+
+        Raises: as `read`.
+        """
+        end = sums.end_of(sums.to_milliseconds(now), _MINUTE) // 1000
+        try:
+            for family in _LASTING:
+                found = self._find_times(family, end - 9600 * 3600, end, 3600) or self._find_times(
+                    family, end - 10_000 * 60, end, 60
+                )
+                if found:
+                    first = self._find_times(family, found[0] - 3600, found[0], 60) or found
+                    last = self._find_times(family, found[-1] - 3600, min(found[-1] + 3600, end), 60)
+                    return (
+                        sums.from_milliseconds((first[0] - 60) * 1000),
+                        min(sums.from_milliseconds((last or found)[-1] * 1000), now.replace(microsecond=0)),
+                    )
+        except errors.PrometheusError as error:
+            raise _unreadable(error) from error
+        return None
+
+    def _find_times(self, family: str, start: int, end: int, step: int) -> list[int]:
+        """Return at which of the times, in seconds, the server knows something of the family."""
+        answer = self._prometheus.query_range(f"count({family})", start=start, end=end, step=step)
+        return [round(moment) for each in answer.series for moment, _ in each.points]
 
     def close(self) -> None:
         """Close the connection to the server."""
@@ -300,4 +332,5 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _unreadable(error: errors.PrometheusError) -> errors.HistoryError:
-    return errors.HistoryError(f"history cannot be read: {error.message}", remedy=error.remedy)
+    remedy = error.remedy and error.remedy.replace("--prometheus-url", "--history")
+    return errors.HistoryError(f"history cannot be read: {error.message}", remedy=remedy)
