@@ -18,6 +18,7 @@ from tests import accounts_simulated, connected, small_world
 from kubevitals import cli, collector, errors, rbac
 from kubevitals.kube import livestate
 from kubevitals.simulation import cluster as simulated
+from kubevitals.sources import opening
 from kubevitals.surfaces.exposition import kube_state_metrics
 from kubevitals.surfaces.web import auth
 
@@ -100,6 +101,36 @@ def test_the_service(world: simulated.SimulatedCluster, namespace: str | None) -
     assert bool(held.nodes) == (namespace is None)
     assert account.refused == []
     assert set(account.asked) == granted
+
+
+@pytest.mark.parametrize("namespace", [None, NAMESPACE])
+@pytest.mark.parametrize("source", ["kubelet", "none"])
+def test_the_service_with_another_source(source: str, namespace: str | None) -> None:
+    """The service with another source than the metrics API, on an account with the rights that
+    `rbac --source` prints, shows usage from there, is refused nothing and uses each right.
+    """
+    rules = rules_of(*rbac.choose((), namespace=namespace, source=source))
+    if source == "kubelet":
+        rules += rules_of("kubelet-detail")
+    wanted = accounts_simulated.wanted(rules)
+    owners = accounts_simulated.wanted(
+        rules_of("owners")
+    )  # not every pod makes it necessary to look for them
+    with simulated.SimulatedCluster(kubelets=True) as whole:
+        account = accounts_simulated.add(whole, "service", rules, namespace=namespace)
+        with connected.connect(whole, user="service") as cluster:
+            cluster.source = opening.open_source(
+                cluster.client, source, kubelet={"detail": True} if source == "kubelet" else None
+            )
+            with collector.Collector(cluster, namespace=namespace, nodes=namespace is None) as running:
+                assert wait_until(lambda: running.latest is not None)
+                assert running.latest is not None
+                held = running.latest.snapshot
+                wait_until(lambda: set(account.asked) >= wanted - owners)
+    assert held.source == source
+    assert any(pod.memory_usage_bytes is not None for pod in held.pods) == (source == "kubelet")
+    assert account.refused == []
+    assert wanted - owners <= set(account.asked) <= wanted
 
 
 def test_every_owner_is_granted() -> None:
@@ -211,11 +242,29 @@ def test_nothing_dangerous() -> None:
 
 def test_default_features() -> None:
     """Without a word these are the rights of the service; in a namespace, those that can be given there."""
-    assert rbac.choose(()) == ("nodes", "pods", "owners")
-    assert rbac.choose((), namespace=NAMESPACE) == ("pods", "owners")
+    assert rbac.choose(()) == ("nodes", "pods", "owners", "node-usage", "pod-usage")
+    assert rbac.choose((), namespace=NAMESPACE) == ("pods", "owners", "pod-usage")
     assert rbac.choose(("owners", "nodes"), namespace=NAMESPACE) == ("nodes", "owners")
     with pytest.raises(errors.UsageError, match="nope"):
         rbac.choose(("nope",))
+
+
+@pytest.mark.parametrize(
+    ("source", "features", "within"),
+    [
+        ("auto", "node-usage pod-usage kubelet", "pod-usage kubelet"),
+        ("metrics-server", "node-usage pod-usage", "pod-usage"),
+        ("kubelet", "kubelet", "kubelet"),
+        ("prometheus", "prometheus", "prometheus"),
+        ("none", "", ""),
+    ],
+)
+def test_features_of_a_source(source: str, features: str, within: str) -> None:
+    """A source brings its own rights in the place of those for the metrics API."""
+    assert rbac.choose((), source=source) == ("nodes", "pods", "owners", *features.split())
+    assert rbac.choose((), source=source, namespace=NAMESPACE) == ("pods", "owners", *within.split())
+    assert rbac.choose(("auth",), source=source) == (*features.split(), "auth")
+    assert tuple(rbac.SOURCES) == opening.NAMES
 
 
 @settings(max_examples=40)

@@ -56,23 +56,20 @@ def _all(verbs: tuple[str, ...], group: str, *resources: str, namespaced: bool =
 
 _METRICS = "metrics.k8s.io"
 FEATURES = {
-    "nodes": Feature(
-        "the service: nodes and their usage",
-        (
-            *_all(_FOLLOW, "", "nodes", namespaced=False),
-            *_all(_READ, _METRICS, "nodes", namespaced=False),
-        ),
-        default=True,
-    ),
-    "pods": Feature(
-        "the service: pods, containers and their usage",
-        (*_all(_FOLLOW, "", "pods"), *_all(_READ, _METRICS, "pods")),
-        default=True,
-    ),
+    "nodes": Feature("the service: nodes", _all(_FOLLOW, "", "nodes", namespaced=False), default=True),
+    "pods": Feature("the service: pods and containers", _all(_FOLLOW, "", "pods"), default=True),
     "owners": Feature(
         "the service: the CronJob behind a Job, what is behind a ReplicaSet; only metadata is read",
         (*_all(_FOLLOW, "apps", "replicasets"), *_all(_FOLLOW, "batch", "jobs")),
         default=True,
+    ),
+    "node-usage": Feature(
+        "usage of nodes from the metrics API",
+        _all(_READ, _METRICS, "nodes", namespaced=False),
+        default=True,
+    ),
+    "pod-usage": Feature(
+        "usage of pods and containers from the metrics API", _all(_READ, _METRICS, "pods"), default=True
     ),
     "kube-state": Feature(
         "the service with --compat kube-state-metrics",
@@ -87,7 +84,7 @@ FEATURES = {
     "kubelet": Feature(
         "--source kubelet: usage from each node's kubelet itself, asked directly",
         (
-            *_all(_FOLLOW, "", "nodes", namespaced=False),
+            *_all(_READ, "", "nodes", namespaced=False),
             *_all(("get",), "", "nodes/metrics", namespaced=False),
         ),
     ),
@@ -131,6 +128,14 @@ FEATURES = {
     ),
 }
 DEFAULT = tuple(name for name, feature in FEATURES.items() if feature.default)
+# What each source of usage takes, by its name as --source has it. Auto may fall back on the kubelets.
+SOURCES: dict[str, tuple[str, ...]] = {
+    "auto": ("node-usage", "pod-usage", "kubelet"),
+    "metrics-server": ("node-usage", "pod-usage"),
+    "kubelet": ("kubelet",),
+    "prometheus": ("prometheus",),
+    "none": (),
+}
 
 
 class Subject(NamedTuple):
@@ -141,8 +146,12 @@ class Subject(NamedTuple):
     namespace: str = ""
 
 
-def choose(names: Iterable[str], *, namespace: str | None = None) -> tuple[str, ...]:
+def choose(
+    names: Iterable[str], *, namespace: str | None = None, source: str | None = None
+) -> tuple[str, ...]:
     """Return the features of these names, in the table's order; what the service needs where there is none.
+
+    With a `source`, what that takes comes in the place of the metrics API.
 
     Raises:
         errors.UsageError: there is no such feature.
@@ -152,8 +161,12 @@ def choose(names: Iterable[str], *, namespace: str | None = None) -> tuple[str, 
         raise errors.UsageError(
             f"there is no feature {name[:60]!r}", remedy=f"the features are {', '.join(FEATURES)}"
         )
-    if not given:  # within a namespace nodes cannot be read, and the service does without
-        given = {name for name in DEFAULT if namespace is None or _within(FEATURES[name].rules)}
+    named = bool(given)
+    if not named:
+        given = set(DEFAULT) - (set(SOURCES["metrics-server"]) if source is not None else set())
+    given |= set(SOURCES[source] if source is not None else ())
+    if namespace is not None and not named:  # nodes cannot be read there, and the service does without
+        given -= {name for name in DEFAULT if not _within(FEATURES[name].rules)}
     return tuple(name for name in FEATURES if name in given)
 
 

@@ -32,6 +32,21 @@ VARIANTS: dict[str, dict[str, str]] = {
     "tls": {"tls.existingSecret": "tls", "serviceMonitor.enabled": "true"},
     "compat": {"metrics.compat": "{kube-state-metrics,metrics-server-prom}", "metrics.labels": "{workload}"},
     "history": {"history.enabled": "true", "history.storageClass": "fast", "tls.existingSecret": "tls"},
+    "kubelet": {
+        "source.name": "kubelet",
+        "source.kubelet.caConfigMap": "ca",
+        "source.kubelet.detail": "true",
+    },
+    "kubelet at need": {"source.kubelet.fallback": "true", "source.kubelet.insecureTLS": "true"},
+    "prometheus": {
+        "source.name": "prometheus",
+        "source.prometheus.url": "https://prometheus.monitoring:9090",
+        "source.prometheus.existingSecret": "prometheus",
+        "source.prometheus.tokenKey": "token",
+        "source.prometheus.caKey": "ca.crt",
+    },
+    "prometheus of the cluster": {"source.name": "prometheus", "scope.namespace": "shop"},
+    "no usage": {"source.name": "none"},
     "viewers": {
         "auth.viewers[0].kind": "ServiceAccount",
         "auth.viewers[0].name": "grafana",
@@ -159,13 +174,14 @@ class Service:
         found = []
         for path in json.loads(body)["paths"]:
             known = {"namespace": pod["namespace"], "pod": pod["pod"], "name": pod["pod"]}
-            if path.startswith("/api/v1/containers/"):
+            kind = path.removeprefix("/api/v1/").removeprefix("history/").partition("/")[0]
+            if kind == "containers":
                 known["name"] = pod["name"]
-            elif path.startswith("/api/v1/nodes/"):
+            elif kind == "nodes":
                 known["name"] = pod["node"]
-            elif path.startswith("/api/v1/namespaces/"):
+            elif kind == "namespaces":
                 known["name"] = pod["namespace"]
-            elif path.startswith("/api/v1/workloads/"):
+            elif kind == "workloads":
                 known = {key: workload[key] for key in ("namespace", "workload_kind", "name")}
             found.append(path.format(**known))
         return found
@@ -316,6 +332,51 @@ def test_kube_state_metrics(ground: controlplane.ControlPlane, audit: audited.Au
     service.server.terminate()
 
 
+def test_usage_from_the_kubelets(ground: controlplane.ControlPlane, audit: audited.Audit, helm: Path) -> None:
+    """With the source `kubelet` the chart grants nodes/metrics in the place of the metrics API, which is all
+    that is used; every node has its usage, and the status says from where since when.
+    """
+    ground.add_namespace("direct")
+    objects = apply(ground, template(helm, {"source.name": "kubelet"}, namespace="direct"))
+    token = viewer(ground, "direct", "direct-kubevitals-viewer")
+    service = Service(ground, objects, "service-kubelets")
+    (source,) = json.loads(service.ask("/api/v1/status", token=token)[1])["clusters"][0]["sources"]
+    assert (source["name"], source["answers"], source["problem"]) == ("kubelet", True, None)
+    assert source["since"]
+    rights = granted(ground, service)
+    assert {what for _, what in rights} & {"nodes.metrics.k8s.io", "pods.metrics.k8s.io"} == set()
+    of_kubelets = ("get", "nodes/metrics")  # what a kubelet asks the API server about; kwok's do not
+    asked = settle(audit, service, rights - {of_kubelets})
+    assert {(each.verb, each.what) for each in asked} | {of_kubelets} == rights
+    assert {each.status for each in asked} <= {200, 201}
+    until = time.monotonic() + 60
+    while not all(
+        each["cpu_usage_cores"] is not None
+        for each in json.loads(service.ask("/api/v1/nodes", token=token)[1])["items"]
+    ):
+        assert time.monotonic() < until
+        time.sleep(1)
+    service.server.terminate()
+
+
+def test_usage_from_a_prometheus(ground: controlplane.ControlPlane, audit: audited.Audit, helm: Path) -> None:
+    """With the address of a Prometheus the chart grants no right on usage, and what it grants is used; while
+    that is silent, the service shows what is asked for and the status says why.
+    """
+    ground.add_namespace("by-query")
+    values = {"source.name": "prometheus", "source.prometheus.url": "http://127.0.0.1:9"}
+    objects = apply(ground, template(helm, values, namespace="by-query"))
+    token = viewer(ground, "by-query", "by-query-kubevitals-viewer")
+    service = Service(ground, objects, "service-query")
+    (told,) = json.loads(service.ask("/api/v1/status", token=token)[1])["clusters"]
+    (source,) = told["sources"]
+    assert (source["name"], source["answers"]) == ("prometheus", False)
+    assert "cannot be reached" in source["problem"]["message"]
+    assert b"no source" in service.ask("/", token=token)[1]
+    check_rights(ground, audit, service)
+    service.server.terminate()
+
+
 def test_the_pod_is_admitted(ground: controlplane.ControlPlane) -> None:
     """The pod of the Deployment passes Kubernetes' strictest Pod Security Standard."""
     objects = apply(ground, (MANIFESTS / "cluster.yaml").read_text())
@@ -340,7 +401,12 @@ def test_the_printed_roles(ground: controlplane.ControlPlane) -> None:
     """What `kubevitals rbac` prints is accepted by the API server as it stands."""
     path = ground.directory / "roles.yaml"
     ground.add_namespace("shop")
-    for words in ((), ("--namespace", "shop"), ("--features", "viewer,top", "--group", "a:b")):
+    for words in (
+        (),
+        ("--source", "kubelet"),
+        ("--namespace", "shop"),
+        ("--features", "viewer,top", "--group", "a:b"),
+    ):
         done = product.kubevitals("rbac", *words, environ=product.environ(home=ground.directory))
         assert done.returncode == 0, done.stderr
         path.write_text(done.stdout)

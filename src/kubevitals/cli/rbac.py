@@ -6,6 +6,7 @@ Nothing is asked of a cluster. Without --features these are the rights of `kubev
 from __future__ import annotations
 
 from kubevitals import errors
+from kubevitals.sources import opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ With --namespace, a Role there grants what lies in the namespace; nodes are left
 examples:
   kubevitals rbac | kubectl apply -f -                          for the service, in the namespace kubevitals
   kubevitals rbac --namespace shop                              for a service that shows one namespace
-  kubevitals rbac --features nodes,pods,owners,auth             for `kubevitals serve --auth kubernetes`
+  kubevitals rbac --source kubelet                              for `kubevitals serve --source kubelet`
+  kubevitals rbac --features nodes,pods,owners,node-usage,pod-usage,auth   for `serve --auth kubernetes`
   kubevitals rbac --features viewer --service-account monitoring:grafana
   kubevitals rbac --features top,completion --group developers  for people at the command line
   kubevitals rbac --list                                        what there is
@@ -33,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="NAMES",
         help="what shall work, separated by commas; --list tells what there is",
+    )
+    parser.add_argument(
+        "--source",
+        choices=opening.NAMES,
+        help="where usage shall come from, as of `kubevitals serve`: the rights for that in the place of "
+        "those for the metrics API. prometheus is to find it; with --prometheus-url, none is enough",
     )
     parser.add_argument("--list", action="store_true", help="list the features with the rights of each")
     parser.add_argument(
@@ -55,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(rbac.describe())
         return 0
     words = [word.strip() for text in arguments.features or () for word in text.split(",")]
-    features = rbac.choose(filter(None, words), namespace=arguments.namespace)
+    features = rbac.choose(filter(None, words), namespace=arguments.namespace, source=arguments.source)
     roles = rbac.make_roles(
         features,
         subject=_subject(arguments),

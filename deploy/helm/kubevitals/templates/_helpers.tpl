@@ -43,10 +43,26 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- /* The features that are on, of files/rights.yaml, separated by blanks. */}}
 {{- define "kubevitals.features" -}}
-{{- if not .Values.scope.namespace }}nodes {{ end }}pods
+{{- $whole := not .Values.scope.namespace }}
+{{- if $whole }}nodes {{ end }}pods
 {{- if .Values.scope.owners }} owners{{ end }}
+{{- if has .Values.source.name (list "auto" "metrics-server") }}
+{{- if $whole }} node-usage{{ end }} pod-usage
+{{- end }}
+{{- if include "kubevitals.kubelets" . }} kubelet{{ end }}
+{{- if and (eq .Values.source.name "kubelet") .Values.source.kubelet.detail }} kubelet-detail{{ end }}
+{{- if and (eq .Values.source.name "prometheus") (not .Values.source.prometheus.url) }} prometheus{{ end }}
 {{- if has "kube-state-metrics" .Values.metrics.compat }} kube-state{{ end }}
 {{- if eq .Values.auth.mode "kubernetes" }} auth{{ end }}
+{{- end }}
+
+{{- /* Whether kubelets are asked, and whether a Prometheus is: empty if not. */}}
+{{- define "kubevitals.kubelets" -}}
+{{- if or (eq .Values.source.name "kubelet") (and (eq .Values.source.name "auto") .Values.source.kubelet.fallback) }}yes{{ end }}
+{{- end }}
+
+{{- define "kubevitals.prometheus" -}}
+{{- if or (eq .Values.source.name "prometheus") (and (eq .Values.source.name "auto") .Values.source.prometheus.url) }}yes{{ end }}
 {{- end }}
 
 {{- define "kubevitals.scheme" -}}
