@@ -14,7 +14,7 @@ from tests import prometheus as servers
 from tests.commandline import Shown
 
 import kubevitals
-from kubevitals import cli
+from kubevitals import cli, model
 from kubevitals import history as histories
 from kubevitals.cli import completing, historyplace
 from kubevitals.history import store
@@ -24,8 +24,6 @@ from kubevitals.surfaces.web import settings
 if TYPE_CHECKING:
     import pathlib
     from collections.abc import Callable
-
-    from kubevitals import model
 
 NOW = datetime.now(UTC)
 
@@ -425,6 +423,22 @@ def test_memory_answers_while_the_file_cannot(tmp_path: pathlib.Path) -> None:
         with store.Store.open(path):
             assert backed.read(query) == []
             assert (backed.name, backed.problems) == ("file", ())
+
+
+def test_memory_answers_for_what_the_file_does_not_take(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a file can be read but not written, what memory covers is asked there, and no more."""
+    memory = listed_history.Listed(*series())
+    full = model.Problem("history_disk_full", "no room", "make some")
+    with store.Store.open(tmp_path / "history.db") as file:
+        backed = historyplace.Backed(file, memory, window=1800.0, clock=lambda: NOW)
+        late = histories.Query("node", NOW - timedelta(minutes=30), NOW)
+        assert backed.read(late) == []
+        monkeypatch.setattr(file, "_status", store.Status("off", full))
+        assert [each.name for each in backed.read(late)] == ["node-1"]
+        assert (backed.name, backed.problems) == ("listed", (full,))
+        assert backed.read(late._replace(since=NOW - timedelta(hours=1))) == []
 
 
 # --- completion

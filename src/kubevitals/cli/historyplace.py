@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from kubevitals import errors, model, snapshot
 from kubevitals import history as histories
@@ -15,7 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
     from typing import NamedTuple, TypeVar
 
     from kubevitals import collector
@@ -138,11 +137,27 @@ def _open_file(path: str | None, *, write: bool, size: int = 1 << 30) -> store.S
 
 
 class Backed:
-    """A history with another one for when it cannot be read: a file, and what is in memory anyway."""
+    """A file, and what is in memory anyway for when that cannot be read, or has nothing new.
 
-    def __init__(self, first: store.Store, second: histories.History) -> None:
+    Args:
+        first: the file.
+        second: memory.
+        window: seconds that memory covers: within them it answers while the file is not written.
+        clock: returns the time.
+    """
+
+    def __init__(
+        self,
+        first: store.Store,
+        second: histories.History,
+        *,
+        window: float = 0.0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._first = first
         self._second = second
+        self._window = timedelta(seconds=window)
+        self._clock = clock
         self.name = first.name  # of the one that answers
         self._failed: model.Problem | None = None
 
@@ -153,16 +168,19 @@ class Backed:
 
     def read(self, query: histories.Query) -> list[histories.Series]:
         """Return what the first says, or else the second."""
-        return self._ask(lambda held: held.read(query))
+        return self._ask(lambda held: held.read(query), since=query.since)
 
     def snapshot_at(self, moment: datetime, *, cluster: str | None = None) -> model.Snapshot | None:
         """Return what the first says, or else the second."""
-        return self._ask(lambda held: held.snapshot_at(moment, cluster=cluster))
+        return self._ask(lambda held: held.snapshot_at(moment, cluster=cluster), since=moment)
 
     def close(self) -> None:
         """Do nothing: both are somebody else's."""
 
-    def _ask(self, ask: Callable[[histories.History], _T]) -> _T:
+    def _ask(self, ask: Callable[[histories.History], _T], *, since: datetime) -> _T:
+        if self._clock() - since <= self._window and self._first.status().role == "off":
+            self._failed, self.name = None, self._second.name
+            return ask(self._second)
         try:
             found = ask(self._first)
         except errors.HistoryError as error:

@@ -152,7 +152,9 @@ def _remember(
     if arguments.history is None:
         return chosen._replace(history=held)
     kept = stack.enter_context(historyplace.recording(arguments, collectors.values(), must=False))
-    return chosen._replace(history=historyplace.Backed(kept.store, held), recorded=kept.look)
+    return chosen._replace(
+        history=historyplace.Backed(kept.store, held, window=held.window), recorded=kept.look
+    )
 
 
 def _settle(
