@@ -38,11 +38,11 @@ def telling(kept: keeping.Keeping) -> settings.Settings:
 
 def test_words() -> None:
     """What is as it should be is told in few words, what is not is named."""
-    assert keeping.history_words(GOOD) == ["12 ticks", "3Mi"]
+    assert keeping.history_words(GOOD) == ["12 ticks", "3.0 MiB"]
     assert keeping.remote_write_words(GOOD) == ["900 samples sent", "version 2.0"]
     assert keeping.history_words(BAD) == ["not recording", "5 ticks", "7 lost"]
     assert keeping.remote_write_words(BAD) == [
-        "10 samples sent", "3 refused", "4 retries", "75 s behind",
+        "75 s behind", "10 samples sent", "3 refused", "4 retries",
     ]  # fmt: skip
     assert keeping.history_words(keeping.Keeping("memory")) == ["in memory"]
     assert keeping.history_words(keeping.Keeping()) == keeping.remote_write_words(keeping.Keeping()) == []

@@ -138,7 +138,7 @@ class _Line:
     def _words(self) -> list[str]:
         pods = sum(one.status().coverage["pods"][0] for one in self._collectors)
         told = self._held.look()
-        return [f"{pods} pods with usage", *keeping.history_words(told), *keeping.remote_write_words(told)]
+        return [*keeping.history_words(told), f"{pods} pods", *keeping.remote_write_words(told)]
 
     def _find_troubles(self) -> list[model.Problem]:
         found = self._held.look().problems

@@ -5,8 +5,6 @@ It must not know where the file is, nor the receiver's address: names travel fur
 
 from __future__ import annotations
 
-from kubevitals import quantity
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NamedTuple
@@ -88,24 +86,23 @@ def to_remote_write(kept: Keeping) -> dict[str, Any] | None:
 
 
 def history_words(kept: Keeping) -> list[str]:
-    """Return the state of history in a few words each."""
+    """Return the state of history in a few words each, the first ones the most telling."""
     told = kept.recording
     if told is None:
         return [] if kept.source is None else ["in memory"]
     words = [] if told.role == "writes" else [_ROLES[told.role]]
     words.append(f"{told.ticks} ticks")
     words += [f"{told.dropped} lost"] if told.dropped else []
-    return words + ([] if told.bytes is None else [quantity.format_memory(told.bytes)])
+    return words + ([] if told.bytes is None else [f"{told.bytes / (1 << 20):.1f} MiB"])
 
 
 def remote_write_words(kept: Keeping) -> list[str]:
-    """Return the state of remote-write in a few words each."""
+    """Return the state of remote-write likewise."""
     told = kept.sending
     if told is None:
         return []
-    words = [f"{told.sent} samples sent"]
+    words = [f"{told.lag_seconds:.0f} s behind"] if told.lag_seconds else []
+    words.append(f"{told.sent} samples sent")
     words += [f"{told.refused} refused"] if told.refused else []
     words += [f"{told.retries} retries"] if told.retries else []
-    if told.lag_seconds:
-        words.append(f"{told.lag_seconds:.0f} s behind")
     return words + ([] if kept.protocol is None else [f"version {kept.protocol}"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kubevitals import errors, model
@@ -27,6 +28,7 @@ _BATCH = 5_000  # samples in a request; receivers bound its size, Mimir to 100 M
 _RATE = 50_000.0  # samples a second at most, so that catching up does not drown the receiver
 _LOOK = 5.0  # seconds between looks at the queue where nobody wakes
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0
+_MILLISECOND = timedelta(milliseconds=1)
 _OVERLAP = 8  # ticks that are read once more after a start, so that each cluster of some is among them
 
 
@@ -131,7 +133,7 @@ class Writer:
         newest, reached = self._newest, self._reached
         lag = None
         if newest is not None and reached is not None:
-            lag = max(0.0, (newest - reached).total_seconds())
+            lag = max(0, (newest - reached) // _MILLISECOND) / 1000  # finer than that, no time is kept
         return self._status._replace(protocol=self._sender.protocol, lag_seconds=lag)
 
     def send_recorded(self) -> None:
