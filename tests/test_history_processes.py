@@ -187,6 +187,33 @@ def test_the_state_of_yesterday(environment: dict[str, str], yesterday: tuple[st
             assert item[key] == getattr(pod, key), key
 
 
+def on_terminal(environment: dict[str, str], *words: str) -> str:
+    """What a command that ends well shows on a terminal."""
+    child, leader = pty.fork()
+    if child == 0:
+        os.execve(sys.executable, command(*words), environment)
+    seen = b""
+    with contextlib.suppress(OSError):  # the terminal is gone with the process
+        while part := os.read(leader, 65_536):
+            seen += part
+    os.close(leader)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return seen.decode().replace("\r\n", "\n")
+
+
+def test_a_recorder_on_a_small_terminal(environment: dict[str, str]) -> None:
+    """The line of `record` is renewed in place, fits 40 columns, and says that its receiver is away."""
+    text = on_terminal(
+        {**environment, "TERM": "xterm", "COLUMNS": "40"},
+        "record", "--interval", "1s", "--duration", "3s", "--remote-write", "http://127.0.0.1:1/w", *SMALL,
+    )  # fmt: skip
+    assert text.count("remote-write waits for its receiver") == 1
+    lines = [each.rstrip("\n").removesuffix("\x1b[K") for each in text.split("\r") if " ticks, " in each]
+    assert lines
+    assert max(map(len, lines)) < 40
+    assert " pods" in lines[-1]
+
+
 def test_a_plot_on_a_small_terminal(
     environment: dict[str, str], yesterday: tuple[str, model.Snapshot]
 ) -> None:
@@ -195,16 +222,7 @@ def test_a_plot_on_a_small_terminal(
     name = next(node.name for node in taken.nodes if node.cpu_usage_cores is not None)
     words = ("history", "nodes", name, "--since", "2d", "--history", path)
     more = {"TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "40", "PYTHONUTF8": "1"}
-    child, leader = pty.fork()
-    if child == 0:
-        os.execve(sys.executable, command(*words), {**environment, **more})
-    seen = b""
-    with contextlib.suppress(OSError):  # the terminal is gone with the process
-        while part := os.read(leader, 65_536):
-            seen += part
-    os.close(leader)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    text = seen.decode().replace("\r\n", "\n")
+    text = on_terminal({**environment, **more}, *words)
     assert "\x1b" not in text
     assert "CPU (cores)" in text
     plot = text[text.index("CPU (cores)") :].splitlines()
