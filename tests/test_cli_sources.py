@@ -190,6 +190,28 @@ def test_no_source_is_no_failure(call: Top) -> None:
     assert "as --source none asks for" in shown.err
 
 
+@pytest.mark.parametrize(
+    "command", [("top", "nodes"), ("overview",), ("export", "--once")], ids=lambda each: each[0]
+)
+def test_every_command_that_prints_once_takes_a_source(
+    call: Top, world: simulated.SimulatedCluster, command: tuple[str, ...]
+) -> None:
+    """The source that is named is the one that is asked, and none is good everywhere."""
+    strike(world, "metrics-absent")
+    assert call(*command, "--source", "metrics-server").code == 1
+    assert "metrics API not installed" in call(*command, "--source", "metrics-server").err
+    assert call(*command, "--source", "kubelet", "--no-wait").code == 0
+    assert call(*command, "--source", "none").code == 0
+
+
+@pytest.mark.parametrize("command", ["top", "overview", "export", "serve", "record", "rbac"])
+def test_sources_are_completed(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """Behind --source the shell is offered the sources."""
+    assert cli.main(["__complete", command, "--source", ""]) == 0
+    offered = [line.partition("\t")[0] for line in capsys.readouterr().out.splitlines()]
+    assert offered[:-1] == ["auto", "metrics-server", "kubelet", "prometheus", "none"]
+
+
 def test_usage_alone_of_no_source(call: Top) -> None:
     """--usage without a source of usage is wrong usage."""
     shown = call("top", "pods", "-A", "--usage", "--source", "none")

@@ -270,3 +270,20 @@ def test_found_when_it_is_needed() -> None:
         assert "found by the label" in made.origin
         made.close()
     assert json.dumps([request.target for request in server.requests]).count('"/api/v1/services?') == 1
+
+
+@pytest.mark.parametrize(("context", "inside"), [("in-cluster", True), ("other", False)])
+def test_in_the_cluster_by_any_name(context: str, *, inside: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pod of the cluster is one, whatever the cluster is called after the source was opened."""
+    asked: list[bool] = []
+
+    def find(_: http_client.Client, *, inside: bool, timeout: float) -> object:
+        asked.append(inside)
+        return timeout
+
+    monkeypatch.setattr(discovery, "find", find)
+    client = http_client.Client(connection.Connection("https://127.0.0.1:1", context=context))
+    opened = opening.open_source(client, environ={"KUBERNETES_SERVICE_HOST": "10.0.0.1"})
+    client.connection.context = "prod"
+    assert opened.prometheus is not None
+    assert asked == [inside]

@@ -230,7 +230,7 @@ def _global_flags() -> dict[str, argparse.Action]:
 
     def add_arguments(parser: argparse.ArgumentParser) -> None:
         options.add_namespace_options(parser)
-        options.add_cluster_options(parser)
+        options.add_cluster_options(parser, detail=True, once=True)
         parser.add_argument("--version", action="store_true", help="print the version")
 
     return _flags(types.SimpleNamespace(add_arguments=add_arguments))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import errors
+from kubevitals import errors, sources
 from kubevitals.cli import options, several, taking
 from kubevitals.surfaces import terminal
 
@@ -88,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--no-nodes", action="store_true", help="leave nodes out, where rights end at a namespace"
     )
-    options.add_cluster_options(parser, several=True)
+    options.add_cluster_options(parser, several=True, once=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -206,7 +206,8 @@ def _export_once(
             snapshot = taking.take(cluster, request, patience=taking.patience_of(arguments))
             pairs.append((snapshot, None))
             problems += snapshot.problems
-            code = code or int(snapshot.source == "none")
+            # Usage was asked for, unless the source `none` was.
+            code = code or int(snapshot.source == sources.NONE != arguments.source)
         if option_set.KUBE_STATE_METRICS in wanted.compat:
             converts = kube_state_metrics.converts(cluster.name if several else None)
             found, missing = livestate.fetch(cluster.client, converts, namespace=arguments.namespace)

@@ -53,8 +53,14 @@ TAKING_VALUE = frozenset(
 _NUMBERS = frozenset({"nodes", "pods", "seed"})
 
 
-def add_cluster_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
-    """Add the options that choose a cluster; with `several`, --context may be repeated and gives a list."""
+def add_cluster_options(
+    parser: argparse.ArgumentParser, *, several: bool = False, detail: bool = False, once: bool = False
+) -> None:
+    """Add the options that choose a cluster and where its usage comes from.
+
+    With `several`, --context may be repeated and gives a list. `detail` and `once` are of commands that
+    show details, and that print one reading: see `sourceoptions.add_arguments`.
+    """
     group = parser.add_argument_group("which cluster, and as whom (as kubectl)")
     for flag, name, metavar, text in _CLUSTER_OPTIONS:
         flags = [_SHORT[flag], flag] if flag in _SHORT else [flag]
@@ -90,7 +96,7 @@ def add_cluster_options(parser: argparse.ArgumentParser, *, several: bool = Fals
         help="how long one request may take with its retries: 15s (the default), 1m, 500ms",
     )
     group.add_argument("--cache-dir", help="accepted for kubectl's sake: nothing is cached on disk")
-    sourceoptions.add_arguments(parser)
+    sourceoptions.add_arguments(parser, detail=detail, once=once)
     group = parser.add_argument_group("no cluster at hand")
     group.add_argument("--simulate", action="store_true", help="start a simulated cluster and use that")
     group.add_argument(

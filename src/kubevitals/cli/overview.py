@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interval", type=options.parse_duration, default=5.0, metavar="TIME", help="between refreshes (5s)"
     )
-    options.add_cluster_options(parser)
+    options.add_cluster_options(parser, once=True)
 
 
 def run(arguments: argparse.Namespace) -> int:

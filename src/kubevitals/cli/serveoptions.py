@@ -19,7 +19,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     historyplace.add_recording_options(parser, optional=True)
     remotewriting.add_arguments(parser)
     _add_log(parser.add_argument_group("log"))
-    options.add_cluster_options(parser, several=True)
+    options.add_cluster_options(parser, several=True, detail=True)
 
 
 def _add_place(group: argparse._ArgumentGroup) -> None:

@@ -6,7 +6,7 @@ One command prints, another serves over HTTP; both read the same clusters in the
 from __future__ import annotations
 
 from kubevitals import errors
-from kubevitals.cli import options
+from kubevitals.cli import options, sourceoptions
 from kubevitals.surfaces import terminal
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ def connect_all(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> l
     """Return the clusters of all contexts, to be closed by the stack.
 
     Raises:
-        errors.UsageError: two of them have one name, or several are to have one.
+        errors.UsageError: two of them have one name, or several are to have one, or one Prometheus.
         and as `kubevitals.connect`.
     """
     import argparse
@@ -35,6 +35,11 @@ def connect_all(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> l
         raise errors.UsageError(
             "--cluster-name is for one cluster, and there are several contexts",
             remedy="leave it out: each is called by the name of its context",
+        )
+    if len(set(arguments.context or [None])) > 1 and sourceoptions.has_address(arguments):
+        raise errors.UsageError(
+            "--prometheus-url tells of one cluster, and there are several contexts",
+            remedy="run one for each; with --source prometheus alone each cluster's own is looked for",
         )
     for context in dict.fromkeys(arguments.context or [None]):
         one = argparse.Namespace(**{**vars(arguments), "context": context, "namespace": None})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from kubevitals import errors
+from kubevitals import errors, sources
 from kubevitals.sources import opening
 
 TYPE_CHECKING = False
@@ -59,13 +59,13 @@ TAKING_VALUE = frozenset(
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
+def add_arguments(parser: argparse.ArgumentParser, *, detail: bool = False, once: bool = False) -> None:
+    """Add the options: with `detail` that for details, with `once` that for not waiting for a rate."""
     group = parser.add_argument_group("where usage comes from")
     group.add_argument(
         "--source",
         choices=opening.NAMES,
-        default="auto",
+        default=opening.AUTO,
         help="auto (the default) takes the best that answers; one that is named is never replaced; "
         "none shows requests and limits alone",
     )
@@ -74,18 +74,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             group.add_argument(flag, action="store_true", help=text)
         else:
             group.add_argument(flag, metavar=metavar, type=_TYPES.get(metavar, str), help=text)
-    group.add_argument(
-        "--detail",
-        action="store_true",
-        help="ask the kubelets, and for network, file systems, throttling, OOM kills, swap and pressure too; "
-        "takes the right nodes/stats",
-    )
-    group.add_argument(
-        "--no-wait",
-        action="store_true",
-        help="of kubelets: show what one reading tells, usage of CPU unknown, and do not wait for a second",
-    )
+    if detail:
+        group.add_argument(
+            "--detail",
+            action="store_true",
+            help="ask the kubelets, and for network, file systems, throttling, OOM kills, swap and pressure "
+            "too; takes the right nodes/stats",
+        )
+    if once:
+        group.add_argument(
+            "--no-wait",
+            action="store_true",
+            help="of kubelets: show what one reading tells, usage of CPU unknown, and wait for no second",
+        )
     _add_header(group)
+
+
+def has_address(arguments: argparse.Namespace) -> bool:
+    """Return whether usage may come from a Prometheus whose address was given, which knows one cluster."""
+    given = read(arguments)
+    return given["source"] in (opening.AUTO, sources.PROMETHEUS) and "url" in given.get("prometheus", {})
 
 
 def add_server_arguments(parser: argparse.ArgumentParser) -> None:
@@ -130,13 +138,13 @@ def read(arguments: argparse.Namespace) -> dict[str, Any]:
     if url:
         prometheus.setdefault("url", url)
     given: dict[str, Any] = {"source": arguments.source}
-    if arguments.detail:
-        if arguments.source not in ("auto", "kubelet"):
+    if getattr(arguments, "detail", False):
+        if arguments.source not in (opening.AUTO, sources.KUBELETS):
             raise errors.UsageError(
                 f"--detail comes from the kubelets, and --source is {arguments.source}",
                 remedy="leave one of them out",
             )
-        given["source"] = "kubelet"
+        given["source"] = sources.KUBELETS
         kubelet["detail"] = True
     if kubelet:
         given["kubelet"] = kubelet

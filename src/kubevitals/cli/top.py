@@ -132,7 +132,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     past.add_argument(
         "--history", metavar="FILE|URL", help="where it was recorded; by default as `kubevitals history`"
     )
-    options.add_cluster_options(parser)
+    options.add_cluster_options(parser, detail=True, once=True)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -106,11 +106,13 @@ def _finder(
     if client is None:
         raise errors.UsageError("there is no cluster to find Prometheus in", remedy="give --prometheus-url")
 
+    # A pod may well read another cluster than its own: DNS names lead into its own alone. Looked at now, as
+    # the context may be renamed.
+    inside = "KUBERNETES_SERVICE_HOST" in environ and client.connection.context == "in-cluster"
+
     def find() -> api.Prometheus:
         from kubevitals.promql import discovery
 
-        # A pod may well read another cluster than its own: DNS names lead into its own alone.
-        inside = "KUBERNETES_SERVICE_HOST" in environ and client.connection.context == "in-cluster"
         return discovery.find(client, inside=inside, timeout=timeout)
 
     return find
