@@ -495,14 +495,15 @@ def test_options_that_cannot_be_used_are_told(url: str, more: dict[str, Any], wo
 
 
 def test_each_receiver_has_a_position_of_its_own() -> None:
-    """The queue remembers another position for another address."""
+    """The queue remembers another position for another address, and for another tenant there."""
     queue = Recorded(snapshot(1))
     with servers.Server(servers.answer(204)) as server:
-        for path in ("/a", "/b"):
-            made = remotewriting.open_writer(arguments(f"{server.url}{path}"), queue)
+        for path, tenant in (("/a", "one"), ("/b", "one"), ("/b", "two")):
+            chosen = arguments(f"{server.url}{path}", remote_write_header=[f"X-Scope-OrgID={tenant}"])
+            made = remotewriting.open_writer(chosen, queue)
             made.send_recorded()
             made.stop()
-    assert sorted(queue.positions.values()) == [1, 1]
+    assert sorted(queue.positions.values()) == [1, 1, 1]
 
 
 def note(pauses: list[float]) -> Callable[[float], bool]:

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--remote-write-url",
         dest="remote_write",
         metavar="URL",
-        help="send what is recorded there, as http://prometheus:9090/api/v1/write",
+        help="send what is recorded there, as http://prometheus:9090/api/v1/write; of serve with --history",
     )
     for name, metavar, text in _FILES:
         group.add_argument(f"--remote-write-{name}", metavar=metavar, help=text)
@@ -118,11 +118,12 @@ def open_writer(arguments: argparse.Namespace, queue: writers.Queue) -> writers.
     sender = sending.Sender(
         client.Client(made, request_timeout=30.0), address.path, protocol=arguments.remote_write_protocol
     )
+    # The position belongs to the receiver, and to the tenant: another one begins with what is still there.
+    receiver = "\n".join([url, *sorted(arguments.remote_write_header or ())])
     return writer.Writer(
         queue,
         sender,
-        # The position belongs to the receiver: another one begins with what is still there.
-        name=f"remote-write {hashlib.sha256(url.encode()).hexdigest()[:16]}",
+        name=f"remote-write {hashlib.sha256(receiver.encode()).hexdigest()[:16]}",
         external=parse_labels(arguments.external_label or ()),
         rate=arguments.remote_write_rate,
     )
