@@ -234,6 +234,7 @@ def test_nothing_at_all(run: Callable[..., Shown], kept: listed_history.Listed) 
         (("export",), "name of one file"),
         (("export", "a.csv", "b.csv"), "name of one file"),
         (("export", "a.txt"), "which form"),
+        (("export", "-", "--format", "csv"), "-o csv writes to stdout"),
         (("export", "a.csv", "-o", "json"), "writes a file"),
     ],
 )

@@ -30,6 +30,10 @@ def run(arguments: argparse.Namespace, held: histories.History, *, now: datetime
         errors.KubevitalsError: it cannot be written, or the history cannot be read.
     """
     path = arguments.names[0]
+    if path == "-":
+        raise errors.UsageError(
+            "history export writes a file", remedy="kubevitals history KIND -o csv writes to stdout"
+        )
     form = arguments.format or _form_of(path)
     files.check(form)
     extent = historyplace.find_extent(held, now=now)

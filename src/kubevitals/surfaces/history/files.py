@@ -52,7 +52,14 @@ def write(
     Raises:
         errors.ConfigurationError: it cannot be written.
     """
-    folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120 - as everywhere here
+    path = os.path.realpath(path)  # a link stays, and leads to the new file
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - as everywhere here
+        # To put a file in the place of /dev/null is more than anybody means.
+        raise errors.ConfigurationError(
+            f"{path} is no file, and the history is written to one",
+            remedy="name a file; kubevitals history KIND -o csv writes to stdout",
+        )
+    folder = os.path.dirname(path)  # noqa: PTH120
     temporary = ""
     try:
         handle, temporary = tempfile.mkstemp(prefix=".kubevitals-", suffix=".tmp", dir=folder)
