@@ -334,6 +334,18 @@ def test_usage_alone(world: simulation.SimulatedCluster) -> None:
         assert {problem.code for problem in made.problems} == {"nodes_forbidden", "pods_forbidden"}
 
 
+def test_another_source_is_logged(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """The log says when usage begins to come from elsewhere, and only then."""
+    caplog.set_level(logging.INFO)
+    scene.collector.tick()
+    scene.collector.tick()
+    scene.collector.cluster.source = none.NoSource()
+    scene.collector.tick()
+    scene.collector.tick()
+    told = [each.getMessage() for each in caplog.records if getattr(each, "event", "") == "source_changed"]
+    assert told == [f"{scene.collector.name}: usage comes from none now, from metrics-server before"]
+
+
 def test_a_listener_that_fails_silences_nobody(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """One listener's error is logged, the others are called; who has unsubscribed is called no more."""
     seen: list[int] = []

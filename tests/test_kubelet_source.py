@@ -496,6 +496,7 @@ def test_words_of_the_node_proxy() -> None:
     assert str(caught.value).endswith(
         "cannot be reached: HTTP 503 Words: error trying to reach service: refused"
     )
+    assert caught.value.remedy == "let the kubelet's port (10250) through from the API server to the nodes"
 
 
 def test_node_proxy_forbidden() -> None:

@@ -278,6 +278,7 @@ class Collector:
     def _publish_good(self, made: model.Snapshot) -> None:
         recovered = self._failures_in_row
         first = self._good is None
+        before = self._good.source if self._good is not None else made.source
         self._good, self._failures_in_row = made, 0
         if first or recovered:
             self._changed_at = made.generated_at
@@ -289,6 +290,11 @@ class Collector:
                 source=made.source,
             )
         self._publish(made)
+        if made.source != before:
+            _LOG.info(
+                "%s: usage comes from %s now, from %s before", self.name, made.source, before,
+                extra={"event": "source_changed", "cluster": self.name, "source": made.source},
+            )  # fmt: skip
         if first or recovered:
             _LOG.info(
                 "%s of %s: %d nodes, %d pods",

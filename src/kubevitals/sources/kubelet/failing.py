@@ -55,6 +55,13 @@ _WORDS = {
 }
 
 
+# What else is to be done where the API server stands between.
+_PROXIED = {
+    "kubelet_unreachable": "let the kubelet's port (10250) through from the API server to the nodes",
+    "kubelet_timeout": "a firewall may drop what the API server sends to port 10250, or a node is overloaded",
+}
+
+
 class Failure(NamedTuple):
     """Why one kubelet could not be read: a code of `snapshot.REASONS`, and what was said."""
 
@@ -125,6 +132,7 @@ def tell_details(missing: Mapping[str, Failure]) -> list[model.Problem]:
 
 def _tell(code: str, nodes: list[str], failed: Mapping[str, Failure], *, proxy: bool) -> model.Problem:
     what, remedy = _WORDS[code]
+    remedy = _PROXIED.get(code, remedy) if proxy else remedy
     kubelets = "the kubelet" if len(nodes) == 1 else "the kubelets"
     said = failures.clean(failed[nodes[0]].said)
     refusal = proxy and failed[nodes[0]].is_refusal
