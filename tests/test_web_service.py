@@ -261,18 +261,36 @@ class Cycle:
     def __init__(self):
         self.me = self
 
-sweeper = garbage.Sweeper(whole_every=3)
+now = 0.0
+costs = iter([1.0, 0.0, 0.0])
+
+def clock():
+    return now
+
+def collect(*generation):
+    global now
+    if not generation:
+        now += next(costs)
+    return whole(*generation)
+
+whole, gc.collect = gc.collect, collect
+sweeper = garbage.Sweeper(share=0.1, clock=clock)
 sweeper.start()
 assert not gc.isenabled()
 with sweeper.around():
     pass
+assert now == 1.0, "the first looks at everything"
 mark = weakref.ref(Cycle())
 assert mark() is not None
 with sweeper.around():
     assert mark() is None
     mark = weakref.ref(Cycle())
+now = 10.9
 with sweeper.around():
-    assert mark() is None, "the third looks at everything"
+    assert mark() is not None, "looking at everything took a second, and may take a tenth of the time"
+now = 11.1
+with sweeper.around():
+    assert mark() is None
 """
 
 
