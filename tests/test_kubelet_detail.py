@@ -126,6 +126,13 @@ def test_throttling() -> None:
     assert made[APP].cpu_throttled_of_periods is None
 
 
+def test_labels_that_end_alike() -> None:
+    """Of a label whose name ends in that of another only that other one counts."""
+    labels = 'container="web",container_label_pod="no",namespace="shop",io_namespace="no",pod="web-1"'
+    _, gauges = cadvisor.parse(f"\ncontainer_oom_events_total{{{labels}}} 2 10000\n".encode(), received=0)
+    assert gauges == {("shop", "web-1", "web"): {"oom_events": 2}}
+
+
 def test_restart_and_repetition() -> None:
     """A counter that fell is no rate, and the same reading twice is no new one."""
     state = detail.Details()

@@ -24,7 +24,7 @@ _PRESSURE = {
     for word, share in (("waiting", "some"), ("stalled", "full"))
 }
 _THROTTLING = {PERIODS: "periods", THROTTLED: "throttled"}
-_LABEL = re.compile(r'(container|namespace|pod)="([^"\\]*)"')
+_LABEL = re.compile(r'[{,](container|namespace|pod)="([^"\\]*)"')
 
 
 def parse(body: bytes, *, received: float, pressure: bool = True) -> tuple[summary.Counters, summary.Gauges]:
