@@ -44,21 +44,23 @@ SERVICE = Section(
     fragment="service.md",
     results="results-service.json",
     intro=(
-        "Written by `python -m benchmarks --service` in about ten minutes; the figures behind it are in\n"
+        "Written by `python -m benchmarks --service` in about fifteen minutes; the figures behind it are in\n"
         "[results-service.json](results-service.json). `kubevitals serve` runs with its defaults (a poll\n"
         "every 15 s, samples kept in memory) beside `kubevitals simulate`, which has a core of its own.\n"
         "\n"
-        "- A tick is all CPU seconds of the process, user and system, over three ticks, divided by three:\n"
-        "  the prober's requests and the watches included. Before, all the answers named in `service.py`,\n"
+        "- A tick is all CPU seconds of the process, user and system, over three ticks, divided by three,\n"
+        "  the watches included. Before, all the answers named in `service.py`,\n"
         "  whole lists of all pods among them, and the exposition were asked for as gzip, as Grafana and\n"
         "  Prometheus do; so they are made again with each snapshot. Ten or so pods of the 150,000 change\n"
         "  between two ticks; notes.md says what more change costs.\n"
         "- Requests *meanwhile* are those that were asked for while the service kept a core busy.\n"
         "- Memory is the most that the kernel counted, all of the above included.\n"
-        "- The soak is a minute and a half of visits, after as many that are not counted.\n"
+        "- The soak is a minute and a half of visits, after as many that are not counted; memory is compared\n"
+        "  six ticks after each.\n"
         "- Beside peers: kube-apiserver, etcd, metrics-server and kube-state-metrics are real; before each\n"
         "  scrape three pods are deleted, so that nobody answers with what is at hand. CPU is that of the\n"
-        "  exporter's process, memory the most it ever had.\n"
+        "  exporter's process, memory the most it ever had. Prometheus asks for gzip, which kubevitals gives and\n"
+        "  kube-state-metrics only with an option.\n"
     ),
 )
 ALL = (REAL, SERVICE)

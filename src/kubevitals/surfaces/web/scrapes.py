@@ -67,9 +67,12 @@ class Scrapes:
 
     def _prepare(self) -> None:
         now = asyncio.get_running_loop().time()
-        for form, when in self._asked.items():
+        for form, when in list(self._asked.items()):
             if now - when < _REMEMBERED:
                 self._make(form)
+            else:  # what one curl has asked for may be large, and is of no use to anybody else
+                del self._asked[form]
+                self._ready.pop(form, None)
 
     def _make(self, form: Form) -> asyncio.Future[list[bytes]]:
         """Return what will be the exposition; several who ask share one thread."""
