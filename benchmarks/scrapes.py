@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    _Work = dict[str, tuple[running.Running, Callable[[running.Running], object]]]
+
 _RESOURCES = (
     "nodes,pods,deployments,statefulsets,daemonsets,jobs,horizontalpodautoscalers,namespaces,"
     "persistentvolumeclaims,resourcequotas"
@@ -97,7 +99,7 @@ def _beside_state_metrics(
             ("gzip", True, True, "both as gzip"),
             ("plain", False, False, "both uncompressed"),
         ):
-            work = {
+            work: _Work = {
                 "ours": (own, functools.partial(scrape, gzip=own_gzip)),
                 "peer": (peer, functools.partial(scrape, gzip=peer_gzip)),
             }
@@ -152,7 +154,7 @@ def _compare(name: str, what: str, runs: dict[str, list[figures.Run]], *, judged
 
 
 def _take_turns(
-    work: dict[str, tuple[running.Running, Callable[[running.Running], object]]],
+    work: _Work,
     *,
     count: int,
     change: Callable[[], None],

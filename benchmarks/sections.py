@@ -55,12 +55,12 @@ SERVICE = Section(
         "  between two ticks; notes.md says what more change costs.\n"
         "- Requests *meanwhile* are those that were asked for while the service kept a core busy.\n"
         "- Memory is the most that the kernel counted, all of the above included.\n"
-        "- The soak is a minute and a half of visits, after as many that are not counted; memory is compared\n"
-        "  six ticks after each.\n"
+        "- The soak is a minute of visits after another one that is not counted, with a poll every 5 s;\n"
+        "  memory is compared six ticks after each.\n"
         "- Beside peers: kube-apiserver, etcd, metrics-server and kube-state-metrics are real; before each\n"
         "  scrape three pods are deleted, so that nobody answers with what is at hand. CPU is that of the\n"
-        "  exporter's process, memory the most it ever had. Prometheus asks for gzip, which kubevitals gives and\n"
-        "  kube-state-metrics only with an option.\n"
+        "  exporter's process, memory the most it ever had. Prometheus asks for gzip, which kubevitals gives\n"
+        "  and kube-state-metrics only with an option.\n"
     ),
 )
 ALL = (REAL, SERVICE)

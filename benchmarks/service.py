@@ -60,7 +60,11 @@ def measure_service(*, quick: bool) -> Iterator[figures.Row]:
                 )
                 if quick or pods == _LOAD_PODS:
                     yield from _measure_load(server, pods, seconds=1 if quick else 10)
-                    yield _measure_soak(server, pods, seconds=2.0 if quick else 90.0)
+            if quick or pods == _LOAD_PODS:
+                command = [*_command(served, quick=quick), *(() if quick else ("--interval", "5s"))]
+                with running.run(command, folder=served.folder) as server:
+                    running.await_answer(server, "/readyz")
+                    yield _measure_soak(server, pods, seconds=2.0 if quick else 60.0)
     yield from scrapes.measure_scrapes(quick=quick)
 
 
@@ -108,7 +112,7 @@ def _measure_ticks(
     slowest = max(_time(server, path) for path in ANSWERS)
     scrapes.scrape(server)
     with viewers.Prober(server, PROBED) as prober:
-        viewers.await_snapshots(server, _TICKS)
+        viewers.await_snapshots(server, _TICKS if p99 else 1)
         _rest(server)
     waits = prober.meanwhile() or [0.0]
     late = viewers.quantile(waits, 0.99)
