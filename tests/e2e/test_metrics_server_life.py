@@ -96,13 +96,17 @@ class Life:
         status, body = self.cluster.api.raw("GET", f"{metricsserver.API}/nodes")
         self.bodies[step] = status, body.decode()
         for name, command in COMMANDS.items():
-            self.said[step, name] = product.kubevitals(*command, environ=self._environ)
+            # Named, for auto would ask the kubelets instead, which answer here.
+            self.said[step, name] = product.kubevitals(
+                *command, "--source", "metrics-server", environ=self._environ
+            )
         for kind in ("nodes", "pods"):
             self.kubectl[step, kind] = product.kubectl("top", kind, environ=self._environ)
 
     def look(self, stop: threading.Event) -> None:
         """Take snapshots until `stop`, as a program would that uses the library."""
-        with kubevitals.connect(kubeconfig=str(self.cluster.kubeconfig)) as cluster:
+        config = str(self.cluster.kubeconfig)
+        with kubevitals.connect(kubeconfig=config, source="metrics-server") as cluster:
             while not stop.wait(0.4):
                 step = self.step
                 taken = cluster.snapshot()
