@@ -418,6 +418,29 @@ def test_a_file_that_is_moved_away_is_begun_anew(path: Path) -> None:
         assert times(store) == [0, 1, 2]
 
 
+def test_positions_are_of_their_file(path: Path) -> None:
+    """In a file that is begun anew a reader begins anew: ticks are numbered from 1 again."""
+    with opened(path) as store:
+        record(store, 3)
+        store.hold("reader", 3)
+        store.flush()
+        path.unlink()
+        record(store, 2, first=10)
+        assert store.held("reader") is None
+        assert times(store) == [10, 11]
+
+
+def test_usage_that_outlives_its_pod_is_no_series(path: Path) -> None:
+    """A pod that is in the metrics only, without a uid, is not recorded as another series."""
+    bare = past.pod("web-0", uid=None, node=None, phase=None, seconds=15)._replace(problem="gone")
+    with opened(path) as store:
+        store.append(past.snapshot(0, [past.pod("web-0"), past.pod("web-1")]))
+        store.append(past.snapshot(15, [past.pod("web-1", seconds=15), bare]))
+        store.flush()
+        ((_, _), (_, second)) = store.snapshots(0)
+        assert [pod.name for pod in second.pods] == ["web-1"]
+
+
 def test_what_a_deleted_file_left_does_not_become_part_of_the_new_one(path: Path) -> None:
     """A write-ahead log without its database is set aside before a new file is made."""
     Path(f"{path}-wal").write_bytes(b"\x37\x7f\x06\x82" + bytes(5000))

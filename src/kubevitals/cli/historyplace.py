@@ -6,7 +6,7 @@ import contextlib
 import itertools
 from datetime import UTC, datetime, timedelta
 
-from kubevitals import errors, model, snapshot
+from kubevitals import errors, model
 from kubevitals import history as histories
 from kubevitals.surfaces import keeping
 from kubevitals.surfaces.history import moments, pieces
@@ -121,7 +121,7 @@ def recording(
             made = Recording(held, stack.enter_context(remotewriting.open_writer(arguments, held)))
 
         def keep(published: collector.Published) -> None:
-            held.append(snapshot.without_unlisted(published.snapshot))
+            held.append(published.snapshot)
             if made.writer is not None:
                 made.writer.wake(published.snapshot.generated_at)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubevitals import errors, model
+from kubevitals import snapshot as snapshots
 from kubevitals.history import (
     holding,
     lending,
@@ -271,13 +272,14 @@ class Store:
     def _write(self, snapshot: model.Snapshot) -> None:
         if self._connection is not None and lending.place_of(self.path) != self._opened:
             self._let_go()  # it was moved away, or is another file by now
+            self._forget_positions()
             self._next_attempt = 0.0
         if self._recording is None and not self._attempt():
             self._drop()
             return
         assert self._recording is not None
         try:
-            self._recording.append(snapshot)
+            self._recording.append(snapshots.without_unlisted(snapshot))
         except Exception as error:  # noqa: BLE001 - the boundary of the thread, without which nothing is kept
             self._drop()
             self._fail(error)
@@ -348,7 +350,10 @@ class Store:
                 )
                 return False
             self._connection = schema.open_for_writing(self.path)
-            self._opened = lending.place_of(self.path)
+            place = lending.place_of(self.path)
+            if self._opened not in ((0, 0), place):
+                self._forget_positions()
+            self._opened = place
             retention.bound(self._connection, self._size_limit)
             self._recording = recording.Recording(self._connection)
         except Exception as error:  # noqa: BLE001 - as above
@@ -356,6 +361,11 @@ class Store:
             return False
         self._tell("writes", None)
         return True
+
+    def _forget_positions(self) -> None:
+        """Ticks of another file begin anew: a position in the old one says nothing."""
+        with self._guard:
+            self._holds, self._replay = {}, None
 
     def _fail(self, error: Exception) -> None:
         """Let go of the file, and say why."""
