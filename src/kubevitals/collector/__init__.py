@@ -163,8 +163,7 @@ class Collector:
         """Read, join and publish; return the seconds to wait until the next tick."""
         started = time.monotonic()
         try:
-            usage = self._read_usage()
-            made = self._join(usage)
+            made = self._join(self._read_usage())  # nothing holds the readings while this is shown
             self._publish_good(made)
             delay = self._rhythm.next_delay(made.generated_at, joining.newest_sample(made))
         except errors.KubevitalsError as error:
