@@ -59,8 +59,8 @@ SERVICE = Section(
         "  memory is compared six ticks after each.\n"
         "- Beside peers: kube-apiserver, etcd, metrics-server and kube-state-metrics are real; before each\n"
         "  scrape three pods are deleted, so that nobody answers with what is at hand. CPU is that of the\n"
-        "  exporter's process, memory the most it ever had. Prometheus asks for gzip, which kubevitals gives\n"
-        "  and kube-state-metrics only with an option.\n"
+        "  exporter's process, memory the most it ever had. Prometheus asks for gzip, which kubevitals\n"
+        "  gives and kube-state-metrics only with an option.\n"
     ),
 )
 ALL = (REAL, SERVICE)
