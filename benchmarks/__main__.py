@@ -38,13 +38,16 @@ GROUPS: dict[str, Callable[..., Iterator[figures.Row]]] = {
     "memory": library.measure_memory,
     "modules": startup.measure_modules,
     "quantities": quantities.measure_quantities,
-    "history": history.measure_history,
+}
+LAYERS: dict[str, Callable[..., Iterator[figures.Row]]] = {
     "kubelets": kubelets.measure_kubelets,
+    "history": history.measure_history,
     "remote-write": remotewrite.measure_remote_write,
 }
-SECTIONS: dict[str, tuple[sections.Section, Callable[..., Iterator[figures.Row]]]] = {
-    "real": (sections.REAL, realcluster.measure_real),
-    "service": (sections.SERVICE, service.measure_service),
+SECTIONS: dict[str, tuple[sections.Section, dict[str, Callable[..., Iterator[figures.Row]]]]] = {
+    "real": (sections.REAL, {"real": realcluster.measure_real}),
+    "service": (sections.SERVICE, {"service": service.measure_service}),
+    "layers": (sections.LAYERS, LAYERS),
 }
 
 
@@ -52,7 +55,9 @@ def main(argv: Sequence[str]) -> int:
     """Measure and print; return 1 only if something failed, never because something is slow."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small clusters and few rounds, for CI")
-    parser.add_argument("--only", action="append", choices=GROUPS, help="only this group (repeatable)")
+    parser.add_argument(
+        "--only", action="append", choices=[*GROUPS, *LAYERS], help="only this group (repeatable)"
+    )
     own = parser.add_mutually_exclusive_group()
     own.add_argument(
         "--real",
@@ -68,6 +73,13 @@ def main(argv: Sequence[str]) -> int:
         dest="section",
         help="what serving costs, and whom",
     )
+    own.add_argument(
+        "--layers",
+        action="store_const",
+        const="layers",
+        dest="section",
+        help="sources of usage, history and remote-write",
+    )
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     arguments = parser.parse_args(argv)
     os.chdir(os.path.dirname(_HOME))  # noqa: PTH120 as above; the readers are modules of this folder
@@ -76,11 +88,7 @@ def main(argv: Sequence[str]) -> int:
     print(report.render_machine(machine), flush=True)
     if arguments.quick:
         print("a quick run: clusters too small and rounds too few to judge by\n", flush=True)
-    groups = (
-        {arguments.section: SECTIONS[arguments.section][1]}
-        if arguments.section
-        else {name: GROUPS[name] for name in arguments.only or GROUPS}
-    )
+    groups = _choose(arguments)
     rows, failed = _measure(groups, quick=arguments.quick)
     print("\n" + report.render_table(rows))
     if arguments.json:
@@ -99,6 +107,14 @@ def main(argv: Sequence[str]) -> int:
         _write(os.path.join(_HOME, "README.md"), readme)  # noqa: PTH118
         _write(os.path.join(_HOME, "results.json"), _to_json(rows, machine))  # noqa: PTH118
     return 1 if failed else 0
+
+
+def _choose(arguments: argparse.Namespace) -> Mapping[str, Callable[..., Iterator[figures.Row]]]:
+    """Return the groups to measure: those of a section, the named ones, or all; in CI those of layers too."""
+    if arguments.section:
+        return SECTIONS[arguments.section][1]
+    known = {**GROUPS, **LAYERS}
+    return {name: known[name] for name in arguments.only or (known if arguments.quick else GROUPS)}
 
 
 def _at_home(name: str) -> str:

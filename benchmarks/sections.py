@@ -63,4 +63,15 @@ SERVICE = Section(
         "  gives and kube-state-metrics only with an option.\n"
     ),
 )
-ALL = (REAL, SERVICE)
+LAYERS = Section(
+    "## Sources, history and remote-write",
+    fragment="layers.md",
+    results="results-layers.json",
+    intro=(
+        "Written by `python -m benchmarks --layers` in a few minutes; the figures behind it are in\n"
+        "[results-layers.json](results-layers.json). The kubelets are simulated and answer over TLS; the\n"
+        "parser's peer is prometheus_client; Prometheus, which takes the samples of remote-write, is real.\n"
+        "A share of a core is CPU seconds of the process by the seconds that the recording stands for.\n"
+    ),
+)
+ALL = (REAL, SERVICE, LAYERS)
