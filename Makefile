@@ -48,7 +48,7 @@ format: setup ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## measure against kubectl and the official client; BENCH_ARGS=--quick for a short run
+bench: setup ## measure against kubectl and the official client; BENCH_ARGS=--quick, --service, --layers or --real
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 lock: setup ## compile requirements/*.in to *.txt
