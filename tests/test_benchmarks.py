@@ -66,7 +66,7 @@ def test_sections_are_replaced_one_by_one() -> None:
     assert again.startswith("# Benchmarks\n\ntable\n\n## On a real control plane\n")
     assert "\n\nc\nd\n\n## The service\n" in again
     assert again.endswith("\n\ne\nf\n")
-    assert [again.count(each.heading) for each in sections.ALL] == [1, 1]
+    assert [again.count(each.heading) for each in (sections.REAL, sections.SERVICE)] == [1, 1]
     assert sections.join(again, sections.REAL.render("c", "d")) == again
 
 
