@@ -47,7 +47,8 @@ def tell_missing(names: Sequence[str], kind: str, *, usage_only: bool = False) -
 def tell_problems(taken: model.Snapshot, unknown: Sequence[str] = ()) -> int:
     """Print the snapshot's problems and the lines about what is unknown; return the exit code for it."""
     fatal = [problem for problem in taken.problems if problem.code in _FATAL]
-    if not any(row.memory_usage_bytes is not None for row in (*taken.nodes, *taken.pods)):
+    rows: list[model.Node | model.Pod] = [*taken.nodes, *taken.pods]
+    if not any(row.memory_usage_bytes is not None for row in rows):
         # Another source than the usual one answered, and has no number either.
         fatal += [problem for problem in taken.problems if problem.code == "source_fallback"]
     for problem in taken.problems[:_SHOWN_PROBLEMS]:
