@@ -214,14 +214,30 @@ def _shift(size: int) -> int:
 
 
 def _multiply(left: int, right: int) -> int:
-    """Return the product of two polynomials, modulo that of CRC-32."""
+    """Return the product of two polynomials, modulo that of CRC-32: four coefficients of `left` at a time."""
+    one = right >> 1 ^ _POLYNOMIAL if right & 1 else right >> 1  # right * x
+    two = one >> 1 ^ _POLYNOMIAL if one & 1 else one >> 1
+    three = two >> 1 ^ _POLYNOMIAL if two & 1 else two >> 1
+    low, high = two ^ three, right ^ one
+    multiples = (
+        0, three, two, low, one, one ^ three, one ^ two, one ^ low,
+        right, right ^ three, right ^ two, right ^ low, high, high ^ three, high ^ two, high ^ low,
+    )  # fmt: skip
     product = 0
-    while left:
-        if left & 0x80000000:
-            product ^= right
-        left = (left << 1) & 0xFFFFFFFF
-        right = (right >> 1) ^ _POLYNOMIAL if right & 1 else right >> 1
+    for place in _PLACES:
+        product = product >> 4 ^ _REDUCED[product & 15] ^ multiples[left >> place & 15]
     return product
+
+
+def _reduce(coefficients: int) -> int:
+    """Return the polynomial times x^4."""
+    for _ in range(4):
+        coefficients = coefficients >> 1 ^ _POLYNOMIAL if coefficients & 1 else coefficients >> 1
+    return coefficients
+
+
+_PLACES = range(0, 32, 4)  # the highest powers first
+_REDUCED = tuple(map(_reduce, range(16)))
 
 
 def _squares(count: int) -> list[int]:
