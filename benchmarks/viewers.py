@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from benchmarks import running
+from benchmarks import processes, running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -136,10 +136,17 @@ def streaming(server: running.Running) -> Iterator[http.client.HTTPResponse]:
 
 
 def await_snapshots(server: running.Running, count: int) -> list[float]:
-    """Wait for so many new snapshots; return when each was told of, after the first event, which is old."""
+    """Wait for so many new snapshots; return when each was told of, after the first event, which is old.
+
+    Raises:
+        processes.FailedError: the stream ended before.
+    """
     moments: list[float] = []
     with streaming(server) as stream:
         while len(moments) <= count:
-            if stream.readline().startswith(b"data: "):
+            line = stream.readline()
+            if not line:
+                raise processes.FailedError(f"the stream of events ended, HTTP {stream.status}")
+            if line.startswith(b"data: "):
                 moments.append(time.perf_counter())
     return moments[1:]
