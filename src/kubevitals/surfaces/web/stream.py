@@ -102,7 +102,10 @@ class Hub:
                 if events:
                     await self._send(send, events)
                 try:
-                    await asyncio.wait_for(news.wait(), self._heartbeat)
+                    # Not wait_for: in Python 3.11 it loses a cancellation that comes with the event, and then
+                    # the stream of a client that has gone would never end.
+                    async with asyncio.timeout(self._heartbeat):
+                        await news.wait()
                 except TimeoutError:
                     await self._send(send, b": still here\n\n")
         finally:
@@ -110,7 +113,8 @@ class Hub:
 
     async def _send(self, send: Send, content: bytes) -> None:
         message = {"type": "http.response.body", "body": content, "more_body": True}
-        await asyncio.wait_for(send(message), self._patience)
+        async with asyncio.timeout(self._patience):
+            await send(message)
 
 
 class Stream:
@@ -139,7 +143,8 @@ class Stream:
         try:
             await asyncio.wait((feeding, leaving), return_when=asyncio.FIRST_COMPLETED)
             if feeding.done() and not leaving.done() and feeding.exception() is None:
-                await asyncio.wait_for(send({"type": "http.response.body", "body": b""}), 1.0)
+                async with asyncio.timeout(1.0):
+                    await send({"type": "http.response.body", "body": b""})
         except TimeoutError:
             pass
         finally:
