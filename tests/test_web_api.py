@@ -433,7 +433,7 @@ def test_503_before_the_first_snapshot(own: web_service.Service) -> None:
     if own.collector.latest is None:
         told = own.get("/api/v1/infra/nodes")
         assert told.status_code == 503
-        assert told.json()["remedy"]
+        assert told.json()["detail"]
     assert own.get("/").status_code == 200
     assert own.get("/api/v1/status").status_code == 200
     assert own.get("/metrics").status_code == 200
