@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from kubevitals.simulation import cluster
+from simcluster import cluster
 
 
 def main() -> None:

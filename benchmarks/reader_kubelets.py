@@ -8,7 +8,7 @@ import sys
 import time
 
 from kubevitals import sources
-from kubevitals.kube.config import kubeconfig
+from kubevitals.kube.auth import kubeconfig
 from kubevitals.kube.http import client as kube_client
 from kubevitals.sources.kubelet import resource, source
 

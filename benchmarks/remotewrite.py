@@ -73,17 +73,18 @@ def measure_remote_write(*, quick: bool) -> Iterator[figures.Row]:
 def _send(pods: int, url: str) -> tuple[list[float], int, float]:
     """Return the rate of each tick but the first, in samples a CPU second; all samples; all CPU seconds."""
     import kubevitals
-    from kubevitals.kube import connection
+    from kubevitals.kube import clientconfig
     from kubevitals.kube.http import client
-    from kubevitals.surfaces.remotewrite import sending, series
+    from kubevitals.surfaces.remotewrite import sender as senders
+    from kubevitals.surfaces.remotewrite import series
 
     with kubevitals.connect(simulation={"nodes": max(5, pods // 30), "pods": pods}) as cluster:
         first = cluster.snapshot()
     sampler = series.Sampler()
     rates: list[float] = []
     total, took = 0, 0.0
-    with client.Client(connection.Connection(url)) as opened:
-        sender = sending.Sender(opened, "/api/v1/write")
+    with client.Client(clientconfig.Connection(url)) as opened:
+        sender = senders.Sender(opened, "/api/v1/write")
         gc.collect()
         gc.disable()
         for tick in range(_TICKS):

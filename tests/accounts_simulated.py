@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubevitals.simulation.apiserver import access
+from simcluster.apiserver import access
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kubevitals import rbac
-    from kubevitals.simulation import cluster as simulated
+    from simcluster import cluster as simulated
 
 Asked = tuple[str, str, str]  # verb, group, resource
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tests import servers
 
-from kubevitals.kube import connection as connections
+from kubevitals.kube import clientconfig as connections
 from kubevitals.kube.http import client
 from kubevitals.sources.kubelet import source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kubevitals.simulation import cluster as simulated
+    from simcluster import cluster as simulated
 
 START = 1_760_000_000.0
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubevitals.simulation import cluster
+    from simcluster import cluster
 
 
 class Answer:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from kubevitals.simulation.world import pods, world
+from simcluster.world import pods, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kubevitals.simulation import records
+    from simcluster import records
 
 START = 1_790_010_800.0  # a Monday noon in September 2026, UTC
 TICK = 15.0

@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from kubevitals.simulation import records
+from simcluster import records
 
 START = 1_700_000_000.0
 

@@ -284,13 +284,13 @@ def test_a_body_over_tls() -> None:
     for number in range(400_000):
         content.write(b"%d," % number)
     reply = servers.answer(200, content.getvalue())
-    from kubevitals.kube import connection
+    from kubevitals.kube import clientconfig
     from kubevitals.kube.http import client
 
     with (
         servers.Server(reply, servers.chunked(content.getvalue()), tls=servers.server_context()) as server,
         client.Client(
-            connection.Connection(server.url, ca=servers.authority().pem), environ={}, request_timeout=5
+            clientconfig.Connection(server.url, ca=servers.authority().pem), environ={}, request_timeout=5
         ) as cluster,
     ):
         assert cluster.fetch("/a") == content.getvalue()

@@ -18,8 +18,8 @@ from tests.commandline import CLOCK, Shown, command
 
 from kubevitals import cli
 from kubevitals import cluster as clusters
-from kubevitals.simulation import cluster as simulated
-from kubevitals.simulation.apiserver import faults
+from simcluster import cluster as simulated
+from simcluster.apiserver import faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,8 +12,8 @@ from tests.test_cli_faults import strike
 
 from kubevitals import cli
 from kubevitals import cluster as clusters
-from kubevitals.cli import taking
-from kubevitals.simulation import cluster as simulated
+from kubevitals.cli import oneshot
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     import pathlib
@@ -80,7 +80,9 @@ def test_the_second_reading_tells_what_the_metrics_api_tells(
     def later(_: float) -> None:
         SECONDS["moved"] += 15.0
 
-    monkeypatch.setattr(taking.take, "__kwdefaults__", {**(taking.take.__kwdefaults__ or {}), "sleep": later})
+    monkeypatch.setattr(
+        oneshot.take, "__kwdefaults__", {**(oneshot.take.__kwdefaults__ or {}), "sleep": later}
+    )
     monkeypatch.setattr("kubevitals.sources.kubelet.source.REUSE_SECONDS", 0.0)
     kubelets = json.loads(call("top", "pods", "-A", "--source", "kubelet", "-o", "json").out)
     metrics = json.loads(call("top", "pods", "-A", "--source", "metrics-server", "-o", "json").out)

@@ -17,10 +17,10 @@ from tests.web_service import wait_for
 
 import kubevitals
 from kubevitals import collector, errors, model
-from kubevitals.collector import joining, rhythm
+from kubevitals.collector import composition, schedule
 from kubevitals.kube.http import retries, watch
-from kubevitals.simulation import cluster as simulation
 from kubevitals.sources import metricsapi, none
+from simcluster import cluster as simulation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -432,7 +432,7 @@ def _poll(
 ) -> list[float]:
     """The ages that samples have when a source publishes every `period` seconds, `lag` after measuring."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    poller = rhythm.Rhythm(interval)
+    poller = schedule.Rhythm(interval)
     now, ages = offset, []
     for _ in range(polls):
         measured = (now - lag) // period * period
@@ -452,7 +452,7 @@ def test_the_rhythm_finds_fresh_samples(offset: float, lag: float) -> None:
 def test_the_rhythm_is_bounded(period: float, offset: float, lag: float) -> None:
     """Whatever the source does, polls come no more often than twice an interval."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    poller = rhythm.Rhythm(15.0)
+    poller = schedule.Rhythm(15.0)
     now = 100 + offset
     began = now
     for _ in range(100):
@@ -465,11 +465,11 @@ def test_the_rhythm_is_bounded(period: float, offset: float, lag: float) -> None
 
 def test_a_source_without_samples_is_polled_plainly() -> None:
     """Without a sample there is no rhythm to find."""
-    assert rhythm.Rhythm(15.0).next_delay(datetime(2026, 1, 1, tzinfo=UTC), None) == 15.0
+    assert schedule.Rhythm(15.0).next_delay(datetime(2026, 1, 1, tzinfo=UTC), None) == 15.0
 
 
 def test_public_errors_only() -> None:
     """A problem of a failure has its code, its words and what to do."""
-    problem = joining.problem_of(errors.UnreachableError("nobody there", remedy="look"))
+    problem = composition.problem_of(errors.UnreachableError("nobody there", remedy="look"))
     assert problem == model.Problem("usage_failed", "nobody there", "look")
     assert kubevitals.__version__

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies
 
 from kubevitals import errors, model
-from kubevitals.surfaces import columns
+from kubevitals.surfaces.view import columns
 
 NOW = datetime(2026, 7, 30, 10, 0, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = 60, 3600, 86400

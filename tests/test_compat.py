@@ -13,7 +13,7 @@ from tests import connected, small_world
 
 import kubevitals
 from kubevitals import compat, errors
-from kubevitals.simulation import cluster as simulated
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,8 +16,9 @@ import pytest
 from tests import small_world
 
 from kubevitals import cli
-from kubevitals.cli import completing, completion, livenames
-from kubevitals.simulation import cluster as simulated
+from kubevitals.cli.commands import completion
+from kubevitals.cli.completion import clusternames, complete
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     import pathlib
@@ -63,7 +64,7 @@ def no_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     monkeypatch.delenv("_KUBEVITALS_SHELL", raising=False)
-    monkeypatch.setattr(livenames, "_GRACE", 600.0)  # after which the process would end
+    monkeypatch.setattr(clusternames, "_GRACE", 600.0)  # after which the process would end
 
 
 def ask(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[list[str], str]:
@@ -210,7 +211,7 @@ def test_faults(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, fault: str
 ) -> None:
     """A cluster that does not answer well gives no names: quickly, and without a word."""
-    monkeypatch.setattr(livenames, "PATIENCE", 0.4)
+    monkeypatch.setattr(clusternames, "PATIENCE", 0.4)
     with simulated.SimulatedCluster(world=small_world.SmallWorld(), faults=[fault]) as cluster:
         path = tmp_path / "config"
         path.write_text(cluster.kubeconfig())
@@ -221,8 +222,8 @@ def test_faults(
 
 def test_partial_list(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, live: str) -> None:
     """A huge list is not read to its end: what is there is offered."""
-    monkeypatch.setattr(livenames, "_PAGE", 2)
-    monkeypatch.setattr(livenames, "_ENOUGH", 3)
+    monkeypatch.setattr(clusternames, "_PAGE", 2)
+    monkeypatch.setattr(clusternames, "_ENOUGH", 3)
     assert len(ask(capsys, "top", "pods", "--kubeconfig", live, "-n", "shop", "")[0]) == 4
 
 
@@ -245,7 +246,7 @@ def test_exec_plugin_that_hangs(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
     """An exec plugin that hangs is ended when the time is up."""
-    monkeypatch.setattr(livenames, "PATIENCE", 0.4)
+    monkeypatch.setattr(clusternames, "PATIENCE", 0.4)
     plugin = tmp_path / "plugin"
     plugin.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
     plugin.chmod(0o755)
@@ -284,7 +285,7 @@ def test_a_failure_is_silent(capsys: pytest.CaptureFixture[str], monkeypatch: py
     def fail(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(completing, "_complete", fail)
+    monkeypatch.setattr(complete, "_complete", fail)
     assert ask(capsys, "top", "") == ([], ":4")
 
 
@@ -317,7 +318,7 @@ def home(tmp_path: pathlib.Path) -> pathlib.Path:
     for name, call in (
         ("kubevitals", "from kubevitals.__main__ import main"),
         ("kubectl-vitals", "from kubevitals.__main__ import main"),
-        ("kubectl_complete-vitals", "from kubevitals.cli.completing import main"),
+        ("kubectl_complete-vitals", "from kubevitals.cli.completion.complete import main"),
     ):
         path = tmp_path / "bin" / name
         path.write_text(f"#!{sys.executable}\nimport sys\n{call}\nsys.exit(main())\n")

@@ -1,31 +1,31 @@
 from __future__ import annotations
 
-from kubevitals.kube import connection
+from kubevitals.kube import clientconfig
 
 SECRET = "s3cr3t-value"
 
 
 def test_credential_repr_shows_no_secret() -> None:
     """A credential shows which scheme it uses, and nothing of its value."""
-    credential = connection.Credential(f"Bearer {SECRET}", certificate=SECRET.encode(), key=SECRET.encode())
+    credential = clientconfig.Credential(f"Bearer {SECRET}", certificate=SECRET.encode(), key=SECRET.encode())
     assert SECRET not in repr(credential)
     assert "Bearer" in repr(credential)
 
 
 def test_equal_credentials_are_one_key() -> None:
     """Two credentials of the same values are equal and hash alike."""
-    one = connection.Credential("Bearer a", certificate=b"c", key=b"k")
-    two = connection.Credential("Bearer a", certificate=b"c", key=b"k")
+    one = clientconfig.Credential("Bearer a", certificate=b"c", key=b"k")
+    two = clientconfig.Credential("Bearer a", certificate=b"c", key=b"k")
     assert one == two
     assert hash(one) == hash(two)
-    assert one != connection.Credential("Bearer b", certificate=b"c", key=b"k")
+    assert one != clientconfig.Credential("Bearer b", certificate=b"c", key=b"k")
     assert one != "Bearer a"
 
 
 def test_default_credentials_are_anonymous() -> None:
     """Without credentials nothing is sent, always as the same object, and renewing is of no use."""
-    credentials = connection.Credentials()
-    assert credentials.fetch() == connection.Credential()
+    credentials = clientconfig.Credentials()
+    assert credentials.fetch() == clientconfig.Credential()
     assert credentials.fetch() is credentials.fetch()
     assert credentials.renew() is False
     assert "anonymous" in repr(credentials)
@@ -33,7 +33,7 @@ def test_default_credentials_are_anonymous() -> None:
 
 def test_connection_defaults() -> None:
     """A server alone is a connection: namespace default, system CAs, checked certificates, compression."""
-    made = connection.Connection("https://example.test:6443/prefix/")
+    made = clientconfig.Connection("https://example.test:6443/prefix/")
     assert made.server == "https://example.test:6443/prefix"
     assert made.namespace == "default"
     assert made.ca is None
@@ -46,7 +46,7 @@ def test_connection_defaults() -> None:
 
 def test_connection_repr_shows_no_secret() -> None:
     """A connection's repr leaves out its server and proxy, which may hold passwords."""
-    made = connection.Connection(
+    made = clientconfig.Connection(
         f"https://user:{SECRET}@example.test", context="prod", proxy_url=f"http://u:{SECRET}@proxy:3128"
     )
     assert SECRET not in repr(made)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kubevitals import errors
-from kubevitals.kube.config import credentials, kubeconfig_file
+from kubevitals.kube.auth import credentials, kubeconfig_file
 
 if TYPE_CHECKING:
     import pathlib
 
-    from kubevitals.kube import connection
+    from kubevitals.kube import clientconfig
 
 PEM = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 KEY = b"-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n"
@@ -32,7 +32,7 @@ class Clock:
         return self.now
 
 
-def open_it(clock: Clock | None = None, /, **user: Any) -> connection.Credentials:
+def open_it(clock: Clock | None = None, /, **user: Any) -> clientconfig.Credentials:
     entry = kubeconfig_file.Entry(
         "user", "jane", body={key.replace("_", "-"): value for key, value in user.items()}, path="/x/config"
     )

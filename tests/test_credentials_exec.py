@@ -15,8 +15,8 @@ import pytest
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import connection
-from kubevitals.kube.config import credentials_exec, execplugin, kubeconfig, kubeconfig_file
+from kubevitals.kube import clientconfig
+from kubevitals.kube.auth import credentials_exec, execplugin, kubeconfig, kubeconfig_file
 
 V1 = "client.authentication.k8s.io/v1"
 V1BETA1 = "client.authentication.k8s.io/v1beta1"
@@ -73,7 +73,7 @@ def test_token(tmp_path: pathlib.Path, version: str) -> None:
     """A plugin's token is sent, and without an expiry the plugin runs once."""
     made = open_it(put_plugin(tmp_path, f"echo '{answer(version, token='abc')}'"), apiVersion=version)
     credential = made.fetch()
-    assert credential == connection.Credential("Bearer abc")
+    assert credential == clientconfig.Credential("Bearer abc")
     assert made.fetch() is credential
     assert runs(tmp_path) == 1
 
@@ -82,7 +82,7 @@ def test_certificate(tmp_path: pathlib.Path) -> None:
     """A plugin's certificate and key are used, with a token beside them or without."""
     (tmp_path / "out").write_text(answer(clientCertificateData=PEM, clientKeyData=KEY))
     credential = open_it(put_plugin(tmp_path, f"cat {tmp_path}/out")).fetch()
-    assert credential == connection.Credential(certificate=PEM.encode(), key=KEY.encode())
+    assert credential == clientconfig.Credential(certificate=PEM.encode(), key=KEY.encode())
 
 
 def test_expiry(tmp_path: pathlib.Path) -> None:
@@ -386,7 +386,7 @@ def test_always_without_a_terminal(allowed: bool) -> None:
 
 ON_A_TERMINAL = """\
 import os, sys
-from kubevitals.kube.config import kubeconfig
+from kubevitals.kube.auth import kubeconfig
 made = kubeconfig.open_connection(kubeconfig.Options(kubeconfig=sys.argv[1]), environ=os.environ)
 print(made.credentials.fetch().authorization)
 """

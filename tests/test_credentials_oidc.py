@@ -10,13 +10,13 @@ import pytest
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube.config import credentials, kubeconfig_file
+from kubevitals.kube.auth import credentials, kubeconfig_file
 
 if TYPE_CHECKING:
     import pathlib
     from collections.abc import Iterator
 
-    from kubevitals.kube import connection
+    from kubevitals.kube import clientconfig
 
 NOW = 1_700_000_000.0
 SECRET = "s3cr3t-Value-0123456789"
@@ -39,7 +39,7 @@ def token(expires: float, mark: str = "") -> str:
 
 def open_it(
     issuer: str = "https://idp.test", /, *, clock: Clock | None = None, **config: Any
-) -> connection.Credentials:
+) -> clientconfig.Credentials:
     fields = {
         "idp-issuer-url": issuer,
         "client-id": "me",

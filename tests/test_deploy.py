@@ -16,7 +16,8 @@ import yaml
 
 import kubevitals
 from kubevitals import cli, rbac
-from kubevitals.cli import parsing, serve
+from kubevitals.cli import parsers
+from kubevitals.cli.commands import serve
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -187,7 +188,7 @@ def test_arguments_are_those_of_serve(objects: list[dict[str, Any]]) -> None:
     command, *words = pod["containers"][0]["args"]
     assert command == "serve"
     assert command in cli.COMMANDS
-    arguments = parsing.make_parser("kubevitals serve", serve).parse_args(words)
+    arguments = parsers.make_parser("kubevitals serve", serve).parse_args(words)
     assert arguments.auth in ("kubernetes", "token-file")
 
 
@@ -313,13 +314,13 @@ def test_values_are_documented() -> None:
 
 def test_options_are_documented() -> None:
     """Every option that docs/deploy.md names is one of serve or rbac."""
-    from kubevitals.cli import rbac as command
+    from kubevitals.cli.commands import rbac as command
 
     text = (ROOT / "docs" / "deploy.md").read_text()
     known = {
         option
         for module in (serve, command)
-        for action in parsing.make_parser("kubevitals", module)._actions
+        for action in parsers.make_parser("kubevitals", module)._actions
         for option in action.option_strings
     }
     others = {

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kubevitals import errors
-from kubevitals.kube.config import endpoint, kubeconfig_file
+from kubevitals.kube.auth import endpoint, kubeconfig_file
 
 if TYPE_CHECKING:
     import pathlib
 
-    from kubevitals.kube import connection
+    from kubevitals.kube import clientconfig
 
 PEM = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 CA_DATA = base64.b64encode(PEM).decode()
@@ -20,7 +20,7 @@ SECRET = "s3cr3t-Value-0123456789"
 
 def open_it(
     cluster: dict[str, Any], user: dict[str, Any] | None = None, *, server: str | None = "https://a.test:6443"
-) -> connection.Connection:
+) -> clientconfig.Connection:
     body = cluster if server is None else {"server": server, **cluster}
     return endpoint.open_endpoint(
         kubeconfig_file.Entry("cluster", "prod", body=body, path="/x/config"),

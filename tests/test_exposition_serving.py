@@ -16,10 +16,10 @@ import pytest
 from tests.test_exposition import NODE, POD, PROMETHEUS_2, STATUS, parse, snapshot
 
 from kubevitals import cli, collector, errors
-from kubevitals.cli import export
+from kubevitals.cli.commands import export
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import exporter as exporters
-from kubevitals.surfaces.exposition import serving
+from kubevitals.surfaces.exposition import httpserver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,14 +43,14 @@ def fake() -> Fake:
 
 
 @pytest.fixture
-def server(fake: Fake) -> Iterator[serving.Server]:
+def server(fake: Fake) -> Iterator[httpserver.Server]:
     collectors: Any = {"prod": fake}
-    with serving.Server(exporters.Exporter(collectors, exposition.Options()), port=0) as running:
+    with httpserver.Server(exporters.Exporter(collectors, exposition.Options()), port=0) as running:
         yield running
 
 
 def ask(
-    server: serving.Server, path: str = "/metrics", *, method: str = "GET", **headers: str
+    server: httpserver.Server, path: str = "/metrics", *, method: str = "GET", **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as connection:
         connection.request(
@@ -60,7 +60,7 @@ def ask(
         return answer.status, {key.lower(): said for key, said in answer.getheaders()}, answer.read()
 
 
-def test_text_is_what_anybody_gets(server: serving.Server) -> None:
+def test_text_is_what_anybody_gets(server: httpserver.Server) -> None:
     """Without an Accept header it is text 0.0.4, uncompressed."""
     status, headers, body = ask(server)
     assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
@@ -68,7 +68,7 @@ def test_text_is_what_anybody_gets(server: serving.Server) -> None:
     assert parse(body.decode())
 
 
-def test_prometheus_gets_openmetrics_compressed(server: serving.Server) -> None:
+def test_prometheus_gets_openmetrics_compressed(server: httpserver.Server) -> None:
     """With Prometheus' own headers it is OpenMetrics 1.0 in gzip, ending with its mark."""
     _, headers, body = ask(server, Accept=PROMETHEUS_2, Accept_Encoding="gzip")
     assert headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
@@ -76,7 +76,7 @@ def test_prometheus_gets_openmetrics_compressed(server: serving.Server) -> None:
     assert parse(gzip.decompress(body).decode(), openmetrics=True)
 
 
-def test_an_answer_follows_the_snapshot(server: serving.Server, fake: Fake) -> None:
+def test_an_answer_follows_the_snapshot(server: httpserver.Server, fake: Fake) -> None:
     """The next publication is in the next answer, and a pod that is gone is not."""
     assert b'pod="web-0"' in ask(server)[2]
     fake.latest = collector.Published(snapshot(nodes=[NODE]), 2, "e")
@@ -84,7 +84,7 @@ def test_an_answer_follows_the_snapshot(server: serving.Server, fake: Fake) -> N
 
 
 def test_an_answer_is_made_once_a_publication(
-    server: serving.Server, monkeypatch: pytest.MonkeyPatch
+    server: httpserver.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second scrape of the same publication renders nothing."""
     first = ask(server)[2]
@@ -92,7 +92,7 @@ def test_an_answer_is_made_once_a_publication(
     assert ask(server)[2] == first
 
 
-def test_head_has_the_headers_of_get(server: serving.Server) -> None:
+def test_head_has_the_headers_of_get(server: httpserver.Server) -> None:
     """HEAD answers with the length and without the body."""
     status, headers, body = ask(server, method="HEAD")
     assert (status, body) == (200, b"")
@@ -113,19 +113,19 @@ def test_head_has_the_headers_of_get(server: serving.Server) -> None:
     ],
 )
 def test_each_route_has_its_status(
-    server: serving.Server, fake: Fake, path: str, changed: dict[str, bool], status: int
+    server: httpserver.Server, fake: Fake, path: str, changed: dict[str, bool], status: int
 ) -> None:
     """Probes tell live from ready, and what does not exist is 404."""
     fake.current = STATUS._replace(**changed)  # type: ignore[arg-type]
     assert ask(server, path)[0] == status
 
 
-def test_other_methods_are_refused(server: serving.Server) -> None:
+def test_other_methods_are_refused(server: httpserver.Server) -> None:
     """POST is no way to read."""
     assert ask(server, method="POST")[0] == 501
 
 
-def test_requests_are_counted_by_route(server: serving.Server, fake: Fake) -> None:
+def test_requests_are_counted_by_route(server: httpserver.Server, fake: Fake) -> None:
     """Made-up paths share one word, so that nobody can fill the memory with them."""
     for path in ("/metrics", "/a", "/b"):
         ask(server, path)
@@ -135,7 +135,7 @@ def test_requests_are_counted_by_route(server: serving.Server, fake: Fake) -> No
     assert sorted(requests.values()) == [1, 2]
 
 
-def test_versions_and_caches_are_not_told(server: serving.Server) -> None:
+def test_versions_and_caches_are_not_told(server: httpserver.Server) -> None:
     """No header names Python, and nothing may store the answer."""
     _, headers, _ = ask(server)
     assert headers["server"] == "kubevitals"
@@ -143,7 +143,7 @@ def test_versions_and_caches_are_not_told(server: serving.Server) -> None:
 
 
 def test_garbage_ends_the_connection_quietly(
-    server: serving.Server, capfd: pytest.CaptureFixture[str]
+    server: httpserver.Server, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Broken requests, endless headers and clients that leave print nothing and stop nothing."""
     for sent in (b"\x16\x03\x01\x00\xff" * 9, b"GET /metrics HTTP/1.1\r\n" + b"A: b\r\n" * 200, b"GET /met"):
@@ -153,7 +153,7 @@ def test_garbage_ends_the_connection_quietly(
     assert capfd.readouterr() == ("", "")
 
 
-def test_connections_are_bounded_and_those_beyond_are_closed(server: serving.Server) -> None:
+def test_connections_are_bounded_and_those_beyond_are_closed(server: httpserver.Server) -> None:
     """Idle clients cannot take all threads; once they leave, there is room again."""
     with contextlib.ExitStack() as idle:
         for _ in range(64):
@@ -174,7 +174,7 @@ def test_connections_are_bounded_and_those_beyond_are_closed(server: serving.Ser
 def test_the_end_does_not_wait_for_idle_connections(fake: Fake) -> None:
     """A kept-alive connection does not hold up SIGTERM."""
     collectors: Any = {"prod": fake}
-    running = serving.Server(exporters.Exporter(collectors, exposition.Options()), port=0)
+    running = httpserver.Server(exporters.Exporter(collectors, exposition.Options()), port=0)
     running.start()
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)) as connection:
         connection.request("GET", "/metrics")
@@ -184,11 +184,11 @@ def test_the_end_does_not_wait_for_idle_connections(fake: Fake) -> None:
         assert time.monotonic() - before < 2
 
 
-def test_a_port_that_is_taken_is_told(server: serving.Server) -> None:
+def test_a_port_that_is_taken_is_told(server: httpserver.Server) -> None:
     """The error names the port and the option."""
     collectors: Any = {}
     with pytest.raises(errors.ConfigurationError, match=str(server.port)) as caught:
-        serving.Server(exporters.Exporter(collectors, exposition.Options()), port=server.port)
+        httpserver.Server(exporters.Exporter(collectors, exposition.Options()), port=server.port)
     assert "--port" in str(caught.value.remedy)
 
 
@@ -276,7 +276,7 @@ def test_nothing_of_the_service_is_loaded_by_top() -> None:
     import sys
 
     code = (
-        "import sys, kubevitals.cli.top; "
+        "import sys, kubevitals.cli.commands.top; "
         "print([name for name in sys.modules if 'exposition' in name or name == 'http.server'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -301,7 +301,7 @@ def test_several_clusters_are_exposed_together(
     """With --context repeated every series has its cluster, the compatible ones too."""
     import yaml
 
-    from kubevitals.simulation import cluster as simulated
+    from simcluster import cluster as simulated
 
     with simulated.SimulatedCluster(nodes=2, pods=10, speed=0.0) as world:
         config = yaml.safe_load(world.kubeconfig())

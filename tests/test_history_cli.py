@@ -16,7 +16,8 @@ from tests.commandline import Shown
 import kubevitals
 from kubevitals import cli, model
 from kubevitals import history as histories
-from kubevitals.cli import completing, historyplace
+from kubevitals.cli import historyoptions
+from kubevitals.cli.completion import complete
 from kubevitals.history import store
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.web import settings
@@ -66,7 +67,7 @@ def run(
     kept: listed_history.Listed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Shown]:
     """The command line in this process, over that history."""
-    monkeypatch.setattr(historyplace, "open_reader", lambda _: kept)
+    monkeypatch.setattr(historyoptions, "open_reader", lambda _: kept)
     monkeypatch.setattr("gc.disable", lambda: None)
     monkeypatch.setenv("KUBECONFIG", "/nonexistent")
 
@@ -416,7 +417,7 @@ def test_memory_answers_while_the_file_cannot(tmp_path: pathlib.Path) -> None:
     memory = listed_history.Listed(*series())
     query = histories.Query("node", NOW - timedelta(hours=1), NOW)
     with store.Store.open(path, write=False) as file:
-        backed = historyplace.Backed(file, memory)
+        backed = historyoptions.Backed(file, memory)
         assert backed.name == "file"
         assert [each.name for each in backed.read(query)] == ["node-1"]
         assert (backed.name, [each.code for each in backed.problems]) == ("listed", ["history_missing"])
@@ -433,7 +434,7 @@ def test_memory_answers_for_what_the_file_does_not_take(
     memory = listed_history.Listed(*series())
     full = model.Problem("history_disk_full", "no room", "make some")
     with store.Store.open(tmp_path / "history.db") as file:
-        backed = historyplace.Backed(file, memory, window=1800.0, clock=lambda: NOW)
+        backed = historyoptions.Backed(file, memory, window=1800.0, clock=lambda: NOW)
         late = histories.Query("node", NOW - timedelta(minutes=30), NOW)
         assert backed.read(late) == []
         monkeypatch.setattr(file, "_status", store.Status("off", full))
@@ -462,6 +463,6 @@ def test_completion(
 ) -> None:
     """A shell completes kinds, formats and options."""
     monkeypatch.setenv("KUBECONFIG", "/nonexistent")
-    assert completing.run_words(words, environ={}) == 0
+    assert complete.run_words(words, environ={}) == 0
     found = {line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[:-1]}
     assert found == expected

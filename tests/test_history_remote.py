@@ -14,7 +14,7 @@ from tests import made_past as past
 
 from kubevitals import errors, history, model
 from kubevitals.history import remote, remote_state, ring
-from kubevitals.promql import endpoints
+from kubevitals.promql import config
 from kubevitals.surfaces.exposition import families
 from kubevitals.surfaces.remotewrite import series as written
 
@@ -84,7 +84,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def asked(database: str) -> Iterator[remote.Remote]:
-    made = remote.Remote(endpoints.open_prometheus(database))
+    made = remote.Remote(config.open_prometheus(database))
     yield made
     made.close()
 
@@ -264,7 +264,7 @@ def test_a_server_that_fails() -> None:
     """What cannot be read is an error of history, with the remedy of the server's."""
     refused = servers.answer(401, "")
     with servers.Server(refused) as server:
-        made = remote.Remote(endpoints.open_prometheus(server.url))
+        made = remote.Remote(config.open_prometheus(server.url))
         with pytest.raises(errors.HistoryError, match="does not accept the credentials") as found:
             made.read(history.Query("pod", past.at(0), past.at(60)))
         assert "--prometheus-token-file" in str(found.value.remedy)

@@ -19,8 +19,9 @@ from tests import listed_history as past
 
 from kubevitals import errors
 from kubevitals import history as histories
-from kubevitals.surfaces import table, terminal
-from kubevitals.surfaces.history import documents, files, moments, pieces, plot, summary
+from kubevitals.history import chunks
+from kubevitals.surfaces.terminal import console, plot, summary, table
+from kubevitals.surfaces.view import historydocuments, historyfiles, times
 
 if TYPE_CHECKING:
     import pathlib
@@ -54,14 +55,14 @@ QUERY = histories.Query("pod", NOW - timedelta(hours=6), NOW)
 )
 def test_moments(text: str, expected: datetime) -> None:
     """A time may be a length ago, a time of day that has passed, RFC 3339 or seconds since 1970."""
-    assert moments.parse_moment(text, now=NOW, zone=UTC) == expected
+    assert times.parse_moment(text, now=NOW, zone=UTC) == expected
 
 
 def test_a_zone() -> None:
     """What has no offset is in the zone that is given, a time of day too."""
     east = timezone(timedelta(hours=13))
-    assert moments.parse_moment("00:30", now=NOW, zone=east) == datetime(2026, 11, 22, 11, 30, tzinfo=UTC)
-    assert moments.parse_moment("01:30", now=NOW, zone=east) == datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+    assert times.parse_moment("00:30", now=NOW, zone=east) == datetime(2026, 11, 22, 11, 30, tzinfo=UTC)
+    assert times.parse_moment("01:30", now=NOW, zone=east) == datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_a_zone() -> None:
 def test_no_moments(text: str) -> None:
     """Anything else is refused, and what would have been understood is told, with little of what was sent."""
     with pytest.raises(errors.UsageError, match="a time like 6h") as caught:
-        moments.parse_moment(text, now=NOW, zone=UTC)
+        times.parse_moment(text, now=NOW, zone=UTC)
     assert len(str(caught.value)) < 200
 
 
@@ -79,7 +80,7 @@ def test_no_moments(text: str) -> None:
 def test_any_text_as_a_moment(text: str) -> None:
     """No text makes it fail in another way."""
     try:
-        found = moments.parse_moment(text, now=NOW, zone=UTC)
+        found = times.parse_moment(text, now=NOW, zone=UTC)
     except errors.UsageError:
         return
     assert found.tzinfo is UTC
@@ -89,13 +90,13 @@ def test_any_text_as_a_moment(text: str) -> None:
 def test_no_lengths(text: str) -> None:
     """A length is above nothing and below three centuries."""
     with pytest.raises(errors.UsageError, match="a length like"):
-        moments.parse_length(text)
+        times.parse_length(text)
 
 
 @hypothesis.given(strategies.floats(1, 1e9), strategies.integers(1, 2000))
 def test_steps_suit(seconds: float, points: int) -> None:
     """The step that is chosen gives no more points than were asked for."""
-    assert seconds / moments.choose_step(seconds, points=points) <= points
+    assert seconds / times.choose_step(seconds, points=points) <= points
 
 
 @hypothesis.given(
@@ -107,7 +108,7 @@ def test_ranges_are_whole_steps(begin: int, seconds: int, step: float) -> None:
     """A range grows to whole steps, by less than one at each end."""
     since = datetime.fromtimestamp(begin, UTC)
     until = since + timedelta(seconds=seconds)
-    first, last = moments.align(since, until, step=step)
+    first, last = times.align(since, until, step=step)
     assert first <= since
     assert last >= until
     assert (since - first).total_seconds() < step
@@ -128,8 +129,8 @@ def test_pieces_are_the_whole(step: float | None, at_once: int) -> None:
         past.samples("web", [0.9] * 5, until=NOW - timedelta(hours=5), uid="older"),
     )
     query = QUERY._replace(step=step)
-    found = list(pieces.read(held, query, at_once=at_once))
-    assert pieces.join(iter(found)) == sorted(past.Listed(*held.series).read(query), key=pieces.order_of)
+    found = list(chunks.read(held, query, at_once=at_once))
+    assert chunks.join(iter(found)) == sorted(past.Listed(*held.series).read(query), key=chunks.order_of)
     if at_once == 50:
         assert max(sum(len(each.points) for each in piece) for piece in found) <= 100
 
@@ -142,7 +143,7 @@ def test_pieces_of_one_that_counts_the_first_moment_in() -> None:
             return super().read(query._replace(since=query.since - timedelta(microseconds=1)))
 
     held = Closed(past.samples("web", [0.1] * 100))
-    points = [each.timestamp for each in pieces.join(pieces.read(held, QUERY, at_once=7))[0].points]
+    points = [each.timestamp for each in chunks.join(chunks.read(held, QUERY, at_once=7))[0].points]
     assert len(points) == len(set(points)) == 100
 
 
@@ -180,7 +181,7 @@ def test_lines_of_pieces() -> None:
     """A series that comes in pieces is one line; a recreated pod is another one."""
     older = past.samples("web", [0.1] * 10, until=NOW - timedelta(hours=1), uid="a")
     held = past.Listed(older, past.samples("web", [0.3] * 10, uid="b"))
-    lines = summary.sum_up(pieces.read(held, QUERY, at_once=3))
+    lines = summary.sum_up(chunks.read(held, QUERY, at_once=3))
     assert [(line.uid, line.points) for line in lines] == [("a", 10), ("b", 10)]
 
 
@@ -211,7 +212,7 @@ def terminal_text(line: str) -> str:
 def test_plots(width: int, plain: bool) -> None:
     """A plot is as wide as the terminal; a terminal without braille gets ASCII, one without colour none."""
     glyphs = {"calm": "."} if plain else {"calm": "○"}
-    style = terminal.Style(color=not plain, glyphs=glyphs, width=width)
+    style = console.Style(color=not plain, glyphs=glyphs, width=width)
     series = past.samples("web", [0.1 + 0.02 * (index % 20) for index in range(200)])
     text = plot.render(series, since=NOW - timedelta(hours=1), until=NOW, style=style)
     lines = text.splitlines()
@@ -230,7 +231,7 @@ def test_plots(width: int, plain: bool) -> None:
 
 def test_gaps_stay_gaps() -> None:
     """Where nothing was measured nothing is drawn."""
-    style = terminal.Style(glyphs={"calm": "○"}, width=110)
+    style = console.Style(glyphs={"calm": "○"}, width=110)
     first = past.samples("web", [0.5] * 20, until=NOW - timedelta(minutes=40))
     last = past.samples("web", [0.5] * 20)
     series = first._replace(points=first.points + last.points)
@@ -241,7 +242,7 @@ def test_gaps_stay_gaps() -> None:
 
 def test_an_unknown_quantity() -> None:
     """What is unknown is said to be."""
-    text = plot.render(past.samples("web", [None]), since=QUERY.since, until=NOW, style=terminal.PLAIN)
+    text = plot.render(past.samples("web", [None]), since=QUERY.since, until=NOW, style=console.PLAIN)
     assert "CPU (cores): unknown" in text
     assert "memory: unknown" in text
 
@@ -252,15 +253,15 @@ def test_an_unknown_quantity() -> None:
 def test_json() -> None:
     """One item a series, each point with every key, times in UTC, unknown null, in ASCII."""
     held = [past.samples("wéb", [0.25, None], uid="a")]
-    text = documents.render_json(QUERY, held, source="listed", now=NOW)
+    text = historydocuments.render_json(QUERY, held, source="listed", now=NOW)
     assert text.isascii()
     document = json.loads(text)
     assert document["schema"] == "kubevitals/v1"
     assert (document["kind"], document["cluster"], document["source"]) == ("HistoryList", "prod", "listed")
     assert document["until"] == "2026-11-22T12:00:00Z"
     (item,) = document["items"]
-    assert list(item) == [*documents.SERIES_TYPES, "points"]
-    assert [list(point) for point in item["points"]] == [list(documents.POINT_TYPES)] * 2
+    assert list(item) == [*historydocuments.SERIES_TYPES, "points"]
+    assert [list(point) for point in item["points"]] == [list(historydocuments.POINT_TYPES)] * 2
     assert item["points"][0]["timestamp"] == "2026-11-22T11:59:45Z"
     assert item["points"][0]["memory_usage_bytes"] == 250 << 20
     assert item["points"][1]["cpu_usage_cores"] is None
@@ -268,28 +269,28 @@ def test_json() -> None:
 
 def test_the_keys_are_those_of_the_records() -> None:
     """No field of a record is left out, and none is named otherwise."""
-    assert [*documents.SERIES_TYPES, "points"] == list(histories.Series._fields)
-    assert list(documents.POINT_TYPES) == list(histories.Point._fields)
+    assert [*historydocuments.SERIES_TYPES, "points"] == list(histories.Series._fields)
+    assert list(historydocuments.POINT_TYPES) == list(histories.Point._fields)
 
 
 def test_csv() -> None:
     """One line a point; unknown is empty, and no text is a formula."""
     out = io.StringIO()
-    documents.write_csv(documents.rows_of([past.samples("=cmd()", [0.25, None])]), out)
+    historydocuments.write_csv(historydocuments.rows_of([past.samples("=cmd()", [0.25, None])]), out)
     rows = list(csv.DictReader(io.StringIO(out.getvalue())))
-    assert list(rows[0]) == list(documents.ROW_TYPES)
+    assert list(rows[0]) == list(historydocuments.ROW_TYPES)
     assert [row["cpu_usage_cores"] for row in rows] == ["0.25", ""]
     assert rows[0]["name"] == "'=cmd()"
     assert rows[1]["timestamp"] == "2026-11-22T12:00:00Z"
 
 
-@pytest.mark.parametrize("aggregate", documents.AGGREGATES)
+@pytest.mark.parametrize("aggregate", historydocuments.AGGREGATES)
 def test_aggregates(aggregate: str) -> None:
     """The usage of a point is the aggregate that was asked for; a single sample is all of them."""
     point = histories.Point(NOW, 2.0, 20, 1.0, 4.0, 3.0, 10, 40, 30, 5)
     expected = {"mean": (2.0, 20), "min": (1.0, 10), "max": (4.0, 40), "p95": (3.0, 30)}[aggregate]
-    assert documents.pick(point, aggregate)[1:3] == expected
-    assert documents.pick(histories.Point(NOW, 2.0, 20), aggregate)[1:3] == (2.0, 20)
+    assert historydocuments.pick(point, aggregate)[1:3] == expected
+    assert historydocuments.pick(histories.Point(NOW, 2.0, 20), aggregate)[1:3] == (2.0, 20)
 
 
 # --- files
@@ -303,7 +304,7 @@ def test_a_csv_file(tmp_path: pathlib.Path) -> None:
     """A CSV file has a heading and a line a point, and everybody may read it as other files."""
     path = tmp_path / "usage.csv"
     told: list[int] = []
-    assert files.write(str(path), parts(), form="csv", progress=told.append) == 3
+    assert historyfiles.write(str(path), parts(), form="csv", progress=told.append) == 3
     assert told == [2, 3]
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [row["cluster"] for row in rows] == ["prod", "prod", "test"]
@@ -320,9 +321,9 @@ def _umask() -> int:
 def test_a_parquet_file(tmp_path: pathlib.Path) -> None:
     """A Parquet file has typed columns, with nulls where something is unknown."""
     path = tmp_path / "usage.parquet"
-    assert files.write(str(path), parts(), form="parquet") == 3
+    assert historyfiles.write(str(path), parts(), form="parquet") == 3
     found = pyarrow.parquet.read_table(path)
-    assert found.schema.names == list(documents.ROW_TYPES)
+    assert found.schema.names == list(historydocuments.ROW_TYPES)
     assert str(found.schema.field("timestamp").type) == "timestamp[ms, tz=UTC]"
     rows = found.to_pylist()
     assert [row["cpu_usage_cores"] for row in rows] == [0.25, None, 0.5]
@@ -336,20 +337,20 @@ def test_only_files_are_replaced(tmp_path: pathlib.Path) -> None:
     os.mkfifo(pipe)
     for place in (pipe, tmp_path):
         with pytest.raises(errors.ConfigurationError, match="is no file"):
-            files.write(str(place), parts(), form="csv")
+            historyfiles.write(str(place), parts(), form="csv")
     assert pipe.is_fifo()
     link.symlink_to(file)
-    assert files.write(str(link), parts(), form="csv") == 3
+    assert historyfiles.write(str(link), parts(), form="csv") == 3
     assert link.is_symlink()
     assert file.read_text(encoding="utf-8").count("\n") == 4
 
 
-@pytest.mark.parametrize("form", files.FORMATS)
+@pytest.mark.parametrize("form", historyfiles.FORMATS)
 def test_nothing_to_write(tmp_path: pathlib.Path, form: str) -> None:
     """Nothing to write leaves the file as it was."""
     path = tmp_path / "usage"
     path.write_text("before")
-    assert files.write(str(path), [], form=form) == 0
+    assert historyfiles.write(str(path), [], form=form) == 0
     assert path.read_text() == "before"
     assert [each.name for each in tmp_path.iterdir()] == ["usage"]
 
@@ -364,7 +365,7 @@ def test_a_reading_that_fails(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "usage.csv"
     path.write_text("before")
     with pytest.raises(errors.HistoryError):
-        files.write(str(path), fail(), form="csv")
+        historyfiles.write(str(path), fail(), form="csv")
     assert path.read_text() == "before"
     assert [each.name for each in tmp_path.iterdir()] == ["usage.csv"]
 
@@ -372,14 +373,14 @@ def test_a_reading_that_fails(tmp_path: pathlib.Path) -> None:
 def test_a_place_that_is_none(tmp_path: pathlib.Path) -> None:
     """A directory that does not exist is an error with what to do."""
     with pytest.raises(errors.ConfigurationError, match="cannot be written") as caught:
-        files.write(str(tmp_path / "nowhere" / "usage.csv"), parts(), form="csv")
+        historyfiles.write(str(tmp_path / "nowhere" / "usage.csv"), parts(), form="csv")
     assert caught.value.remedy
 
 
 def test_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without pyarrow CSV works, and Parquet says what to install."""
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
-    files.check("csv")
+    historyfiles.check("csv")
     with pytest.raises(errors.ConfigurationError, match="pyarrow") as caught:
-        files.check("parquet")
+        historyfiles.check("parquet")
     assert "kubevitals[parquet]" in str(caught.value.remedy)

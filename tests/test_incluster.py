@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kubevitals.kube.config import incluster, kubeconfig
+from kubevitals.kube.auth import incluster, kubeconfig
 
 if TYPE_CHECKING:
     import pathlib
 
-    from kubevitals.kube import connection
+    from kubevitals.kube import clientconfig
 
 PEM = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 ENVIRON = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
@@ -30,7 +30,7 @@ class Clock:
         return self.now
 
 
-def open_it(folder: str, environ: dict[str, str], clock: Clock) -> connection.Connection:
+def open_it(folder: str, environ: dict[str, str], clock: Clock) -> clientconfig.Connection:
     return kubeconfig.open_connection(
         kubeconfig.Options(), environ=environ, clock=clock, home="", service_account=folder
     )

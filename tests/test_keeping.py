@@ -10,8 +10,8 @@ from tests import web_service
 
 from kubevitals import model
 from kubevitals.history import store
-from kubevitals.surfaces import keeping
 from kubevitals.surfaces.remotewrite import writer
+from kubevitals.surfaces.view import recorderstatus
 from kubevitals.surfaces.web import page, settings, statuses
 
 if TYPE_CHECKING:
@@ -19,33 +19,37 @@ if TYPE_CHECKING:
 
 FULL = model.Problem("history_disk_full", "history in x: there is no <room>", "make room")
 AWAY = model.Problem("remote_write_away", "remote-write waits for its receiver: nobody", "wait")
-GOOD = keeping.Keeping(
+GOOD = recorderstatus.Keeping(
     "file",
     store.Status("writes", ticks=12, bytes=3 << 20),
     writer.Status(sent=900, protocol="2.0", lag_seconds=0.0),
 )
-BAD = keeping.Keeping(
+BAD = recorderstatus.Keeping(
     "memory",
     store.Status("off", problem=FULL, ticks=5, dropped=7, bytes=None),
     writer.Status(sent=10, refused=3, retries=4, protocol="2.0?", problem=AWAY, lag_seconds=75.0),
 )
 
 
-def telling(kept: keeping.Keeping) -> settings.Settings:
-    look: Callable[[], keeping.Keeping] = lambda: kept  # noqa: E731 - what a service is given
+def telling(kept: recorderstatus.Keeping) -> settings.Settings:
+    look: Callable[[], recorderstatus.Keeping] = lambda: kept  # noqa: E731 - what a service is given
     return settings.Settings(recorded=look)
 
 
 def test_words() -> None:
     """What is as it should be is told in few words, what is not is named."""
-    assert keeping.history_words(GOOD) == ["12 ticks", "3.0 MiB"]
-    assert keeping.remote_write_words(GOOD) == ["900 samples sent", "version 2.0"]
-    assert keeping.history_words(BAD) == ["not recording", "5 ticks", "7 lost"]
-    assert keeping.remote_write_words(BAD) == [
+    assert recorderstatus.history_words(GOOD) == ["12 ticks", "3.0 MiB"]
+    assert recorderstatus.remote_write_words(GOOD) == ["900 samples sent", "version 2.0"]
+    assert recorderstatus.history_words(BAD) == ["not recording", "5 ticks", "7 lost"]
+    assert recorderstatus.remote_write_words(BAD) == [
         "75 s behind", "10 samples sent", "3 refused", "4 retries",
     ]  # fmt: skip
-    assert keeping.history_words(keeping.Keeping("memory")) == ["in memory"]
-    assert keeping.history_words(keeping.Keeping()) == keeping.remote_write_words(keeping.Keeping()) == []
+    assert recorderstatus.history_words(recorderstatus.Keeping("memory")) == ["in memory"]
+    assert (
+        recorderstatus.history_words(recorderstatus.Keeping())
+        == recorderstatus.remote_write_words(recorderstatus.Keeping())
+        == []
+    )
 
 
 def test_the_status_tells_both() -> None:

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from kubevitals import errors
-from kubevitals.kube.config import kubeconfig
+from kubevitals.kube.auth import kubeconfig
 
 if TYPE_CHECKING:
-    from kubevitals.kube import connection
+    from kubevitals.kube import clientconfig
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures" / "kubeconfig"
 PEM = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
@@ -49,7 +49,7 @@ def write(path: pathlib.Path, content: dict[str, Any] | str) -> str:
 
 def open_it(
     tmp_path: pathlib.Path, *, environ: dict[str, str] | None = None, **given: Any
-) -> connection.Connection:
+) -> clientconfig.Connection:
     """The connection that options give, in an empty environment without a pod or a home."""
     return kubeconfig.open_connection(
         kubeconfig.Options(**given),
@@ -415,7 +415,7 @@ def test_usual_kubeconfigs_import_little(name: str) -> None:
     """Opening a usual kubeconfig loads none of the modules that are slow to import."""
     script = (
         "import os, sys; before = set(sys.modules)\n"
-        "from kubevitals.kube.config import kubeconfig\n"
+        "from kubevitals.kube.auth import kubeconfig\n"
         f"kubeconfig.open_connection(kubeconfig.Options(kubeconfig={str(FIXTURES / name)!r}), environ={{}})\n"
         "print(*(set(sys.modules) - before))"
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubevitals import errors
-from kubevitals.kube.config import kubeconfig_file
+from kubevitals.kube.auth import kubeconfig_file
 
 if TYPE_CHECKING:
     import pathlib

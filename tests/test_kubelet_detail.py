@@ -12,8 +12,8 @@ from tests import connected, kubelets, servers, source_contract
 
 from kubevitals import cluster as clusters
 from kubevitals import details, errors, sources
-from kubevitals.simulation import cluster as simulated
 from kubevitals.sources.kubelet import cadvisor, detail, source, summary
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

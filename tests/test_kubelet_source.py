@@ -11,9 +11,9 @@ import pytest
 from tests import kubelets, servers
 
 from kubevitals import errors, sources
-from kubevitals.kube import connection as connections
-from kubevitals.simulation import cluster as simulated
+from kubevitals.kube import clientconfig as connections
 from kubevitals.sources.kubelet import source
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     from pathlib import Path

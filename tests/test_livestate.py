@@ -11,9 +11,9 @@ from tests import connected, simulated
 from tests.test_exposition import parse, value
 
 from kubevitals.kube import livestate, pages, stateobjects
-from kubevitals.simulation import cluster as worlds
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import kube_state_metrics, state_objects, state_pods
+from simcluster import cluster as worlds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

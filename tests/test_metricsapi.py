@@ -12,8 +12,8 @@ from tests import connected, small_world
 
 from kubevitals import errors, sources
 from kubevitals.kube.http import urls
-from kubevitals.simulation import cluster as simulated
 from kubevitals.sources import metricsapi
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,9 +9,9 @@ import pytest
 from tests import small_world
 
 from kubevitals import analysis, cli, model
-from kubevitals.cli import overview
-from kubevitals.simulation import cluster as simulated
-from kubevitals.surfaces import terminal
+from kubevitals.cli.commands import overview
+from kubevitals.surfaces.terminal import console
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def show(
     namespace: str | None = None,
     height: int | None = None,
 ) -> list[str]:
-    style = terminal.PLAIN if width is None else terminal.Style(glyphs=GLYPHS, width=width)
+    style = console.PLAIN if width is None else console.Style(glyphs=GLYPHS, width=width)
     view = overview.View(namespace=namespace, limit=limit)
     return overview.compose(snapshot, view, style=style, height=height).splitlines()
 

@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import small_world
 
-from kubevitals.cli import options, parsing, plainwords, top
-from kubevitals.simulation import cluster
+from kubevitals.cli import options, parsers, plainwords
+from kubevitals.cli.commands import top
+from simcluster import cluster
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PARSER = parsing.make_parser("kubevitals top", top)
+PARSER = parsers.make_parser("kubevitals top", top)
 
 
 def read_both(words: list[str]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:

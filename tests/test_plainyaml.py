@@ -9,7 +9,7 @@ import pytest
 import yaml
 from hypothesis import strategies
 
-from kubevitals.kube.config import plainyaml
+from kubevitals.kube.auth import plainyaml
 
 if TYPE_CHECKING:
     from random import Random

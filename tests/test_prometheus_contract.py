@@ -10,9 +10,9 @@ import pytest
 from tests import connected, source_contract, victoria
 
 from kubevitals import errors
-from kubevitals.promql import api, endpoints
-from kubevitals.simulation import cluster as simulated
+from kubevitals.promql import api, config
 from kubevitals.sources.prometheus import source
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ class TestPrometheus(source_contract.SourceContract):
     def bed(self, database: victoria.Victoria) -> Iterator[source_contract.Bed]:
         clock = source_contract.Clock()
         name = f"cluster-{next(NUMBERS)}"
-        servers = [endpoints.open_prometheus(database.url), endpoints.open_prometheus("http://127.0.0.1:1")]
+        servers = [config.open_prometheus(database.url), config.open_prometheus("http://127.0.0.1:1")]
 
         class Source(source.PrometheusSource):
             """Asked on the simulated clock, and of a server that can be taken away."""

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubevitals import errors
-from kubevitals.promql import answers
-from kubevitals.sources.prometheus import queries, rows
+from kubevitals.promql import results
+from kubevitals.sources.prometheus import conversion, queries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +20,8 @@ values = st.one_of(st.floats(0, 1e9), st.just(math.nan), st.just(math.inf))
 points = st.lists(st.tuples(st.integers(0, 10_000).map(float), values), max_size=12).map(sorted)
 
 
-def labelled(**labels: str) -> rows.Labels:
-    return rows.Labels(**labels)
+def labelled(**labels: str) -> conversion.Labels:
+    return conversion.Labels(**labels)
 
 
 # --- rates
@@ -30,7 +30,7 @@ def labelled(**labels: str) -> rows.Labels:
 @given(points)
 def test_a_rate_is_never_negative_and_never_made_up(found: list[tuple[float, float]]) -> None:
     """Whatever a counter does, a rate is unknown or at least 0, over a time that its samples cover."""
-    measured = rows.rate(found)
+    measured = conversion.rate(found)
     known = [(moment, value) for moment, value in found if math.isfinite(value)]
     assert (measured is None) == (not known)
     if measured is not None:
@@ -46,7 +46,7 @@ def test_a_steady_counter(cores: float, steps: list[int], start: int) -> None:
     moments = [0.0]
     for step in steps:
         moments.append(moments[-1] + step)
-    measured = rows.rate([(moment, start + cores * moment) for moment in moments])
+    measured = conversion.rate([(moment, start + cores * moment) for moment in moments])
     assert measured is not None
     assert measured.window == moments[-1]
     assert measured.value == pytest.approx(cores, abs=1e-6)
@@ -54,16 +54,16 @@ def test_a_steady_counter(cores: float, steps: list[int], start: int) -> None:
 
 def test_a_counter_that_begins_anew() -> None:
     """Only what was counted since then is a rate; right after it, none is known."""
-    assert rows.rate([(0, 50.0), (15, 90.0), (30, 3.0), (45, 6.0), (60, 9.0)]) == (60, 30, 0.2)
-    assert rows.rate([(0, 50.0), (15, 90.0), (30, 3.0)]) == (30, 0, None)
-    assert rows.rate([(0, 1.0), (0, 1.0), (0, 1.0)]) == (0, 0, None)
-    assert rows.rate([]) is None
+    assert conversion.rate([(0, 50.0), (15, 90.0), (30, 3.0), (45, 6.0), (60, 9.0)]) == (60, 30, 0.2)
+    assert conversion.rate([(0, 50.0), (15, 90.0), (30, 3.0)]) == (30, 0, None)
+    assert conversion.rate([(0, 1.0), (0, 1.0), (0, 1.0)]) == (0, 0, None)
+    assert conversion.rate([]) is None
 
 
 def test_the_newest_value_that_is_one() -> None:
     """NaN is no value of a gauge: the one before it counts, with its own time."""
-    assert rows.latest([(0, 7.0), (15, 8.0), (30, math.nan)]) == (15, 0, 8.0)
-    assert rows.latest([(0, math.nan)]) is None
+    assert conversion.latest([(0, 7.0), (15, 8.0), (30, math.nan)]) == (15, 0, 8.0)
+    assert conversion.latest([(0, math.nan)]) is None
 
 
 # --- one series of several
@@ -72,22 +72,22 @@ def test_the_newest_value_that_is_one() -> None:
 def test_the_series_that_counts() -> None:
     """After a restart the newer one; of replicas the better informed, though another is a moment newer."""
     old, new = [(0.0, 1.0), (15.0, 2.0), (30.0, 3.0)], [(45.0, 0.1)]
-    assert rows.choose([old, new]) is new
+    assert conversion.choose([old, new]) is new
     replica = [(7.0, 1.5), (22.0, 2.5), (37.0, 3.5)]
-    assert rows.choose([old, replica]) is replica
+    assert conversion.choose([old, replica]) is replica
     young = [(37.0, 3.5)]
-    assert rows.choose([old, young]) is old
-    assert rows.choose([[], old]) is old
-    assert rows.choose([]) == ()
-    assert rows.choose([[]]) == ()
+    assert conversion.choose([old, young]) is old
+    assert conversion.choose([[], old]) is old
+    assert conversion.choose([]) == ()
+    assert conversion.choose([[]]) == ()
 
 
 @given(st.lists(points, max_size=5))
 def test_exactly_one_series_counts(found: list[list[tuple[float, float]]]) -> None:
     """The answer is one of the series as it was: nothing added or mixed, in any order."""
-    chosen = rows.choose(found)
+    chosen = conversion.choose(found)
     assert chosen == () if not any(found) else chosen in found
-    again = rows.choose(found[::-1])
+    again = conversion.choose(found[::-1])
     assert (len(again), again[-1:]) == (len(chosen), chosen[-1:]) or len(again) == len(chosen)
 
 
@@ -95,9 +95,9 @@ def test_what_has_ended_leaves() -> None:
     """A container whose samples stop while its node goes on has ended; of a silent node all stay."""
     keys = [("a", name, "c") for name in ("runs", "ended", "silent")]
     measured = {
-        key: rows.Measured(at, 60.0, 1.0) for key, at in zip(keys, (1000.0, 900.0, 800.0), strict=True)
+        key: conversion.Measured(at, 60.0, 1.0) for key, at in zip(keys, (1000.0, 900.0, 800.0), strict=True)
     }
-    rows.drop_ended(measured, dict(zip(keys, ("n1", "n1", "n2"), strict=True)), interval=15)
+    conversion.drop_ended(measured, dict(zip(keys, ("n1", "n1", "n2"), strict=True)), interval=15)
     assert set(measured) == {keys[0], keys[2]}
 
 
@@ -126,10 +126,12 @@ def test_names_of_nodes(labels: dict[str, str], name: str) -> None:
 
 def test_addresses_become_names() -> None:
     """Where a series has only an address, the name behind it is taken; a name is no address."""
-    series = [answers.Series(labelled(instance="10.0.0.1:9100"), [(0.0, 1.0)])]
-    assert set(rows.by_node(series, {"10.0.0.1": "worker-1"})) == {"worker-1"}
-    assert set(rows.by_node(series, {})) == {"10.0.0.1"}
-    assert [rows.is_address(each) for each in ("10.0.0.1", "fd00::1", "ip-10-0-0-1", "1.2.3", "a.b.c.d")] == [
+    series = [results.Series(labelled(instance="10.0.0.1:9100"), [(0.0, 1.0)])]
+    assert set(conversion.by_node(series, {"10.0.0.1": "worker-1"})) == {"worker-1"}
+    assert set(conversion.by_node(series, {})) == {"10.0.0.1"}
+    assert [
+        conversion.is_address(each) for each in ("10.0.0.1", "fd00::1", "ip-10-0-0-1", "1.2.3", "a.b.c.d")
+    ] == [
         True,
         True,
         False,
@@ -140,9 +142,12 @@ def test_addresses_become_names() -> None:
 
 def test_a_pod_is_as_old_as_its_oldest_container() -> None:
     """Time and window of a pod are those of the container that was measured first."""
-    cpu = {("a", "p", "x"): rows.Measured(100, 60, 0.5), ("a", "p", "y"): rows.Measured(90, 45, 0.25)}
-    memory = {key: rows.Measured(100, 0, 7.0) for key in cpu}
-    pods, partial = rows.join_pods(cpu, memory)
+    cpu = {
+        ("a", "p", "x"): conversion.Measured(100, 60, 0.5),
+        ("a", "p", "y"): conversion.Measured(90, 45, 0.25),
+    }
+    memory = {key: conversion.Measured(100, 0, 7.0) for key in cpu}
+    pods, partial = conversion.join_pods(cpu, memory)
     assert pods == {("a", "p"): (90, 45, [("x", 0.5, 7), ("y", 0.25, 7)])}
     assert partial == {}
 
@@ -151,7 +156,9 @@ def test_a_pod_is_as_old_as_its_oldest_container() -> None:
 def test_no_value_is_out_of_bounds(cores: float, size: float) -> None:
     """A value that no machine has is unknown, and nothing fails for it."""
     key = ("a", "p", "c")
-    pods, _ = rows.join_pods({key: rows.Measured(1, 1, cores)}, {key: rows.Measured(1, 0, size)})
+    pods, _ = conversion.join_pods(
+        {key: conversion.Measured(1, 1, cores)}, {key: conversion.Measured(1, 0, size)}
+    )
     ((_, found_cores, found_size),) = pods["a", "p"][2]
     assert found_cores is None or found_cores >= 0
     assert found_size is None or 0 <= found_size < 2**63

@@ -10,9 +10,9 @@ import pytest
 from tests import connected, prometheus, scraped, victoria
 
 from kubevitals import errors, sources
-from kubevitals.promql import endpoints
-from kubevitals.simulation import cluster as simulated
+from kubevitals.promql import config
 from kubevitals.sources.prometheus import queries, source
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -204,13 +204,13 @@ def server(
     if request.param == "prometheus":
         with (
             prometheus.holding(scraped.openmetrics(held), directory) as started,
-            endpoints.open_prometheus(started.url) as opened,
+            config.open_prometheus(started.url) as opened,
         ):
             yield opened
         return
     with victoria.running(directory) as storing:
         storing.give(scraped.text(held))
-        with endpoints.open_prometheus(storing.url) as opened:
+        with config.open_prometheus(storing.url) as opened:
             yield opened
 
 

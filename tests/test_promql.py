@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests import prometheus, scraped, servers, victoria
 
 from kubevitals import errors
-from kubevitals.promql import answers, endpoints, expressions
+from kubevitals.promql import config, expressions, results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ def asked(request: servers.Request) -> dict[str, str]:
 
 def ask(answer: Any, **options: Any) -> errors.PrometheusError:
     """The error with which a query on a server that answers so ends."""
-    with servers.Server(answer) as server, endpoints.open_prometheus(server.url, **options) as opened:
+    with servers.Server(answer) as server, config.open_prometheus(server.url, **options) as opened:
         with pytest.raises(errors.PrometheusError) as found:
             opened.query("up")
         return found.value
@@ -96,7 +96,7 @@ def test_values_and_times_are_exact() -> None:
     body = vector(
         (1.5, "NaN"), (1435781451.781, "+Inf"), (2, "-Inf"), (3, "0.1000000000000000055"), (4, "1e-300")
     )
-    found = answers.decode(json.dumps(body).encode(), answers.Labels)
+    found = results.decode(json.dumps(body).encode(), results.Labels)
     (first,), *others = [each.points for each in found.series]
     assert math.isnan(first[1])
     assert [point for (point,) in others] == [
@@ -111,7 +111,7 @@ def test_a_query_goes_by_post_with_everything_in_its_body() -> None:
     """Long queries have room; the server is told the time-out; nothing of it stands in the address."""
     with (
         servers.Server(reply(matrix((1, "2"), (2, "3")))) as server,
-        endpoints.open_prometheus(
+        config.open_prometheus(
             server.url + "/select/0/prometheus/", header=["X-Scope-OrgID=team a"], timeout=7
         ) as opened,
     ):
@@ -133,7 +133,7 @@ def test_where_post_is_refused_get_is_used_from_then_on(status: int) -> None:
     refused = reply("no", status=status)
     with (
         servers.Server(refused, reply(vector((1, "1")))) as server,
-        endpoints.open_prometheus(server.url) as opened,
+        config.open_prometheus(server.url) as opened,
     ):
         opened.query("up", at=1)
         opened.query("up", at=2)
@@ -144,7 +144,7 @@ def test_where_post_is_refused_get_is_used_from_then_on(status: int) -> None:
 def test_warnings_and_partial_answers_become_problems() -> None:
     """What the server warns of is told, shortened and cleaned; half an answer is not taken for a whole."""
     body = vector((1, "1"), warnings=["a\x1b[31m" + "x" * 999, *[f"w{n}" for n in range(9)]], isPartial=True)
-    with servers.Server(reply(body)) as server, endpoints.open_prometheus(server.url) as opened:
+    with servers.Server(reply(body)) as server, config.open_prometheus(server.url) as opened:
         problems = opened.query("up").problems
     assert [each.code for each in problems] == ["prometheus_partial", *["prometheus_warning"] * 6]
     assert all(each.message.isprintable() and len(each.message) < 300 for each in problems)
@@ -210,12 +210,12 @@ def test_nobody_listens_and_no_tls() -> None:
     """A server that is not there, or not trusted, is told with what to check."""
     with servers.Server(["close"]) as server:
         url = server.url
-    with endpoints.open_prometheus(url) as opened, pytest.raises(errors.PrometheusError, match="refused"):
+    with config.open_prometheus(url) as opened, pytest.raises(errors.PrometheusError, match="refused"):
         opened.query("up")
     secure = servers.server_context()
     with (
         servers.Server(reply(vector()), tls=secure) as server,
-        endpoints.open_prometheus(server.url) as opened,
+        config.open_prometheus(server.url) as opened,
         pytest.raises(errors.PrometheusError, match="unknown authority") as found,
     ):
         opened.query("up")
@@ -254,12 +254,12 @@ def test_token_user_and_ca_from_files(
 ) -> None:
     """Files give the token, or user and password; no repr and no message shows them."""
     ca = file("ca.pem", servers.authority().pem)
-    with endpoints.open_prometheus(secure.url, ca=ca, token_file=file("token", SECRET + "\n")) as opened:
+    with config.open_prometheus(secure.url, ca=ca, token_file=file("token", SECRET + "\n")) as opened:
         opened.query("up")
         assert SECRET not in repr(opened) + repr(opened._client.connection) + opened.server
-    with endpoints.open_prometheus(secure.url, ca=ca, user_file=file("user", f"me:{SECRET}\n")) as opened:
+    with config.open_prometheus(secure.url, ca=ca, user_file=file("user", f"me:{SECRET}\n")) as opened:
         opened.query("up")
-    with endpoints.open_prometheus(secure.url, insecure=True) as opened:
+    with config.open_prometheus(secure.url, insecure=True) as opened:
         opened.query("up")
     sent = [request.header("authorization") for request in secure.requests]
     assert sent == [f"Bearer {SECRET}", "Basic bWU6czNjcmV0LXQwa2VuLXZhbHVl", None]
@@ -275,7 +275,7 @@ def test_a_changed_password_is_taken_up(file: Callable[[str, bytes | str], str])
     answer = reply("", status=401)
     with (
         servers.Server([change, answer], reply(vector((1, "1")))) as server,
-        endpoints.open_prometheus(server.url, user_file=path) as opened,
+        config.open_prometheus(server.url, user_file=path) as opened,
     ):
         opened.query("up")
     assert [request.header("authorization") for request in server.requests] == [
@@ -313,7 +313,7 @@ def test_options_that_cannot_be_used(
     token = file("T", SECRET)
     given: dict[str, Any] = {key: token if value == "T" else value for key, value in options.items()}
     with pytest.raises(errors.ConfigurationError, match=words) as found:
-        endpoints.open_prometheus(url, **given)
+        config.open_prometheus(url, **given)
     assert SECRET not in str(found.value) + str(found.value.remedy)
 
 
@@ -332,13 +332,13 @@ def real(
     if request.param == "prometheus":
         with (
             prometheus.holding(scraped.openmetrics(held), directory) as started,
-            endpoints.open_prometheus(started.url) as opened,
+            config.open_prometheus(started.url) as opened,
         ):
             yield opened
         return
     with victoria.running(directory) as storing:
         storing.give(scraped.text(held))
-        with endpoints.open_prometheus(storing.url) as opened:
+        with config.open_prometheus(storing.url) as opened:
             yield opened
 
 

@@ -10,11 +10,11 @@ import pytest
 from tests import accounts_simulated, connected, scraped, servers
 
 from kubevitals import errors, rbac, sources
-from kubevitals.kube import connection
+from kubevitals.kube import clientconfig
 from kubevitals.kube.http import client as http_client
 from kubevitals.promql import discovery
-from kubevitals.simulation import cluster as simulated
-from kubevitals.sources.prometheus import opening
+from kubevitals.sources.prometheus import factory
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ CLIENTS: list[http_client.Client] = []
 
 def client_of(server: servers.Server) -> http_client.Client:
     """A client of the API server, closed at the end of the test."""
-    CLIENTS.append(http_client.Client(connection.Connection(server.url)))
+    CLIENTS.append(http_client.Client(clientconfig.Connection(server.url)))
     return CLIENTS[-1]
 
 
@@ -217,7 +217,7 @@ def test_the_options_of_the_command_line(tmp_path: Path) -> None:
     token.write_text("t0ken")
     queries.write_text("[container_memory]\nquery = 'mine{$scope}'\n")
     with servers.Server(servers.answer(200, ONE)) as server:
-        made = opening.open_source(
+        made = factory.open_source(
             None,
             url=server.url + "/prefix",
             token_file=str(token),
@@ -254,7 +254,7 @@ def test_the_options_of_the_command_line(tmp_path: Path) -> None:
 def test_options_that_mean_nothing(options: dict[str, Any], words: str) -> None:
     """Each is refused at once."""
     with pytest.raises(errors.UsageError, match=words):
-        opening.open_source(None, **options)
+        factory.open_source(None, **options)
 
 
 def test_found_when_it_is_needed() -> None:
@@ -263,7 +263,7 @@ def test_found_when_it_is_needed() -> None:
     one = {"metric": {"namespace": "a", "pod": "p", "container": "c"}, "values": [[scraped.NOW, "1"]]}
     matrix = {"status": "success", "data": {"resultType": "matrix", "result": [one]}}
     with servers.Server(listed(found), servers.answer(200, ONE), servers.answer(200, matrix)) as server:
-        made = opening.open_source(client_of(server), environ={})
+        made = factory.open_source(client_of(server), environ={})
         assert (made.origin, server.requests) == ("", [])
         with pytest.raises(errors.KubevitalsError):
             made.fetch_usage(sources.Scope(pods=True, label_selector="a=b"))
@@ -282,8 +282,8 @@ def test_in_the_cluster_by_any_name(context: str, *, inside: bool, monkeypatch: 
         return timeout
 
     monkeypatch.setattr(discovery, "find", find)
-    client = http_client.Client(connection.Connection("https://127.0.0.1:1", context=context))
-    opened = opening.open_source(client, environ={"KUBERNETES_SERVICE_HOST": "10.0.0.1"})
+    client = http_client.Client(clientconfig.Connection("https://127.0.0.1:1", context=context))
+    opened = factory.open_source(client, environ={"KUBERNETES_SERVICE_HOST": "10.0.0.1"})
     client.connection.context = "prod"
     assert opened.prometheus is not None
     assert asked == [inside]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import kubevitals
-from kubevitals.simulation import cluster as simulated
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +122,7 @@ def test_help_is_light(words: tuple[str, ...]) -> None:
         "kubevitals.kube.http.client",
         "cryptography",
     }
-    assert not {name for name in loaded if name.startswith("kubevitals.simulation")}
+    assert not {name for name in loaded if name.startswith("simcluster")}
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +139,7 @@ def test_usage_is_light(kubeconfig: str, words: tuple[str, ...]) -> None:
     loaded = loaded_by(RUN, "top", *words, "--kubeconfig", kubeconfig)
     assert not loaded & HEAVY
     assert not loaded & UNNEEDED
-    assert not {
-        name for name in loaded if name.startswith(("kubevitals.simulation", "kubevitals.kube.objects"))
-    }
+    assert not {name for name in loaded if name.startswith(("simcluster", "kubevitals.kube.objects"))}
 
 
 @pytest.mark.parametrize("words", [("pods", "-A"), ("nodes",), ("pods", "-A", "-o", "json")])
@@ -150,4 +148,4 @@ def test_top_is_light(kubeconfig: str, words: tuple[str, ...]) -> None:
     loaded = loaded_by(RUN, "top", *words, "--kubeconfig", kubeconfig)
     assert not loaded & HEAVY
     assert not loaded & {"yaml", "cryptography", "http.client", "email", "subprocess"}
-    assert not {name for name in loaded if name.startswith("kubevitals.simulation")}
+    assert not {name for name in loaded if name.startswith("simcluster")}

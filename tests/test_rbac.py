@@ -17,10 +17,10 @@ from tests import accounts_simulated, connected, small_world
 
 from kubevitals import cli, collector, errors, rbac
 from kubevitals.kube import livestate
-from kubevitals.simulation import cluster as simulated
-from kubevitals.sources import opening
+from kubevitals.sources import factory
 from kubevitals.surfaces.exposition import kube_state_metrics
 from kubevitals.surfaces.web import auth
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     import pathlib
@@ -119,7 +119,7 @@ def test_the_service_with_another_source(source: str, namespace: str | None) -> 
     with simulated.SimulatedCluster(kubelets=True) as whole:
         account = accounts_simulated.add(whole, "service", rules, namespace=namespace)
         with connected.connect(whole, user="service") as cluster:
-            cluster.source = opening.open_source(
+            cluster.source = factory.open_source(
                 cluster.client, source, kubelet={"detail": True} if source == "kubelet" else None
             )
             with collector.Collector(cluster, namespace=namespace, nodes=namespace is None) as running:
@@ -200,12 +200,12 @@ def test_the_command_line(
 
 def test_completion(world: simulated.SimulatedCluster, tmp_path: pathlib.Path) -> None:
     """Names in completion take the feature `completion`, and each of its rights is used."""
-    from kubevitals.cli import livenames
+    from kubevitals.cli.completion import clusternames
 
     account = accounts_simulated.add(world, "typist", rules_of("completion"))
     path = tmp_path / "config"
     path.write_text(world.kubeconfig())
-    names = livenames.Names(
+    names = clusternames.Names(
         {"kubeconfig": [str(path)], "context": ["simulated-typist"], "all_namespaces": ["true"]}
     )
     assert names.namespaces()
@@ -264,7 +264,7 @@ def test_features_of_a_source(source: str, features: str, within: str) -> None:
     assert rbac.choose((), source=source) == ("nodes", "pods", "owners", *features.split())
     assert rbac.choose((), source=source, namespace=NAMESPACE) == ("pods", "owners", *within.split())
     assert rbac.choose(("auth",), source=source) == (*features.split(), "auth")
-    assert tuple(rbac.SOURCES) == opening.NAMES
+    assert tuple(rbac.SOURCES) == factory.NAMES
 
 
 @settings(max_examples=40)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import connected, small_world
 
-from kubevitals import errors, model, reading, sources
-from kubevitals.simulation import cluster as simulated
+from kubevitals import errors, model, reader, sources
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +32,10 @@ def world(running: simulated.SimulatedCluster) -> Iterator[simulated.SimulatedCl
 
 
 def take(
-    world: simulated.SimulatedCluster, request: reading.Request | None = None, *, user: str = "admin"
+    world: simulated.SimulatedCluster, request: reader.Request | None = None, *, user: str = "admin"
 ) -> model.Snapshot:
     with connected.connect(world, user=user) as cluster:
-        return cluster.read(request or reading.Request())
+        return cluster.read(request or reader.Request())
 
 
 def codes(snapshot: model.Snapshot) -> list[str]:
@@ -57,7 +57,7 @@ def test_everything(world: simulated.SimulatedCluster) -> None:
 
 def test_one_namespace(world: simulated.SimulatedCluster) -> None:
     """Of one namespace the nodes have usage, and what its pods hold of them is unknown."""
-    snapshot = take(world, reading.Request(namespace="shop"))
+    snapshot = take(world, reader.Request(namespace="shop"))
     assert {pod.namespace for pod in snapshot.pods} == {"shop"}
     assert [node.pods for node in snapshot.nodes] == [None, None]
     assert snapshot.nodes[1].cpu_usage_cores is not None
@@ -65,7 +65,7 @@ def test_one_namespace(world: simulated.SimulatedCluster) -> None:
 
 def test_the_rights_of_one_namespace(world: simulated.SimulatedCluster) -> None:
     """Whoever may read one namespace alone sees its pods; nodes are unknown, and it is said."""
-    snapshot = take(world, reading.Request(namespace="shop"), user="viewer-shop")
+    snapshot = take(world, reader.Request(namespace="shop"), user="viewer-shop")
     assert len(snapshot.pods) == 4
     assert all(pod.cpu_usage_cores is not None for pod in snapshot.pods)
     assert snapshot.nodes == ()
@@ -75,7 +75,7 @@ def test_the_rights_of_one_namespace(world: simulated.SimulatedCluster) -> None:
 
 def test_the_pods_of_one_namespace_need_no_more(world: simulated.SimulatedCluster) -> None:
     """Pods alone of one namespace take the rights of that namespace alone."""
-    snapshot = take(world, reading.Request(nodes=False, namespace="shop"), user="viewer-shop")
+    snapshot = take(world, reader.Request(nodes=False, namespace="shop"), user="viewer-shop")
     assert (len(snapshot.pods), codes(snapshot)) == (4, [])
 
 
@@ -95,7 +95,7 @@ def test_usage_alone_may_be_read(world: simulated.SimulatedCluster) -> None:
 def test_usage_may_not_be_read(world: simulated.SimulatedCluster) -> None:
     """Without rights on the metrics API everything else is there, and each row says why it has no usage."""
     world.set_faults(["forbidden=pods.metrics.k8s.io"])
-    snapshot = take(world, reading.Request(nodes=False))
+    snapshot = take(world, reader.Request(nodes=False))
     assert codes(snapshot) == ["usage_forbidden"]
     assert {(pod.status, pod.cpu_usage_cores, pod.problem) for pod in snapshot.pods} == {
         ("Running", None, "usage_forbidden")
@@ -118,7 +118,7 @@ def test_nodes_may_not_be_read(world: simulated.SimulatedCluster) -> None:
     assert "nodes unknown" in snapshot.problems[0].message
     assert (snapshot.nodes, len(snapshot.pods)) == ((), 8)
     world.set_faults([])
-    snapshot = take(world, reading.Request(pods=False), user="metrics-reader")
+    snapshot = take(world, reader.Request(pods=False), user="metrics-reader")
     assert codes(snapshot) == ["nodes_forbidden"]
     assert [node.cpu_of_allocatable for node in snapshot.nodes] == [None, None]
     assert snapshot.nodes[1].cpu_usage_cores == 0.266965936
@@ -127,7 +127,7 @@ def test_nodes_may_not_be_read(world: simulated.SimulatedCluster) -> None:
 def test_pods_may_not_be_read(world: simulated.SimulatedCluster) -> None:
     """Without the list of pods, nodes have usage and no sums of what was asked for."""
     world.set_faults(["forbidden=pods"])
-    snapshot = take(world, reading.Request(pod_usage=False))
+    snapshot = take(world, reader.Request(pod_usage=False))
     assert codes(snapshot) == ["pods_forbidden"]
     assert "what their pods asked for" in snapshot.problems[0].message
     assert [node.cpu_request_cores for node in snapshot.nodes] == [None, None]
@@ -175,16 +175,16 @@ def test_usage_alone_and_there_is_none(
     """Where usage alone was asked for and there is none, that is an error."""
     world.set_faults([fault])
     with pytest.raises(kind):
-        take(world, reading.Request(nodes=False, pod_details=False))
+        take(world, reader.Request(nodes=False, pod_details=False))
     if fault != "metrics-empty":
         with pytest.raises(kind):
-            take(world, reading.Request(nodes=False, pod_details=False), user="metrics-reader")
+            take(world, reader.Request(nodes=False, pod_details=False), user="metrics-reader")
 
 
 def test_an_empty_place_is_no_fault(world: simulated.SimulatedCluster) -> None:
     """A namespace without pods is empty, whether or not the metrics API has anything."""
     for details in (True, False):
-        request = reading.Request(nodes=False, namespace="empty", pod_details=details)
+        request = reader.Request(nodes=False, namespace="empty", pod_details=details)
         snapshot = take(world, request)
         assert (snapshot.pods, codes(snapshot)) == ((), [])
 
@@ -210,42 +210,42 @@ def test_a_part_without_samples(world: simulated.SimulatedCluster) -> None:
             {"field_selector": "spec.nodeName=node-1"},
         ]
         for part in parts:
-            snapshot = cluster.read(reading.Request(nodes=False, **part))
+            snapshot = cluster.read(reader.Request(nodes=False, **part))
             assert codes(snapshot) == []
             assert {pod.problem for pod in snapshot.pods} <= {"no_sample", "node_silent"}
-        snapshot = cluster.read(reading.Request(nodes=False, namespace="shop", name="pod-000"))
+        snapshot = cluster.read(reader.Request(nodes=False, namespace="shop", name="pod-000"))
         assert [(pod.name, pod.problem) for pod in snapshot.pods] == [("pod-000", "no_sample")]
         snapshot = cluster.read(
-            reading.Request(pods=False, node_label_selector="kubernetes.io/hostname=node-2")
+            reader.Request(pods=False, node_label_selector="kubernetes.io/hostname=node-2")
         )
         assert [(node.name, node.problem) for node in snapshot.nodes] == [("node-2", "no_sample")]
         assert codes(snapshot) == []
         with pytest.raises(errors.MetricsEmptyError, match="of others"):
-            cluster.read(reading.Request(nodes=False, namespace="shop", pod_details=False))
-        assert codes(cluster.read(reading.Request(nodes=False))) == ["metrics_empty"]
+            cluster.read(reader.Request(nodes=False, namespace="shop", pod_details=False))
+        assert codes(cluster.read(reader.Request(nodes=False))) == ["metrics_empty"]
 
 
 def test_one_pod_by_name(world: simulated.SimulatedCluster) -> None:
     """A name gives that pod alone, and other selectors still hold."""
-    one = take(world, reading.Request(nodes=False, namespace="shop", name="pod-000"))
+    one = take(world, reader.Request(nodes=False, namespace="shop", name="pod-000"))
     assert [(pod.name, pod.problem) for pod in one.pods] == [("pod-000", None)]
     others: list[dict[str, Any]] = [{"field_selector": "spec.nodeName=node-9"}, {"label_selector": "app=web"}]
     for more in others:
-        none = take(world, reading.Request(nodes=False, namespace="shop", name="pod-000", **more))
+        none = take(world, reader.Request(nodes=False, namespace="shop", name="pod-000", **more))
         assert none.pods == ()
 
 
 def test_one_node_by_name(world: simulated.SimulatedCluster) -> None:
     """A name without pods gives that node alone."""
-    snapshot = take(world, reading.Request(pods=False, name="node-2"))
+    snapshot = take(world, reader.Request(pods=False, name="node-2"))
     assert [(node.name, node.cpu_usage_cores) for node in snapshot.nodes] == [("node-2", 0.266965936)]
 
 
 def test_selectors(world: simulated.SimulatedCluster) -> None:
     """Selectors choose among pods and their samples alike."""
-    snapshot = take(world, reading.Request(nodes=False, label_selector="app=db"))
+    snapshot = take(world, reader.Request(nodes=False, label_selector="app=db"))
     assert sorted(pod.name for pod in snapshot.pods) == ["pod-000", "pod-004"]
-    snapshot = take(world, reading.Request(nodes=False, field_selector="spec.nodeName=node-2"))
+    snapshot = take(world, reader.Request(nodes=False, field_selector="spec.nodeName=node-2"))
     assert sorted(pod.name for pod in snapshot.pods) == ["pod-001", "pod-004", "pod-007"]
     assert all(pod.cpu_usage_cores is not None for pod in snapshot.pods)
 
@@ -254,25 +254,25 @@ def test_a_field_selector_that_cannot_be_followed(world: simulated.SimulatedClus
     """Without the list of pods nobody knows which a field selector means: none are shown, never all."""
     selected: dict[str, Any] = {"field_selector": "spec.nodeName=node-2"}
     with pytest.raises(errors.ForbiddenError):
-        take(world, reading.Request(nodes=False, **selected), user="metrics-reader")
-    snapshot = take(world, reading.Request(**selected), user="metrics-reader")
+        take(world, reader.Request(nodes=False, **selected), user="metrics-reader")
+    snapshot = take(world, reader.Request(**selected), user="metrics-reader")
     assert snapshot.pods == ()
     assert "pods_forbidden" in codes(snapshot)
     with pytest.raises(errors.StatusError, match="bogus"):
-        take(world, reading.Request(nodes=False, field_selector="spec.bogus=1"))
+        take(world, reader.Request(nodes=False, field_selector="spec.bogus=1"))
     with pytest.raises(errors.UsageError):
-        take(world, reading.Request(pod_details=False, **selected))
+        take(world, reader.Request(pod_details=False, **selected))
 
 
 def test_nothing_is_asked_for(world: simulated.SimulatedCluster) -> None:
     """A request for neither nodes nor pods is an empty snapshot."""
-    snapshot = take(world, reading.Request(nodes=False, pods=False))
+    snapshot = take(world, reader.Request(nodes=False, pods=False))
     assert (snapshot.nodes, snapshot.pods, snapshot.problems) == ((), (), ())
 
 
 def test_usage_alone_takes_one_request(world: simulated.SimulatedCluster) -> None:
     """Usage alone asks for no pods: it works for who may not read them, without a problem."""
-    snapshot = take(world, reading.Request(nodes=False, pod_details=False), user="metrics-reader")
+    snapshot = take(world, reader.Request(nodes=False, pod_details=False), user="metrics-reader")
     assert (len(snapshot.pods), codes(snapshot)) == (8, [])
 
 
@@ -288,7 +288,7 @@ def test_owners_may_not_be_read(world: simulated.SimulatedCluster) -> None:
 def test_jobs_run_together() -> None:
     """Jobs meet each other while they run."""
     meeting = threading.Barrier(3, timeout=5.0)
-    reading.together([meeting.wait, meeting.wait, meeting.wait])  # type: ignore[list-item] # its number is of no use
+    reader.together([meeting.wait, meeting.wait, meeting.wait])  # type: ignore[list-item] # its number is of no use
 
 
 def test_a_failing_job_is_heard() -> None:
@@ -299,7 +299,7 @@ def test_a_failing_job_is_heard() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        reading.together([fail, lambda: done.append("second")])
+        reader.together([fail, lambda: done.append("second")])
     assert done == ["second"]
 
 
@@ -316,7 +316,7 @@ def test_an_interruption_does_not_wait() -> None:
     started = time.monotonic()
     try:
         with pytest.raises(KeyboardInterrupt):
-            reading.together([linger, interrupt])
+            reader.together([linger, interrupt])
         assert time.monotonic() - started < 5.0
     finally:
         release.set()

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kubevitals import model, record
+from kubevitals import model, namedtuple
 
 if TYPE_CHECKING:
     from typing import NamedTuple
 else:
-    from kubevitals.record import NamedTuple
+    from kubevitals.namedtuple import NamedTuple
 
 
 class Point(NamedTuple):
@@ -87,4 +87,4 @@ def test_copies() -> None:
 
 def test_the_base_has_no_fields() -> None:
     """The base itself is an empty class."""
-    assert not hasattr(record.NamedTuple, "_fields")
+    assert not hasattr(namedtuple.NamedTuple, "_fields")

@@ -17,7 +17,7 @@ from tests import recordings
 
 from kubevitals import cli, errors, model
 from kubevitals import cluster as clusters
-from kubevitals.kube import connection, inventory
+from kubevitals.kube import clientconfig, inventory
 from kubevitals.kube.http import client as clients
 from kubevitals.kube.http import statuses, subjects, watch
 from kubevitals.sources import metricsapi
@@ -83,7 +83,9 @@ class Replay:
         self._thread.join()
 
     def client(self) -> clients.Client:
-        return clients.Client(connection.Connection(self.url, connection.Credentials(), context="recorded"))
+        return clients.Client(
+            clientconfig.Connection(self.url, clientconfig.Credentials(), context="recorded")
+        )
 
     def cluster(self) -> clusters.Cluster:
         """Connected, ten seconds after what is recorded was measured."""

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from tests import prometheus, servers, victoria
 
 from kubevitals import errors, model
-from kubevitals.cli import remotewriting
-from kubevitals.kube import connection
+from kubevitals.cli import remotewriteoptions
+from kubevitals.kube import clientconfig
 from kubevitals.kube.http import client
-from kubevitals.surfaces.remotewrite import protobuf, sending, series, writer
+from kubevitals.surfaces.remotewrite import protobuf, series, writer
+from kubevitals.surfaces.remotewrite import sender as senders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,9 +99,9 @@ def one(samples: list[series.Sample], name: str, **labels: str) -> series.Sample
 
 
 @contextlib.contextmanager
-def sender_to(url: str, protocol: str = "auto") -> Iterator[sending.Sender]:
-    with client.Client(connection.Connection(url), request_timeout=10) as opened:
-        yield sending.Sender(opened, WRITE, protocol=protocol)
+def sender_to(url: str, protocol: str = "auto") -> Iterator[senders.Sender]:
+    with client.Client(clientconfig.Connection(url), request_timeout=10) as opened:
+        yield senders.Sender(opened, WRITE, protocol=protocol)
 
 
 def test_usage_has_its_own_time_and_all_else_the_snapshots() -> None:
@@ -315,7 +316,7 @@ def test_a_token_that_was_replaced_is_read_again(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("old", encoding="utf-8")
     with servers.Server(servers.answer(401), servers.answer(204)) as server:
-        made = remotewriting.open_writer(
+        made = remotewriteoptions.open_writer(
             arguments(f"{server.url}{WRITE}", remote_write_token_file=str(token)), Recorded(snapshot(1))
         )
         token.write_text("new one", encoding="utf-8")
@@ -411,7 +412,7 @@ def test_series_of_each_cluster_end_after_a_restart() -> None:
         writer.Writer(queue, sender).send_recorded()
         queue.kept += [of("a", 2, 1), of("b", 2, 1)]
         batches: list[list[series.Sample]] = []
-        sender.send = lambda batch: (batches.append(list(batch)), sending.Outcome(written=True))[1]  # type: ignore[method-assign, func-returns-value]
+        sender.send = lambda batch: (batches.append(list(batch)), senders.Outcome(written=True))[1]  # type: ignore[method-assign, func-returns-value]
         writer.Writer(queue, sender).send_recorded()
     ended = {
         dict(each.series.labels)["cluster"] for batch in batches for each in batch if math.isnan(each.value)
@@ -453,7 +454,7 @@ def test_secrets_stay_out_of_messages(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("eyJhbGciOiJSUzI1NiJ9.secret.signature", encoding="utf-8")
     with servers.Server(servers.answer(400, "Bearer eyJhbGciOiJSUzI1NiJ9.secret.signature")) as server:
-        made = remotewriting.open_writer(
+        made = remotewriteoptions.open_writer(
             arguments(f"{server.url}{WRITE}", remote_write_token_file=str(token)), Recorded(snapshot(1))
         )
         made.send_recorded()
@@ -469,7 +470,7 @@ def arguments(url: str, **more: Any) -> Any:
     import argparse
 
     parser = argparse.ArgumentParser()
-    remotewriting.add_arguments(parser)
+    remotewriteoptions.add_arguments(parser)
     parsed = parser.parse_args(["--remote-write", url, "--remote-write-protocol", "1.0"])
     for name, value in more.items():
         setattr(parsed, name, value)
@@ -491,7 +492,7 @@ def arguments(url: str, **more: Any) -> Any:
 def test_options_that_cannot_be_used_are_told(url: str, more: dict[str, Any], words: str) -> None:
     """A wrong address, label or header is a clear error before anything is sent."""
     with pytest.raises(errors.ConfigurationError, match=words):
-        remotewriting.open_writer(arguments(url, **more), Recorded())
+        remotewriteoptions.open_writer(arguments(url, **more), Recorded())
 
 
 def test_each_receiver_has_a_position_of_its_own() -> None:
@@ -500,7 +501,7 @@ def test_each_receiver_has_a_position_of_its_own() -> None:
     with servers.Server(servers.answer(204)) as server:
         for path, tenant in (("/a", "one"), ("/b", "one"), ("/b", "two")):
             chosen = arguments(f"{server.url}{path}", remote_write_header=[f"X-Scope-OrgID={tenant}"])
-            made = remotewriting.open_writer(chosen, queue)
+            made = remotewriteoptions.open_writer(chosen, queue)
             made.send_recorded()
             made.stop()
     assert sorted(queue.positions.values()) == [1, 1, 1]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import web_service
 
-from kubevitals.surfaces.history import documents
+from kubevitals.surfaces.view import historydocuments
 from kubevitals.surfaces.web import openapi, stream
 
 if TYPE_CHECKING:
@@ -95,6 +95,11 @@ def test_refusals_and_events_are_documented(service: web_service.Service) -> Non
 
 def test_history_is_documented() -> None:
     """So are the kind of history, its envelope, its series and its points."""
-    assert is_told(documents.KIND)
-    for key in {*documents.HEAD_TYPES, *documents.SERIES_TYPES, "points", *documents.POINT_TYPES}:
+    assert is_told(historydocuments.KIND)
+    for key in {
+        *historydocuments.HEAD_TYPES,
+        *historydocuments.SERIES_TYPES,
+        "points",
+        *historydocuments.POINT_TYPES,
+    }:
         assert is_told(key), key

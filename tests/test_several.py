@@ -11,8 +11,8 @@ import yaml
 from tests import small_world
 
 from kubevitals import errors
-from kubevitals.cli import options, several
-from kubevitals.simulation import cluster as simulated
+from kubevitals.cli import multicluster, options
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     import pathlib
@@ -45,7 +45,7 @@ def arguments(world: simulated.SimulatedCluster, tmp_path: pathlib.Path) -> Any:
 
 def names(arguments: argparse.Namespace) -> list[str]:
     with contextlib.ExitStack() as stack:
-        return [cluster.name for cluster in several.connect_all(arguments, stack)]
+        return [cluster.name for cluster in multicluster.connect_all(arguments, stack)]
 
 
 def test_clusters_are_called_by_their_contexts(arguments: Any) -> None:
@@ -57,7 +57,7 @@ def test_clusters_are_called_by_their_contexts(arguments: Any) -> None:
 def test_one_cluster_can_be_given_a_name(arguments: Any) -> None:
     """--cluster-name is what snapshots say, whatever the context is called."""
     with contextlib.ExitStack() as stack:
-        (cluster,) = several.connect_all(arguments("--cluster-name", "prod"), stack)
+        (cluster,) = multicluster.connect_all(arguments("--cluster-name", "prod"), stack)
         assert (cluster.name, cluster.snapshot().cluster) == ("prod", "prod")
 
 

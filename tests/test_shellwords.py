@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubevitals.cli import shellwords
+from kubevitals.cli.completion import shellwords
 
 BASH = shutil.which("bash")
 ODD = [

@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from kubevitals import errors
-from kubevitals.cli import simulate
-from kubevitals.simulation.apiserver import faults
+from kubevitals.cli.commands import simulate
+from simcluster.apiserver import faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

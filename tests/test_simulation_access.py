@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests import simulated, small_world
 
-from kubevitals.simulation import cluster
-from kubevitals.simulation.apiserver import protobuf_reading
+from simcluster import cluster
+from simcluster.apiserver import protobuf_reading
 
 if TYPE_CHECKING:
     import pathlib

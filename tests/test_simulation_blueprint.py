@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubevitals.simulation.world import blueprint, wire
+from simcluster.world import blueprint, wire
 
 AMOUNT = st.integers(0, 4000)
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import simulated_life as life
 
-from kubevitals.simulation.world import world
+from simcluster.world import world
 
 if TYPE_CHECKING:
-    from kubevitals.simulation import records
+    from simcluster import records
 
 MODELS = {
     "APIService": "V1APIService",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests import simulated_life as life
 
-from kubevitals.simulation import readings
-from kubevitals.simulation.world import counters, usage, world
+from simcluster import readings
+from simcluster.world import counters, usage, world
 
 if TYPE_CHECKING:
     Counted = readings.NodeReading | readings.PodReading | readings.ContainerReading

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests import simulated, small_world
 
-from kubevitals.simulation import cluster, records
-from kubevitals.simulation.apiserver import discovery
+from simcluster import cluster, records
+from simcluster.apiserver import discovery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

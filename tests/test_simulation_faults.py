@@ -13,8 +13,8 @@ import pytest
 from tests import simulated, small_world
 
 from kubevitals import errors
-from kubevitals.simulation import cluster
-from kubevitals.simulation.apiserver import faults
+from simcluster import cluster
+from simcluster.apiserver import faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests import simulated
 
-from kubevitals.simulation import cluster
+from simcluster import cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,9 +18,9 @@ from tests import accounts_simulated, simulated, small_world
 from tests import simulated_life as life
 
 from kubevitals import errors
-from kubevitals.simulation import cluster
-from kubevitals.simulation.apiserver import access, faults, targets
-from kubevitals.simulation.kubelets import text
+from simcluster import cluster
+from simcluster.apiserver import access, faults, targets
+from simcluster.kubelets import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests import simulated_life as life
 
-from kubevitals.simulation.world import pods, world
+from simcluster.world import pods, world
 
 if TYPE_CHECKING:
-    from kubevitals.simulation import records
+    from simcluster import records
 
 DAY = 86400.0
 

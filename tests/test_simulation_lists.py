@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import simulated, small_world
 
-from kubevitals.simulation import cluster, records
-from kubevitals.simulation.apiserver import http, lists, store
+from simcluster import cluster, records
+from simcluster.apiserver import http, lists, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

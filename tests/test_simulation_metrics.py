@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from kubernetes.utils.quantity import parse_quantity
 from tests import simulated, small_world
 
-from kubevitals.simulation import cluster, records
-from kubevitals.simulation.apiserver import metrics_protobuf, quantities
+from simcluster import cluster, records
+from simcluster.apiserver import metrics_protobuf, quantities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

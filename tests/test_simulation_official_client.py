@@ -8,7 +8,7 @@ import pytest
 import yaml
 from kubernetes import client, config, utils, watch
 
-from kubevitals.simulation import cluster
+from simcluster import cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

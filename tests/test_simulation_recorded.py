@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import likeness, recordings, simulated, simulation_differences
 
-from kubevitals.simulation import cluster, records
+from simcluster import cluster, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

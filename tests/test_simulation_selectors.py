@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubevitals.simulation.apiserver import selectors
+from simcluster.apiserver import selectors
 
 NAMES = st.sampled_from(["app", "tier", "example.com/zone"])
 VALUES = st.sampled_from(["", "a", "b", "c-1"])

@@ -14,9 +14,9 @@ import pytest
 from tests import simulated, small_world
 
 from kubevitals import errors
-from kubevitals.simulation import cluster
-from kubevitals.simulation.apiserver import http as wire
-from kubevitals.simulation.apiserver import server
+from simcluster import cluster
+from simcluster.apiserver import http as wire
+from simcluster.apiserver import server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

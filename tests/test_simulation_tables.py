@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tests import simulated
 
-from kubevitals.simulation import cluster, records
-from kubevitals.simulation.apiserver import table_cells, table_columns, table_pods
+from simcluster import cluster, records
+from simcluster.apiserver import table_cells, table_columns, table_pods
 
 
 @pytest.mark.parametrize(

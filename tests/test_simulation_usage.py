@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import simulated_life as life
 
-from kubevitals.simulation.world import pods, usage, wire, world
+from simcluster.world import pods, usage, wire, world
 
 if TYPE_CHECKING:
-    from kubevitals.simulation import records
+    from simcluster import records
 
 
 @pytest.fixture(scope="module")

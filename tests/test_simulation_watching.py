@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import simulated, small_world
 
-from kubevitals.simulation import cluster, records
-from kubevitals.simulation.apiserver import http, lists, negotiation, store, watching
+from simcluster import cluster, records
+from simcluster.apiserver import http, lists, negotiation, store, watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

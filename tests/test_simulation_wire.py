@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubevitals.simulation.world import wire
+from simcluster.world import wire
 
 
 @given(st.integers(0, 4_000_000_000))

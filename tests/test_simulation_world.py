@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import simulated_life as life
 
-from kubevitals.simulation import records
-from kubevitals.simulation.world import world
+from simcluster import records
+from simcluster.world import world
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kubevitals.simulation.world import pods
+    from simcluster.world import pods
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_another_seed_is_another_world() -> None:
 def test_bytes_do_not_depend_on_the_process() -> None:
     """Another process with another hash seed renders the same bytes after half an hour of life."""
     script = (
-        "import hashlib; from kubevitals.simulation.world import world\n"
+        "import hashlib; from simcluster.world import world\n"
         f"w = world.World(start={life.START}); w.advance({life.START} + 1800); h = hashlib.sha256()\n"
         "[h.update(i.render(7)) for i in w.items()]\n"
         f"used = w.pod_usage({life.START} + 1800)\n"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import connected, source_contract
 
-from kubevitals.simulation import cluster as simulated
 from kubevitals.sources import metricsapi
 from kubevitals.sources.kubelet import source as kubelet
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

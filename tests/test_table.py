@@ -11,7 +11,8 @@ import pytest
 from hypothesis import strategies
 
 from kubevitals import analysis, model
-from kubevitals.surfaces import columns, table, terminal
+from kubevitals.surfaces.terminal import console, table
+from kubevitals.surfaces.view import columns
 
 NOW = datetime(2026, 7, 30, 10, 0, 0, tzinfo=UTC)
 GLYPHS = {"calm": "○", "busy": "◐", "hot": "●"}
@@ -67,12 +68,12 @@ def test_total() -> None:
 
 def test_plain_and_painted_say_the_same() -> None:
     """Without colours and glyphs a terminal of any width gets the very text that a pipe gets."""
-    assert render(PODS, style=terminal.Style(width=500)) == render(PODS)
+    assert render(PODS, style=console.Style(width=500)) == render(PODS)
 
 
 def test_glyphs_and_colours() -> None:
     """Each ratio has the colour and the glyph of its pressure; the unknown has neither."""
-    lines = render(PODS, style=terminal.Style(color=True, glyphs=GLYPHS))
+    lines = render(PODS, style=console.Style(color=True, glyphs=GLYPHS))
     assert "\x1b[32m      10% ○\x1b[0m" not in lines[0]
     assert re.search(r"\x1b\[32m\s+10% ○\x1b\[0m", lines[1])
     assert re.search(r"\x1b\[33m\s+70% ◐\x1b\[0m", lines[2])
@@ -88,7 +89,7 @@ def test_glyphs_and_colours() -> None:
 def test_narrow_terminals(width: int, glyphs: dict[str, str] | None) -> None:
     """From 60 columns on no line is longer than the terminal is wide; the most important columns stay."""
     rows = [each._replace(namespace="ns") for each in PODS]
-    lines = render(rows, style=terminal.Style(width=width, glyphs=glyphs))
+    lines = render(rows, style=console.Style(width=width, glyphs=glyphs))
     assert all(len(line) <= max(width, 60) for line in lines)
     assert {"NAMESPACE", "NAME", "CPU(cores)", "MEMORY(bytes)"} <= set(lines[0].split())
     assert [each.heading for each in NARROW if each.heading in lines[0].split()] == lines[0].split()
@@ -97,7 +98,7 @@ def test_narrow_terminals(width: int, glyphs: dict[str, str] | None) -> None:
 def test_forty_columns() -> None:
     """At 40 columns there are names and usage, and nothing else."""
     chosen = [column for column in NARROW if column.heading != "NAMESPACE"]
-    lines = render(PODS, chosen, style=terminal.Style(width=40, glyphs=GLYPHS))
+    lines = render(PODS, chosen, style=console.Style(width=40, glyphs=GLYPHS))
     assert lines[0].split() == ["NAME", "CPU(cores)", "MEMORY(bytes)"]
     assert max(map(len, lines)) <= 40
 
@@ -105,7 +106,7 @@ def test_forty_columns() -> None:
 def test_names_are_never_cut() -> None:
     """A name longer than the terminal is shown whole: it is there to be copied."""
     long = "x" * 253
-    lines = render([pod(long)], style=terminal.Style(width=40))
+    lines = render([pod(long)], style=console.Style(width=40))
     assert long in lines[1]
 
 
@@ -113,7 +114,7 @@ def test_less_important_columns_go_first() -> None:
     """The wider the terminal, the more columns: none comes back that a wider one leaves out."""
     kept: set[str] = set()
     for width in range(40, 400, 7):
-        now_kept = set(render(PODS, columns.PODS, style=terminal.Style(width=width))[0].split())
+        now_kept = set(render(PODS, columns.PODS, style=console.Style(width=width))[0].split())
         assert kept <= now_kept
         kept = now_kept
     assert kept == {column.heading for column in columns.PODS}
@@ -122,7 +123,7 @@ def test_less_important_columns_go_first() -> None:
 @hypothesis.given(strategies.text(min_size=1, max_size=30), strategies.sampled_from([None, 40, 80]))
 def test_hostile_names(name: str, width: int | None) -> None:
     """A hostile name stays in its line: no row is more than one line, and nothing steers the terminal."""
-    text = table.render_table([pod(name), pod("b")], NARROW, now=NOW, style=terminal.Style(width=width))
+    text = table.render_table([pod(name), pod("b")], NARROW, now=NOW, style=console.Style(width=width))
     assert len(text.split("\n")) == 4
     assert text.replace("\n", "").replace("\ufffd", "").isprintable()
 

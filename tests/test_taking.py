@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kubevitals import model
-from kubevitals.cli import taking
+from kubevitals.cli import oneshot
 
 if TYPE_CHECKING:
     import pytest
@@ -37,7 +37,7 @@ class Cluster:
 def take(cluster: Any) -> tuple[model.Snapshot, list[float]]:
     """Take it with a clock that only sleeping moves."""
     slept: list[float] = []
-    taken = taking.take(cluster, None, sleep=slept.append, clock=lambda: sum(slept))  # type: ignore[arg-type]
+    taken = oneshot.take(cluster, None, sleep=slept.append, clock=lambda: sum(slept))  # type: ignore[arg-type]
     return taken, slept
 
 

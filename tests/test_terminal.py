@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies
 
 from kubevitals import analysis
-from kubevitals.surfaces import terminal
+from kubevitals.surfaces.terminal import console
 
 
 class Screen(io.StringIO):
@@ -27,14 +27,14 @@ class AsciiScreen(Screen):
 
 def test_a_pipe_gets_plain_text() -> None:
     """A pipe or a file gets no colour, no glyphs and all the width it wants, whatever is set."""
-    style = terminal.detect_style(io.StringIO(), environ={"COLUMNS": "40", "TERM": "xterm"})
+    style = console.detect_style(io.StringIO(), environ={"COLUMNS": "40", "TERM": "xterm"})
     assert (style.color, style.glyphs, style.width) == (False, None, None)
     assert style.paint("x", "hot") == style.dim("x") == style.bold("x") == "x"
 
 
 def test_a_terminal_gets_colour_and_glyphs() -> None:
     """A terminal gets both, within its width."""
-    style = terminal.detect_style(Screen(), environ={"COLUMNS": "120", "TERM": "xterm"})
+    style = console.detect_style(Screen(), environ={"COLUMNS": "120", "TERM": "xterm"})
     assert (style.color, style.width) == (True, 120)
     assert style.glyphs is not None
     assert len({style.glyphs[each] for each in (analysis.CALM, analysis.BUSY, analysis.HOT)}) == 3
@@ -50,14 +50,14 @@ def test_a_terminal_gets_colour_and_glyphs() -> None:
 )
 def test_no_color(environ: dict[str, str], color: bool) -> None:
     """NO_COLOR, if it is not empty, and TERM=dumb take the colour and leave the glyphs."""
-    style = terminal.detect_style(Screen(), environ=environ)
+    style = console.detect_style(Screen(), environ=environ)
     assert style.color is color
     assert style.glyphs is not None
 
 
 def test_a_terminal_without_unicode() -> None:
     """Where the encoding holds no circles, the glyphs are ASCII."""
-    style = terminal.detect_style(AsciiScreen(), environ={})
+    style = console.detect_style(AsciiScreen(), environ={})
     assert style.glyphs is not None
     assert "".join(style.glyphs.values()).isascii()
 
@@ -65,7 +65,7 @@ def test_a_terminal_without_unicode() -> None:
 @pytest.mark.parametrize("columns", ["0", "-3", "wide", "²", ""])
 def test_a_width_that_is_none(columns: str) -> None:
     """A COLUMNS that is no width is ignored, and a screen that cannot be measured is as wide as it comes."""
-    assert terminal.detect_style(Screen(), environ={"COLUMNS": columns}).width is None
+    assert console.detect_style(Screen(), environ={"COLUMNS": columns}).width is None
 
 
 @pytest.mark.parametrize(
@@ -83,24 +83,24 @@ def test_a_width_that_is_none(columns: str) -> None:
 )
 def test_clean(text: str, shown: str) -> None:
     """What could steer a terminal, turn the text around or hide in it is replaced."""
-    assert terminal.clean(text) == shown
+    assert console.clean(text) == shown
 
 
 @hypothesis.given(strategies.text())
 def test_clean_is_printable(text: str) -> None:
     """Whatever the text, what is left is printable and as long."""
-    cleaned = terminal.clean(text)
+    cleaned = console.clean(text)
     assert cleaned.replace("\ufffd", "").isprintable()
     assert len(cleaned) == len(text)
-    assert terminal.clean(cleaned).isprintable() or "\ufffd" in cleaned
+    assert console.clean(cleaned).isprintable() or "\ufffd" in cleaned
 
 
 def test_a_stream_that_cannot_hold_the_text() -> None:
     """What the encoding cannot hold is escaped, not an exception."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    terminal.make_robust(stream)
+    console.make_robust(stream)
     stream.write("grün ●")
     stream.flush()
     assert raw.getvalue() == b"gr\\xfcn \\u25cf"
-    terminal.make_robust(io.StringIO())
+    console.make_robust(io.StringIO())

@@ -11,19 +11,19 @@ from cryptography.hazmat.primitives import serialization
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import connection
+from kubevitals.kube import clientconfig
 from kubevitals.kube.http import client, tls
 
 
-class Fixed(connection.Credentials):
+class Fixed(clientconfig.Credentials):
     """Always the same credential."""
 
     kind = "certificate"
 
-    def __init__(self, credential: connection.Credential) -> None:
+    def __init__(self, credential: clientconfig.Credential) -> None:
         self._credential = credential
 
-    def fetch(self) -> connection.Credential:
+    def fetch(self) -> clientconfig.Credential:
         return self._credential
 
 
@@ -35,12 +35,12 @@ def open_client(
     insecure: bool = False,
     tls_server_name: str | None = None,
 ) -> client.Client:
-    credential = connection.Credential(
+    credential = clientconfig.Credential(
         certificate=certificate.certificate if certificate else None,
         key=certificate.key if certificate else None,
     )
     return client.Client(
-        connection.Connection(
+        clientconfig.Connection(
             url,
             Fixed(credential),
             ca=ca,

@@ -13,7 +13,7 @@ import pytest
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import connection
+from kubevitals.kube import clientconfig
 from kubevitals.kube.http import client, retries, watch
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def cluster_of(*answers: Any) -> Iterator[tuple[client.Client, servers.Server]]:
     with (
         servers.Server(*answers) as server,
         client.Client(
-            connection.Connection(server.url), environ={}, jitter=lambda: 0.0, request_timeout=1
+            clientconfig.Connection(server.url), environ={}, jitter=lambda: 0.0, request_timeout=1
         ) as cluster,
     ):
         yield cluster, server
@@ -206,7 +206,7 @@ def test_close_ends_a_silent_watch_promptly(*, tls: bool) -> None:
     context = servers.server_context() if tls else None
     with (
         servers.Server(HOLD, tls=context) as server,
-        client.Client(connection.Connection(server.url, ca=servers.authority().pem), environ={}) as cluster,
+        client.Client(clientconfig.Connection(server.url, ca=servers.authority().pem), environ={}) as cluster,
     ):
         changes = cluster.watch("/p", resource_version="1")
         thread = threading.Thread(target=lambda: list(changes))

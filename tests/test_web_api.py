@@ -14,7 +14,7 @@ from tests import web_service
 import kubevitals
 from kubevitals import model, vitals
 from kubevitals.kube.http import retries, watch
-from kubevitals.surfaces import documents
+from kubevitals.surfaces.view import documents
 from kubevitals.surfaces.web import kinds, overview, queries, settings, views
 
 if TYPE_CHECKING:

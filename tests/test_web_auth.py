@@ -15,8 +15,8 @@ from starlette import requests
 from tests import accounts_simulated, connected
 
 from kubevitals import errors, rbac
-from kubevitals.simulation import cluster as simulated
-from kubevitals.surfaces.web import auth, problems, reviews, tokenfile
+from kubevitals.surfaces.web import auth, problemdetails, reviews, tokenfile
+from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
     import pathlib
@@ -50,8 +50,8 @@ def check(gate: auth.Gate, asked: requests.Request) -> auth.Identity:
     return asyncio.run(gate.check(asked))
 
 
-def refusal(gate: auth.Gate, asked: requests.Request) -> problems.Refusal:
-    with pytest.raises(problems.Refusal) as caught:
+def refusal(gate: auth.Gate, asked: requests.Request) -> problemdetails.Refusal:
+    with pytest.raises(problemdetails.Refusal) as caught:
         check(gate, asked)
     return caught.value
 
@@ -234,7 +234,7 @@ def test_a_no_is_remembered_shorter(
         async def ask(token: str) -> int:
             try:
                 await guard.admit(token, verb="get", path="/metrics")
-            except problems.Refusal as said:
+            except problemdetails.Refusal as said:
                 return said.status
             return 200
 
@@ -257,7 +257,7 @@ def test_a_flood_of_tokens_is_bounded(
         guard = reviews.ClusterGuard(cluster.client)
 
         async def ask(number: int) -> int:
-            with pytest.raises(problems.Refusal) as caught:
+            with pytest.raises(problemdetails.Refusal) as caught:
                 await guard.admit(f"unknown-{number}", verb="get", path="/metrics")
             return caught.value.status
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubevitals import errors
-from kubevitals.simulation.apiserver import certificates
 from kubevitals.surfaces.web import certs
+from simcluster.apiserver import certificates
 
 if TYPE_CHECKING:
     import pathlib

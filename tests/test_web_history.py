@@ -12,7 +12,7 @@ from tests import listed_history, web_service
 
 from kubevitals import errors
 from kubevitals import history as histories
-from kubevitals.surfaces.history import documents
+from kubevitals.surfaces.view import historydocuments
 from kubevitals.surfaces.web import app, historyquery, settings
 
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ def test_objects(service: web_service.Service) -> None:
     }  # fmt: skip
     assert [item["name"] for item in answer["items"]] == ["=cmd", "db-0", "web-0"]
     item = answer["items"][2]
-    assert list(item) == [*documents.SERIES_TYPES, "points"]
+    assert list(item) == [*historydocuments.SERIES_TYPES, "points"]
     assert 10 <= len(item["points"]) <= 11
     whole = item["points"][5]
-    assert list(whole) == list(documents.POINT_TYPES)
+    assert list(whole) == list(historydocuments.POINT_TYPES)
     assert whole["samples"] == 4
     assert whole["cpu_usage_cores"] == pytest.approx(0.25)
     assert (whole["cpu_min_cores"], whole["cpu_max_cores"]) == (0.1, 0.4)
@@ -99,17 +99,17 @@ def test_columns(service: web_service.Service) -> None:
     """Columns are of one length: a row a point, with the names of what it is of."""
     answer = service.get("/api/v1/history/pods?since=10m&step=1m&format=columns").json()
     columns = answer["columns"]
-    assert list(columns) == list(documents.ROW_TYPES)
+    assert list(columns) == list(historydocuments.ROW_TYPES)
     assert len({len(column) for column in columns.values()}) == 1
     assert set(columns["name"]) == {"web-0", "db-0", "=cmd"}
     empty = service.get("/api/v1/history/pods?name=nobody&format=columns").json()["columns"]
-    assert empty == {key: [] for key in documents.ROW_TYPES}
+    assert empty == {key: [] for key in historydocuments.ROW_TYPES}
 
 
 def test_rows(service: web_service.Service) -> None:
     """A row is a point with the names of its series, as data sources for tables like it."""
     answer = service.get("/api/v1/history/pods?since=10m&step=1m&format=rows").json()
-    assert {tuple(row) for row in answer["items"]} == {tuple(documents.ROW_TYPES)}
+    assert {tuple(row) for row in answer["items"]} == {tuple(historydocuments.ROW_TYPES)}
     assert {row["name"] for row in answer["items"]} == {"web-0", "db-0", "=cmd"}
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubevitals.simulation.apiserver import selectors as oracle
 from kubevitals.surfaces.web import selectors
+from simcluster.apiserver import selectors as oracle
 
 _KEYS = st.sampled_from(["app", "tier", "app.kubernetes.io/name", "x_1.y-z"])
 _VALUES = st.sampled_from(["", "web", "db", "a.b-c_d", "1"])

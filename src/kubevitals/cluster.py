@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from kubevitals import reading
-from kubevitals.kube import connection as connections
+from kubevitals import reader
+from kubevitals.kube import clientconfig as connections
 from kubevitals.kube.http import client as kube_client
-from kubevitals.sources import none, opening
+from kubevitals.sources import factory, none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from kubevitals import model, sources
-    from kubevitals.simulation import cluster as simulated
+    from simcluster import cluster as simulated
 
 
 def connect(
@@ -67,7 +67,7 @@ def connect(
     else:
         client, world = _open_client(context, options, request_timeout), None
     try:
-        opened = opening.open_source(client, source, kubelet=kubelet, prometheus=prometheus)
+        opened = factory.open_source(client, source, kubelet=kubelet, prometheus=prometheus)
     except BaseException:
         Cluster(client, source=none.NoSource(), world=world).close()
         raise
@@ -77,7 +77,7 @@ def connect(
 def _open_client(context: str | None, options: dict[str, Any], request_timeout: float) -> kube_client.Client:
     import os
 
-    from kubevitals.kube.config import kubeconfig
+    from kubevitals.kube.auth import kubeconfig
 
     if context is not None:
         options["context"] = context
@@ -88,9 +88,13 @@ def _open_client(context: str | None, options: dict[str, Any], request_timeout: 
 def _open_simulated(
     settings: dict[str, Any], request_timeout: float
 ) -> tuple[kube_client.Client, simulated.SimulatedCluster]:
-    from kubevitals.simulation import cluster as simulated
+    from simcluster import cluster as simulated
+    from simcluster import errors as simulated_errors
 
-    world = simulated.SimulatedCluster(**settings)
+    try:
+        world = simulated.SimulatedCluster(**settings)
+    except simulated_errors.SimulationError as error:
+        raise errors.UsageError(error.message, remedy=error.remedy) from error
     world.start()
     connection = connections.Connection(
         world.url,
@@ -128,7 +132,7 @@ class Cluster:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.client = client
-        self.source: sources.Source = source or opening.open_source(client)
+        self.source: sources.Source = source or factory.open_source(client)
         self.world = world
         self._clock = clock
 
@@ -169,7 +173,7 @@ class Cluster:
             errors.ClusterError: the cluster does not answer, or not as a cluster does.
         """
         return self.read(
-            reading.Request(
+            reader.Request(
                 nodes=nodes,
                 pods=pods,
                 namespace=namespace,
@@ -180,14 +184,14 @@ class Cluster:
             )
         )
 
-    def read(self, request: reading.Request) -> model.Snapshot:
+    def read(self, request: reader.Request) -> model.Snapshot:
         """Return the snapshot that `request` describes. Raises as `snapshot`."""
-        return reading.take(self.client, self.source, request, now=self.now)
+        return reader.take(self.client, self.source, request, now=self.now)
 
     def nodes(self, *, label_selector: str | None = None) -> model.Records[model.Node]:
         """Return the nodes with usage, requests and allocatable. Raises as `snapshot`."""
         return self.read(
-            reading.Request(pod_usage=False, with_owners=False, node_label_selector=label_selector)
+            reader.Request(pod_usage=False, with_owners=False, node_label_selector=label_selector)
         ).nodes
 
     def pods(

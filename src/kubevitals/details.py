@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NamedTuple
 else:
-    from kubevitals.record import NamedTuple
+    from kubevitals.namedtuple import NamedTuple
 
 
 class Detail(NamedTuple):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from kubevitals import details
 else:
-    from kubevitals.record import NamedTuple
+    from kubevitals.namedtuple import NamedTuple
 
 SCHEMA = "kubevitals/v1"
 STALE_AFTER_WINDOWS = 3  # a sample older than this many of its own windows is stale

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from kubevitals import model
 else:
-    from kubevitals.record import NamedTuple
+    from kubevitals.namedtuple import NamedTuple
 
 
 class Vitals(NamedTuple):

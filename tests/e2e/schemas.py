@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from kubevitals.simulation import records
+from simcluster import records
 
 if TYPE_CHECKING:
     from pathlib import Path

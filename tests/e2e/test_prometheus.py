@@ -10,7 +10,7 @@ from tests.e2e import provision
 
 from kubevitals import sources
 from kubevitals.history import remote, ring
-from kubevitals.promql import endpoints
+from kubevitals.promql import config
 from kubevitals.sources.prometheus import source
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[api.Prometheus]
     samples += test_history_remote.openmetrics(test_history_remote.held())
     with (
         prometheus.holding(samples, tmp_path_factory.mktemp("held"), path=program) as started,
-        endpoints.open_prometheus(started.url) as opened,
+        config.open_prometheus(started.url) as opened,
     ):
         yield opened
 

@@ -15,8 +15,8 @@ from tests.e2e import product
 
 import kubevitals
 from kubevitals import errors, sources
-from kubevitals.sources.kubelet import roster
-from kubevitals.sources.prometheus import opening
+from kubevitals.sources.kubelet import targets
+from kubevitals.sources.prometheus import factory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def databases(
     admin: kubevitals.Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, prometheus.Prometheus]]:
     """A Prometheus that scrapes every kubelet each five seconds, and a VictoriaMetrics that it writes to."""
-    kubelets = roster.Roster(admin.client, port=None, clock=time.monotonic).fetch_kubelets()
+    kubelets = targets.Roster(admin.client, port=None, clock=time.monotonic).fetch_kubelets()
     jobs: list[dict[str, Any]] = [
         {
             "job_name": f"kubelet {each.node}",
@@ -67,7 +67,7 @@ def test_same_as_metrics_server(
     admin: kubevitals.Cluster, databases: dict[str, prometheus.Prometheus], name: str
 ) -> None:
     """Every node and pod that metrics-server knows has the same usage, within what the windows differ."""
-    read = opening.open_source(admin.client, url=databases[name].url)
+    read = factory.open_source(admin.client, url=databases[name].url)
     truth = admin.source.fetch_usage(BOTH)
     usage = wait_for_all(read, truth)
     assert usage.nodes.keys() == truth.nodes.keys() != set()
@@ -93,7 +93,7 @@ def test_from_the_command_line(
     tmp_path: Path,
 ) -> None:
     """With an address Prometheus is what auto asks first, and every node shows its usage from there."""
-    read = opening.open_source(admin.client, url=databases["prometheus"].url)
+    read = factory.open_source(admin.client, url=databases["prometheus"].url)
     wait_for_all(read, admin.source.fetch_usage(BOTH))
     read.close()
     environ = product.environ(home=tmp_path, kubeconfig=cluster.kubeconfig)

@@ -13,7 +13,7 @@ import pytest
 from tests.e2e import product, toolchain, ways
 
 from kubevitals import errors
-from kubevitals.kube.config import kubeconfig
+from kubevitals.kube.auth import kubeconfig
 from kubevitals.kube.http import client as kube_client
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from tests.e2e import certificates, product
 
-from kubevitals.kube.config import kubeconfig
+from kubevitals.kube.auth import kubeconfig
 from kubevitals.kube.http import client as kube_client
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import os
 import sys
 
 import kubevitals
-from kubevitals import errors, pausing
-from kubevitals.surfaces import terminal
+from kubevitals import errors, garbage
+from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ COMMANDS = {
     "simulate": ("simulate", "serve a simulated cluster on loopback, for demos and tests"),
     "completion": ("completion", "print the completion script for bash, zsh or fish"),
 }
-_HIDDEN = {"__complete": "completing"}
+_HIDDEN = {"__complete": "kubevitals.cli.completion.complete"}
 
 _EPILOG = """\
 examples:
@@ -46,14 +46,14 @@ Exit codes: 0 good, 1 failure, 2 wrong usage, 130 interrupted.
 
 def main(argv: Sequence[str], *, program: str = "kubevitals") -> int:
     """Run the command in `argv` and return the exit code. Foreseeable failures are told, never raised."""
-    terminal.make_robust(sys.stdout)
-    terminal.make_robust(sys.stderr)
+    console.make_robust(sys.stdout)
+    console.make_robust(sys.stderr)
     try:
-        with pausing.garbage_collection:  # a command is over before garbage matters
+        with garbage.garbage_collection:  # a command is over before garbage matters
             code = _run(list(argv), _program_name(program))
             sys.stdout.flush()
     except BrokenPipeError:  # the reader, say `head`, has what it wants
-        terminal.silence_broken_pipe()
+        console.silence_broken_pipe()
         return 0
     except KeyboardInterrupt:
         print(file=sys.stderr)
@@ -72,7 +72,7 @@ def _run(argv: list[str], program: str) -> int:
     if index is None:
         return _run_bare(argv, program)
     name = argv[index]
-    module = _load(COMMANDS[name][0] if name in COMMANDS else _HIDDEN[name])
+    module = _load(f"kubevitals.cli.commands.{COMMANDS[name][0]}" if name in COMMANDS else _HIDDEN[name])
     if name in _HIDDEN:
         return int(module.run_words(argv[index + 1 :]))
     from kubevitals.cli import options, plainwords
@@ -81,9 +81,9 @@ def _run(argv: list[str], program: str) -> int:
     words = options.spell_out([*argv[:index], *argv[index + 1 :]])
     arguments: Any = plainwords.parse(module, words)
     if arguments is None:
-        from kubevitals.cli import parsing
+        from kubevitals.cli import parsers
 
-        arguments = parsing.make_parser(f"{program} {name}", module).parse_intermixed_args(words)
+        arguments = parsers.make_parser(f"{program} {name}", module).parse_intermixed_args(words)
     return int(module.run(arguments))
 
 
@@ -120,11 +120,11 @@ def _run_bare(argv: Sequence[str], program: str) -> int:
         close = difflib.get_close_matches(words[0], COMMANDS, n=1, cutoff=0.5)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise errors.UsageError(
-            f"there is no command {terminal.clean(words[0])[:60]!r}{hint}",
+            f"there is no command {console.clean(words[0])[:60]!r}{hint}",
             remedy=f"{program} --help lists the commands",
         )
     raise errors.UsageError(
-        f"no command after {terminal.clean(argv[-1])[:60]!r}", remedy=f"{program} --help lists the commands"
+        f"no command after {console.clean(argv[-1])[:60]!r}", remedy=f"{program} --help lists the commands"
     )
 
 
@@ -143,7 +143,7 @@ def _load(name: str) -> Any:
     """Return the module of a command: it has add_arguments(parser) and run(arguments)."""
     import importlib
 
-    return importlib.import_module(f"kubevitals.cli.{name}")
+    return importlib.import_module(name)
 
 
 def _program_name(path: str) -> str:
@@ -161,4 +161,4 @@ def tell_error(error: errors.KubevitalsError) -> None:
 
 def _lines(text: str) -> str:
     """Return the text made harmless, its own line breaks kept and indented."""
-    return "\n       ".join(terminal.clean(line) for line in text.splitlines())
+    return "\n       ".join(console.clean(line) for line in text.splitlines())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from kubevitals import errors, model
-from kubevitals.cli import historyplace
-from kubevitals.surfaces import terminal
-from kubevitals.surfaces.history import moments
+from kubevitals.cli import historyoptions
+from kubevitals.surfaces.terminal import console
+from kubevitals.surfaces.view import times
 from kubevitals.surfaces.web import queries, selectors
 
 TYPE_CHECKING = False
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kubevitals import history as histories
-    from kubevitals import reading
-    from kubevitals.cli import top
+    from kubevitals import reader
+    from kubevitals.cli.commands import top
 
 
 def show(view: top.View, arguments: argparse.Namespace) -> int:
@@ -33,9 +33,9 @@ def show(view: top.View, arguments: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
     now = datetime.now(UTC)
-    moment = moments.parse_moment(arguments.at, now=now)
+    moment = times.parse_moment(arguments.at, now=now)
     place: Any = _find_place(arguments)
-    with contextlib.closing(historyplace.open_reader(arguments)) as held:
+    with contextlib.closing(historyoptions.open_reader(arguments)) as held:
         found = held.snapshot_at(moment, cluster=place.name)
         if found is None:
             raise _nothing(moment, place.name, held, now)
@@ -73,7 +73,7 @@ def _find_place(arguments: argparse.Namespace) -> _Place:
         return _Place(arguments.context, arguments.namespace or "default")
 
 
-def select(taken: model.Snapshot, request: reading.Request) -> model.Snapshot:
+def select(taken: model.Snapshot, request: reader.Request) -> model.Snapshot:
     """Return the snapshot with those nodes and pods that the request asks for."""
     nodes: list[model.Node] = list(taken.nodes) if request.nodes else []
     pods: list[model.Pod] = list(taken.pods) if request.pods else []
@@ -111,16 +111,16 @@ def _field_matcher(selector: str) -> Callable[[Any], bool]:
 def _nothing(
     moment: datetime, cluster: str | None, held: histories.History, now: datetime
 ) -> errors.HistoryError:
-    extent = historyplace.find_extent(held, now=now)
-    of = f" of cluster {terminal.clean(cluster)!r}" if cluster else ""
+    extent = historyoptions.find_extent(held, now=now)
+    of = f" of cluster {console.clean(cluster)!r}" if cluster else ""
     if extent is None:
-        return errors.HistoryError(f"nothing{of} was recorded yet", remedy=historyplace.HOW_TO_RECORD)
-    first, last = map(moments.format_moment, extent)
-    names = historyplace.find_clusters(held, extent[1])
-    others = [terminal.clean(name) for name in names if cluster is not None and name != cluster]
+        return errors.HistoryError(f"nothing{of} was recorded yet", remedy=historyoptions.HOW_TO_RECORD)
+    first, last = map(times.format_moment, extent)
+    names = historyoptions.find_clusters(held, extent[1])
+    others = [console.clean(name) for name in names if cluster is not None and name != cluster]
     choose = f"; --context {others[0]} asks for another cluster" if others else ""
     return errors.HistoryError(
-        f"nothing{of} was recorded near {moments.format_moment(moment)}",
+        f"nothing{of} was recorded near {times.format_moment(moment)}",
         remedy=f"what was recorded is from {first} to {last}{choose}",
     )
 
@@ -130,4 +130,4 @@ def _tell_moment(found: datetime, asked: datetime) -> None:
     seconds = abs((found - asked).total_seconds())
     way = "before" if found < asked else "after"
     far = f", {seconds:.0f} s {way} the time that was asked for" if seconds >= 0.5 else ""
-    print(f"note: the state at {moments.format_moment(found.replace(microsecond=0))}{far}", file=sys.stderr)
+    print(f"note: the state at {times.format_moment(found.replace(microsecond=0))}{far}", file=sys.stderr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubevitals import errors
-from kubevitals.cli import historyplace, options, remotewriting, several
+from kubevitals.cli import historyoptions, multicluster, options, remotewriteoptions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     _add_readers(parser.add_argument_group("who may read"))
     _add_content(parser.add_argument_group("what"))
     _add_labels(parser.add_argument_group("names and labels"))
-    historyplace.add_recording_options(parser, optional=True)
-    remotewriting.add_arguments(parser)
+    historyoptions.add_recording_options(parser, optional=True)
+    remotewriteoptions.add_arguments(parser)
     _add_log(parser.add_argument_group("log"))
     options.add_cluster_options(parser, several=True, detail=True)
 
@@ -30,7 +30,7 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
         help="where to listen: 127.0.0.1, unless told otherwise",
     )
     group.add_argument(
-        "--port", type=several.parse_port, default=8080, metavar="N", help="8080, the default; 0: any"
+        "--port", type=multicluster.parse_port, default=8080, metavar="N", help="8080, the default; 0: any"
     )
     group.add_argument(
         "--tls-cert", metavar="FILE", help="a certificate with its chain; read again when it changes"
@@ -38,13 +38,17 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--tls-key", metavar="FILE", help="and its private key")
     group.add_argument(
         "--connections",
-        type=several.parse_count,
+        type=multicluster.parse_count,
         default=1000,
         metavar="N",
         help="at most so many at once: 1000",
     )
     group.add_argument(
-        "--streams", type=several.parse_count, default=200, metavar="N", help="event streams among them: 200"
+        "--streams",
+        type=multicluster.parse_count,
+        default=200,
+        metavar="N",
+        help="event streams among them: 200",
     )
 
 
@@ -91,7 +95,7 @@ def _add_content(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--samples",
-        type=several.parse_count,
+        type=multicluster.parse_count,
         default=120,
         metavar="N",
         help="of each series that are kept in memory: 120, half an hour",
@@ -140,7 +144,7 @@ def check(arguments: argparse.Namespace) -> None:
         raise errors.UsageError("--auth token-file and --auth-tokens go together", remedy="give both")
     if arguments.namespace and arguments.all_namespaces:
         raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
-    remotewriting.check(arguments)
+    remotewriteoptions.check(arguments)
     if arguments.remote_write is not None and arguments.history is None:
         raise errors.UsageError(
             "--remote-write sends what is recorded in a file, and none is named",

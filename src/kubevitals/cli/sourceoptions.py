@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from kubevitals import errors, sources
-from kubevitals.sources import opening
+from kubevitals.sources import factory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser, *, detail: bool = False, once
     group = parser.add_argument_group("where usage comes from")
     group.add_argument(
         "--source",
-        choices=opening.NAMES,
-        default=opening.AUTO,
+        choices=factory.NAMES,
+        default=factory.AUTO,
         help="auto (the default) takes the best that answers; one that is named is never replaced; "
         "none shows requests and limits alone",
     )
@@ -93,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, detail: bool = False, once
 def has_address(arguments: argparse.Namespace) -> bool:
     """Return whether usage may come from a Prometheus whose address was given, which knows one cluster."""
     given = read(arguments)
-    return given["source"] in (opening.AUTO, sources.PROMETHEUS) and "url" in given.get("prometheus", {})
+    return given["source"] in (factory.AUTO, sources.PROMETHEUS) and "url" in given.get("prometheus", {})
 
 
 def add_server_arguments(parser: argparse.ArgumentParser) -> None:
@@ -139,7 +139,7 @@ def read(arguments: argparse.Namespace) -> dict[str, Any]:
         prometheus.setdefault("url", url)
     given: dict[str, Any] = {"source": arguments.source}
     if getattr(arguments, "detail", False):
-        if arguments.source not in (opening.AUTO, sources.KUBELETS):
+        if arguments.source not in (factory.AUTO, sources.KUBELETS):
             raise errors.UsageError(
                 f"--detail comes from the kubelets, and --source is {arguments.source}",
                 remedy="leave one of them out",

@@ -13,8 +13,8 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from kubevitals import errors, model, reading, snapshot, sources
-from kubevitals.collector import joining, rhythm, states
+from kubevitals import errors, model, reader, snapshot, sources
+from kubevitals.collector import composition, schedule, status
 from kubevitals.kube import live
 from kubevitals.kube.http import retries
 from kubevitals.sources import choice
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     Listener = Callable[["Published"], None]
 
-Published = states.Published
-Status = states.Status
+Published = status.Published
+Status = status.Status
 
 _LOG = logging.getLogger(__name__)
 _FIRST_DELAY = 1.0  # seconds after the first failure; doubled for each further one
@@ -80,7 +80,7 @@ class Collector:
         self._wait = wait or self._stopping.wait
         self._jitter = jitter
         self._around = around
-        self._rhythm = rhythm.Rhythm(interval)
+        self._rhythm = schedule.Rhythm(interval)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._listeners: dict[object, Listener] = {}
@@ -153,7 +153,7 @@ class Collector:
                 ready=age is not None and age <= self.max_age,
                 watch_restarts=sum(self.inventory.restarts.values()),
                 failures=dict(self._status.failures),
-                sources=states.judge(
+                sources=status.judge(
                     choice.standings_of(self.cluster.source), self._status, self._changed_at
                 ),
                 age_seconds=age,
@@ -165,7 +165,7 @@ class Collector:
         try:
             made = self._join(self._read_usage())  # nothing holds the readings while this is shown
             self._publish_good(made)
-            delay = self._rhythm.next_delay(made.generated_at, joining.newest_sample(made))
+            delay = self._rhythm.next_delay(made.generated_at, composition.newest_sample(made))
         except errors.KubevitalsError as error:
             self._publish_failure(error)
             delay = self._back_off()
@@ -189,14 +189,14 @@ class Collector:
             if self._wait(delay):
                 return
 
-    def _read_usage(self) -> joining.Readings:
+    def _read_usage(self) -> composition.Readings:
         """Return what the source says of nodes and pods.
 
         Raises:
             errors.KubevitalsError: usage of neither, or of one for another reason than missing rights.
         """
         self._wait_for_lists()
-        usage = joining.Readings()
+        usage = composition.Readings()
         source = self.cluster.source
 
         def fetch_nodes() -> None:
@@ -206,7 +206,7 @@ class Collector:
             scope = sources.Scope(pods=True, namespace=self.namespace)
             usage.attempt("pods", lambda: source.fetch_usage(scope))
 
-        reading.together([fetch_nodes, fetch_pods] if self._nodes else [fetch_pods])
+        reader.together([fetch_nodes, fetch_pods] if self._nodes else [fetch_pods])
         if not self._settled():
             raise self._unsettled(usage)
         return usage
@@ -228,24 +228,24 @@ class Collector:
             set() if self._nodes else {"nodes_forbidden"}
         ) <= refused
 
-    def _unsettled(self, usage: joining.Readings) -> errors.KubevitalsError:
+    def _unsettled(self, usage: composition.Readings) -> errors.KubevitalsError:
         for error in usage.failures.values():
             if not isinstance(error, errors.MetricsError):
                 return error  # the same as of the lists, and with its class
         for problem in self.inventory.problems:
-            return joining.as_error(problem)
-        return joining.as_error(
+            return composition.as_error(problem)
+        return composition.as_error(
             model.Problem("starting", "nodes and pods have not been listed yet", "wait, or look at the log")
         )
 
-    def _join(self, usage: joining.Readings) -> model.Snapshot:
+    def _join(self, usage: composition.Readings) -> model.Snapshot:
         """Return the snapshot. Raises the failure instead, where an older one says more."""
         held = self.inventory.read()
         now = self._now()
         failure = usage.failure or self._find_empty(usage, held, now)
         if failure is not None and self._may_show_last(now):
             raise failure
-        made = joining.compose(self.cluster, usage, held, failure, now=now, whole=self.namespace is None)
+        made = composition.compose(self.cluster, usage, held, failure, now=now, whole=self.namespace is None)
         if failure is None:
             return made
         if not held.resource_versions:
@@ -255,7 +255,7 @@ class Collector:
         raise failure
 
     def _find_empty(
-        self, usage: joining.Readings, held: live.Inventory, now: datetime
+        self, usage: composition.Readings, held: live.Inventory, now: datetime
     ) -> errors.KubevitalsError | None:
         """Return the error for a source that answers and knows nothing where it should."""
         pods = usage.pods
@@ -268,7 +268,7 @@ class Collector:
             or not snapshot.expect_usage(held.pods, now, whole=self.namespace is None)
         ):
             return None
-        return reading.empty()
+        return reader.empty()
 
     def _may_show_last(self, now: datetime) -> bool:
         good = self._good
@@ -308,7 +308,7 @@ class Collector:
             )
 
     def _publish_failure(self, error: errors.KubevitalsError) -> None:
-        problem = joining.problem_of(error)
+        problem = composition.problem_of(error)
         before = self._status.last_error
         self._failures_in_row += 1
         if self._failures_in_row == 1:
@@ -318,27 +318,27 @@ class Collector:
             self._status = self._status._replace(
                 failures={**failures, problem.code: failures.get(problem.code, 0) + 1}, last_error=problem
             )
-        if before is not None and joining.gist(before) == joining.gist(problem):
+        if before is not None and composition.gist(before) == composition.gist(problem):
             return
         _LOG.warning(
             "%s: %s", self.name, problem.message,
             extra={"event": "tick_failed", "cluster": self.name, "code": problem.code},
         )  # fmt: skip
         published = self._published
-        gist = joining.gist(problem)
-        if published is not None and gist not in map(joining.gist, published.snapshot.problems):
+        gist = composition.gist(problem)
+        if published is not None and gist not in map(composition.gist, published.snapshot.problems):
             old = self._good if self._good is not None else published.snapshot
             if published.snapshot.generated_at > old.generated_at:
                 old = published.snapshot
-            over = {gist, joining.gist(before)} if before is not None else {gist}
-            rest = tuple(each for each in old.problems if joining.gist(each) not in over)
+            over = {gist, composition.gist(before)} if before is not None else {gist}
+            rest = tuple(each for each in old.problems if composition.gist(each) not in over)
             self._publish(old._replace(problems=(problem, *rest)))
 
     def _publish(self, made: model.Snapshot) -> None:
         with self._lock:
             number = 1 if self._published is None else self._published.number + 1
             published = self._published = Published(made, number, self._epoch)
-            self._status = self._status._replace(coverage=joining.count_coverage(made))
+            self._status = self._status._replace(coverage=composition.count_coverage(made))
             listeners = list(self._listeners.values())
         for listener in listeners:
             try:

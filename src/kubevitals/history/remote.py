@@ -12,7 +12,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
-from kubevitals import errors, history, reading
+from kubevitals import errors, history, reader
 from kubevitals.history import remote_queries, remote_state, sums
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubevitals import model
-    from kubevitals.promql import answers, api
+    from kubevitals.promql import api, results
 
     Identity = tuple[str, ...]  # the values of the labels of a kind
     Cells = dict[Identity, dict[int, dict[str, float]]]  # of each series, by the end of a step, by quantity
@@ -108,7 +108,7 @@ class Remote:
         since, until = sums.to_milliseconds(query.since), sums.to_milliseconds(query.until)
         length = max(until - since, 0) + (1 if self._prometheus.is_left_open() else 0)
         labels = remote_queries.LABELS[query.kind]
-        found: dict[Identity, tuple[list[answers.Point], list[answers.Point]]] = {}
+        found: dict[Identity, tuple[list[results.Point], list[results.Point]]] = {}
         for place, quantity in enumerate(_QUANTITIES):
             selector = f"{remote_queries.family(query.kind, quantity)}{{{remote_queries.matchers(query)}}}"
             answer = self._prometheus.query(f"{selector}[{max(length, 1)}ms]", at=until / 1000)
@@ -185,7 +185,7 @@ class Remote:
                         for moment, value in each.points:
                             steps.setdefault(_milliseconds(moment), {})[f"{place}{name}"] = value
 
-        reading.together([lambda: ask(0), lambda: ask(1)])
+        reader.together([lambda: ask(0), lambda: ask(1)])
         return _merge_cells(*cells)
 
     def _insist_on_workloads(self, query: history.Query, grid: sums.Grid) -> None:
@@ -209,7 +209,7 @@ class Remote:
             )
 
 
-def merge(replicas: Sequence[Sequence[answers.Point]]) -> list[answers.Point]:
+def merge(replicas: Sequence[Sequence[results.Point]]) -> list[results.Point]:
     """Return the samples of one object that several series hold: of replicas, or of one after another.
 
     The series with the most samples counts. Others fill in where it has none for longer than its samples are
@@ -239,16 +239,16 @@ def _is_lonely(moment: float, known: Sequence[float], patience: float) -> bool:
     return before is not None or after is not None or not known
 
 
-def _spacing(points: Sequence[answers.Point]) -> float:
+def _spacing(points: Sequence[results.Point]) -> float:
     """Return the median distance between samples."""
     gaps = sorted(after[0] - before[0] for before, after in itertools.pairwise(points))
     return gaps[len(gaps) // 2] if gaps else 0.0
 
 
 def _group(
-    series: Iterable[answers.Series[answers.Labels]], labels: tuple[str, ...]
-) -> dict[Identity, list[list[answers.Point]]]:
-    found: dict[Identity, list[list[answers.Point]]] = {}
+    series: Iterable[results.Series[results.Labels]], labels: tuple[str, ...]
+) -> dict[Identity, list[list[results.Point]]]:
+    found: dict[Identity, list[list[results.Point]]] = {}
     for each in series:
         points = [point for point in each.points if not math.isnan(point[1])]  # NaN may mark an end
         if points:
@@ -279,7 +279,7 @@ def _series(kind: str, identity: Identity) -> history.Series:
     )
 
 
-def _join_samples(cpu: Iterable[answers.Point], memory: Iterable[answers.Point]) -> tuple[history.Point, ...]:
+def _join_samples(cpu: Iterable[results.Point], memory: Iterable[results.Point]) -> tuple[history.Point, ...]:
     """Return one point a moment at which either was measured."""
     cores = {_milliseconds(moment): sums.to_nanocores(value) for moment, value in cpu}
     sizes = {_milliseconds(moment): round(value) for moment, value in memory}

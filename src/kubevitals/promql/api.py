@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kubevitals import errors
 from kubevitals.kube.http import urls
-from kubevitals.promql import answers, expressions, refusals
+from kubevitals.promql import expressions, failures, results
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,26 +60,26 @@ class Prometheus:
         """Its address as messages name it."""
         return f"{urls.split_url(self._client.connection.server)}{self._prefix}"
 
-    def query(self, expression: str, *, at: float | None = None) -> answers.Answer[answers.Labels]:
+    def query(self, expression: str, *, at: float | None = None) -> results.Answer[results.Labels]:
         """Return what the expression is at a time (None: at the server's now): a vector or a matrix.
 
         Raises:
             errors.PrometheusError: the server does not answer, or refuses, or answers something else.
         """
-        return self.query_as(expression, answers.Labels, at=at)
+        return self.query_as(expression, results.Labels, at=at)
 
     def query_as(
         self, expression: str, labels: type[LabelsT], *, at: float | None = None
-    ) -> answers.Answer[LabelsT]:
+    ) -> results.Answer[LabelsT]:
         """Return the same with the labels decoded as `labels`, say as a Struct of those needed."""
         pairs = [("query", expression)]
         if at is not None:
             pairs.append(("time", _moment(at)))
-        return answers.decode(self._ask("query", pairs), labels)
+        return results.decode(self._ask("query", pairs), labels)
 
     def query_range(
         self, expression: str, *, start: float, end: float, step: float
-    ) -> answers.Answer[answers.Labels]:
+    ) -> results.Answer[results.Labels]:
         """Return the expression at start, start + step, ... up to `end`, as a matrix. Raises as `query`."""
         pairs = [
             ("query", expression),
@@ -87,7 +87,7 @@ class Prometheus:
             ("end", _moment(end)),
             ("step", f"{step:.3f}"),
         ]
-        return answers.decode(self._ask("query_range", pairs), answers.Labels)
+        return results.decode(self._ask("query_range", pairs), results.Labels)
 
     def label_values(
         self,
@@ -100,13 +100,13 @@ class Prometheus:
         """Return the values of a label, of series that match one of the selectors. Raises as `query`."""
         pairs = [("match[]", each) for each in matching]
         pairs += [(key, _moment(at)) for key, at in (("start", start), ("end", end)) if at is not None]
-        return answers.decode_words(
+        return results.decode_words(
             self._fetch(f"label/{urls.quote(expressions.check_label(label))}/values", pairs)
         )
 
-    def build_info(self) -> answers.BuildInfo:
+    def build_info(self) -> results.BuildInfo:
         """Return what the server says of itself. Raises as `query`."""
-        return answers.decode_build(self._fetch("status/buildinfo", []))
+        return results.decode_build(self._fetch("status/buildinfo", []))
 
     def is_left_open(self) -> bool:
         """Whether foo[1m] leaves out a sample that is exactly one minute old; asked once. Raises as `query`.
@@ -162,7 +162,7 @@ class Prometheus:
         return f"{self._prefix}/api/v1/{path}"
 
     def _translate(self, error: errors.KubevitalsError) -> errors.PrometheusError:
-        return refusals.translate(error, server=self.server, who=self._client.connection.credentials.kind)
+        return failures.translate(error, server=self.server, who=self._client.connection.credentials.kind)
 
 
 def _moment(seconds: float) -> str:

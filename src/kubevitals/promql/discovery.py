@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from kubevitals import errors
-from kubevitals.kube import connection, pages
+from kubevitals.kube import clientconfig, pages
 from kubevitals.kube.http import client as http_client
 from kubevitals.kube.http import failures, urls
 from kubevitals.promql import api
@@ -213,7 +213,7 @@ def _reach(client: http_client.Client, place: Place, *, inside: bool, timeout: f
     origin = f"{place}, found {place.how}"
     if inside:
         host = f"http://{place.name}.{place.namespace}.svc:{place.port}{place.prefix}"
-        direct = connection.Connection(host, context=str(place), origin=origin)
+        direct = clientconfig.Connection(host, context=str(place), origin=origin)
         return api.Prometheus(http_client.Client(direct, request_timeout=timeout), origin=origin)
     way = urls.path_join(
         "api", "v1", "namespaces", place.namespace, "services", f"{place.name}:{place.port}", "proxy"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import NamedTuple
 else:
-    from kubevitals.record import NamedTuple
+    from kubevitals.namedtuple import NamedTuple
 
 RETRY_SECONDS = 60.0
 _PAUSE_FOR_PATIENCE = 10.0  # times what a try took: a source that hangs costs a small part of the time

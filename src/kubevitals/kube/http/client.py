@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, TypeVar
 
-    from kubevitals.kube import connection as connections
+    from kubevitals.kube import clientconfig as connections
     from kubevitals.kube.http import heads, subjects, transport
     from kubevitals.kube.http import watch as watches
 

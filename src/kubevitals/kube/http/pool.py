@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from kubevitals.kube import connection as connections
+    from kubevitals.kube import clientconfig as connections
     from kubevitals.kube.http import heads
 
 _IDLE_LIMIT = 8  # connections kept open

@@ -14,7 +14,7 @@ from kubevitals import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kubevitals.kube import connection
+    from kubevitals.kube import clientconfig
 
     Context = _ssl._SSLContext  # noqa: SLF001  the class that ssl.SSLContext extends
 
@@ -32,7 +32,7 @@ _SYSTEM_BUNDLES = (
 )
 
 
-def open_context(connection: connection.Connection, credential: connection.Credential) -> Context:
+def open_context(connection: clientconfig.Connection, credential: clientconfig.Credential) -> Context:
     """The context for `connection` with the client certificate of `credential`. Nothing is written to disk.
 
     TLS 1.2 or later, HTTP/1.1 by ALPN. The system's CAs are read only if the connection has none of its own.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from kubevitals.kube import objects
 else:
-    from kubevitals.record import NamedTuple
+    from kubevitals.namedtuple import NamedTuple
 
 PORT = 10250
 PATH = "/metrics/resource"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     # and the last rate with its window in seconds (None and an empty text where there is none).
     Kept = tuple[float, float, float | None, float | None, sources.Time]
 else:
-    from kubevitals.record import NamedTuple
+    from kubevitals.namedtuple import NamedTuple
 
 FIRST = "first_sample"
 UNREAD = "no_sample"  # a counter that is not there, or at 0: a cgroup that nobody reads

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Key = tuple[str, str, str]  # namespace, pod, container
     Point = tuple[float | None, float | None, int | None, float | None]  # cpu, at, memory, start
 else:
-    from kubevitals.record import NamedTuple
+    from kubevitals.namedtuple import NamedTuple
 
 CPU = "container_cpu_usage_seconds_total"
 MEMORY = "container_memory_working_set_bytes"

@@ -11,7 +11,7 @@ import threading
 import time
 
 from kubevitals import errors, sources
-from kubevitals.sources.kubelet import asking, failing, proxied, reading, roster, state, wire
+from kubevitals.sources.kubelet import failures, fanout, nodeproxy, scrape, state, targets, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,18 +64,18 @@ class Kubelets:
         self._client = client
         self._proxy = proxy
         self._timeout = timeout
-        self._workers = min(workers, proxied.WORKERS) if proxy else workers
+        self._workers = min(workers, nodeproxy.WORKERS) if proxy else workers
         self._detail = detail
         self._clock = clock
-        self._way: reading.Way
+        self._way: scrape.Way
         if proxy:
-            self._way = proxied.Proxied(client, timeout=timeout)
+            self._way = nodeproxy.Proxied(client, timeout=timeout)
         else:
             connection = client.connection
             ca = connection.ca if ca_file is None else _read_ca(ca_file)
             origin = connection.origin if ca_file is None else ca_file
             self._way = wire.Wire(connection.credentials, ca=ca, insecure=insecure, origin=origin)
-        self._roster = roster.Roster(client, port=port, clock=clock)
+        self._roster = targets.Roster(client, port=port, clock=clock)
         self._nodes: dict[str, state.NodeState] = {}
         self._lock = threading.Lock()  # held for a whole round: who comes meanwhile shares its answers
 
@@ -121,11 +121,11 @@ class Kubelets:
             each.node: failure for each in kubelets if (failure := self._nodes[each.node].failure) is not None
         }
         usage.silent.update({node: failure.code for node, failure in failed.items()})
-        usage.problems += failing.tell(failed, proxy=self._proxy)
+        usage.problems += failures.tell(failed, proxy=self._proxy)
         lacking = {
             each.node: missing for each in kubelets if (missing := self._nodes[each.node].missing) is not None
         }
-        usage.problems += failing.tell_details(lacking)
+        usage.problems += failures.tell_details(lacking)
         return usage
 
     def _find(self, scope: sources.Scope, *, pods: bool | None = None) -> list[addresses.Kubelet]:
@@ -160,7 +160,7 @@ class Kubelets:
 
     def _ask(self, kubelets: Sequence[addresses.Kubelet]) -> None:
         """Ask all of them in one round, and note of each what it told or why it did not."""
-        reader = reading.Reader(self._way, by_name=self._proxy, clock=self._clock, detail=self._detail)
+        reader = scrape.Reader(self._way, by_name=self._proxy, clock=self._clock, detail=self._detail)
         nodes = self._nodes
         over = threading.Event()  # who comes back after it comes too late
 
@@ -169,21 +169,21 @@ class Kubelets:
                 told = reader.read(kubelet, deadline)
             except errors.ClusterError as error:
                 if not over.is_set():
-                    nodes[kubelet.node].fail(failing.classify(error, proxy=self._proxy), self._clock())
+                    nodes[kubelet.node].fail(failures.classify(error, proxy=self._proxy), self._clock())
                 return
-            missing = None if told.missing is None else failing.classify(told.missing, proxy=self._proxy)
+            missing = None if told.missing is None else failures.classify(told.missing, proxy=self._proxy)
             if not over.is_set():
                 nodes[kubelet.node].succeed(told, missing)
 
         seconds = self._timeout * _PATIENCE_OF_ROUND
         try:
-            late = asking.ask_all(
+            late = fanout.ask_all(
                 kubelets, ask, workers=self._workers, timeout=self._timeout, round_seconds=seconds
             )
         finally:
             over.set()
         for kubelet in late:
-            nodes[kubelet.node].fail(failing.classify(asking.not_in_time(seconds)), self._clock())
+            nodes[kubelet.node].fail(failures.classify(fanout.not_in_time(seconds)), self._clock())
 
     def _forget_vanished(self) -> None:
         """Drop what is remembered of nodes that the last list of all nodes does not hold."""
@@ -201,7 +201,7 @@ class Kubelets:
         known = {node: failure for node, failure in failed.items() if failure is not None}
         part = not scope.pods and (scope.name or scope.label_selector or scope.field_selector)
         if known and len(known) == len(failed) and not part:
-            failing.raise_all(known, proxy=self._proxy)
+            failures.raise_all(known, proxy=self._proxy)
 
     def _add_nodes(self, usage: sources.Usage, kubelets: Sequence[addresses.Kubelet]) -> None:
         for kubelet in kubelets:

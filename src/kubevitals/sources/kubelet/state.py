@@ -7,7 +7,7 @@ from kubevitals.sources.kubelet import detail, rates
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kubevitals import details
-    from kubevitals.sources.kubelet import failing, reading, summary
+    from kubevitals.sources.kubelet import failures, scrape, summary
 
 _LONGEST_PAUSE = 60.0  # seconds for which a kubelet that only costs time is left alone
 _FIRST_PAUSE = 20.0
@@ -31,9 +31,9 @@ class NodeState:
 
     def __init__(self) -> None:
         self.usage: rates.NodeUsage | None = None
-        self.failure: failing.Failure | None = None
+        self.failure: failures.Failure | None = None
         self.details: dict[summary.Key, details.Detail] = {}
-        self.missing: failing.Failure | None = None  # why details are unknown
+        self.missing: failures.Failure | None = None  # why details are unknown
         self.read_at: float | None = None
         self._counted: detail.Details | None = None  # where details were asked for
         self._rates = rates.NodeRates()
@@ -51,7 +51,7 @@ class NodeState:
             return True
         return self.read_at <= oldest and now >= self._retry_at
 
-    def succeed(self, told: reading.Told, missing: failing.Failure | None) -> None:
+    def succeed(self, told: scrape.Told, missing: failures.Failure | None) -> None:
         """Take in what its kubelet told, and why details are unknown."""
         self.usage = self._rates.update(told.usage)
         self.failure, self._timeouts, self._retry_at = None, 0, 0.0
@@ -62,7 +62,7 @@ class NodeState:
         else:
             self.details = {}
 
-    def fail(self, failure: failing.Failure, now: float) -> None:
+    def fail(self, failure: failures.Failure, now: float) -> None:
         """Note why there is nothing. Counters are kept: the next reading gives a rate over the gap."""
         self.usage, self.failure = None, failure
         self.details, self.missing = {}, None

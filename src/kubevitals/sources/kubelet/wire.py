@@ -10,7 +10,7 @@ import time
 
 import kubevitals
 from kubevitals import errors
-from kubevitals.kube import connection as connections
+from kubevitals.kube import clientconfig as connections
 from kubevitals.kube.http import body as bodies
 from kubevitals.kube.http import failures, statuses, tls, transport
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 from kubevitals import errors, model, sources
 from kubevitals.kube.http import failures
 from kubevitals.promql import expressions
-from kubevitals.sources.prometheus import diagnosis, queries, rows
+from kubevitals.sources.prometheus import conversion, diagnosis, queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeVar
 
     from kubevitals.kube.http import client as kube_client
-    from kubevitals.promql import answers, api
+    from kubevitals.promql import api, results
 
     KeyT = TypeVar("KeyT")
-    SeriesList = list[answers.Series[rows.Labels]]
+    SeriesList = list[results.Series[conversion.Labels]]
     Found = tuple[SeriesList, queries.Query, bool]  # series, of which, ready numbers
 
 _WINDOW_INTERVALS, _RECENT_INTERVALS = 4.5, 2.5
@@ -125,14 +125,14 @@ class PrometheusSource:
             return
         self._tell_missing(cpu, memory, at, usage)
         wanted = self._resolve(scope, "pods")
-        found: list[dict[rows.ContainerKey, rows.Measured]] = []
+        found: list[dict[conversion.ContainerKey, conversion.Measured]] = []
         for answer, counters in ((cpu, True), (memory, False)):
-            by_container = _checked(rows.by_container(answer[0]), answer, queries.CONTAINER_LABELS)
+            by_container = _checked(conversion.by_container(answer[0]), answer, queries.CONTAINER_LABELS)
             nodes = {key: each[-1].labels.node_name for key, each in by_container.items()}
-            measured = rows.measure(by_container, counters=counters, window=self._ready_window(answer))
-            rows.drop_ended(measured, nodes, interval=self._interval or _UNKNOWN_INTERVAL)
+            measured = conversion.measure(by_container, counters=counters, window=self._ready_window(answer))
+            conversion.drop_ended(measured, nodes, interval=self._interval or _UNKNOWN_INTERVAL)
             found.append({key: each for key, each in measured.items() if _is_wanted(key, scope, wanted)})
-        usage.pods, usage.partial = rows.join_pods(*found)
+        usage.pods, usage.partial = conversion.join_pods(*found)
 
     def _read_nodes(self, scope: sources.Scope, usage: sources.Usage, at: float | None) -> None:
         cpu = self._ask("node_cpu", [], at, usage)
@@ -143,10 +143,10 @@ class PrometheusSource:
         self._tell_missing(cpu, memory, at, usage)
         addresses = self._find_addresses(cpu, memory, at=at, usage=usage)
         wanted = self._resolve(scope, "nodes")
-        found: list[dict[str, rows.Measured]] = []
+        found: list[dict[str, conversion.Measured]] = []
         for answer, counters in ((cpu, True), (memory, False)):
-            by_node = _checked(rows.by_node(answer[0], addresses), answer, ("node",))
-            measured = rows.measure(by_node, counters=counters, window=self._ready_window(answer))
+            by_node = _checked(conversion.by_node(answer[0], addresses), answer, ("node",))
+            measured = conversion.measure(by_node, counters=counters, window=self._ready_window(answer))
             found.append(
                 {
                     name: each
@@ -154,7 +154,7 @@ class PrometheusSource:
                     if scope.name in (None, name) and (wanted is None or ("", name) in wanted)
                 }
             )
-        usage.nodes, silent = rows.join_nodes(*found)
+        usage.nodes, silent = conversion.join_nodes(*found)
         usage.silent.update(silent)
 
     def _ask(self, number: str, matchers: list[str], at: float | None, usage: sources.Usage) -> Found:
@@ -163,7 +163,7 @@ class PrometheusSource:
         order = sorted(range(len(choices)), key=lambda each: (each != self._preferred.get(number), each))
         for index in order:
             query = choices[index]
-            answer = self.prometheus.query_as(self._render(query, matchers), rows.Labels, at=at)
+            answer = self.prometheus.query_as(self._render(query, matchers), conversion.Labels, at=at)
             usage.problems += answer.problems
             if answer.series:
                 self._insist_on_one_cluster(answer.series)
@@ -205,7 +205,7 @@ class PrometheusSource:
                 self._interval = _COUNTED_SECONDS / samples
                 return
 
-    def _insist_on_one_cluster(self, series: list[answers.Series[rows.Labels]]) -> None:
+    def _insist_on_one_cluster(self, series: list[results.Series[conversion.Labels]]) -> None:
         """Refuse to mix the clusters of one database."""
         if self._cluster is not None:
             return
@@ -253,10 +253,10 @@ class PrometheusSource:
 
     def _find_addresses(self, *found: Found, at: float | None, usage: sources.Usage) -> dict[str, str]:
         """Return the names of nodes by their IP, where a series of theirs has no better name."""
-        if not any(rows.is_address(each.labels.node_name) for answer in found for each in answer[0]):
+        if not any(conversion.is_address(each.labels.node_name) for answer in found for each in answer[0]):
             return {}
         answer = self.prometheus.query_as(
-            self._render(queries.Query(queries.NODE_ADDRESSES), []), rows.Labels, at=at
+            self._render(queries.Query(queries.NODE_ADDRESSES), []), conversion.Labels, at=at
         )
         names = {each.labels.internal_ip: each.labels.node for each in answer.series}
         if not names:
@@ -294,7 +294,7 @@ def _within(seconds: float) -> float:
 
 
 def _is_wanted(
-    key: rows.ContainerKey, scope: sources.Scope, wanted: frozenset[tuple[str, str]] | None
+    key: conversion.ContainerKey, scope: sources.Scope, wanted: frozenset[tuple[str, str]] | None
 ) -> bool:
     """Return whether the scope means this container; a query of one's own may give more than that."""
     return (

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubevitals import snapshot as snapshots
-from kubevitals.surfaces.exposition import families, metrics_server_prom, packing, rows, service, text
+from kubevitals.surfaces.exposition import families, metrics_server_prom, packing, rows, selfmetrics, text
 from kubevitals.surfaces.exposition import options as option_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kubevitals import collector, model
-    from kubevitals.surfaces import keeping
+    from kubevitals.surfaces.view import recorderstatus
 
 Options = option_set.Options
 make_options = option_set.make_options
@@ -63,7 +63,7 @@ def render_pieces(
     clusters: Sequence[str] = (),
     requests: Mapping[tuple[str, int], int] | None = None,
     further: Iterable[tuple[text.Family, Sequence[packing.Group]]] = (),
-    recorded: keeping.Keeping | None = None,
+    recorded: recorderstatus.Keeping | None = None,
     kept: rows.Kept | None = None,
     packed: bool = False,
 ) -> Iterator[packing.Piece]:
@@ -86,7 +86,7 @@ def render_pieces(
                 yield from pieces
     said: dict[text.Family, list[str]] = {}
     if options.own:
-        said |= service.samples(named, requests or {}, recorded)
+        said |= selfmetrics.samples(named, requests or {}, recorded)
     if option_set.METRICS_SERVER_PROM in options.compat:
         said |= metrics_server_prom.samples(shown)
     for family, samples in said.items():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kubevitals import collector
     from kubevitals.kube import livestate
-    from kubevitals.surfaces import keeping
+    from kubevitals.surfaces.view import recorderstatus
 
 _KEPT = 16 << 20  # bytes of an answer that is kept until something changes; a larger one is made anew
 
@@ -34,7 +34,7 @@ class Exporter:
         options: exposition.Options,
         *,
         states: Sequence[livestate.LiveState] = (),
-        recorded: Callable[[], keeping.Keeping] | None = None,
+        recorded: Callable[[], recorderstatus.Keeping] | None = None,
     ) -> None:
         self._recorded = recorded
         self.requests: dict[tuple[str, int], int] = {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubevitals.surfaces import deflate
+from kubevitals import compression
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -65,7 +65,7 @@ class Chunk:
         """Return the lines."""
         if self._text is not None or self._packed is None:
             return self._text or b""
-        return deflate.inflate_raw(b"".join(self._packed.deflated))
+        return compression.inflate_raw(b"".join(self._packed.deflated))
 
     def pack(self) -> Packed:
         """Return the lines compressed."""
@@ -81,13 +81,13 @@ class Stream:
     __slots__ = ("_compressor", "_crc", "_parts", "_size")
 
     def __init__(self) -> None:
-        self._compressor = deflate.open_raw()
+        self._compressor = compression.open_raw()
         self._parts: list[bytes] = []
         self._crc = self._size = 0
 
     def add(self, text: bytes) -> None:
         """Take the next lines."""
-        self._crc = deflate.crc32(text, self._crc)
+        self._crc = compression.crc32(text, self._crc)
         self._size += len(text)
         if deflated := self._compressor.compress(text):
             self._parts.append(deflated)
@@ -96,7 +96,7 @@ class Stream:
         """Return all of it, or nothing if that is empty; nothing may come after."""
         if not self._size:
             return []
-        self._parts.append(deflate.align(self._compressor))
+        self._parts.append(compression.align(self._compressor))
         return [Packed(self._parts, self._crc, _shift(self._size), self._size)]
 
 
@@ -168,7 +168,7 @@ def text_of(piece: Piece) -> bytes:
     """Return the text of a piece."""
     if isinstance(piece, bytes):
         return piece
-    return deflate.inflate_raw(b"".join(piece.deflated)) if isinstance(piece, Packed) else piece.text()
+    return compression.inflate_raw(b"".join(piece.deflated)) if isinstance(piece, Packed) else piece.text()
 
 
 def _packed(piece: Chunk | Packed) -> Packed:
@@ -189,12 +189,12 @@ def _repack(before: _Known | None, group: Group) -> _Known:
 
 
 def _pack(text: bytes) -> Packed:
-    return Packed((_deflate(text),), deflate.crc32(text), _shift(len(text)), len(text))
+    return Packed((_deflate(text),), compression.crc32(text), _shift(len(text)), len(text))
 
 
 def _deflate(data: bytes) -> bytes:
-    compressor = deflate.open_raw()
-    return compressor.compress(data) + deflate.align(compressor)
+    compressor = compression.open_raw()
+    return compressor.compress(data) + compression.align(compressor)
 
 
 def combine(first: int, second: int, size: int) -> int:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from kubevitals import model
-from kubevitals.surfaces import deflate
+from kubevitals import compression, model
 from kubevitals.surfaces.exposition import families, lines, packing
 
 if TYPE_CHECKING:
@@ -47,12 +46,14 @@ class _Group:
 
     def __init__(self, pods: tuple[model.Pod, ...], labels: tuple[list[bytes], list[bytes]]) -> None:
         self.pods = pods
-        self._labels = tuple([deflate.gzip([b"\n".join(each)]) for each in labels])  # a tenth of the memory
+        self._labels = tuple(
+            [compression.gzip([b"\n".join(each)]) for each in labels]
+        )  # a tenth of the memory
         self.chunks: dict[families.RowFamily, packing.Chunk] = {}
 
     def labels(self) -> tuple[list[bytes], list[bytes]]:
         """Return the labels of the pods, and of their containers."""
-        of_pods, of_containers = [deflate.gunzip(each).split(b"\n") for each in self._labels]
+        of_pods, of_containers = [compression.gunzip(each).split(b"\n") for each in self._labels]
         return of_pods, of_containers if of_containers != [b""] else []
 
 

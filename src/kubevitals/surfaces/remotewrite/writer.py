@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Self
 
-    from kubevitals.surfaces.remotewrite import sending
+    from kubevitals.surfaces.remotewrite import sender as senders
 
 _LOG = logging.getLogger(__name__)
 _BATCH = 5_000  # samples in a request; receivers bound its size, Mimir to 100 MB and others to less
@@ -77,7 +77,7 @@ class Writer:
     def __init__(
         self,
         queue: Queue,
-        sender: sending.Sender,
+        sender: senders.Sender,
         *,
         name: str = "remote-write",
         external: Mapping[str, str] | None = None,
@@ -216,7 +216,7 @@ class Writer:
                 return False
         return False
 
-    def _settle(self, batch: Sequence[series.Sample], outcome: sending.Outcome) -> None:
+    def _settle(self, batch: Sequence[series.Sample], outcome: senders.Outcome) -> None:
         status, whole = self._status, len(batch)
         count = min(outcome.taken or 0, whole) if not outcome.written else whole
         self._status = status._replace(sent=status.sent + count, refused=status.refused + whole - count)

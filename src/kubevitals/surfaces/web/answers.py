@@ -12,8 +12,8 @@ import itertools
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kubevitals.surfaces import deflate
-from kubevitals.surfaces.web import problems
+from kubevitals import compression
+from kubevitals.surfaces.web import problemdetails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -74,7 +74,7 @@ class Answer:
         if zipped:
             self.zip()
         elif self.plain is None:
-            self.plain = list(self._take()) if self.zipped is None else [deflate.gunzip(self.zipped)]
+            self.plain = list(self._take()) if self.zipped is None else [compression.gunzip(self.zipped)]
 
     def zip(self) -> None:
         """Make the gzip form, where that is worth it."""
@@ -90,7 +90,7 @@ class Answer:
             else:
                 parts = itertools.chain(first, coming)
         if self.worth_gzip:
-            self.zipped = deflate.gzip(parts)
+            self.zipped = compression.gzip(parts)
 
     def _take(self) -> Iterable[bytes]:
         coming, self._coming = self._coming, ()
@@ -223,7 +223,7 @@ class Shelf:
                     del self._wanted[query, zipped]
                     continue
                 self._wanted[query, zipped] = left - 1
-                with contextlib.suppress(problems.Refusal):  # what has gone from the cluster
+                with contextlib.suppress(problemdetails.Refusal):  # what has gone from the cluster
                     fresh.build(query, zipped=zipped)
             self._shown = fresh
         for listener in self._listeners:

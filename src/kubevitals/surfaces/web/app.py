@@ -14,8 +14,9 @@ from starlette import exceptions, responses
 from starlette.middleware import cors
 
 import kubevitals
-from kubevitals.surfaces import exposition, keeping
+from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import exporter as exporters
+from kubevitals.surfaces.view import recorderstatus
 from kubevitals.surfaces.web import (
     answers,
     counting,
@@ -23,7 +24,7 @@ from kubevitals.surfaces.web import (
     historyquery,
     kinds,
     openapi,
-    problems,
+    problemdetails,
     queries,
     routes,
     scrapes,
@@ -94,7 +95,7 @@ def create_app(
     app.openapi = lambda: document  # type: ignore[method-assign]
     past = history.Api(chosen.history, count=_counter(collectors), clusters=list(collectors))
     _add_routes(app, routes.Api(shelves, hub=hub, scraped=scraped, recorded=recorded), past, chosen)
-    app.add_exception_handler(problems.Refusal, _refuse)
+    app.add_exception_handler(problemdetails.Refusal, _refuse)
     app.add_exception_handler(exceptions.HTTPException, _refuse_http)
     if chosen.origins:
         app.add_middleware(
@@ -139,12 +140,12 @@ def _add_routes(app: fastapi.FastAPI, api: routes.Api, past: history.Api, chosen
         app.router.add_route(route, _enter(route, endpoint, gate), methods=["GET"])
 
 
-def _teller(chosen: settings.Settings) -> Callable[[], keeping.Keeping]:
+def _teller(chosen: settings.Settings) -> Callable[[], recorderstatus.Keeping]:
     """Return what tells how history and remote-write are doing."""
     if chosen.recorded is not None:
         return chosen.recorded
     source = None if chosen.history is None else chosen.history.name
-    return lambda: keeping.Keeping(source)
+    return lambda: recorderstatus.Keeping(source)
 
 
 def _counter(collectors: Mapping[str, collector.Collector]) -> historyquery.Count:
@@ -177,11 +178,11 @@ def _enter(route: str, endpoint: routes.Endpoint, gate: auth.Gate | None) -> rou
 
 
 async def _refuse(request: requests.Request, error: Exception) -> responses.Response:
-    assert isinstance(error, problems.Refusal)
+    assert isinstance(error, problemdetails.Refusal)
     return responses.Response(
         error.document(request.url.path),
         status_code=error.status,
-        media_type=problems.MEDIA_TYPE,
+        media_type=problemdetails.MEDIA_TYPE,
         headers={"cache-control": "no-store", **error.headers},
     )
 
@@ -192,6 +193,6 @@ async def _refuse_http(request: requests.Request, error: Exception) -> responses
     status = error.status_code
     remedy = "/ links to everything there is" if status == 404 else None
     code = http.HTTPStatus(status).phrase.lower().replace(" ", "_")
-    detail = f"there is no {problems.shorten(request.url.path)}" if status == 404 else str(error.detail)
-    refusal = problems.Refusal(status, code, detail, remedy=remedy, headers=error.headers)
+    detail = f"there is no {problemdetails.shorten(request.url.path)}" if status == 404 else str(error.detail)
+    refusal = problemdetails.Refusal(status, code, detail, remedy=remedy, headers=error.headers)
     return await _refuse(request, refusal)

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kubevitals import errors
-from kubevitals.surfaces.web import problems
+from kubevitals.surfaces.web import problemdetails
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -165,10 +165,10 @@ def read_token(values: Sequence[str]) -> str | None:
     return text if _TOKEN.fullmatch(text) else None
 
 
-def unauthorized(detail: str, schemes: Sequence[str]) -> problems.Refusal:
+def unauthorized(detail: str, schemes: Sequence[str]) -> problemdetails.Refusal:
     """Return the refusal of somebody unknown."""
     challenge = ", ".join(f'{scheme} realm="kubevitals"' for scheme in schemes)
-    return problems.Refusal(
+    return problemdetails.Refusal(
         401,
         "unauthorized",
         detail,
@@ -199,12 +199,12 @@ def check_exposure(host: str, mode: str | None, *, tls: bool) -> list[str]:
         return []
     if mode is None:
         raise errors.UsageError(
-            f"listening on {problems.shorten(host)} lets others in, and nothing says whom",
+            f"listening on {problemdetails.shorten(host)} lets others in, and nothing says whom",
             remedy="--auth kubernetes asks the cluster, --auth token-file lets in who has a token, "
             "--auth none lets in everybody who reaches the port; or listen on 127.0.0.1",
         )
     if mode == "none":
-        return [f"everybody who reaches {problems.shorten(host)} can read this service (--auth none)"]
+        return [f"everybody who reaches {problemdetails.shorten(host)} can read this service (--auth none)"]
     if not tls:
         return ["tokens come over plain HTTP: give --tls-cert and --tls-key, or end TLS in front of it"]
     return []

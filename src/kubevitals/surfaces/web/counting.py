@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from kubevitals.surfaces.web import auth, headers, problems
+from kubevitals.surfaces.web import auth, headers, problemdetails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -51,14 +51,16 @@ class Door:
 
         try:
             if len(scope.get("query_string", b"")) > self._query_bytes:
-                refusal = problems.Refusal(422, "query_too_long", f"more than {self._query_bytes} bytes")
+                refusal = problemdetails.Refusal(
+                    422, "query_too_long", f"more than {self._query_bytes} bytes"
+                )
                 await send_refusal(refusal, scope, answer)
             else:
                 await self._app(scope, receive, answer)
         except Exception:  # noqa: BLE001 - the boundary of a request: nothing of the error reaches the client
             _LOG.exception("request failed", extra={"event": "request_failed", "path": scope["path"][:200]})
             if status == 0:
-                refusal = problems.Refusal(500, "internal", "the service failed; its log tells more")
+                refusal = problemdetails.Refusal(500, "internal", "the service failed; its log tells more")
                 await send_refusal(refusal, scope, answer)
         finally:
             self._note(scope, status, time.perf_counter() - started)
@@ -92,11 +94,11 @@ def _is_address(host: str) -> bool:
     return True
 
 
-async def send_refusal(refusal: problems.Refusal, scope: Scope, send: Send) -> None:
+async def send_refusal(refusal: problemdetails.Refusal, scope: Scope, send: Send) -> None:
     """Answer with a problem document."""
     content = refusal.document(scope["path"])
     fields = [
-        (b"content-type", problems.MEDIA_TYPE.encode()),
+        (b"content-type", problemdetails.MEDIA_TYPE.encode()),
         (b"content-length", str(len(content)).encode()),
         (b"cache-control", b"no-store"),
         *[

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kubevitals import errors
+from kubevitals.history import chunks
 from kubevitals.surfaces.exposition import negotiation
-from kubevitals.surfaces.history import documents, pieces
-from kubevitals.surfaces.web import answers, historyquery, problems, routes, views
+from kubevitals.surfaces.view import historydocuments
+from kubevitals.surfaces.web import answers, historyquery, problemdetails, routes, views
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ class Api:
                 path=path,
             )
             if self._history is None:
-                raise problems.not_found("this service keeps no history", remedy="serve --samples 120")
+                raise problemdetails.not_found("this service keeps no history", remedy="serve --samples 120")
             zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
             async with self._turns:
                 made = await asyncio.to_thread(_make, self._history, asked, now=now, path=path)
@@ -86,7 +87,7 @@ def _make(
         problems.Refusal: it would be too long, or there is nothing of the object that the path names.
     """
     found = [
-        each._replace(points=tuple(documents.pick(point, asked.aggregate) for point in each.points))
+        each._replace(points=tuple(historydocuments.pick(point, asked.aggregate) for point in each.points))
         for each in _read(history, asked)
     ]
     total = len(found)
@@ -94,13 +95,13 @@ def _make(
         found = _keep_largest(found, asked.largest, limit=asked.limit)
     first = asked.queries[0]
     if path and not total:
-        raise problems.not_found(
-            f"there is no history of {first.kind} {problems.shorten('/'.join(path))} in that range",
+        raise problemdetails.not_found(
+            f"there is no history of {first.kind} {problemdetails.shorten('/'.join(path))} in that range",
             remedy="ask for a longer range with since or range",
         )
     tell = getattr(history, "problems", ())
     head = {
-        **documents.head(first, found, source=history.name, now=now),
+        **historydocuments.head(first, found, source=history.name, now=now),
         "problems": [problem.to_dict() for problem in (tell() if callable(tell) else tell)],
         "aggregate": asked.aggregate,
     }
@@ -120,7 +121,7 @@ def _read(history: histories.History, asked: historyquery.Asked) -> list[histori
         step = None if last else query.step
         parts = []
         try:
-            for part in pieces.read(
+            for part in chunks.read(
                 history,
                 query._replace(step=step),
                 at_once=historyquery.MOST_IN_ALL // 4,
@@ -133,11 +134,11 @@ def _read(history: histories.History, asked: historyquery.Asked) -> list[histori
                     fit = most // max(len(part), len(asked.queries))
                     raise historyquery.too_many(f"more than {most} points", most, seconds=seconds, fit=fit)
         except errors.HistoryError as error:
-            raise problems.Refusal(503, error.code, error.message, remedy=error.remedy) from error
-        found += pieces.join(iter(parts))
+            raise problemdetails.Refusal(503, error.code, error.message, remedy=error.remedy) from error
+        found += chunks.join(iter(parts))
     if last and first.step is not None:
         found = [_keep_last(each, first.step) for each in found]
-    return sorted(found, key=pieces.order_of)
+    return sorted(found, key=chunks.order_of)
 
 
 def _keep_last(series: histories.Series, step: float) -> histories.Series:
@@ -158,7 +159,7 @@ def _keep_largest(found: list[histories.Series], key: str, *, limit: int) -> lis
         return sum(known) / len(known) if known else -1.0
 
     kept = sorted(found, key=mean, reverse=True)[:limit]
-    return sorted(kept, key=pieces.order_of)
+    return sorted(kept, key=chunks.order_of)
 
 
 def _time_of(row: tuple[Any, ...]) -> datetime:
@@ -169,15 +170,17 @@ def _time_of(row: tuple[Any, ...]) -> datetime:
 def _write(found: list[histories.Series], head: dict[str, Any], form: str) -> bytes:
     if form == "csv":
         out = io.StringIO(newline="")
-        documents.write_csv(documents.rows_of(found), out, end="\r\n")
+        historydocuments.write_csv(historydocuments.rows_of(found), out, end="\r\n")
         return out.getvalue().encode()
     if form == "columns":
-        columns = list(zip(*documents.rows_of(found), strict=True)) or [()] * len(documents.ROW_TYPES)
-        return _encode({**head, "columns": dict(zip(documents.ROW_TYPES, columns, strict=True))})
+        columns = list(zip(*historydocuments.rows_of(found), strict=True)) or [()] * len(
+            historydocuments.ROW_TYPES
+        )
+        return _encode({**head, "columns": dict(zip(historydocuments.ROW_TYPES, columns, strict=True))})
     if form == "rows":
         rows = [
-            dict(zip(documents.ROW_TYPES, row, strict=True))
-            for row in sorted(documents.rows_of(found), key=_time_of)
+            dict(zip(historydocuments.ROW_TYPES, row, strict=True))
+            for row in sorted(historydocuments.rows_of(found), key=_time_of)
         ]
         return _encode({**head, "items": rows})
     items = [{**each._asdict(), "points": [point._asdict() for point in each.points]} for each in found]

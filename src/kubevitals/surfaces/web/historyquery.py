@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kubevitals import errors
 from kubevitals import history as histories
 from kubevitals.history import sums
-from kubevitals.surfaces.history import documents, moments
-from kubevitals.surfaces.web import problems, queries, views
+from kubevitals.surfaces.view import historydocuments, times
+from kubevitals.surfaces.web import problemdetails, queries, views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ KINDS = {"nodes": "node", "pods": "pod", "containers": "container", "workloads":
 
 LAST = "last"
 FORMATS = ("objects", "rows", "columns", "csv")
-AGGREGATES = (*documents.AGGREGATES, LAST)
+AGGREGATES = (*historydocuments.AGGREGATES, LAST)
 LARGEST = ("cpu_usage_cores", "memory_usage_bytes")
 RAW = "raw"
 TOGETHER, TOO_MANY = "bad_combination", "too_many_points"
@@ -50,7 +50,7 @@ _NAMED = {
 }
 
 PARAMETERS = {
-    "since": f"from when: {moments.MOMENTS}; UTC where no offset is given; an hour before until, the default",
+    "since": f"from when: {times.MOMENTS}; UTC where no offset is given; an hour before until, the default",
     "until": "until when, likewise: now, the default",
     "range": "a length, in place of since: so long before until",
     "step": "how much time a point covers: 15s, 5m, 1h; raw: the samples as they were measured; by default "
@@ -69,15 +69,15 @@ FORMAT = {
 
 _TIME = {
     "anyOf": [
-        {"type": "string", "pattern": f"^(?:now|-?{moments.LENGTH_PATTERN}|[0-9]{{9,14}})?$"},
+        {"type": "string", "pattern": f"^(?:now|-?{times.LENGTH_PATTERN}|[0-9]{{9,14}})?$"},
         {"type": "string", "format": "date-time"},
     ]
 }
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "since": _TIME,
     "until": _TIME,
-    "range": {"type": "string", "pattern": f"^(?:{moments.LENGTH_PATTERN})?$"},
-    "step": {"type": "string", "pattern": f"^(?:{RAW}|{moments.LENGTH_PATTERN})?$"},
+    "range": {"type": "string", "pattern": f"^(?:{times.LENGTH_PATTERN})?$"},
+    "step": {"type": "string", "pattern": f"^(?:{RAW}|{times.LENGTH_PATTERN})?$"},
     "largest": {"type": "string", "enum": list(LARGEST)},
 }
 
@@ -128,7 +128,7 @@ def parse(
     given = queries.split(text, parameters_of(kind, single=bool(path)))
     cluster = queries.single(given, "cluster") or clusters[0]
     if cluster not in clusters:
-        raise problems.bad_word("cluster", cluster, clusters)
+        raise problemdetails.bad_word("cluster", cluster, clusters)
     since, until = _range(given, now)
     whole = histories.Query(KINDS[kind], since, until, cluster=cluster)
     if path:
@@ -139,7 +139,7 @@ def parse(
     live = max(1, len(found) if found[0].name else count(cluster, kind, queries.several(given, "namespace")))
     step = _step(given, (until - since).total_seconds(), live=live)
     return Asked(
-        tuple(moments.settle(each._replace(step=step)) for each in found),
+        tuple(times.settle(each._replace(step=step)) for each in found),
         live,
         queries.word(given, "aggregate", aggregates_of(kind)),
         queries.word(given, "format", FORMATS),
@@ -157,14 +157,14 @@ def _range(given: Mapping[str, list[str]], now: datetime) -> tuple[datetime, dat
     else:
         since = _moment(given, "since", "", now) if queries.single(given, "since") else until - _DEFAULT
     if since >= until:
-        said = f"{moments.format_moment(since)} is not before until, {moments.format_moment(until)}"
+        said = f"{times.format_moment(since)} is not before until, {times.format_moment(until)}"
         raise _bad_together("since", said, ["a time before until"])
     return since, until
 
 
-def _bad_together(name: str, detail: str, allowed: list[str]) -> problems.Refusal:
+def _bad_together(name: str, detail: str, allowed: list[str]) -> problemdetails.Refusal:
     """Return the refusal of parameters that are good each, but not together."""
-    refusal = problems.bad_parameter(name, detail, allowed=allowed)
+    refusal = problemdetails.bad_parameter(name, detail, allowed=allowed)
     refusal.code = TOGETHER
     return refusal
 
@@ -173,19 +173,19 @@ def _moment(given: Mapping[str, list[str]], name: str, default: str, now: dateti
     text = queries.single(given, name) or default
     try:
         # A plus that was not escaped came as a blank.
-        return moments.parse_moment(_UNESCAPED.sub(r"\1+\2", text), now=now, zone=UTC)
+        return times.parse_moment(_UNESCAPED.sub(r"\1+\2", text), now=now, zone=UTC)
     except errors.UsageError as error:
-        raise problems.bad_parameter(
-            name, f"{problems.shorten(text)!r} is no time", allowed=[moments.MOMENTS]
+        raise problemdetails.bad_parameter(
+            name, f"{problemdetails.shorten(text)!r} is no time", allowed=[times.MOMENTS]
         ) from error
 
 
 def _length(name: str, text: str) -> float:
     try:
-        return moments.parse_length(text)
+        return times.parse_length(text)
     except errors.UsageError as error:
-        raise problems.bad_parameter(
-            name, f"{problems.shorten(text)!r} is no length of time", allowed=[moments.LENGTHS]
+        raise problemdetails.bad_parameter(
+            name, f"{problemdetails.shorten(text)!r} is no length of time", allowed=[times.LENGTHS]
         ) from error
 
 
@@ -194,7 +194,7 @@ def _step(given: Mapping[str, list[str]], seconds: float, *, live: int) -> float
     if text == RAW:
         return None
     points = max(_LEAST_POINTS, min(_POINTS, MOST_IN_ALL // 2 // live))
-    step = _length("step", text) if text else moments.choose_step(seconds, points=points)
+    step = _length("step", text) if text else times.choose_step(seconds, points=points)
     if seconds / step > MOST_POINTS:
         raise too_many(
             f"{seconds / step:.0f} points of each series", MOST_POINTS, seconds=seconds, fit=MOST_POINTS
@@ -202,16 +202,16 @@ def _step(given: Mapping[str, list[str]], seconds: float, *, live: int) -> float
     return step
 
 
-def too_many(what: str, most: int, *, seconds: float, fit: int) -> problems.Refusal:
+def too_many(what: str, most: int, *, seconds: float, fit: int) -> problemdetails.Refusal:
     """Return the refusal of an answer that is too long; so many points of each series would `fit`."""
-    step = moments.choose_step(seconds, points=max(1, min(fit, MOST_POINTS)))
-    return problems.Refusal(
+    step = times.choose_step(seconds, points=max(1, min(fit, MOST_POINTS)))
+    return problemdetails.Refusal(
         422,
         TOO_MANY,
         f"{what} were asked for, and {most} are the most",
-        remedy=f"ask for a longer step, say {moments.format_length(step)}, a shorter range, or fewer names",
+        remedy=f"ask for a longer step, say {times.format_length(step)}, a shorter range, or fewer names",
         parameter="step",
-        allowed=[f"{moments.format_length(step)} or longer"],
+        allowed=[f"{times.format_length(step)} or longer"],
     )
 
 
@@ -221,7 +221,7 @@ def _spread(whole: histories.Query, given: Mapping[str, list[str]], kind: str) -
     lists: list[list[Any]] = [sorted(queries.several(given, key) or ()) or [None] for key in keys]
     combined: list[tuple[Any, ...]] = list(itertools.islice(itertools.product(*lists), _MOST_NAMES + 1))
     if len(combined) > _MOST_NAMES:
-        raise problems.bad_parameter(
+        raise problemdetails.bad_parameter(
             "name", f"more than {_MOST_NAMES} names in all", allowed=[f"{_MOST_NAMES} names", "none: all"]
         )
     return tuple(whole._replace(**dict(zip(keys, names, strict=True))) for names in combined)

@@ -9,7 +9,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from kubevitals.surfaces import terminal
+from kubevitals.surfaces.terminal import console
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -78,4 +78,4 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _clean(text: str, length: int) -> str:
-    return terminal.clean(text)[:length]
+    return console.clean(text)[:length]

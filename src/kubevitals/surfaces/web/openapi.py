@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import kubevitals
 from kubevitals import details
-from kubevitals.surfaces import keeping
-from kubevitals.surfaces.history import documents
+from kubevitals.surfaces.view import historydocuments, recorderstatus
 from kubevitals.surfaces.web import (
     historyquery,
     kinds,
     overview,
-    problems,
+    problemdetails,
     queries,
     selectors,
     statuses,
@@ -157,12 +156,12 @@ def _snapshot_paths(clusters: Sequence[str]) -> dict[str, Any]:
 
 
 def _history_paths(clusters: Sequence[str]) -> dict[str, Any]:
-    series = _object(documents.SERIES_TYPES)
-    series["properties"]["points"] = {"type": "array", "items": _object(documents.POINT_TYPES)}
-    more = _properties(documents.HEAD_TYPES)
+    series = _object(historydocuments.SERIES_TYPES)
+    series["properties"]["points"] = {"type": "array", "items": _object(historydocuments.POINT_TYPES)}
+    more = _properties(historydocuments.HEAD_TYPES)
     forms = [
         _envelope({**more, "items": {"type": "array", "items": series}}),
-        _envelope({**more, "items": {"type": "array", "items": _object(documents.ROW_TYPES)}}),
+        _envelope({**more, "items": {"type": "array", "items": _object(historydocuments.ROW_TYPES)}}),
         _envelope({**more, "columns": {"type": "object", "additionalProperties": {"type": "array"}}}),
     ]
     content = {views.JSON: {"schema": {"anyOf": forms}}, views.CSV: {"schema": {"type": "string"}}}
@@ -199,8 +198,8 @@ def _service_paths(clusters: Sequence[str]) -> dict[str, Any]:
         "type": "object",
         "required": ["schema", "kind", "version", "ready", "history", "remote_write", "clusters"],
         "properties": {
-            "history": _or_none(keeping.HISTORY_TYPES),
-            "remote_write": _or_none(keeping.REMOTE_WRITE_TYPES),
+            "history": _or_none(recorderstatus.HISTORY_TYPES),
+            "remote_write": _or_none(recorderstatus.REMOTE_WRITE_TYPES),
             "clusters": {"type": "array", "items": cluster},
         },
     }
@@ -246,7 +245,7 @@ def _operation(
     kind: str,
     clusters: Sequence[str],
 ) -> dict[str, Any]:
-    refusal = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+    refusal = {problemdetails.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Refusal"}}}
     return {
         "get": {
             "operationId": re.sub(r"\W", "_", name),

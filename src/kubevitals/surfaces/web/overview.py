@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubevitals import vitals
-from kubevitals.collector import joining
+from kubevitals.collector import composition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ def make_row(held: model.Snapshot, severities: Sequence[str]) -> dict[str, Any]:
     `pods` counts those that have ended too, `pods_live` does not; usage is of the live ones.
     """
     made = vitals.sum_up(held.nodes, held.pods)
-    coverage = joining.count_coverage(held)
+    coverage = composition.count_coverage(held)
     values = {
         **made._asdict(),
         "cluster": held.cluster,

@@ -11,8 +11,8 @@ import urllib.parse
 from typing import TYPE_CHECKING, NamedTuple
 
 import kubevitals
-from kubevitals.surfaces import keeping
-from kubevitals.surfaces.web import problems
+from kubevitals.surfaces.view import recorderstatus
+from kubevitals.surfaces.web import problemdetails
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -117,7 +117,7 @@ class Shown(NamedTuple):
 def render(
     clusters: Mapping[str, Shown],
     *,
-    recorded: keeping.Keeping | None = None,
+    recorded: recorderstatus.Keeping | None = None,
     place: str = "",
     tls: bool = False,
     token: bool = False,
@@ -132,7 +132,7 @@ def render(
         token: the reader came with one, so the commands bring one too.
     """
     cards = "".join(_card(name, shown) for name, shown in clusters.items())
-    cards += _history_card(recorded or keeping.Keeping())
+    cards += _history_card(recorded or recorderstatus.Keeping())
     sections = [_section(title, some) for title, some in LINKS]
     sections.insert(2, _section("One of them", _SINGLE, examples=_examples(clusters)))
     text = (
@@ -173,11 +173,11 @@ def _rows(facts: Mapping[str, str]) -> str:
     return "".join(f"<div><dt>{key}<dd>{value}</div>" for key, value in facts.items())
 
 
-def _history_card(recorded: keeping.Keeping) -> str:
+def _history_card(recorded: recorderstatus.Keeping) -> str:
     """Return what is told of history and remote-write; nothing where there is neither."""
     told = {
-        "history": keeping.history_words(recorded),
-        "remote-write": keeping.remote_write_words(recorded),
+        "history": recorderstatus.history_words(recorded),
+        "remote-write": recorderstatus.remote_write_words(recorded),
     }
     facts = {key: _escape(", ".join(words)) for key, words in told.items() if words}
     if not facts:
@@ -268,4 +268,4 @@ def _commands(place: str, *, tls: bool, token: bool) -> str:
 
 
 def _escape(text: str) -> str:
-    return html.escape(problems.shorten(text, 300))
+    return html.escape(problemdetails.shorten(text, 300))

@@ -9,7 +9,7 @@ import urllib.parse
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubevitals import analysis
-from kubevitals.surfaces.web import kinds, problems, selectors
+from kubevitals.surfaces.web import kinds, problemdetails, selectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -150,11 +150,11 @@ def split(text: bytes, allowed: Sequence[str]) -> dict[str, list[str]]:
             text.decode("ascii"), keep_blank_values=True, max_num_fields=100, errors="strict"
         )
     except ValueError as error:
-        raise problems.Refusal(422, "bad_query", "the query is not UTF-8 text with % and &") from error
+        raise problemdetails.Refusal(422, "bad_query", "the query is not UTF-8 text with % and &") from error
     given: dict[str, list[str]] = {}
     for name, value in pairs:
         if name not in allowed:
-            raise problems.unknown_parameter(name, allowed)
+            raise problemdetails.unknown_parameter(name, allowed)
         given.setdefault(name, []).append(value)
     return given
 
@@ -163,7 +163,7 @@ def single(given: Mapping[str, list[str]], name: str) -> str:
     """Return the value of a parameter that is given once at most; nothing where it is not given."""
     values = given.get(name, [""])
     if len(values) > 1:
-        raise problems.bad_parameter(name, "is given more than once")
+        raise problemdetails.bad_parameter(name, "is given more than once")
     return values[0]
 
 
@@ -179,8 +179,10 @@ def number(given: Mapping[str, list[str]], name: str) -> int | None:
         return None
     text = single(given, name)
     if not (text.isascii() and text.isdigit() and len(text) <= 7 and int(text) <= MOST):
-        raise problems.bad_parameter(
-            name, f"{problems.shorten(text)!r} is no whole number from 0 to {MOST}", allowed=[f"0 to {MOST}"]
+        raise problemdetails.bad_parameter(
+            name,
+            f"{problemdetails.shorten(text)!r} is no whole number from 0 to {MOST}",
+            allowed=[f"0 to {MOST}"],
         )
     return int(text)
 
@@ -191,7 +193,7 @@ def word(given: Mapping[str, list[str]], name: str, allowed: Sequence[str]) -> s
         return allowed[0]
     text = single(given, name)
     if text not in allowed:
-        raise problems.bad_word(name, text, allowed)
+        raise problemdetails.bad_word(name, text, allowed)
     return text
 
 
@@ -201,9 +203,9 @@ def _labels(given: Mapping[str, list[str]]) -> str:
         try:
             selectors.parse_labels(_bounded(text))
         except ValueError as error:
-            raise problems.bad_parameter(
+            raise problemdetails.bad_parameter(
                 "label_selector",
-                f"{problems.shorten(text)!r}: {error}",
+                f"{problemdetails.shorten(text)!r}: {error}",
                 allowed=["key=value", "key!=value", "key in (a, b)", "key notin (a, b)", "key", "!key"],
             ) from error
     return text
@@ -223,11 +225,11 @@ def _fields_are(given: Mapping[str, list[str]], kind: str) -> tuple[tuple[str, s
     try:
         return selectors.parse_fields(_bounded(text), keys)
     except KeyError as error:
-        raise problems.bad_word("field_selector", str(error.args[0]), keys) from error
+        raise problemdetails.bad_word("field_selector", str(error.args[0]), keys) from error
     except ValueError as error:
-        raise problems.bad_parameter(
+        raise problemdetails.bad_parameter(
             "field_selector",
-            f"{problems.shorten(text)!r}: {error}",
+            f"{problemdetails.shorten(text)!r}: {error}",
             allowed=[f"{key}=VALUE" for key in keys],
         ) from error
 
@@ -239,7 +241,7 @@ def _sort(given: Mapping[str, list[str]], route: str, kind: str) -> tuple[tuple[
     words = [word for text in given["sort"] for word in text.split(",")]
     for word in words:
         if word.removeprefix("-") not in keys or word.startswith("--"):
-            raise problems.bad_word("sort", word, keys)
+            raise problemdetails.bad_word("sort", word, keys)
     # The default order decides between rows that are equal otherwise.
     asked = [(keys[word.removeprefix("-")], word.startswith("-")) for word in words]
     known = {field for field, _ in asked}
@@ -254,7 +256,7 @@ def _fields(given: Mapping[str, list[str]], kind: str) -> tuple[str, ...] | None
     words = [word for text in given["fields"] for word in text.split(",")]
     for word in words:
         if word not in keys:
-            raise problems.bad_word("fields", word, keys)
+            raise problemdetails.bad_word("fields", word, keys)
     return tuple(dict.fromkeys(words))
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kubevitals import errors, rbac
 from kubevitals.kube.http import client as clients
-from kubevitals.surfaces.web import auth, problems
+from kubevitals.surfaces.web import auth, problemdetails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -71,16 +71,16 @@ class ClusterGuard:
             raise auth.unauthorized("the cluster does not know the token", self.schemes)
         asked = asked_path(path)
         if len(asked) > _LONGEST_PATH:  # cut off, it would be another path
-            raise problems.Refusal(
+            raise problemdetails.Refusal(
                 414, "path_too_long", f"the path is longer than {_LONGEST_PATH} characters"
             )
         allowed = await self._verdicts.find(
             (identity, verb, asked), lambda: self._review_access(identity, verb, asked)
         )
         if not allowed:
-            name = problems.shorten(identity.name)
-            shown = problems.shorten(asked, 200)
-            raise problems.Refusal(
+            name = problemdetails.shorten(identity.name)
+            shown = problemdetails.shorten(asked, 200)
+            raise problemdetails.Refusal(
                 403,
                 "forbidden",
                 f"{name} may not {verb} {shown}",
@@ -158,8 +158,8 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
-def _unavailable(detail: str) -> problems.Refusal:
-    return problems.Refusal(
+def _unavailable(detail: str) -> problemdetails.Refusal:
+    return problemdetails.Refusal(
         503,
         "auth_unavailable",
         detail,

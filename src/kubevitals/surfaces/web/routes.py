@@ -9,7 +9,7 @@ from starlette import responses
 
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import negotiation
-from kubevitals.surfaces.web import page, problems, queries, statuses, stream, views
+from kubevitals.surfaces.web import page, problemdetails, queries, statuses, stream, views
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette import requests
 
     from kubevitals import collector
-    from kubevitals.surfaces import keeping
+    from kubevitals.surfaces.view import recorderstatus
     from kubevitals.surfaces.web import answers, scrapes
 
     Endpoint = Callable[[requests.Request], Awaitable[responses.Response]]
@@ -39,7 +39,7 @@ class Api:
         *,
         hub: stream.Hub,
         scraped: scrapes.Scrapes,
-        recorded: Callable[[], keeping.Keeping],
+        recorded: Callable[[], recorderstatus.Keeping],
     ) -> None:
         self._shelves = shelves
         self._sources: dict[str, collector.Collector] = {
@@ -86,15 +86,15 @@ class Api:
         if name is None:
             return next(iter(self._shelves.items()))
         if name not in self._shelves:
-            raise problems.bad_word("cluster", name, self._shelves)
+            raise problemdetails.bad_word("cluster", name, self._shelves)
         return name, self._shelves[name]
 
-    def _no_snapshot(self, name: str) -> problems.Refusal:
+    def _no_snapshot(self, name: str) -> problemdetails.Refusal:
         source = self._sources[name]
         error = source.status().last_error
         reason = error.message if error is not None else "nodes and pods are being listed"
         remedy = error.remedy if error is not None else None
-        return problems.no_snapshot(name, reason, remedy, retry_seconds=min(source.interval, 15.0))
+        return problemdetails.no_snapshot(name, reason, remedy, retry_seconds=min(source.interval, 15.0))
 
     # --- the service about itself
 
@@ -187,7 +187,7 @@ def _show(source: collector.Collector) -> page.Shown:
 
 
 def _probe(reasons: list[str]) -> responses.Response:
-    text = "\n".join(problems.shorten(reason, 300) for reason in reasons) or "ok"
+    text = "\n".join(problemdetails.shorten(reason, 300) for reason in reasons) or "ok"
     return responses.Response(
         text + "\n", status_code=503 if reasons else 200, media_type=PLAIN, headers=_NO_STORE
     )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from kubevitals import history as histories
     from kubevitals.kube import livestate
     from kubevitals.surfaces import exposition as expositions
-    from kubevitals.surfaces import keeping
+    from kubevitals.surfaces.view import recorderstatus
     from kubevitals.surfaces.web import auth
 
 # Labels by which providers and autoscalers name the pool of a node, the first that is there counts.
@@ -47,7 +47,7 @@ class Settings(NamedTuple):
     node_pool_labels: Sequence[str] = NODE_POOL_LABELS
     streams: int = 200
     history: histories.History | None = None
-    recorded: Callable[[], keeping.Keeping] | None = None
+    recorded: Callable[[], recorderstatus.Keeping] | None = None
     heartbeat_seconds: float = 15.0
     send_timeout: float = 10.0  # seconds that a stream's client may leave an event unread
     open_health: bool = True  # health routes answer without credentials

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 import kubevitals
-from kubevitals.surfaces import keeping
+from kubevitals.surfaces.view import recorderstatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,17 +50,19 @@ SOURCE_TYPES = {
 LISTS = ("nodes", "pods", "node_usage", "pod_usage")
 
 
-def make_status(sources: Mapping[str, collector.Collector], recorded: keeping.Keeping | None = None) -> bytes:
+def make_status(
+    sources: Mapping[str, collector.Collector], recorded: recorderstatus.Keeping | None = None
+) -> bytes:
     """Return the document of `/api/v1/status`."""
-    recorded = recorded or keeping.Keeping()
+    recorded = recorded or recorderstatus.Keeping()
     return msgspec.json.encode(
         {
             "schema": "kubevitals/v1",
             "kind": "Status",
             "version": kubevitals.__version__,
             "ready": all(source.status().ready for source in sources.values()),
-            "history": keeping.to_history(recorded),
-            "remote_write": keeping.to_remote_write(recorded),
+            "history": recorderstatus.to_history(recorded),
+            "remote_write": recorderstatus.to_remote_write(recorded),
             "clusters": [_describe(name, source) for name, source in sources.items()],
         }
     )

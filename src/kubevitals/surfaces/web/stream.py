@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kubevitals.surfaces.web import problems
+from kubevitals.surfaces.web import problemdetails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -80,7 +80,7 @@ class Hub:
         """
         if self.closing or len(self._open) >= self._most:
             why = "the service is ending" if self.closing else f"{self._most} streams are open already"
-            raise problems.Refusal(
+            raise problemdetails.Refusal(
                 503, "too_many_streams", why, remedy="try again later", headers={"Retry-After": "10"}
             )
         return Stream(self, {name: self._shelves[name] for name in clusters})

@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING
 
 from kubevitals import errors
-from kubevitals.surfaces.web import auth, problems
+from kubevitals.surfaces.web import auth, problemdetails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ class FileGuard:
         del path
         self._refresh()
         if self._tokens is None:
-            raise problems.Refusal(
+            raise problemdetails.Refusal(
                 503,
                 "auth_unavailable",
                 "the tokens of this service cannot be read at the moment",
@@ -62,7 +62,7 @@ class FileGuard:
         if name is None:
             raise auth.unauthorized("the token is unknown here", self.schemes)
         if verb != "get":
-            raise problems.Refusal(403, "forbidden", "a token gives the right to read, and no other")
+            raise problemdetails.Refusal(403, "forbidden", "a token gives the right to read, and no other")
         return auth.Identity(name)
 
     def close(self) -> None:
@@ -134,6 +134,6 @@ def read_tokens(path: str) -> Tokens:
                 f"line {number} of the token file {path} is neither TOKEN nor NAME TOKEN",
                 remedy=f"a token has {_LEAST} characters or more of A-Z a-z 0-9 - . _ ~ + / and = at the end",
             )
-        name = problems.shorten(words[0], 60) if len(words) == 2 else f"token of line {number}"
+        name = problemdetails.shorten(words[0], 60) if len(words) == 2 else f"token of line {number}"
         tokens.append((hashlib.sha256(words[-1].encode()).digest(), name))
     return tuple(tokens)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kubevitals import analysis, snapshot, trouble
-from kubevitals.surfaces.web import answers, kinds, overview, problems, queries, rows
+from kubevitals import analysis, problems, snapshot
+from kubevitals.surfaces.web import answers, kinds, overview, problemdetails, queries, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -107,8 +107,8 @@ def _find(held: model.Snapshot, kind: str, path: tuple[str, ...]) -> Any:
         if kind == "containers" and found is not None:
             found = next((each for each in found.containers if each.name == named["name"]), None)
     if found is None:
-        word = problems.shorten("/".join(path))
-        raise problems.not_found(
+        word = problemdetails.shorten("/".join(path))
+        raise problemdetails.not_found(
             f"the snapshot of {held.cluster} has no {kinds.KINDS[kind].item.lower()} {word}",
             remedy=f"/api/v1/{kind} lists what there is",
         )
@@ -182,7 +182,7 @@ def _of_cluster(held: model.Snapshot) -> list[dict[str, Any]]:
             since=each.since,
             pods=each.pods or None,
         )
-        for each in trouble.find(held.nodes, held.pods, now=held.generated_at)
+        for each in problems.find(held.nodes, held.pods, now=held.generated_at)
     ]
 
 

@@ -1,0 +1,331 @@
+"""Show what nodes, pods, containers, workloads or namespaces used over time, from what was recorded.
+
+Recorded by `kubevitals record` and `kubevitals serve --history`, or kept by a Prometheus-compatible database
+that scrapes kubevitals. No cluster is asked. Where nothing was measured there is no point: gaps stay gaps.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+
+from kubevitals import errors
+from kubevitals.cli import historyoptions, sourceoptions
+from kubevitals.history import chunks
+from kubevitals.surfaces.terminal import console, summary, table
+from kubevitals.surfaces.view import times
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
+
+    from kubevitals import history as histories
+
+EPILOG = """\
+times:
+  6h, 2d, 90m            so long ago
+  14:30, 2026-11-21      local time; the time of day that has passed last
+  2026-11-21T14:30:00Z   RFC 3339
+
+columns:
+  POINTS, FROM, TO       how many points of --step there are, of the first and of the last
+  MEAN, MAX              over all samples; MAX of a workload or a namespace over its points
+  P95                    95 % of the time the points are not above it; --step raw takes the samples
+
+examples:
+  kubevitals history pods -n shop                     each pod of the last six hours in a line
+  kubevitals history nodes node-1 --since 2d          with a plot, on a terminal
+  kubevitals history workloads cart --since 9:00 --until 10:00 -o csv
+  kubevitals history containers web-0/app --since 30m --step raw -o json
+  kubevitals history namespaces --since 7d --history http://prometheus:9090
+  kubevitals history export --since 2d usage.parquet  all points in a file, for pandas, polars or DuckDB
+
+kubevitals record begins to record. Exit codes: 0 good, 1 nothing found or another failure, 2 wrong usage.
+"""
+
+_KINDS = {
+    "nodes": "node", "node": "node", "no": "node",
+    "pods": "pod", "pod": "pod", "po": "pod",
+    "containers": "container", "container": "container",
+    "namespaces": "namespace", "namespace": "namespace", "ns": "namespace",
+    "workloads": "workload", "workload": "workload",
+}  # fmt: skip
+KINDS = {kind: f"{kind}s" for kind in _KINDS.values()}
+"""What can be shown, and the word for many."""
+
+EXPORT = "export"
+_RANGE = timedelta(hours=6)
+_POINTS_OF_ONE, _POINTS_OF_MANY = 360, 120  # about so many of each series, where no step is given
+_RAW_BELOW = 1800.0  # seconds; so short a range shows the samples
+_NEAR = 3  # names that are offered for one that is unknown
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `history`."""
+    parser.add_argument(
+        "kind", metavar="KIND", help="nodes, pods, containers, namespaces or workloads; or export"
+    )
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help="only these; of containers POD or POD/NAME; of export: FILE"
+    )
+    parser.add_argument("-n", "--namespace", metavar="NAME", help="one namespace; all by default")
+    parser.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces, the default")
+    parser.add_argument(
+        "--cluster",
+        "--context",
+        dest="context",
+        metavar="NAME",
+        help="one of several clusters that were recorded, by its context's name",
+    )
+    parser.add_argument(
+        "--since", metavar="TIME", help="from when: 6h before --until, the default; of export, all"
+    )
+    parser.add_argument("--until", default="now", metavar="TIME", help="until when: now, the default")
+    parser.add_argument(
+        "--step",
+        metavar="TIME",
+        help="how much time a point covers: 1m, 15m, 1h; raw: the samples; by default what suits the range",
+    )
+    parser.add_argument(
+        "-o", "--output", choices=("wide", "json", "csv"), help="another form of output: one line a point"
+    )
+    parser.add_argument("--no-headers", action="store_true", help="no heading line")
+    export = parser.add_argument_group("history export")
+    export.add_argument(
+        "--format", choices=("csv", "parquet"), help="of the file; by default what its name ends in"
+    )
+    export.add_argument(
+        "--kind",
+        dest="kinds",
+        action="append",
+        choices=tuple(KINDS.values()),
+        metavar="KIND",
+        help="what to write (repeatable); nodes, pods and containers by default",
+    )
+    historyoptions.add_reading_options(parser)
+    sourceoptions.add_server_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the history, or write it to a file; return the exit code."""
+    import contextlib
+
+    now = datetime.now(UTC)
+    _check(arguments)
+    with contextlib.closing(historyoptions.open_reader(arguments)) as held:
+        if arguments.kind == EXPORT:
+            from kubevitals.cli.commands import historyexport
+
+            return historyexport.run(arguments, held, now=now)
+        return View(arguments, held, now=now).show()
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.namespace and arguments.all_namespaces:
+        raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
+    if arguments.kind == EXPORT:
+        if len(arguments.names) != 1:
+            raise errors.UsageError(
+                "history export takes the name of one file", remedy="kubevitals history export usage.csv"
+            )
+        if arguments.output or arguments.no_headers:
+            raise errors.UsageError("history export writes a file", remedy="--format says which")
+        return
+    if arguments.kind not in _KINDS:
+        raise errors.UsageError(
+            f"{arguments.kind[:60]!r} is not something to show",
+            remedy="nodes, pods, containers, namespaces, workloads or export",
+        )
+    if arguments.format or arguments.kinds:
+        raise errors.UsageError("--format and --kind go with history export", remedy="-o json or -o csv")
+    if arguments.namespace and _KINDS[arguments.kind] == "node":
+        raise errors.UsageError("-n is about pods, not nodes", remedy="leave -n out")
+
+
+def make_query(
+    arguments: argparse.Namespace, kind: str, *, now: datetime, points: int, since: datetime | None = None
+) -> histories.Query:
+    """Return the question that the options ask, its range grown to whole steps.
+
+    Raises:
+        errors.UsageError: a time or a length is none, or the range is turned round.
+    """
+    from kubevitals import history as histories
+
+    end = times.parse_moment(arguments.until, now=now)
+    begin = times.parse_moment(arguments.since, now=now) if arguments.since else since or end - _RANGE
+    if begin >= end:
+        raise errors.UsageError(
+            f"--since {times.format_moment(begin)} is not before --until {times.format_moment(end)}"
+        )
+    seconds = (end - begin).total_seconds()
+    if arguments.step == "raw" or (arguments.step is None and seconds <= _RAW_BELOW):
+        step = None
+    elif arguments.step is None:
+        step = times.choose_step(seconds, points=points)
+    else:
+        step = times.parse_length(arguments.step)
+    return times.settle(
+        histories.Query(kind, begin, end, namespace=arguments.namespace, cluster=arguments.context, step=step)
+    )
+
+
+class View:
+    """What `history` was asked to show."""
+
+    def __init__(self, arguments: argparse.Namespace, held: histories.History, *, now: datetime) -> None:
+        """Read the options.
+
+        Raises:
+            errors.UsageError: they do not go together.
+        """
+        self.arguments = arguments
+        self.held = held
+        self.now = now
+        self.kind = _KINDS[arguments.kind]
+        self.names = list(dict.fromkeys(arguments.names))
+        points = _POINTS_OF_ONE if self.names else _POINTS_OF_MANY
+        self.query = make_query(arguments, self.kind, now=now, points=points)
+        self._found: set[str] = set()
+
+    def show(self) -> int:
+        """Print it; return 1 where something that was named, or everything, is missing."""
+        empty = not {"json": self._show_json, "csv": self._show_csv}.get(
+            self.arguments.output, self._show_table
+        )()
+        sys.stdout.flush()
+        missing = [name for name in self.names if name not in self._found]
+        for name in missing:
+            self._tell_missing(name)
+        if empty and not self.names:
+            self._tell_nothing()
+        return 1 if missing or empty else 0
+
+    def read(self) -> Iterator[list[histories.Series]]:
+        """Yield what was asked for in pieces, the names one after the other."""
+        for name in self.names or [None]:
+            query, wanted = _narrow(self.query, name)
+            for piece in chunks.read(self.held, query):
+                found = [each for each in piece if wanted is None or _is_kind(each, wanted)]
+                if found:
+                    if name is not None:
+                        self._found.add(name)
+                    yield found
+
+    def _show_table(self) -> bool:
+        only: list[list[histories.Series]] | None = []
+
+        def keep() -> Iterator[list[histories.Series]]:
+            nonlocal only
+            for piece in self.read():
+                if only is not None:
+                    alone = len(piece) == 1 and (
+                        not only or chunks.key_of(only[0][0]) == chunks.key_of(piece[0])
+                    )
+                    only = [*only, piece] if alone else None
+                yield piece
+
+        lines = summary.sum_up(keep(), step=self.query.step, now=self.now)
+        if not lines:
+            return False
+        style = console.detect_style(sys.stdout)
+        shown = summary.choose_columns(self.kind, lines, now=self.now, wide=self.arguments.output == "wide")
+        rows: Any = lines
+        headers = not self.arguments.no_headers
+        sys.stdout.write(table.render_table(rows, shown, now=self.now, style=style, headers=headers))
+        if only and sys.stdout.isatty() and self.arguments.output is None:
+            self._plot(chunks.join(iter(only))[0], style)
+        return True
+
+    def _plot(self, series: histories.Series, style: console.Style) -> None:
+        from kubevitals.surfaces.terminal import plot
+
+        query = self.query
+        text = plot.render(series, since=query.since, until=query.until, style=style, step=query.step)
+        sys.stdout.write("\n" + text)
+
+    def _show_json(self) -> bool:
+        from kubevitals.surfaces.view import historydocuments
+
+        found = chunks.join(self.read())
+        query = self.query
+        sys.stdout.write(historydocuments.render_json(query, found, source=self.held.name, now=self.now))
+        return bool(found)
+
+    def _show_csv(self) -> bool:
+        from kubevitals.surfaces.view import historydocuments
+
+        some = False
+        if not self.arguments.no_headers:
+            historydocuments.write_csv((), sys.stdout)
+        for piece in self.read():
+            some = True
+            historydocuments.write_csv(historydocuments.rows_of(piece), sys.stdout, headers=False)
+        return some
+
+    def _tell_missing(self, name: str) -> None:
+        """Print that a name is unknown, and which ones are near; or that there is nothing at all."""
+        known = _known_names(self.held, self.query, self.kind)
+        if not known:
+            self._tell_nothing()
+            return
+        print(
+            f"error: nothing of {self.kind} {console.clean(name)[:80]!r} {between(self.query)}",
+            file=sys.stderr,
+        )
+        import difflib
+
+        near = difflib.get_close_matches(name, known, n=_NEAR, cutoff=0.5)
+        near = near or [each for each in known if name in each][:_NEAR]
+        if near:
+            print(f"  try: {', '.join(map(console.clean, near))}", file=sys.stderr)
+
+    def _tell_nothing(self) -> None:
+        """Print that there is nothing in the range, and in which there is."""
+        what = KINDS[self.kind]
+        place = f" in namespace {console.clean(self.query.namespace)!r}" if self.query.namespace else ""
+        of = f" of cluster {console.clean(self.query.cluster)!r}" if self.query.cluster else ""
+        print(f"error: no {what}{place}{of} were recorded {between(self.query)}", file=sys.stderr)
+        extent = historyoptions.find_extent(self.held, now=self.now)
+        if extent is None:
+            print(f"  try: {historyoptions.HOW_TO_RECORD}", file=sys.stderr)
+        else:
+            first, last = map(times.format_moment, extent)
+            print(f"  try: what was recorded is from {first} to {last}", file=sys.stderr)
+
+
+def between(query: histories.Query) -> str:
+    """Return the range in words."""
+    return f"between {times.format_moment(query.since)} and {times.format_moment(query.until)}"
+
+
+def _narrow(query: histories.Query, name: str | None) -> tuple[histories.Query, str | None]:
+    """Return the question for one name, and the kind of workload that KIND/NAME asks for."""
+    if name is None:
+        return query, None
+    parts = name.split("/")
+    if query.kind == "container":
+        if len(parts) > 1 and parts[0] in ("pod", "pods", "container"):  # as `top -o name` writes it
+            parts = parts[1:]
+        return query._replace(pod=parts[0], name="/".join(parts[1:]) or None), None
+    if len(parts) == 2:
+        wanted = parts[0] if query.kind == "workload" else None
+        return query._replace(name=parts[1]), wanted
+    return query._replace(name=name), None
+
+
+def _is_kind(series: histories.Series, wanted: str) -> bool:
+    return (series.workload_kind or "").lower() == wanted.lower()
+
+
+def _known_names(held: histories.History, query: histories.Query, kind: str) -> list[str]:
+    """Return the names that there are in the range."""
+    seconds = (query.until - query.since).total_seconds()
+    step = max(query.step or 0.0, times.choose_step(seconds, points=4))
+    found: Iterable[Sequence[histories.Series]] = chunks.read(held, times.settle(query._replace(step=step)))
+    names = {
+        f"{each.pod}/{each.name}" if kind == "container" else each.name for piece in found for each in piece
+    }
+    return sorted(names)

@@ -1,0 +1,213 @@
+"""Serve live snapshots over HTTP: JSON for Grafana and programs, metrics for Prometheus, a page for people.
+
+Nodes and pods are kept current by watching, usage is read every --interval, and a request never touches the
+cluster. It ends with Ctrl-C or SIGTERM, within five seconds.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from kubevitals import errors
+from kubevitals.cli import historyoptions, multicluster, serveoptions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    import contextlib
+    import ssl
+    from typing import Any
+
+    from kubevitals import cluster as clusters
+    from kubevitals import collector
+    from kubevitals.surfaces.web import auth, serving
+    from kubevitals.surfaces.web import settings as web_settings
+
+EPILOG = """\
+examples:
+  kubevitals serve --simulate                  on http://127.0.0.1:8080, no cluster needed
+  kubevitals serve --context prod --context test
+  kubevitals serve -n shop                     one namespace, where rights end there
+  kubevitals serve --history                   with weeks of history in a file
+  kubevitals serve --address 0.0.0.0 --auth kubernetes --tls-cert tls.crt --tls-key tls.key
+  curl -s 127.0.0.1:8080/api/v1/infra/nodes    then look at http://127.0.0.1:8080/ for all routes
+
+Needs the extra `serve`: pip install 'kubevitals[serve]'
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `serve`."""
+    serveoptions.add(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM and return 0.
+
+    Raises:
+        errors.KubevitalsError: it cannot begin.
+    """
+    serveoptions.check(arguments)
+    try:
+        from kubevitals.surfaces.web import auth, logs, serving
+    except ImportError as error:
+        raise errors.ConfigurationError(
+            f"`kubevitals serve` needs packages that are not installed ({error.name})",
+            remedy="pip install 'kubevitals[serve]'",
+        ) from error
+    import contextlib
+    import logging
+
+    logs.set_up(arguments.log_format, arguments.log_level)
+    log = logging.getLogger("kubevitals.serve")
+    tls = _open_tls(arguments)
+    for warning in auth.check_exposure(arguments.address, arguments.auth, tls=tls is not None):
+        log.warning(warning, extra={"event": "exposed"})
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(serving.listen(arguments.address, arguments.port))
+        connected = multicluster.connect_all(arguments, stack)
+        gate = _open_gate(arguments, connected[0])
+        stack.callback(gate.close)
+        collectors, server = _build(arguments, connected, gate, stack)
+        server.config.ssl = tls
+        with _ending_on_signals(server):
+            for one in collectors.values():
+                one.start()
+            url = serving.url_of(listening, tls=tls is not None)
+            log.info("serving %s", url, extra={"event": "serving", "url": url, "clusters": list(collectors)})
+            _invite(url)
+            server.run(sockets=[listening])
+            _stop(collectors)
+        log.info("ended", extra={"event": "ended"})
+    return 0
+
+
+def _invite(url: str) -> None:
+    """Tell who sits before the terminal what to open; a log is spared that."""
+    if sys.stderr.isatty():
+        print(f"\nopen {url}/ in a browser; Ctrl-C ends it\n", file=sys.stderr, flush=True)
+
+
+def _open_tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
+    """Return the context of --tls-cert, which follows its files; None without."""
+    if not arguments.tls_cert:
+        return None
+    from kubevitals.surfaces.web import certs
+
+    return certs.Certificate(arguments.tls_cert, arguments.tls_key).context
+
+
+def _open_gate(arguments: argparse.Namespace, first: clusters.Cluster) -> auth.Gate:
+    """Return the gate; with --auth kubernetes the first cluster decides."""
+    from kubevitals.surfaces.web import auth
+
+    if arguments.auth == "kubernetes":
+        return auth.Gate.kubernetes(first.client, audiences=arguments.auth_audience or ())
+    if arguments.auth == "token-file":
+        return auth.Gate.token_file(arguments.auth_tokens)
+    return auth.Gate.none()
+
+
+def _build(
+    arguments: argparse.Namespace,
+    connected: list[clusters.Cluster],
+    gate: auth.Gate,
+    stack: contextlib.ExitStack,
+) -> tuple[dict[str, collector.Collector], serving.Server]:
+    """Return the collectors, not yet started, and the server over them."""
+    from kubevitals import collector
+    from kubevitals.surfaces.web import app, garbage, serving
+
+    sweeper = garbage.Sweeper()
+    sweeper.start()
+    collectors = {
+        cluster.name: collector.Collector(
+            cluster,
+            interval=arguments.interval,
+            namespace=arguments.namespace,
+            max_age=arguments.max_age,
+            nodes=not arguments.no_nodes,
+            around=sweeper.around,
+        )
+        for cluster in connected
+    }
+    settings = _remember(arguments, collectors, stack, _settle(arguments, connected, gate))
+    for state in settings.states:
+        stack.enter_context(state)
+    return collectors, serving.Server(app.create_app(collectors, settings), connections=arguments.connections)
+
+
+def _remember(
+    arguments: argparse.Namespace,
+    collectors: dict[str, collector.Collector],
+    stack: contextlib.ExitStack,
+    chosen: web_settings.Settings,
+) -> web_settings.Settings:
+    """Return the settings with the history that the collectors feed from now on."""
+    from kubevitals.history import ring
+
+    held = ring.Ring(arguments.samples, arguments.interval)
+    for one in collectors.values():
+        one.subscribe(lambda published: held.append(published.snapshot))
+    if arguments.history is None:
+        return chosen._replace(history=held)
+    kept = stack.enter_context(historyoptions.recording(arguments, collectors.values(), must=False))
+    return chosen._replace(
+        history=historyoptions.Backed(kept.store, held, window=held.window), recorded=kept.look
+    )
+
+
+def _settle(
+    arguments: argparse.Namespace,
+    connected: list[clusters.Cluster],
+    gate: auth.Gate,
+) -> web_settings.Settings:
+    from kubevitals.surfaces import exposition
+    from kubevitals.surfaces.web import settings
+
+    words = [word for given in arguments.labels or () for word in given.split(",") if word]
+    wanted = exposition.make_options(labels=tuple(words), compat=tuple(arguments.compat or ()))
+    return settings.Settings(
+        gate=gate,
+        open_health=not arguments.guard_health,
+        exposition=wanted,
+        states=multicluster.open_states(connected, wanted, namespace=arguments.namespace),
+        origins=tuple(arguments.cors_origin or ()),
+        node_pool_labels=tuple(arguments.node_pool_label or settings.NODE_POOL_LABELS),
+        streams=arguments.streams,
+    )
+
+
+def _stop(collectors: dict[str, collector.Collector]) -> None:
+    """Stop all collectors at the same time, within a second and a half."""
+    from kubevitals import reader
+
+    reader.together([lambda one=one: one.stop(timeout=1.5) for one in collectors.values()])  # type: ignore[misc]
+
+
+class _ending_on_signals:  # noqa: N801 - used like a function
+    """SIGTERM and Ctrl-C end the server instead of the program; the second one is obeyed at once."""
+
+    def __init__(self, server: serving.Server) -> None:
+        self._server = server
+
+    def __enter__(self) -> None:
+        import signal
+        import threading
+
+        self._before: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._end)
+
+    def _end(self, number: int, _: object) -> None:
+        import signal
+
+        signal.signal(number, self._before[number])
+        self._server.end()
+
+    def __exit__(self, *_: object) -> None:
+        import signal
+
+        for number, handler in self._before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,235 @@
+"""`kubevitals simulate`: serves a simulated cluster until it is told to stop.
+
+Knows the cluster's face only, nothing of its API.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import os
+import sys
+import textwrap
+
+from kubevitals import errors
+from kubevitals.cli import multicluster
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from simcluster import cluster
+
+SUMMARY = "serve a simulated cluster on this machine"
+DESCRIPTION = """\
+Serves a deterministic cluster on 127.0.0.1, over TLS with a certificate of its own: nodes, pods,
+workloads, events and the metrics API, alive and with the troubles of real ones. kubectl and every other
+client can be pointed at it. It runs until Ctrl-C or SIGTERM. Nothing it does reaches another machine.
+"""
+EXAMPLES = """\
+examples:
+  kubevitals simulate                      prints the KUBECONFIG to use it with
+  kubevitals simulate --write-kubeconfig sim.yaml
+  KUBECONFIG=sim.yaml kubevitals top pods -A
+  kubevitals simulate --nodes 50 --pods 2000 --seed 7 --port 6443 --write-kubeconfig sim.yaml
+  kubevitals simulate --fault metrics-unavailable --fault slow=2s --write-kubeconfig sim.yaml
+
+With --kubelets the nodes' kubelets can be read as metrics-server reads them, at the address, port and path
+that each Node states; the context simulated-kubelet-reader may. Faults of theirs hit all of them, a share, or
+those that are named:
+  kubevitals simulate --kubelets --fault kubelet-refused=20% --fault kubelet-slow=3s@general-1+memory-*
+
+Faults can be switched while it runs, by the administrator that the kubeconfig names:
+  echo '["forbidden=pods"]' | kubectl --kubeconfig sim.yaml create --raw /simulation/faults -f -
+  echo '[]' | kubectl --kubeconfig sim.yaml create --raw /simulation/faults -f -
+  kubectl --kubeconfig sim.yaml get --raw /simulation/faults
+Further contexts of the kubeconfig are users with fewer rights: simulated-reader,
+simulated-metrics-reader, simulated-kubelet-reader, simulated-viewer-NAMESPACE, simulated-nothing; and
+simulated-certificate, with a client certificate.
+"""
+_BIG = 10_000  # pods from which on the start takes long enough to be told about
+_VERSIONS = {"v1beta1": ("v1beta1",), "v1": ("v1",), "both": ("v1", "v1beta1")}
+_MARK = "# Written by kubevitals simulate; it may be overwritten by it.\n"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Gives `parser` the options, the description and the examples."""
+    parser.description = DESCRIPTION
+    parser.epilog = EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    size = parser.add_argument_group("the world")
+    size.add_argument("--nodes", type=_size(1, 20_000), metavar="N", help="how many nodes (default: a few)")
+    size.add_argument("--pods", type=_size(0, 500_000), metavar="M", help="how many pods at the start")
+    size.add_argument(
+        "--seed",
+        type=int,
+        default=1,
+        metavar="S",
+        help="another number, another world (default: %(default)s)",
+    )
+    size.add_argument(
+        "--metrics-api",
+        choices=sorted(_VERSIONS),
+        default="v1beta1",
+        help="versions of metrics.k8s.io that are registered (default: %(default)s)",
+    )
+    size.add_argument(
+        "--kubelets",
+        action="store_true",
+        help="let each Node state where on this machine its kubelet answers",
+    )
+    serving = parser.add_argument_group("serving")
+    serving.add_argument(
+        "--port",
+        type=_size(0, 65_535),
+        default=0,
+        metavar="P",
+        help="port to listen on (default: any free one)",
+    )
+    serving.add_argument(
+        "--write-kubeconfig",
+        metavar="FILE",
+        help="where to write the kubeconfig, readable by you only; - is stdout "
+        "(default: a file of its own, removed at the end)",
+    )
+    serving.add_argument("--no-tls", action="store_true", help="speak plain HTTP")
+    trouble = parser.add_argument_group("faults")
+    trouble.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="begin with this fault in force; may be repeated",
+    )
+    trouble.add_argument("--list-faults", action="store_true", help="list the faults and exit")
+
+
+def _size(least: int, most: int) -> _Size:
+    return _Size(least, most)
+
+
+class _Size:
+    """A whole number within bounds, as argparse wants to have it."""
+
+    def __init__(self, least: int, most: int) -> None:
+        self._least = least
+        self._most = most
+
+    def __call__(self, text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = self._least - 1
+        if not self._least <= number <= self._most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from {self._least} to {self._most}")
+        return number
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serves until Ctrl-C or SIGTERM and returns 0; raises errors.KubevitalsError if it cannot begin."""
+    if arguments.list_faults:
+        print(list_faults())
+        return 0
+    from simcluster import cluster
+
+    target: str | None = arguments.write_kubeconfig
+    if target not in {None, "-"}:
+        _check_target(str(target))
+    if (arguments.pods or 0) >= _BIG:
+        print(f"building {arguments.pods:,} pods, which takes a while ...", file=sys.stderr, flush=True)
+    with multicluster.stop_on_signals() as stopped, contextlib.ExitStack() as cleanup:
+        simulated = cluster.SimulatedCluster(
+            nodes=arguments.nodes,
+            pods=arguments.pods,
+            seed=arguments.seed,
+            port=arguments.port,
+            tls=not arguments.no_tls,
+            faults=arguments.fault,
+            metrics_versions=_VERSIONS[arguments.metrics_api],
+            kubelets=arguments.kubelets,
+        )
+        if stopped.is_set():
+            return 0
+        gc.collect()
+        gc.freeze()  # what the world is made of stays; looking through it again and again would cost seconds
+        gc.enable()  # which the command line turned off: this may run for days
+        with simulated:
+            if target is None:
+                import tempfile
+
+                folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="kubevitals-"))
+                target = os.path.join(folder, "kubeconfig")  # noqa: PTH118 pathlib starts slowly
+            _announce(simulated, target)
+            while not stopped.wait(3600):
+                pass
+    return 0
+
+
+def list_faults() -> str:
+    """The faults, a line or two each."""
+    from simcluster.apiserver import faults
+
+    lines = []
+    for fault in faults.FAULTS.values():
+        name = f"{fault.name}[={fault.argument}]" if fault.argument else fault.name
+        lines.append(
+            textwrap.fill(
+                fault.summary,
+                100,
+                initial_indent=f"{name:31} ",
+                subsequent_indent=" " * 32,
+                break_on_hyphens=False,
+            )
+        )
+    return "\n".join(lines)
+
+
+def _announce(simulated: cluster.SimulatedCluster, target: str) -> None:
+    ready = f"simulated cluster ready at {simulated.url}"
+    if target == "-":
+        print(simulated.kubeconfig(), end="", flush=True)
+        print(ready, file=sys.stderr, flush=True)
+    else:
+        _write_private(target, _MARK + simulated.kubeconfig())
+        print(f"{ready}; use it with KUBECONFIG={target}", flush=True)
+
+
+def _check_target(target: str) -> None:
+    """Refuses to overwrite a kubeconfig that somebody else wrote."""
+    try:
+        with open(target, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 pathlib starts slowly
+            start = file.read(len(_MARK))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    if start and start != _MARK:
+        raise errors.ConfigurationError(
+            f"{target} exists and was not written by kubevitals simulate",
+            remedy="name another file for --write-kubeconfig, or remove that one",
+        )
+
+
+def _write_private(target: str, text: str) -> None:
+    """Writes in one step, mode 0600."""
+    import tempfile
+
+    folder = os.path.dirname(os.path.abspath(target))  # noqa: PTH100, PTH120 pathlib starts slowly
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=".kubeconfig-", dir=folder)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, target)  # noqa: PTH105 as above
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108 as above
+        raise _unwritable(target, error) from error
+
+
+def _unwritable(target: str, error: OSError) -> errors.ConfigurationError:
+    return errors.ConfigurationError(
+        f"the kubeconfig cannot be written to {target}: {error.strerror}",
+        remedy="name a file for --write-kubeconfig in a directory that exists and is yours",
+    )

@@ -1,0 +1,414 @@
+"""Show usage of nodes, pods, containers, namespaces or workloads against what they asked for and may use.
+
+Needs no Prometheus: it reads the metrics API (metrics-server or any other provider) and joins it with what
+the API server knows. A number that is unknown is "-", never 0, and the reason is told below the table.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from kubevitals import analysis, errors, model, reader
+from kubevitals.cli import notes, oneshot, options
+from kubevitals.surfaces.terminal import console, table
+from kubevitals.surfaces.view import columns as column_sets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from typing import Any
+
+    from kubevitals import cluster as clusters
+
+EPILOG = """\
+columns:
+  CPU(cores), MEMORY(bytes)   usage: CPU averaged over the sample's window, memory the working set
+  CPU%REQ, CPU%LIM            usage as a share of the pod's own request and limit
+  CPU%, MEM%                  of a node: usage as a share of allocatable (of capacity with --of capacity)
+  CPU%REQ, MEM%REQ            of a node: what its pods asked for, as a share of allocatable
+
+examples:
+  kubevitals top nodes                          nodes with what is used and what is promised
+  kubevitals top pods -n shop --sort-by memory  the largest first
+  kubevitals top pods -A --sort-by memory_of_limit,name --limit 10
+  kubevitals top pods web-0 db-0 --containers   the containers of two pods
+  kubevitals top pods -A --node node-1 -o wide  what runs on one node
+  kubevitals top pods -A --group-by label=team  sums by a label (or node, app, qos, status, phase)
+  kubevitals top workloads -A -o csv            one line a Deployment, CronJob, DaemonSet ...
+  kubevitals top pods -A --usage                as quick and as plain as kubectl top
+  kubevitals top nodes -w                       refreshed in place
+  kubevitals top pods -n shop --at 14:30        as it was then, if it was recorded
+
+Sorting: numbers from the largest, text from a to z; append :asc or :desc to turn it.
+Exit codes: 0 good, 1 no usage could be read or another failure, 2 wrong usage.
+"""
+
+_KINDS = {
+    "nodes": "nodes", "node": "nodes", "no": "nodes",
+    "pods": "pods", "pod": "pods", "po": "pods",
+    "containers": "containers", "container": "containers",
+    "namespaces": "namespaces", "namespace": "namespaces", "ns": "namespaces",
+    "workloads": "workloads", "workload": "workloads",
+}  # fmt: skip
+_COLUMNS = {
+    "nodes": column_sets.NODES,
+    "pods": column_sets.PODS,
+    "containers": column_sets.CONTAINERS,
+    "namespaces": column_sets.NAMESPACES,
+    "workloads": column_sets.WORKLOADS,
+    "groups": column_sets.GROUPS,
+}
+_USAGE_COLUMNS = {
+    "nodes": column_sets.USAGE_NODES,
+    "pods": column_sets.USAGE_PODS,
+    "containers": column_sets.USAGE_CONTAINERS,
+}
+_RECORDS: dict[str, Any] = {
+    "nodes": model.Node,
+    "pods": model.Pod,
+    "containers": model.Container,
+    "namespaces": model.Total,
+    "workloads": model.Total,
+    "groups": model.Total,
+}
+_GROUP_FIELDS = ("node", "app", "qos", "status", "phase")
+_SORT_ALIASES = {
+    "cpu": "cpu_usage_cores",
+    "memory": "memory_usage_bytes",
+    "mem": "memory_usage_bytes",
+    "workload": "workload_name",
+    "age": "created_at",
+    "kind": "workload_kind",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `top`."""
+    parser.add_argument(
+        "kind", metavar="KIND", help="nodes, pods, containers, namespaces or workloads (or their short names)"
+    )
+    parser.add_argument("names", metavar="NAME", nargs="*", help="only these; of containers: their pods")
+    options.add_namespace_options(parser)
+    parser.add_argument("-l", "--selector", metavar="LABELS", help="label selector, as app=web,tier!=cache")
+    parser.add_argument(
+        "--field-selector", metavar="FIELDS", help="field selector of pods, as status.phase=Running"
+    )
+    parser.add_argument("--node", metavar="NAME", help="only pods on this node")
+    parser.add_argument(
+        "--sort-by", action="append", metavar="COLUMN[,...]", help="cpu, memory, name or any key of -o json"
+    )
+    parser.add_argument("--limit", type=_parse_count, metavar="N", help="the first N rows only")
+    parser.add_argument("--containers", action="store_true", help="one row a container (of pods)")
+    parser.add_argument("--sum", action="store_true", help="a last row with the total")
+    parser.add_argument(
+        "--group-by", type=_parse_group, metavar="label=KEY|FIELD", help="sums of pods by a label or a field"
+    )
+    parser.add_argument(
+        "--of",
+        choices=("allocatable", "capacity"),
+        default="allocatable",
+        help="what a node's percentages are of (allocatable)",
+    )
+    parser.add_argument("--show-capacity", action="store_true", help="kubectl's name for --of capacity")
+    parser.add_argument(
+        "--usage", action="store_true", help="usage only, as kubectl top: its columns, its one request"
+    )
+    parser.add_argument(
+        "-o", "--output", choices=("wide", "json", "yaml", "csv", "name"), help="another form of output"
+    )
+    parser.add_argument("--no-headers", action="store_true", help="no heading line")
+    parser.add_argument(
+        "--use-protocol-buffers", type=str, metavar="BOOL", nargs="?", help="accepted for kubectl's sake"
+    )
+    parser.add_argument("-w", "--watch", action="store_true", help="refresh until Ctrl-C")
+    parser.add_argument(
+        "--interval", type=options.parse_duration, default=5.0, metavar="TIME", help="between refreshes (5s)"
+    )
+    past = parser.add_argument_group("the state as it was")
+    past.add_argument(
+        "--at", metavar="TIME", help="show what was recorded then: 6h (ago), 14:30, 2026-11-21T14:30:00Z"
+    )
+    past.add_argument(
+        "--history", metavar="FILE|URL", help="where it was recorded; by default as `kubevitals history`"
+    )
+    options.add_cluster_options(parser, detail=True, once=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the table, once or until interrupted."""
+    view = View(arguments)
+    if arguments.at is not None:
+        from kubevitals.cli import past
+
+        return past.show(view, arguments)
+    with options.connect(arguments) as cluster:
+        notes.tell_warnings(cluster)
+        if arguments.watch:
+            from kubevitals.cli import refresh
+
+            return refresh.watch(cluster, view, interval=arguments.interval)
+        return view.show(cluster)
+
+
+class View:
+    """What `top` was asked to show: checked, and turned into a request, an order and columns."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        """Check the options against each other.
+
+        Raises:
+            errors.UsageError: they do not go together.
+        """
+        kind = _KINDS.get(arguments.kind)
+        if kind is None:
+            raise errors.UsageError(
+                f"{arguments.kind!r} is not something to show",
+                remedy="nodes, pods, containers, namespaces or workloads",
+            )
+        if kind == "pods" and arguments.containers:
+            kind = "containers"
+        self.base = kind
+        self.kind = "groups" if arguments.group_by else kind
+        self.arguments = arguments
+        self.names = tuple(dict.fromkeys(_bare_name(name) for name in arguments.names))
+        self._check()
+        self.columns = self._choose_columns()
+        self.order = self._choose_order()
+
+    def _check(self) -> None:
+        arguments, kind = self.arguments, self.base
+        if self.names and (arguments.selector or arguments.field_selector):
+            raise errors.UsageError("names and a selector exclude each other", remedy="give one of them")
+        if self.names and arguments.all_namespaces and kind in ("pods", "containers"):
+            raise errors.UsageError(
+                "a pod is found by its namespace and name", remedy="replace -A by -n NAMESPACE"
+            )
+        for flag, given in (
+            ("--containers", arguments.containers),
+            ("--node", arguments.node),
+            ("--field-selector", arguments.field_selector),
+            ("--group-by", arguments.group_by),
+            ("--sum", arguments.sum),
+        ):
+            if given and kind == "nodes":
+                raise errors.UsageError(f"{flag} is about pods, not nodes", remedy=f"leave {flag} out")
+        if arguments.containers and kind != "containers":
+            raise errors.UsageError(f"--containers goes with pods, not with {kind}")
+        if arguments.usage and self.kind not in _USAGE_COLUMNS:
+            raise errors.UsageError(
+                "--usage is the plain table of nodes, pods or containers", remedy="leave --usage out"
+            )
+        if arguments.usage and (arguments.node or arguments.field_selector):
+            raise errors.UsageError(
+                "--usage asks the metrics API alone, which knows no nodes and fields of pods",
+                remedy="leave --usage out",
+            )
+        if arguments.usage and arguments.source == "none":
+            raise errors.UsageError(
+                "--usage shows usage alone, and --source none has none", remedy="leave one of them out"
+            )
+        if arguments.at is None and arguments.history is not None:
+            raise errors.UsageError("--history goes with --at", remedy="add --at TIME, or use `history`")
+        if arguments.at is not None and arguments.watch:
+            raise errors.UsageError("what was does not change", remedy="leave out -w or --at")
+        if arguments.output in ("json", "yaml", "csv", "name"):
+            if arguments.watch:
+                raise errors.UsageError(f"-w refreshes a table; it does not go with -o {arguments.output}")
+            if arguments.sum:
+                raise errors.UsageError(
+                    f"--sum is a row of the table; it does not go with -o {arguments.output}",
+                    remedy="top namespaces or --group-by give sums as rows",
+                )
+
+    def request(self, cluster: clusters.Cluster) -> reader.Request:
+        """Return what has to be read for it."""
+        arguments = self.arguments
+        single = self.names[0] if len(self.names) == 1 else None
+        if self.base == "nodes":
+            return reader.Request(
+                nodes=True,
+                pods=not arguments.usage,
+                pod_usage=False,
+                with_owners=False,
+                name=single if arguments.usage else None,
+                node_label_selector=arguments.selector,
+            )
+        namespace = None if arguments.all_namespaces else cluster.connection.namespace
+        if self.base == "namespaces" and not arguments.namespace:
+            namespace = None
+        elif arguments.all_namespaces is False and arguments.namespace:
+            namespace = arguments.namespace
+        fields = arguments.field_selector or ""
+        if arguments.node:
+            fields = ",".join(filter(None, (fields, f"spec.nodeName={arguments.node}")))
+        return reader.Request(
+            nodes=False,
+            namespace=namespace,
+            name=single if self.kind in ("pods", "containers") else None,
+            label_selector=arguments.selector,
+            field_selector=fields or None,
+            pod_details=not arguments.usage,
+            with_owners=self._needs_owners(),
+            with_containers=self.base == "containers",
+        )
+
+    def show(self, cluster: clusters.Cluster) -> int:
+        """Read the cluster and print; return the exit code."""
+        request = self.request(cluster)
+        return self.print(
+            oneshot.take(cluster, request, patience=oneshot.patience_of(self.arguments)), request
+        )
+
+    def print(self, snapshot: model.Snapshot, request: reader.Request) -> int:
+        """Print what was read, and what is unknown of it; return the exit code."""
+        rows, text = self.render(snapshot, request, style=console.detect_style(sys.stdout))
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        usage_only = self.arguments.usage
+        kind = "pods" if self.base == "containers" else self.base
+        code = notes.tell_missing(self._missing_names(rows), kind, usage_only=usage_only and kind != "nodes")
+        unknown = [] if usage_only else self.describe_unknown(snapshot, rows)
+        return max(code, notes.tell_problems(snapshot, unknown))
+
+    def render(
+        self, snapshot: model.Snapshot, request: reader.Request, *, style: console.Style
+    ) -> tuple[list[Any], str]:
+        """Return the rows in their order, and the text to print."""
+        arguments = self.arguments
+        everything = self._rows(snapshot)
+        rows = self.rank(everything)[: arguments.limit]
+        headers = not arguments.no_headers
+        output = arguments.output
+        if output in ("json", "yaml", "csv", "name"):
+            return everything, self._render_document(snapshot, rows, output)
+        if not rows:
+            if not self.names:
+                place = (
+                    "" if request.namespace is None else f" in {console.clean(request.namespace)} namespace"
+                )
+                print(f"No resources found{place}.", file=sys.stderr)
+            return everything, ""
+        columns = self.columns
+        if self.base != "nodes" and request.namespace is not None:
+            columns = [column for column in columns if column.heading != "NAMESPACE"]
+        total = self._total(snapshot, everything) if arguments.sum else None
+        text = table.render_table(
+            rows, columns, now=snapshot.generated_at, style=style, headers=headers, total=total
+        )
+        return everything, text
+
+    def _render_document(self, snapshot: model.Snapshot, rows: Sequence[Any], output: str) -> str:
+        from kubevitals.surfaces.view import documents
+
+        if output == "json":
+            return documents.render_json(snapshot, self.kind, rows)
+        if output == "yaml":
+            return documents.render_yaml(snapshot, self.kind, rows)
+        if output == "csv":
+            return documents.render_csv(self.kind, rows, headers=not self.arguments.no_headers)
+        return documents.render_names(self.kind, rows)
+
+    def rank(self, rows: Sequence[Any]) -> list[Any]:
+        """Return the rows in the order that was asked for; by place and name otherwise."""
+        return analysis.rank(rows, self.order)
+
+    def _pods(self, snapshot: model.Snapshot) -> list[model.Pod]:
+        """Return the pods that the rows are about."""
+        pods: list[model.Pod] = list(snapshot.pods)
+        names = set(self.names)
+        if not names:
+            return pods
+        if self.base == "namespaces":
+            return [pod for pod in pods if pod.namespace in names]
+        if self.base == "workloads":
+            return [pod for pod in pods if (pod.workload_name or pod.name) in names]
+        return [pod for pod in pods if pod.name in names]
+
+    def _rows(self, snapshot: model.Snapshot) -> list[Any]:
+        if self.base == "nodes":
+            names = set(self.names)
+            return [node for node in snapshot.nodes if not names or node.name in names]
+        pods = self._pods(snapshot)
+        if self.arguments.group_by:
+            by, key = self.arguments.group_by
+            return analysis.total_by_label(pods, key) if by == "label" else analysis.total_by_field(pods, key)
+        if self.base == "containers":
+            return [container for pod in pods for container in pod.containers]
+        if self.base == "namespaces":
+            return analysis.total_by_namespace(pods)
+        if self.base == "workloads":
+            return analysis.total_by_workload(pods)
+        return pods
+
+    def _total(self, snapshot: model.Snapshot, rows: Sequence[Any]) -> model.Total:
+        """Return the sums over the rows; of roll-ups, over the pods in them."""
+        if self.kind in ("pods", "containers"):
+            return analysis.total_rows(row for row in rows if row.phase not in ("Succeeded", "Failed"))
+        return analysis.total_all(self._pods(snapshot))
+
+    def describe_unknown(self, snapshot: model.Snapshot, rows: Sequence[Any]) -> list[str]:
+        """Return the lines that say how many of the rows, or of the pods behind sums, lack usage, and why."""
+        if self.kind in ("nodes", "pods", "containers"):
+            return notes.describe_unknown(rows, self.kind)
+        return notes.describe_unknown(self._pods(snapshot), "pods")
+
+    def _missing_names(self, rows: Sequence[Any]) -> list[str]:
+        found = {row.pod if self.base == "containers" else row.name for row in rows}
+        return [name for name in self.names if name not in found] if self.kind != "groups" else []
+
+    def _needs_owners(self) -> bool:
+        return self.base == "workloads" or self.arguments.output in ("wide", "json", "yaml", "csv", "name")
+
+    def _choose_columns(self) -> list[column_sets.Column]:
+        wide = self.arguments.output == "wide"
+        columns = (_USAGE_COLUMNS if self.arguments.usage else _COLUMNS)[self.kind]
+        if self.arguments.detail:
+            from kubevitals.surfaces.view import detailcolumns
+
+            columns = [*columns, *detailcolumns.BY_KIND.get(self.kind, ())]
+        if self.arguments.of == "capacity" or self.arguments.show_capacity:
+            columns = column_sets.of_capacity(columns)
+        return [column for column in columns if wide or not column.wide]
+
+    def _choose_order(self) -> list[analysis.SortKey]:
+        words = [word for given in self.arguments.sort_by or () for word in given.split(",") if word]
+        place = [(key, False) for key in ("namespace", "pod", "name") if key in _RECORDS[self.kind]._fields]
+        return [*map(self._sort_key, words), *place]
+
+    def _sort_key(self, word: str) -> analysis.SortKey:
+        name, _, direction = word.lower().partition(":")
+        key = column_sets.find_key(_SORT_ALIASES.get(name, name), _COLUMNS[self.kind], _RECORDS[self.kind])
+        if direction not in ("", "asc", "desc"):
+            raise errors.UsageError(
+                f"{word!r}: the direction is asc or desc", remedy="as cpu:asc or name:desc"
+            )
+        descending = {"asc": False, "desc": True, "": None}[direction]
+        if name == "age" and descending is not None:  # the oldest was created first
+            descending = not descending
+        return key, descending
+
+
+def _bare_name(text: str) -> str:
+    """Return NAME of "NAME", "pod/NAME" or "pod/NAME/CONTAINER", so that `-o name` can be fed back."""
+    parts = text.split("/")
+    return parts[1] if len(parts) > 1 else text
+
+
+def _parse_count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        import argparse
+
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)
+
+
+def _parse_group(text: str) -> tuple[str, str]:
+    by, equals, key = text.partition("=")
+    if by == "label" and equals and key:
+        return by, key
+    if text in _GROUP_FIELDS:
+        return "field", text
+    import argparse
+
+    raise argparse.ArgumentTypeError(f"{text!r} is neither label=KEY nor one of {', '.join(_GROUP_FIELDS)}")

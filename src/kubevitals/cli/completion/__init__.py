@@ -1,0 +1,1 @@
+"""Completion: the answers that the shells' completion scripts ask for with `kubevitals __complete`."""

@@ -1,0 +1,182 @@
+"""What may stand at each place of a command line: the values of an option, the words of a command.
+
+A candidate is (text, description). It must not know shells, nor how names are had.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Sequence
+
+    from kubevitals.cli.completion import clusternames
+
+    Candidate = tuple[str, str]
+
+# Options whose value is a file: the shell completes that better than we can.
+FILES = frozenset(
+    {
+        "kubeconfig", "token_file", "certificate_authority", "client_certificate", "client_key", "cache_dir",
+        "write_kubeconfig", "history",
+    }
+)  # fmt: skip
+_KINDS = {
+    "nodes": "usage against what nodes can give",
+    "pods": "usage against what pods asked for",
+    "containers": "the same, one row a container",
+    "namespaces": "sums by namespace",
+    "workloads": "sums by Deployment, CronJob, DaemonSet ...",
+}
+_MORE_KINDS = {"export": "all points in a file"}
+_PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
+_SIMULATION = {
+    "nodes=": "how many nodes",
+    "pods=": "how many pods at the start",
+    "seed=": "another number, another world",
+    "fault=": "begin with this fault",
+    "metrics-api=": "versions that are registered",
+    "kubelets=": "whether nodes say where their kubelets answer",
+}
+_BARE_FAULTS = ("fault", "simulation")
+
+
+def for_option(
+    action: argparse.Action, typed: str, names: clusternames.Names, *, words: Sequence[str]
+) -> list[Candidate]:
+    """Return the values that the option may have; `words` are the command's arguments so far."""
+    if action.choices is not None:
+        return [(str(choice), "") for choice in action.choices]
+    if str(action.metavar).startswith("[=true"):
+        return plain(("true", "false"))
+    kind = _kind(words)
+    if action.dest == "sort_by":
+        return _in_list(typed, lambda part: _sort_keys(part, kind, grouped=False))
+    if action.dest == "selector":
+        return _in_list(typed, lambda part: _labels(part, names, "nodes" if kind == "nodes" else "pods"))
+    if action.dest == "field_selector":
+        return _in_list(typed, lambda part: _fields(part, names))
+    if action.dest == "simulation":
+        return _in_list(typed, _simulation)
+    if action.dest == "group_by":
+        return _groups(typed, names)
+    return _simple(action.dest, names)
+
+
+def _simple(dest: str, names: clusternames.Names) -> list[Candidate]:
+    sources: dict[str, Callable[[], Iterable[str]]] = {
+        "namespace": names.namespaces,
+        "node": names.nodes,
+        "context": names.contexts,
+        "cluster": names.clusters,
+        "user": names.users,
+    }
+    if dest == "fault":
+        return _faults()
+    return plain(sorted(sources[dest]())) if dest in sources else []
+
+
+def for_word(command: str, typed: str, names: clusternames.Names, *, words: Sequence[str]) -> list[Candidate]:
+    """Return what may stand at the next place that is no option's, after the arguments `words`."""
+    del typed
+    if command == "completion":
+        return plain(("bash", "zsh", "fish")) if not words else []
+    if command not in ("top", "history"):
+        return []
+    if not words:
+        return [*_KINDS.items(), *(_MORE_KINDS if command == "history" else {}).items()]
+    sources: dict[str, Callable[[], Iterable[str]]] = {
+        "nodes": names.nodes,
+        "namespaces": names.namespaces,
+        "workloads": names.workloads,
+    }
+    kind = _kind(words)
+    if kind in ("pods", "containers"):
+        if names.all_namespaces:  # a pod is found by its namespace and name
+            return []
+        return plain(sorted(set(names.pods()) - set(words[1:])))
+    return plain(sorted(set(sources[kind]()) - set(words[1:]))) if kind in sources else []
+
+
+def plain(texts: Iterable[str]) -> list[Candidate]:
+    """Return candidates that need no description."""
+    return [(text, "") for text in texts]
+
+
+def _kind(words: Sequence[str]) -> str:
+    from kubevitals.cli.commands import top
+
+    return top._KINDS.get(words[0], "") if words else ""  # noqa: SLF001 - one table of what `top` can show
+
+
+def _in_list(typed: str, complete: Callable[[str], list[Candidate]]) -> list[Candidate]:
+    """Return candidates for the last part of a list with commas, with the parts before it in front."""
+    before, comma, part = typed.rpartition(",")
+    head = before + comma
+    done = set(before.split(","))
+    return [(head + text, about) for text, about in complete(part) if text not in done]
+
+
+def _sort_keys(part: str, kind: str, *, grouped: bool) -> list[Candidate]:
+    from kubevitals.cli.commands import top
+    from kubevitals.surfaces.view import columns
+
+    record = top._RECORDS.get("groups" if grouped else kind or "pods")  # noqa: SLF001 - as above
+    fields = {name for name in dir(record) if not name.startswith("_")} - columns._NOT_SORTED  # noqa: SLF001 - likewise
+    keys = fields | {alias for alias, key in top._SORT_ALIASES.items() if key in fields}  # noqa: SLF001 - likewise
+    key = part.partition(":")[0]
+    if key in keys:
+        turned = [(f"{key}:asc", "from the smallest"), (f"{key}:desc", "from the largest")]
+        longer = [each for each in sorted(keys) if each.startswith(key)] if ":" not in part else []
+        return [*plain(longer), *turned]
+    return plain(sorted(keys))
+
+
+def _labels(part: str, names: clusternames.Names, resource: str) -> list[Candidate]:
+    labels = names.labels(resource)
+    key, equals, _ = part.rpartition("=")
+    if not equals:
+        return [(f"{name}=", f"{len(values)} values") for name, values in sorted(labels.items())]
+    bare = key.rstrip("=!")
+    return plain(f"{key}={value}" for value in sorted(labels.get(bare, ())))
+
+
+def _fields(part: str, names: clusternames.Names) -> list[Candidate]:
+    key, equals, _ = part.rpartition("=")
+    bare = key.rstrip("=!")
+    if not equals:
+        return plain(("metadata.name=", "metadata.namespace=", "spec.nodeName=", "status.phase="))
+    values: dict[str, Callable[[], Iterable[str]]] = {
+        "metadata.name": names.pods,
+        "metadata.namespace": names.namespaces,
+        "spec.nodeName": names.nodes,
+        "status.phase": lambda: _PHASES,
+    }
+    return plain(f"{key}={value}" for value in values[bare]()) if bare in values else []
+
+
+def _groups(typed: str, names: clusternames.Names) -> list[Candidate]:
+    from kubevitals.cli.commands import top
+
+    if typed.startswith("label="):
+        return plain(f"label={key}" for key in sorted(names.labels("pods")))
+    return [("label=", "by a label"), *plain(top._GROUP_FIELDS)]  # noqa: SLF001 - as above
+
+
+def _simulation(part: str) -> list[Candidate]:
+    key, equals, _ = part.partition("=")
+    if not equals:
+        return list(_SIMULATION.items())
+    if key == "fault":
+        return [(f"fault={name}", about) for name, about in _faults()]
+    if key == "kubelets":
+        return plain("kubelets=true")
+    if key == "metrics-api":
+        return plain(f"metrics-api={version}" for version in ("v1", "v1beta1", "both"))
+    return []
+
+
+def _faults() -> list[Candidate]:
+    from simcluster.apiserver import faults
+
+    return [(fault.name, fault.summary) for fault in faults.FAULTS.values()]

@@ -1,0 +1,115 @@
+"""What the commands that run for long share: the clusters of several contexts, and their further lists.
+
+One command prints, another serves over HTTP; both read the same clusters in the same way.
+"""
+
+from __future__ import annotations
+
+from kubevitals import errors
+from kubevitals.cli import options, sourceoptions
+from kubevitals.surfaces.terminal import console
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    import contextlib
+    from threading import Event
+
+    from kubevitals import cluster as clusters
+    from kubevitals.kube import livestate
+    from kubevitals.surfaces import exposition
+
+
+def connect_all(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> list[clusters.Cluster]:
+    """Return the clusters of all contexts, to be closed by the stack.
+
+    Raises:
+        errors.UsageError: two of them have one name, or several are to have one, or one Prometheus.
+        and as `kubevitals.connect`.
+    """
+    import argparse
+
+    connected: dict[str, clusters.Cluster] = {}
+    name = arguments.cluster_name
+    if name is not None and len(set(arguments.context or [None])) > 1:
+        raise errors.UsageError(
+            "--cluster-name is for one cluster, and there are several contexts",
+            remedy="leave it out: each is called by the name of its context",
+        )
+    if len(set(arguments.context or [None])) > 1 and sourceoptions.has_address(arguments):
+        raise errors.UsageError(
+            "--prometheus-url tells of one cluster, and there are several contexts",
+            remedy="run one for each; with --source prometheus alone each cluster's own is looked for",
+        )
+    for context in dict.fromkeys(arguments.context or [None]):
+        one = argparse.Namespace(**{**vars(arguments), "context": context, "namespace": None})
+        cluster = stack.enter_context(options.connect(one))
+        if name is not None:
+            cluster.connection.context = name
+        if cluster.name in connected:
+            raise errors.UsageError(
+                f"two clusters are called {console.clean(cluster.name)[:60]!r}",
+                remedy="give contexts with different names",
+            )
+        connected[cluster.name] = cluster
+    return list(connected.values())
+
+
+def open_states(
+    connected: list[clusters.Cluster], wanted: exposition.Options, *, namespace: str | None
+) -> list[livestate.LiveState]:
+    """Return the lists that kube-state-metrics' families need, one a cluster; none where nobody asks."""
+    from kubevitals.kube import livestate
+    from kubevitals.surfaces.exposition import kube_state_metrics
+    from kubevitals.surfaces.exposition import options as option_set
+
+    if option_set.KUBE_STATE_METRICS not in wanted.compat:
+        return []
+    several = len(connected) > 1
+    return [
+        livestate.LiveState(
+            cluster.client,
+            kube_state_metrics.converts(cluster.name if several else None),
+            namespace=namespace,
+        )
+        for cluster in connected
+    ]
+
+
+class stop_on_signals:  # noqa: N801 - used like a function
+    """SIGTERM and Ctrl-C set the event instead of ending the program at once."""
+
+    def __enter__(self) -> Event:
+        import signal
+        import threading
+
+        stopping = threading.Event()
+        self._before = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, lambda *_: stopping.set())
+        return stopping
+
+    def __exit__(self, *_: object) -> None:
+        import signal
+
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def parse_port(said: str) -> int:
+    """Return a port from 0 to 65535, for argparse."""
+    if said.isascii() and said.isdigit() and int(said) <= 65_535:
+        return int(said)
+    import argparse
+
+    raise argparse.ArgumentTypeError(f"{said!r} is no port from 0 to 65535")
+
+
+def parse_count(said: str) -> int:
+    """Return a whole number above 0, for argparse."""
+    if said.isascii() and said.isdigit() and 0 < int(said) < 1_000_000:
+        return int(said)
+    import argparse
+
+    raise argparse.ArgumentTypeError(f"{said!r} is not a number above 0")

@@ -1,0 +1,118 @@
+"""What went wrong with a request to Prometheus, in words: one error, the cause and the next step.
+
+Loaded only when something failed. It must not send anything; text of the server is cleaned
+before it is shown.
+"""
+
+from __future__ import annotations
+
+from kubevitals import errors
+from kubevitals.kube.http import failures, statuses
+from kubevitals.promql import results
+
+_CREDENTIALS = {
+    "anonymous": "give it credentials: --prometheus-token-file, or --prometheus-user-file",
+    "token file": "the token in the file may have expired, or be meant for another server",
+    "user file": "check the user and the password in the file",
+    "certificate": "the client certificate may have expired; or the server wants a token as well",
+}
+_TLS = {
+    "unknown_ca": "give the CA that signed it by --prometheus-ca",
+    "wrong_host": "write a name that stands in the certificate into --prometheus-url, "
+    "or give it as --prometheus-tls-server-name",
+    "expired": "renew the server's certificate; is this machine's clock right?",
+    "other": "check the address and the certificate of the server",
+}
+_WHERE = (
+    "is that the whole address? The path before /api/v1 belongs to --prometheus-url: /prometheus for Mimir, "
+    "/select/0/prometheus for a VictoriaMetrics cluster, --web.route-prefix of Prometheus"
+)
+
+
+def translate(error: errors.KubevitalsError, *, server: str, who: str) -> errors.PrometheusError:
+    """Return the error for the user. `server` names the place, `who` is the kind of credentials sent."""
+    message, remedy = _describe(error, server, who)
+    return errors.PrometheusError(message, remedy=remedy)
+
+
+def _describe(error: errors.KubevitalsError, server: str, who: str) -> tuple[str, str | None]:
+    if isinstance(error, errors.StatusError):
+        return _describe_status(error, server, who)
+    if isinstance(error, errors.NotJSONError):
+        return (
+            f"{server} answers with a web page, not with Prometheus' API: a login page, or something else",
+            _WHERE,
+        )
+    if isinstance(error, errors.TLSError):
+        return f"Prometheus cannot be asked: {error.message}", _TLS.get(error.cause, _TLS["other"])
+    if isinstance(error, errors.RequestTimeoutError):
+        return (
+            f"Prometheus does not answer in time: {error.message}",
+            "give it more time by --prometheus-timeout, or ask for less at once",
+        )
+    if isinstance(error, (errors.UnreachableError, errors.HostNotFoundError, errors.ProxyError)):
+        return (
+            f"Prometheus cannot be reached: {error.message}",
+            "check --prometheus-url; does the server run?",
+        )
+    return f"Prometheus cannot be asked: {error.message}", error.remedy
+
+
+def _describe_status(error: errors.StatusError, server: str, who: str) -> tuple[str, str | None]:
+    said = results.decode_failure(error.content)
+    kind, words = said if said is not None else ("", "")
+    status = statuses.parse_status(error.content)
+    if status is not None:  # the API server's own, on the way to a service
+        return _describe_proxied(error, server)
+    if error.status == 401:
+        return f"{server} does not accept the credentials ({who})", _CREDENTIALS.get(who)
+    if error.status == 403:
+        text = words or failures.clean(error.body, 120)
+        return (
+            f"{server} refuses the account ({who}){': ' + text if text else ''}",
+            "ask for the right to query; a tenant is given by --prometheus-header X-Scope-OrgID=NAME",
+        )
+    if 300 <= error.status < 400:
+        return f"{server} redirects ({error.status}){_target(error)}, and redirects are not followed", _WHERE
+    if kind in ("timeout", "canceled"):
+        return (
+            f"{server} gave the query up: {words or kind}",
+            "the server is overloaded, or its --query.timeout is short",
+        )
+    if said is not None and error.status in (400, 422):
+        what = "cannot read the query" if kind == "bad_data" else "cannot answer the query"
+        return (
+            f"{server} {what}: {words or kind}",
+            "queries of one's own stand in the file of --prometheus-queries; a limit is the server's",
+        )
+    if said is not None:
+        return f"{server} failed ({error.status} {kind}): {words}", "its log says more"
+    if error.status in (400, 404, 405):
+        return f"{server} has no Prometheus API there ({error.status})", _WHERE
+    if error.status == 429:
+        return f"{server} limits how often it may be asked (429)", "ask less often, by --interval"
+    text = failures.clean(error.body, 120)
+    return (
+        f"{server} failed: {error.status} {error.reason}".rstrip() + (f": {text}" if text else ""),
+        "does the server behind it run, and is it ready?",
+    )
+
+
+def _describe_proxied(error: errors.StatusError, server: str) -> tuple[str, str | None]:
+    """The refusal or failure of the API server, which stands between."""
+    rule = getattr(error, "rule", None)
+    if isinstance(error, errors.ForbiddenError) and rule:
+        return (
+            f"{server} cannot be asked through the API server: {error.message}",
+            f"give its address by --prometheus-url, or allow this:\n{rule.rstrip()}",
+        )
+    return (
+        f"{server} cannot be asked through the API server: {error.message}",
+        "does the service have a ready pod behind that port? If not, give another by --prometheus-url",
+    )
+
+
+def _target(error: errors.StatusError) -> str:
+    """Where a redirection leads, without what may be secret in it."""
+    place = error.headers.get("location", "").partition("?")[0].partition("#")[0]
+    return f" to {failures.clean(place, 120)}" if place else ""

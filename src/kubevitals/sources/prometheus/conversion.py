@@ -1,0 +1,259 @@
+"""Series to samples: rates of counters, one series of several that tell the same, nodes' names. Pure.
+
+A rate is made here and not by rate(): that divides by the whole window also where a container is younger, and
+says neither how long it measured nor when. Of HA replicas, of two jobs that scrape the same kubelet, and of a
+container and its successor after a restart, exactly one series counts: values are never added up.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import msgspec
+
+from kubevitals import sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from kubevitals.promql import results
+
+    Points = Sequence[tuple[float, float]]
+    PodKey = tuple[str, str]
+    ContainerKey = tuple[str, str, str]
+
+KeyT = TypeVar("KeyT")
+_LATE = 0.9  # of the distance between samples: a series that ends earlier has a successor
+_ENDED_INTERVALS = 2.5
+_ENDED_SECONDS = 60.0  # at least; cAdvisor looks at an idle container less often
+
+
+class Labels(msgspec.Struct, gc=False):
+    """The labels of a series that are read; those of 150,000 containers are many."""
+
+    namespace: str = ""
+    pod: str = ""
+    container: str = ""
+    cluster: str = ""
+    node: str = ""
+    nodename: str = ""
+    kubernetes_node: str = ""
+    kubernetes_io_hostname: str = ""
+    instance: str = ""
+    internal_ip: str = ""
+
+    @property
+    def node_name(self) -> str:
+        """The node, by the labels that the usual configurations write; perhaps its address."""
+        return (
+            self.node
+            or self.nodename
+            or self.kubernetes_node
+            or self.kubernetes_io_hostname
+            or _host(self.instance)
+        )
+
+
+class Measured(NamedTuple):
+    """A number, when it was measured (seconds since 1970), and over how many seconds. None is unknown."""
+
+    timestamp: float
+    window: float
+    value: float | None
+
+
+def rate(points: Points) -> Measured | None:
+    """Return the mean rate of a counter between the first and the last sample since it last began anew.
+
+    One sample alone has no rate: its value is None. None without any sample.
+    """
+    values = [value for _, value in points]
+    if len(values) > 1 and values == sorted(values) and math.isfinite(sum(values)):  # as nearly all are
+        window = points[-1][0] - points[0][0]
+        if window > 0:
+            return Measured(points[-1][0], window, (values[-1] - values[0]) / window)
+    return _rate_with_care(points)
+
+
+def _rate_with_care(points: Points) -> Measured | None:
+    """Return the rate where values are missing, repeated, or begin anew."""
+    begin = previous = None
+    last: tuple[float, float] | None = None
+    for moment, value in points:
+        if not math.isfinite(value) or (last is not None and moment <= last[0]):
+            continue
+        if previous is None or value < previous:
+            begin = (moment, value)
+        previous = value
+        last = (moment, value)
+    if begin is None or last is None:
+        return None
+    window = last[0] - begin[0]
+    return Measured(last[0], window, (last[1] - begin[1]) / window if window > 0 else None)
+
+
+def latest(points: Points) -> Measured | None:
+    """Return the newest sample of a gauge; None if there is none that is a number."""
+    for moment, value in reversed(points):
+        if math.isfinite(value):
+            return Measured(moment, 0.0, value)
+    return None
+
+
+def choose(series: Iterable[Points]) -> Points:
+    """Return the one of several series of the same object that counts.
+
+    A series that ends well before the newest is what was there before a restart. Of those that go on, the
+    one with the most samples is the best informed; replicas that are equally good are told by the newest.
+    """
+    candidates = [points for points in series if points]
+    if len(candidates) < 2:
+        return candidates[0] if candidates else ()
+    newest = max(points[-1][0] for points in candidates)
+    spacing = min(
+        ((points[-1][0] - points[0][0]) / (len(points) - 1) for points in candidates if len(points) > 1),
+        default=0.0,
+    )
+    current = [points for points in candidates if points[-1][0] > newest - _LATE * spacing] or candidates
+    return max(current, key=lambda points: (len(points), points[-1][0], points[-1][1]))
+
+
+def by_container(
+    series: Iterable[results.Series[Labels]],
+) -> dict[ContainerKey, list[results.Series[Labels]]]:
+    """Return the series of each container; those without a namespace, a pod or a container are none's."""
+    found: dict[ContainerKey, list[results.Series[Labels]]] = {}
+    for each in series:
+        labels = each.labels
+        if labels.namespace and labels.pod and labels.container:
+            found.setdefault((labels.namespace, labels.pod, labels.container), []).append(each)
+    return found
+
+
+def by_node(
+    series: Iterable[results.Series[Labels]], addresses: Mapping[str, str]
+) -> dict[str, list[results.Series[Labels]]]:
+    """Return the series of each node; `addresses` are the names of nodes by their IP."""
+    found: dict[str, list[results.Series[Labels]]] = {}
+    for each in series:
+        name = each.labels.node_name
+        if name:
+            found.setdefault(addresses.get(name, name), []).append(each)
+    return found
+
+
+def measure(
+    series: Mapping[KeyT, Sequence[results.Series[Labels]]], *, counters: bool, window: float | None = None
+) -> dict[KeyT, Measured]:
+    """Return the number of each object: of `counters` a rate, else the newest value.
+
+    With `window`, the values are ready numbers over so many seconds.
+    """
+    found: dict[KeyT, Measured] = {}
+    for key, candidates in series.items():
+        points = choose([each.points for each in candidates]) if len(candidates) > 1 else candidates[0].points
+        if window is not None:
+            measured = latest(points)
+            if measured is not None:
+                found[key] = measured._replace(window=window)
+            continue
+        measured = rate(points) if counters else latest(points)
+        if measured is not None:
+            found[key] = measured
+    return found
+
+
+def drop_ended(
+    measured: dict[ContainerKey, Measured], nodes: Mapping[ContainerKey, str], *, interval: float
+) -> None:
+    """Take out containers that have ended: their samples stopped, while those of their node went on."""
+    newest: dict[str, float] = {}
+    for key, each in measured.items():
+        node = nodes.get(key, "")
+        newest[node] = max(newest.get(node, 0.0), each.timestamp)
+    patience = max(_ENDED_INTERVALS * interval, _ENDED_SECONDS)
+    for key in [
+        key for key, each in measured.items() if each.timestamp < newest[nodes.get(key, "")] - patience
+    ]:
+        del measured[key]
+
+
+def join_pods(
+    cpu: Mapping[ContainerKey, Measured], memory: Mapping[ContainerKey, Measured]
+) -> tuple[dict[PodKey, sources.PodSample], dict[PodKey, str]]:
+    """Return the sample of each pod, and of those without CPU usage yet why.
+
+    A pod's timestamp and window are those of its oldest container, as in the metrics API.
+    """
+    times: dict[PodKey, Measured] = {}
+    containers: dict[PodKey, list[sources.ContainerSample]] = {}
+    partial: dict[PodKey, str] = {}
+    for key in {**cpu, **memory}:
+        pod = key[:2]
+        cores, size = cpu.get(key), memory.get(key)
+        containers.setdefault(pod, []).append((key[2], _value(cores), _whole(size)))
+        if cores is None or size is None:
+            partial.setdefault(pod, "prometheus_empty")
+        elif cores.value is None:
+            partial[pod] = "first_sample"
+        moment = cores or size
+        if moment is not None and (pod not in times or moment.timestamp < times[pod].timestamp):
+            times[pod] = moment
+    return {
+        pod: (*_times(times[pod]), sorted(measured, key=_name_of)) for pod, measured in containers.items()
+    }, partial
+
+
+def join_nodes(
+    cpu: Mapping[str, Measured], memory: Mapping[str, Measured]
+) -> tuple[dict[str, sources.Sample], dict[str, str]]:
+    """Return the sample of each node, and of those without CPU usage yet why."""
+    samples: dict[str, sources.Sample] = {}
+    silent: dict[str, str] = {}
+    for name in {**cpu, **memory}:
+        cores, size = cpu.get(name), memory.get(name)
+        moment = cores or size
+        assert moment is not None
+        if cores is None or size is None:
+            silent[name] = "prometheus_empty"
+        elif cores.value is None:
+            silent[name] = "first_sample"
+        samples[name] = (*_times(moment), _value(cores), _whole(size))
+    return samples, silent
+
+
+def is_address(name: str) -> bool:
+    """Return whether it is written as an IP address, which no node is called."""
+    parts = name.split(".")
+    return ":" in name or (len(parts) == 4 and all(part.isdecimal() for part in parts))
+
+
+def _name_of(container: sources.ContainerSample) -> str:
+    return container[0]
+
+
+def _times(measured: Measured) -> tuple[sources.Time, sources.Time]:
+    """When it was measured, and over how long, which a single sample does not tell."""
+    return measured.timestamp, measured.window or sources.UNKNOWN
+
+
+def _value(measured: Measured | None) -> float | None:
+    """Cores to the nanocore, as the metrics API has them; no counter runs backwards."""
+    if measured is None or measured.value is None or measured.value < 0:
+        return None
+    return round(measured.value, 9)
+
+
+def _whole(measured: Measured | None) -> int | None:
+    if measured is None or measured.value is None or not 0 <= measured.value < 2**63:
+        return None
+    return round(measured.value)
+
+
+def _host(instance: str) -> str:
+    """The host of HOST:PORT, which a scraped address is."""
+    if instance.startswith("["):
+        return instance[1:].partition("]")[0]
+    host, colon, port = instance.rpartition(":")
+    return host if colon and port.isdecimal() and ":" not in host else instance

@@ -1,0 +1,264 @@
+"""Which columns a table of each kind has: heading, where its value is, how it is written. Data, not code.
+
+A column's `key` is the field's name on the wire, by which one also sorts.
+"""
+
+from __future__ import annotations
+
+from kubevitals import analysis, errors, quantity
+from kubevitals.surfaces.terminal import console
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from typing import Any
+
+    from kubevitals import model
+
+UNKNOWN = "-"
+_NOT_SUMMED = frozenset({"age_seconds"})
+_NOT_SORTED = frozenset(
+    {"labels", "conditions", "taints", "containers", "roles", "count", "index", "to_dict", "terminated"}
+)
+
+
+class Column:
+    """One column of a table."""
+
+    __slots__ = ("drop", "form", "heading", "key", "moment", "numeric", "ratio", "row_form", "wide")
+
+    def __init__(
+        self,
+        heading: str,
+        key: str,
+        form: Callable[[Any], str] = str,
+        *,
+        numeric: bool = False,
+        ratio: bool = False,
+        moment: bool = False,
+        wide: bool = False,
+        drop: int = 0,
+        row_form: Callable[[Any], str] | None = None,
+    ) -> None:
+        self.heading = heading
+        self.key = key
+        self.form = form  # value -> text
+        self.row_form = row_form  # row -> text, where one value does not tell all
+        self.numeric = numeric or ratio  # aligned right; sorted from the largest
+        self.ratio = ratio  # coloured by pressure
+        self.moment = moment  # a time, shown as how long ago
+        self.wide = wide  # only with -o wide
+        self.drop = drop  # the higher, the sooner a narrow terminal leaves it out; 0 is never
+
+    def texts(self, rows: Sequence[model.Row], now: datetime) -> list[str]:
+        """Return the cells of this column."""
+        key, form = self.key, self.form
+        if self.row_form is not None:
+            form_row = self.row_form
+            return [UNKNOWN if getattr(row, key) is None else form_row(row) for row in rows]
+        values = [getattr(row, key) for row in rows]
+        if self.moment:
+            return [
+                UNKNOWN if value is None else format_age((now - value).total_seconds()) for value in values
+            ]
+        return [UNKNOWN if value is None else form(value) for value in values]
+
+    def total_text(self, total: model.Total) -> str:
+        """Return the cell in the row of totals: empty where a sum has no meaning, a dash if unknown."""
+        if not self.numeric or self.key in _NOT_SUMMED or not hasattr(total, self.key):
+            return ""
+        value = getattr(total, self.key)
+        return UNKNOWN if value is None else self.form(value)
+
+
+def find_key(word: str, columns: Sequence[Column], record: type[model.Row]) -> str:
+    """Return the field or ratio of `record` that `word` means: its key, or a column's heading.
+
+    Raises:
+        errors.UsageError: it means none, or one that has no order.
+    """
+    headings = {column.heading.lower(): column.key for column in columns}
+    keys = {name for name in dir(record) if not name.startswith("_")} - _NOT_SORTED
+    key = word if word in keys else headings.get(word, word)
+    if key in keys:
+        return key
+    import difflib
+
+    names = sorted(keys | {"cpu", "memory"})
+    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+    raise errors.UsageError(
+        f"cannot sort by {word[:60]!r}" + (f"; did you mean {' or '.join(close)}?" if close else ""),
+        remedy="one of " + ", ".join(names),
+    )
+
+
+def of_capacity(columns: Sequence[Column]) -> list[Column]:
+    """Return the columns with a node's usage as a share of its capacity."""
+    keys = {"cpu_of_allocatable": "cpu_of_capacity", "memory_of_allocatable": "memory_of_capacity"}
+    return [
+        Column(each.heading, keys[each.key], each.form, ratio=True, drop=each.drop)
+        if each.key in keys
+        else each
+        for each in columns
+    ]
+
+
+def format_age(seconds: float) -> str:
+    """Return a duration as kubectl does: 45s, 5m30s, 3h20m, 2d4h, 40d, 1y20d."""
+    whole = max(0, int(seconds))
+    if whole < 120:
+        return f"{whole}s"
+    minutes = whole // 60
+    if minutes < 10:
+        return _pair(minutes, "m", whole % 60, "s")
+    if minutes < 180:
+        return f"{minutes}m"
+    hours = minutes // 60
+    if hours < 8:
+        return _pair(hours, "h", minutes % 60, "m")
+    if hours < 48:
+        return f"{hours}h"
+    days = hours // 24
+    if days < 8:
+        return _pair(days, "d", hours % 24, "h")
+    if days < 730:
+        return f"{days}d"
+    return _pair(days // 365, "y", days % 365, "d") if days < 365 * 8 else f"{days // 365}y"
+
+
+def _pair(large: int, large_unit: str, small: int, small_unit: str) -> str:
+    return f"{large}{large_unit}{small}{small_unit}" if small else f"{large}{large_unit}"
+
+
+def _text(value: Any) -> str:
+    return console.clean(str(value))
+
+
+def _join(values: Any) -> str:
+    return ",".join(console.clean(str(value)) for value in values) or "<none>"
+
+
+def _conditions(values: Any) -> str:
+    """Return the conditions that mean trouble: a pressure, or Ready that is not True."""
+    bad = [
+        each.type
+        for each in values
+        if (
+            each.status != "True"
+            if each.type == "Ready"
+            else each.type in analysis.PRESSURES and each.status == "True"
+        )
+    ]
+    return console.clean(",".join(bad)) or "<none>"
+
+
+def _taints(values: Any) -> str:
+    return console.clean(",".join(f"{each.key}:{each.effect}" for each in values)) or "<none>"
+
+
+def _ready(pod: model.Pod) -> str:
+    return f"{pod.containers_ready}/{pod.containers_total}"
+
+
+cpu, memory, percent = quantity.format_cpu, quantity.format_memory, quantity.format_ratio
+
+
+def _usage(of: str) -> list[Column]:
+    return [
+        Column("CPU(cores)", "cpu_usage_cores", cpu, numeric=True),
+        *([Column("CPU%REQ", "cpu_of_request", percent, ratio=True, drop=4)] if of == "pod" else []),
+        *([Column("CPU%LIM", "cpu_of_limit", percent, ratio=True, drop=5)] if of == "pod" else []),
+        Column("MEMORY(bytes)", "memory_usage_bytes", memory, numeric=True),
+        *([Column("MEM%REQ", "memory_of_request", percent, ratio=True, drop=4)] if of == "pod" else []),
+        *([Column("MEM%LIM", "memory_of_limit", percent, ratio=True, drop=3)] if of == "pod" else []),
+    ]
+
+
+_ASKED = [
+    Column("CPU-REQ", "cpu_request_cores", cpu, numeric=True, wide=True, drop=12),
+    Column("CPU-LIM", "cpu_limit_cores", cpu, numeric=True, wide=True, drop=12),
+    Column("MEM-REQ", "memory_request_bytes", memory, numeric=True, wide=True, drop=12),
+    Column("MEM-LIM", "memory_limit_bytes", memory, numeric=True, wide=True, drop=12),
+]
+_SAMPLE = Column("SAMPLE", "age_seconds", format_age, numeric=True, wide=True, drop=11)
+
+PODS = [
+    Column("NAMESPACE", "namespace", _text),
+    Column("NAME", "name", _text),
+    Column("STATUS", "status", _text, drop=2),
+    *_usage("pod"),
+    *_ASKED,
+    Column("READY", "containers_ready", row_form=_ready, wide=True, drop=13),
+    Column("RESTARTS", "restarts", numeric=True, drop=6),
+    Column("AGE", "created_at", moment=True, wide=True, drop=14),
+    Column("NODE", "node", _text, wide=True, drop=10),
+    Column("QOS", "qos", _text, wide=True, drop=16),
+    Column("WORKLOAD", "workload_name", _text, wide=True, drop=15),
+    _SAMPLE,
+]
+CONTAINERS = [
+    Column("NAMESPACE", "namespace", _text),
+    Column("POD", "pod", _text),
+    Column("NAME", "name", _text),
+    Column("STATUS", "status", _text, drop=2),
+    *_usage("pod"),
+    *_ASKED,
+    Column("RESTARTS", "restarts", numeric=True, drop=6),
+    Column("LAST-END", "last_termination_reason", _text, wide=True, drop=14),
+    Column("NODE", "node", _text, wide=True, drop=10),
+    _SAMPLE,
+]
+NODES = [
+    Column("NAME", "name", _text),
+    Column("STATUS", "status", _text, drop=2),
+    Column("PODS", "pods", numeric=True, drop=6),
+    Column("CPU(cores)", "cpu_usage_cores", cpu, numeric=True),
+    Column("CPU%", "cpu_of_allocatable", percent, ratio=True, drop=1),
+    Column("CPU%REQ", "cpu_request_of_allocatable", percent, numeric=True, drop=5),
+    Column("CPU%LIM", "cpu_limit_of_allocatable", percent, numeric=True, wide=True, drop=11),
+    Column("MEMORY(bytes)", "memory_usage_bytes", memory, numeric=True),
+    Column("MEM%", "memory_of_allocatable", percent, ratio=True, drop=1),
+    Column("MEM%REQ", "memory_request_of_allocatable", percent, numeric=True, drop=5),
+    Column("MEM%LIM", "memory_limit_of_allocatable", percent, numeric=True, wide=True, drop=11),
+    Column("CPU-ALLOC", "cpu_allocatable_cores", cpu, numeric=True, wide=True, drop=12),
+    Column("MEM-ALLOC", "memory_allocatable_bytes", memory, numeric=True, wide=True, drop=12),
+    Column("ROLES", "roles", _join, wide=True, drop=13),
+    Column("TROUBLE", "conditions", _conditions, wide=True, drop=9),
+    Column("TAINTS", "taints", _taints, wide=True, drop=16),
+    Column("AGE", "created_at", moment=True, wide=True, drop=14),
+    _SAMPLE,
+]
+_COUNTS = [
+    Column("PODS", "pods", numeric=True, drop=6),
+    *_usage("pod"),
+    *_ASKED,
+    Column("RESTARTS", "restarts", numeric=True, wide=True, drop=10),
+    Column("NO-USAGE", "pods_without_usage", numeric=True, wide=True, drop=13),
+    Column("NO-REQUEST", "pods_without_request", numeric=True, wide=True, drop=13),
+    _SAMPLE,
+]
+NAMESPACES = [Column("NAME", "name", _text), *_COUNTS]
+WORKLOADS = [
+    Column("NAMESPACE", "namespace", _text),
+    Column("KIND", "workload_kind", _text, drop=3),
+    Column("NAME", "name", _text),
+    *_COUNTS,
+]
+GROUPS = NAMESPACES
+
+# The columns of kubectl top, for --usage.
+USAGE_PODS = [Column("NAMESPACE", "namespace", _text), Column("NAME", "name", _text), *_usage("")]
+USAGE_CONTAINERS = [
+    Column("NAMESPACE", "namespace", _text),
+    Column("POD", "pod", _text),
+    Column("NAME", "name", _text),
+    *_usage(""),
+]
+USAGE_NODES = [
+    Column("NAME", "name", _text),
+    Column("CPU(cores)", "cpu_usage_cores", cpu, numeric=True),
+    Column("CPU(%)", "cpu_of_allocatable", percent, ratio=True),
+    Column("MEMORY(bytes)", "memory_usage_bytes", memory, numeric=True),
+    Column("MEMORY(%)", "memory_of_allocatable", percent, ratio=True),
+]

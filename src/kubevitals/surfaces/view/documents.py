@@ -1,0 +1,104 @@
+"""Records as documents for programs: JSON and YAML of the one schema, CSV of its keys, and names."""
+
+from __future__ import annotations
+
+import json
+
+from kubevitals import model
+from kubevitals.surfaces.terminal import console
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+# The kind of a row in `kind/name`, and of the envelope around many of them.
+KINDS = {
+    "nodes": ("node", "NodeList"),
+    "pods": ("pod", "PodList"),
+    "containers": ("container", "ContainerList"),
+    "namespaces": ("namespace", "NamespaceList"),
+    "workloads": ("workload", "WorkloadList"),
+    "groups": ("group", "GroupList"),
+}
+_TOTAL = model.Total("")
+_BLANK: dict[str, model.Row] = {
+    "nodes": model.Node(""),
+    "pods": model.Pod("", ""),
+    "containers": model.Container("", "", ""),
+    "namespaces": _TOTAL,
+    "workloads": _TOTAL,
+    "groups": _TOTAL,
+}
+_FORMULA = ("=", "+", "-", "@")
+
+
+def render_json(snapshot: model.Snapshot, kind: str, rows: Sequence[model.Row]) -> str:
+    """Return the envelope with the rows as indented JSON, in ASCII: nothing in it steers a terminal."""
+    return json.dumps(snapshot.to_dict(KINDS[kind][1], rows), indent=2) + "\n"
+
+
+def render_yaml(snapshot: model.Snapshot, kind: str, rows: Sequence[model.Row]) -> str:
+    """Return the same document as YAML."""
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    document = snapshot.to_dict(KINDS[kind][1], rows)
+    return str(yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110))
+
+
+def render_csv(kind: str, rows: Sequence[model.Row], *, headers: bool = True) -> str:
+    """Return RFC 4180 text with the schema's keys as heading; lists are joined by ";", unknown is empty.
+
+    The heading is there even if there are no rows: who reads it by name finds its columns.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe before it, and control characters,
+    which could begin a line or steer a terminal, are replaced.
+    """
+    import csv
+    import io
+
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    if headers:
+        writer.writerow(_BLANK[kind].to_dict())
+    for row in rows:
+        writer.writerow([_cell(value) for value in row.to_dict().values()])
+    return out.getvalue()
+
+
+def render_names(kind: str, rows: Sequence[Any]) -> str:
+    """Return one `kind/name` a line, as `kubectl -o name` does; a container is pod/NAME/CONTAINER."""
+    if kind == "containers":
+        return "".join(f"pod/{row.pod}/{row.name}\n" for row in rows)
+    if kind == "workloads":
+        return "".join(f"{row.workload_kind.lower()}/{row.name}\n" for row in rows)
+    return "".join(f"{KINDS[kind][0]}/{row.name}\n" for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, dict):
+        return _guard(";".join(f"{key}={each}" for key, each in value.items() if each is not None))
+    if isinstance(value, list):
+        return _guard(";".join(_flatten(each) for each in value))
+    return _guard(str(value))
+
+
+def _flatten(value: Any) -> str:
+    """Return a condition or taint as one word: Ready=True, key:effect."""
+    if not isinstance(value, dict):
+        return str(value)
+    if "effect" in value:
+        return f"{value['key']}:{value['effect']}"
+    return f"{value.get('type')}={value.get('status')}"
+
+
+def _guard(text: str) -> str:
+    text = console.clean(text)
+    return "'" + text if text.startswith(_FORMULA) else text

@@ -1,0 +1,88 @@
+"""Where pods go: the fit of requests into what nodes can give, spread over the nodes in turn."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from simcluster.world import blueprint as blueprints
+    from simcluster.world import pods, topology
+
+
+class Scheduler:
+    """Finds nodes in turn, so that placing costs about the same in every size of cluster."""
+
+    def __init__(self) -> None:
+        self._candidates: dict[str, list[topology.Node]] = {}
+        self._cursors: dict[str, int] = {}
+        self._hopeless: set[tuple[str, int, int, int]] = set()
+        self.unaware = False  # while the past is being built: of a node's silence it did not know yet
+        self._costs: dict[int, tuple[blueprints.Blueprint, int, int, int]] = {}
+
+    def open(self, nodes: list[topology.Node]) -> None:
+        """Begin with these nodes."""
+        self._candidates[""] = [node for node in nodes if not node.tainted] or nodes
+        for node in nodes:
+            self._candidates.setdefault(node.pool.name, []).append(node)
+
+    def cost(self, blueprint: blueprints.Blueprint) -> tuple[int, int, int]:
+        """A pod's requests by the scheduler's rule: millicores, bytes, GPUs."""
+        known = self._costs.get(id(blueprint))
+        if known is None:
+            known = (blueprint, blueprint.cpu_request, blueprint.memory_request, blueprint.gpu_request)
+            self._costs[id(blueprint)] = known
+        return known[1:]
+
+    def find(self, blueprint: blueprints.Blueprint) -> topology.Node | None:
+        """A node that has room, or None."""
+        candidates = self._candidates.get(blueprint.pool, [])
+        cpu, memory, gpus = self.cost(blueprint)
+        wish = (blueprint.pool, cpu, memory, gpus)
+        if wish in self._hopeless:
+            return None
+        cursor = self._cursors.get(blueprint.pool, 0)
+        for step in range(len(candidates)):
+            node = candidates[(cursor + step) % len(candidates)]
+            if (self.unaware or not node.lost) and node.fits(cpu, memory, gpus=gpus):
+                self._cursors[blueprint.pool] = (cursor + step + 1) % len(candidates)
+                return node
+        self._hopeless.add(wish)
+        return None
+
+    def take(self, pod: pods.Pod) -> None:
+        """Book the pod's requests on its node."""
+        assert pod.node is not None
+        cpu, memory, gpus = self.cost(pod.pod_set.blueprint)
+        pod.node.take(cpu, memory, gpus=gpus)
+
+    def give_back(self, pod: pods.Pod) -> None:
+        """Free the pod's requests."""
+        assert pod.node is not None
+        cpu, memory, gpus = self.cost(pod.pod_set.blueprint)
+        pod.node.take(-cpu, -memory, gpus=-gpus)
+        self._hopeless.clear()
+
+    def reopen(self) -> None:
+        """A node has come back: try again what had no room."""
+        self._hopeless.clear()
+
+    def refusal(self, nodes: list[topology.Node], blueprint: blueprints.Blueprint) -> str:
+        """The text of a FailedScheduling event."""
+        cpu, memory, gpus = self.cost(blueprint)
+        counts: dict[str, int] = {}
+        for node in nodes:
+            if node.lost or (node.tainted and node.pool.name != blueprint.pool):
+                reason = "node(s) had untolerated taint(s)"
+            elif blueprint.pool and node.pool.name != blueprint.pool:
+                reason = "node(s) didn't match Pod's node affinity/selector"
+            elif node.requested_cpu + cpu > node.allocatable_cpu:
+                reason = "Insufficient cpu"
+            elif node.requested_memory + memory > node.allocatable_memory:
+                reason = "Insufficient memory"
+            elif node.requested_gpus + gpus > node.gpus:
+                reason = "Insufficient nvidia.com/gpu"
+            else:
+                reason = "Too many pods"
+            counts[reason] = counts.get(reason, 0) + 1
+        told = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
+        none = f"0/{len(nodes)} nodes are available"
+        return f"{none}: {told}. preemption: {none}: {len(nodes)} Preemption is not helpful for scheduling."

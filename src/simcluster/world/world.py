@@ -1,0 +1,71 @@
+"""The world of the simulated cluster: its objects, their life and their usage, as the server sees them."""
+
+from __future__ import annotations
+
+import math
+
+from simcluster.world import build, counters, life, usage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from simcluster import readings, records
+
+
+class World:
+    """A cluster of `nodes` nodes and, at the start, `pods` pods.
+
+    Deterministic: the same arguments give the same bytes at the same tick (15 s), however often and in
+    however large steps it is asked. `start` is the epoch that counts as now at the start; history lies
+    before it.
+    Not thread-safe: the caller serialises the calls.
+    """
+
+    def __init__(self, *, nodes: int = 6, pods: int = 72, seed: int = 1, start: float) -> None:
+        self._state = build.build(node_count=nodes, pod_count=pods, seed=seed, start=start)
+        self._start = start
+        self._tick = 0
+        self._turn = 0
+        self._meter = usage.Meter(start)
+        self._counters: counters.Counters | None = None
+        self._life = life.Life(self._state)
+        self._state.live = True
+
+    def items(self) -> Iterator[records.Item]:
+        """Every object as it is now; at the beginning, those of the start."""
+        return self._state.items()
+
+    def advance(self, now: float) -> list[records.Change]:
+        """Live up to `now` (epoch) and tell what changed since the last call, in order."""
+        last = math.floor((now - self._start) / usage.TICK)
+        state = self._state
+        while self._tick < last:
+            self._tick += 1
+            state.now = self._start + self._tick * usage.TICK
+            self._life.tick(self._tick)
+            state.settle()
+            if self._counters is not None:
+                self._counters.step(self._tick)
+        changes, state.changes = state.changes, []
+        self._turn += bool(changes)
+        return changes
+
+    def node_usage(self, now: float) -> list[records.NodeUsage]:
+        """What metrics-server would say of the nodes; call `advance(now)` before."""
+        return self._meter.read(self._state.nodes, now, turn=self._turn)[0]
+
+    def pod_usage(self, now: float) -> list[records.PodUsage]:
+        """What metrics-server would say of the pods; call `advance(now)` before."""
+        return self._meter.read(self._state.nodes, now, turn=self._turn)[1]
+
+    def read_kubelet(self, name: str) -> readings.NodeReading | None:
+        """What the kubelet of a node measured last; None if it is silent, or there is none of that name.
+
+        It holds until the next `advance`. Counters run from the first call on, which guesses what they stood
+        at.
+        """
+        if self._counters is None:
+            self._counters = counters.Counters(self._state.nodes, start=self._start)
+            self._counters.step(self._tick)
+        return self._counters.read(name)
