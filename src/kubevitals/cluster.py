@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from kubevitals import reader
+from kubevitals import errors, reader
 from kubevitals.kube import clientconfig as connections
 from kubevitals.kube.http import client as kube_client
 from kubevitals.sources import factory, none
@@ -93,9 +93,9 @@ def _open_simulated(
 
     try:
         world = simulated.SimulatedCluster(**settings)
+        world.start()
     except simulated_errors.SimulationError as error:
         raise errors.UsageError(error.message, remedy=error.remedy) from error
-    world.start()
     connection = connections.Connection(
         world.url,
         _Token(world.token),

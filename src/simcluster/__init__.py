@@ -1,5 +1,5 @@
-"""A deterministic Kubernetes cluster that lives in memory, and the API server and kubelets that answer for it.
+"""A deterministic Kubernetes cluster that lives in memory, with the API server and kubelets that answer for it.
 
-They answer on loopback sockets as real ones do, so that demos, tests and benchmarks run a whole client. Nothing
-here knows that client: the two meet on the wire only.
+They answer on loopback sockets as real ones do, so that demos, tests and benchmarks run a whole client.
+Nothing here knows that client: the two meet on the wire only.
 """
