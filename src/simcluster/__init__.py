@@ -1,4 +1,4 @@
-"""A deterministic Kubernetes cluster that lives in memory, with the API server and kubelets that answer for it.
+"""A deterministic Kubernetes cluster in memory, with the API server and the kubelets that answer for it.
 
 They answer on loopback sockets as real ones do, so that demos, tests and benchmarks run a whole client.
 Nothing here knows that client: the two meet on the wire only.
