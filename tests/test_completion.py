@@ -266,13 +266,13 @@ def test_a_call_that_nothing_interrupts() -> None:
     program = """
 import signal, time
 from kubevitals import cli
-from kubevitals.cli import livenames
+from kubevitals.cli.completion import clusternames
 
 def hang(*_):
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
     time.sleep(60)
 
-livenames.PATIENCE, livenames._GRACE, livenames.Names._list = 0.1, 0.1, hang
+clusternames.PATIENCE, clusternames._GRACE, clusternames.Names._list = 0.1, 0.1, hang
 cli.main(["__complete", "top", "nodes", "--server", "https://127.0.0.1:1", ""])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=20, check=True)

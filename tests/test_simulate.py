@@ -7,6 +7,7 @@ import base64
 import contextlib
 import pathlib
 import signal
+import socket
 import ssl
 import stat
 import subprocess
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 PROGRAM = """
 import argparse, sys
 from kubevitals import errors
-from kubevitals.cli import simulate
+from kubevitals.cli.commands import simulate
 parser = argparse.ArgumentParser(prog="kubevitals simulate")
 simulate.add_arguments(parser)
 try:
@@ -145,6 +146,14 @@ def test_unknown_fault() -> None:
     with pytest.raises(errors.UsageError) as caught:
         simulate.run(parse("--fault", "metric-absent"))
     assert (caught.value.remedy or "").startswith("did you mean metrics-absent?")
+
+
+def test_port_taken() -> None:
+    """A port that is taken is an error of the configuration, with a remedy."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(errors.ConfigurationError) as caught:
+        simulate.run(parse("--nodes", "1", "--pods", "1", "--port", str(taken.getsockname()[1])))
+    assert "Address already in use" in str(caught.value)
+    assert "--port" in (caught.value.remedy or "")
 
 
 @pytest.mark.parametrize(

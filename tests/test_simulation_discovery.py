@@ -26,7 +26,7 @@ def test_version(served: cluster.SimulatedCluster) -> None:
     """The version is that of a recent Kubernetes, and says that it is simulated."""
     version = simulated.ask(served, "/version").json()
     assert (version["major"], version["minor"]) == ("1", "36")
-    assert "simulation" in version["gitVersion"]
+    assert version["gitVersion"].endswith("+simcluster")
 
 
 def test_plain_discovery_is_complete(served: cluster.SimulatedCluster) -> None:

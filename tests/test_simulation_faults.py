@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests import simulated, small_world
 
-from kubevitals import errors
-from simcluster import cluster
+from simcluster import cluster, errors
 from simcluster.apiserver import faults
 
 if TYPE_CHECKING:
@@ -248,7 +247,7 @@ def test_switching_over_http(served: cluster.SimulatedCluster) -> None:
 )
 def test_wrong_faults(text: str, message: str, remedy: str) -> None:
     """What is no fault is refused, with the closest name or an example."""
-    with pytest.raises(errors.UsageError) as caught:
+    with pytest.raises(errors.SimulationError) as caught:
         faults.parse_faults([text])
     assert str(caught.value) == message
     assert (caught.value.remedy or "").startswith(remedy)

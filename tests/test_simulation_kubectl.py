@@ -195,7 +195,7 @@ def test_access(kubectl: Kubectl) -> None:
 
 def test_the_rest(kubectl: Kubectl) -> None:
     """Versions, resources, events, logs, raw paths and the configuration can be had."""
-    assert "simulation" in kubectl.run("version")
+    assert "+simcluster" in kubectl.run("version")
     resources = kubectl.run("api-resources")
     assert re.search(r"^deployments +deploy +apps/v1 +true +Deployment", resources, re.MULTILINE)
     assert re.search(r"^pods +metrics.k8s.io/v1beta1 +true +PodMetrics", resources, re.MULTILINE)

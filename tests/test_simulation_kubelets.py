@@ -17,8 +17,7 @@ from prometheus_client import parser
 from tests import accounts_simulated, simulated, small_world
 from tests import simulated_life as life
 
-from kubevitals import errors
-from simcluster import cluster
+from simcluster import cluster, errors
 from simcluster.apiserver import access, faults, targets
 from simcluster.kubelets import text
 
@@ -499,7 +498,7 @@ def test_a_share_of_the_nodes() -> None:
 )
 def test_wrong_targets(wrong: str) -> None:
     """What names no nodes is refused with an example."""
-    with pytest.raises(errors.UsageError) as caught:
+    with pytest.raises(errors.SimulationError) as caught:
         faults.parse_faults([wrong])
     assert "20%" in str(caught.value.remedy)
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests import simulated, small_world
 
-from kubevitals import errors
-from simcluster import cluster
+from simcluster import cluster, errors
 from simcluster.apiserver import http as wire
 from simcluster.apiserver import server
 
@@ -204,7 +203,7 @@ def test_unknown_authority(served: cluster.SimulatedCluster) -> None:
 def test_port_taken(plain: server.Server) -> None:
     """A port that is taken is an error with a remedy."""
     second = server.Server(lambda _, __: wire.Reply(200), port=plain.port, context=lambda: None)
-    with pytest.raises(errors.ConfigurationError) as caught:
+    with pytest.raises(errors.PortError) as caught:
         second.start()
     assert f"127.0.0.1:{plain.port}" in str(caught.value)
     assert caught.value.remedy == "choose another --port, or 0 for any that is free"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from kubevitals import model, sources
     from simcluster import cluster as simulated
+    from simcluster import errors as simulated_errors
 
 
 def connect(
@@ -95,7 +96,7 @@ def _open_simulated(
         world = simulated.SimulatedCluster(**settings)
         world.start()
     except simulated_errors.SimulationError as error:
-        raise errors.UsageError(error.message, remedy=error.remedy) from error
+        raise translate_simulation_error(error) from error
     connection = connections.Connection(
         world.url,
         _Token(world.token),
@@ -105,6 +106,15 @@ def _open_simulated(
         compression=False,  # on loopback it costs more than it saves
     )
     return kube_client.Client(connection, request_timeout=request_timeout), world
+
+
+def translate_simulation_error(error: simulated_errors.SimulationError) -> errors.KubevitalsError:
+    """Return our own exception for one of a simulated cluster: UsageError, for a port ConfigurationError."""
+    from simcluster import errors as simulated_errors
+
+    if isinstance(error, simulated_errors.PortError):
+        return errors.ConfigurationError(error.message, remedy=error.remedy)
+    return errors.UsageError(error.message, remedy=error.remedy)
 
 
 class _Token(connections.Credentials):

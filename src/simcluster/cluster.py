@@ -131,7 +131,7 @@ class SimulatedCluster:
     # --- running
 
     def start(self) -> None:
-        """Begins to listen; ConfigurationError if the port cannot be had."""
+        """Begins to listen; PortError if the port cannot be had."""
         if self._tls or self._doors is not None:
             self._make_certificates()
         self._server.start()
@@ -239,7 +239,7 @@ class SimulatedCluster:
     # --- faults
 
     def set_faults(self, names: Sequence[str]) -> None:
-        """Puts exactly these faults in force, at once; UsageError, and nothing changes, if one is unknown."""
+        """Puts exactly these faults in force; SimulationError, and nothing changes, if one is unknown."""
         self._fault_set.replace(names)
         self._show_faults()
 

@@ -1,12 +1,16 @@
-"""What can be wrong with how a simulated cluster is asked for. It must not know who asks."""
+"""The exceptions that a simulated cluster raises when it cannot be made or started."""
 
 from __future__ import annotations
 
 
 class SimulationError(ValueError):
-    """A setting, a fault or a port that cannot be had. `remedy` says what to write instead."""
+    """A setting or a fault that does not exist. `remedy` says what to write instead."""
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+
+
+class PortError(SimulationError):
+    """The port to listen on is taken, or this process may not use it."""

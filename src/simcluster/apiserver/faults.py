@@ -161,7 +161,7 @@ FAULTS: dict[str, Fault] = {fault.name: fault for fault in _TABLE}
 
 
 def parse_faults(names: Iterable[str]) -> dict[str, Any]:
-    """`["slow=2s", "forbidden"]` as a mapping from name to value; UsageError for what is no fault."""
+    """`["slow=2s", "forbidden"]` as a mapping from name to value; SimulationError for what is no fault."""
     active: dict[str, Any] = {}
     for text in names:
         name, equals, argument = text.strip().partition("=")
@@ -211,7 +211,7 @@ class FaultSet:
         self._active = parse_faults(names)
 
     def replace(self, names: Iterable[str]) -> None:
-        """Puts exactly these in force; UsageError, and nothing changes, if one is unknown."""
+        """Puts exactly these in force; SimulationError, and nothing changes, if one is unknown."""
         active = parse_faults(names)
         with self._lock:
             self._active = active

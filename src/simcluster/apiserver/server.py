@@ -63,7 +63,7 @@ class Server:
         self.port = 0
 
     def start(self) -> None:
-        """Begins to listen; SimulationError if the port cannot be had."""
+        """Begins to listen; PortError if the port cannot be had."""
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -71,7 +71,7 @@ class Server:
             listener.listen(128)
         except (OSError, OverflowError) as error:
             listener.close()
-            raise errors.SimulationError(
+            raise errors.PortError(
                 f"the simulated cluster cannot listen on 127.0.0.1:{self._wanted_port}: {_reason(error)}",
                 remedy="choose another --port, or 0 for any that is free",
             ) from error

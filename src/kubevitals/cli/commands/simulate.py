@@ -129,13 +129,26 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list_faults:
         print(list_faults())
         return 0
-    from simcluster import cluster
+    from simcluster import errors as simulated_errors
 
     target: str | None = arguments.write_kubeconfig
     if target not in {None, "-"}:
         _check_target(str(target))
     if (arguments.pods or 0) >= _BIG:
         print(f"building {arguments.pods:,} pods, which takes a while ...", file=sys.stderr, flush=True)
+    try:
+        _serve(arguments)
+    except simulated_errors.SimulationError as error:
+        from kubevitals import cluster
+
+        raise cluster.translate_simulation_error(error) from error
+    return 0
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    from simcluster import cluster
+
+    target: str | None = arguments.write_kubeconfig
     with multicluster.stop_on_signals() as stopped, contextlib.ExitStack() as cleanup:
         simulated = cluster.SimulatedCluster(
             nodes=arguments.nodes,
@@ -148,7 +161,7 @@ def run(arguments: argparse.Namespace) -> int:
             kubelets=arguments.kubelets,
         )
         if stopped.is_set():
-            return 0
+            return
         gc.collect()
         gc.freeze()  # what the world is made of stays; looking through it again and again would cost seconds
         gc.enable()  # which the command line turned off: this may run for days
@@ -161,7 +174,6 @@ def run(arguments: argparse.Namespace) -> int:
             _announce(simulated, target)
             while not stopped.wait(3600):
                 pass
-    return 0
 
 
 def list_faults() -> str:
