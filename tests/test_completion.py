@@ -17,7 +17,7 @@ from tests import small_world
 
 from kubevitals import cli
 from kubevitals.cli.commands import completion
-from kubevitals.cli.completion import clusternames, complete
+from kubevitals.cli.completion import clusternames, completer
 from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
@@ -285,7 +285,7 @@ def test_a_failure_is_silent(capsys: pytest.CaptureFixture[str], monkeypatch: py
     def fail(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(complete, "_complete", fail)
+    monkeypatch.setattr(completer, "_complete", fail)
     assert ask(capsys, "top", "") == ([], ":4")
 
 
@@ -318,7 +318,7 @@ def home(tmp_path: pathlib.Path) -> pathlib.Path:
     for name, call in (
         ("kubevitals", "from kubevitals.__main__ import main"),
         ("kubectl-vitals", "from kubevitals.__main__ import main"),
-        ("kubectl_complete-vitals", "from kubevitals.cli.completion.complete import main"),
+        ("kubectl_complete-vitals", "from kubevitals.cli.completion.completer import main"),
     ):
         path = tmp_path / "bin" / name
         path.write_text(f"#!{sys.executable}\nimport sys\n{call}\nsys.exit(main())\n")

@@ -16,7 +16,7 @@ import yaml
 
 import kubevitals
 from kubevitals import cli, rbac
-from kubevitals.cli import parsers
+from kubevitals.cli import argumentparser
 from kubevitals.cli.commands import serve
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def test_arguments_are_those_of_serve(objects: list[dict[str, Any]]) -> None:
     command, *words = pod["containers"][0]["args"]
     assert command == "serve"
     assert command in cli.COMMANDS
-    arguments = parsers.make_parser("kubevitals serve", serve).parse_args(words)
+    arguments = argumentparser.make_parser("kubevitals serve", serve).parse_args(words)
     assert arguments.auth in ("kubernetes", "token-file")
 
 
@@ -320,7 +320,7 @@ def test_options_are_documented() -> None:
     known = {
         option
         for module in (serve, command)
-        for action in parsers.make_parser("kubevitals", module)._actions
+        for action in argumentparser.make_parser("kubevitals", module)._actions
         for option in action.option_strings
     }
     others = {

@@ -17,7 +17,7 @@ import kubevitals
 from kubevitals import cli, model
 from kubevitals import history as histories
 from kubevitals.cli import historyoptions
-from kubevitals.cli.completion import complete
+from kubevitals.cli.completion import completer
 from kubevitals.history import store
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.web import settings
@@ -463,6 +463,6 @@ def test_completion(
 ) -> None:
     """A shell completes kinds, formats and options."""
     monkeypatch.setenv("KUBECONFIG", "/nonexistent")
-    assert complete.run_words(words, environ={}) == 0
+    assert completer.run_words(words, environ={}) == 0
     found = {line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[:-1]}
     assert found == expected

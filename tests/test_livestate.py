@@ -12,7 +12,7 @@ from tests.test_exposition import parse, value
 
 from kubevitals.kube import livestate, pages, stateobjects
 from kubevitals.surfaces import exposition
-from kubevitals.surfaces.exposition import kube_state_metrics, state_objects, state_pods
+from kubevitals.surfaces.exposition import kube_state_metrics, kube_state_objects, kube_state_pods
 from simcluster import cluster as worlds
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ POD_LABELS = {"namespace": "shop", "pod": "web-0", "uid": "u1"}
 
 
 def pod_series(**status: Any) -> Series:
-    return series_of({"pods": {KEY: state_pods.convert(pod_of(**status))}})
+    return series_of({"pods": {KEY: kube_state_pods.convert(pod_of(**status))}})
 
 
 def test_resources_have_their_unit_and_are_rounded_as_kube_state_metrics_does() -> None:
@@ -227,7 +227,7 @@ def test_a_job_tells_why_it_failed() -> None:
     failed = {"failed": 3, "conditions": [{"type": "Failed", "status": "True", "reason": "DeadlineExceeded"}]}
 
     def series(status: dict[str, Any]) -> Series:
-        return series_of({"jobs": {KEY: state_objects.convert_job(thing_of(status=status))}})
+        return series_of({"jobs": {KEY: kube_state_objects.convert_job(thing_of(status=status))}})
 
     known = series(failed)
     assert value(known, "kube_job_status_failed", **where, reason="DeadlineExceeded") == 1
@@ -239,10 +239,10 @@ def test_a_job_tells_why_it_failed() -> None:
 def test_quotas_and_claims_have_their_words() -> None:
     """A quota has what is granted and used of each resource, a claim its phase."""
     status = {"hard": {"requests.cpu": "2500m", "pods": "10"}, "used": {"requests.cpu": "100m"}}
-    claim = state_objects.convert_claim(thing_of(status={"phase": "Bound"}))
+    claim = kube_state_objects.convert_claim(thing_of(status={"phase": "Bound"}))
     series = series_of(
         {
-            "resourcequotas": {KEY: state_objects.convert_quota(thing_of(status=status))},
+            "resourcequotas": {KEY: kube_state_objects.convert_quota(thing_of(status=status))},
             "persistentvolumeclaims": {KEY: claim},
         }
     )

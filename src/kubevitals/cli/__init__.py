@@ -30,7 +30,7 @@ COMMANDS = {
     "simulate": ("simulate", "serve a simulated cluster on loopback, for demos and tests"),
     "completion": ("completion", "print the completion script for bash, zsh or fish"),
 }
-_HIDDEN = {"__complete": "kubevitals.cli.completion.complete"}
+_HIDDEN = {"__complete": "kubevitals.cli.completion.completer"}
 
 _EPILOG = """\
 examples:
@@ -75,28 +75,28 @@ def _run(argv: list[str], program: str) -> int:
     module = _load(f"kubevitals.cli.commands.{COMMANDS[name][0]}" if name in COMMANDS else _HIDDEN[name])
     if name in _HIDDEN:
         return int(module.run_words(argv[index + 1 :]))
-    from kubevitals.cli import options, plainwords
+    from kubevitals.cli import clusteroptions, plainarguments
 
     # Global options may stand before the command, as with kubectl.
-    words = options.spell_out([*argv[:index], *argv[index + 1 :]])
-    arguments: Any = plainwords.parse(module, words)
+    words = clusteroptions.spell_out([*argv[:index], *argv[index + 1 :]])
+    arguments: Any = plainarguments.parse(module, words)
     if arguments is None:
-        from kubevitals.cli import parsers
+        from kubevitals.cli import argumentparser
 
-        arguments = parsers.make_parser(f"{program} {name}", module).parse_intermixed_args(words)
+        arguments = argumentparser.make_parser(f"{program} {name}", module).parse_intermixed_args(words)
     return int(module.run(arguments))
 
 
 def _find_command(argv: Sequence[str]) -> int | None:
     """Return where the command stands: the first word that is one, not the value of an option before it."""
-    from kubevitals.cli import options
+    from kubevitals.cli import clusteroptions
 
     skip = False
     for index, word in enumerate(argv):
         if skip:
             skip = False
         elif word.startswith("-"):
-            skip = word in options.TAKING_VALUE
+            skip = word in clusteroptions.TAKING_VALUE
         elif word in COMMANDS or word in _HIDDEN:
             return index
         else:

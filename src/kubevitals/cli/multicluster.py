@@ -6,7 +6,7 @@ One command prints, another serves over HTTP; both read the same clusters in the
 from __future__ import annotations
 
 from kubevitals import errors
-from kubevitals.cli import options, sourceoptions
+from kubevitals.cli import clusteroptions, sourceoptions
 from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ def connect_all(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> l
         )
     for context in dict.fromkeys(arguments.context or [None]):
         one = argparse.Namespace(**{**vars(arguments), "context": context, "namespace": None})
-        cluster = stack.enter_context(options.connect(one))
+        cluster = stack.enter_context(clusteroptions.connect(one))
         if name is not None:
             cluster.connection.context = name
         if cluster.name in connected:

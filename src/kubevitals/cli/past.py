@@ -59,12 +59,12 @@ class _Place:
 
 
 def _find_place(arguments: argparse.Namespace) -> _Place:
-    from kubevitals.cli import options
+    from kubevitals.cli import clusteroptions
 
     if arguments.simulate or arguments.simulation is not None:
         return _Place("simulated", arguments.namespace or "default")
     try:
-        with options.connect(arguments) as cluster:
+        with clusteroptions.connect(arguments) as cluster:
             return _Place(cluster.name, cluster.connection.namespace)
     except errors.ConfigurationError as error:
         # A machine that has the history alone, or a name of a cluster that no kubeconfig here knows.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubevitals import errors
-from kubevitals.cli import historyoptions, multicluster, options, remotewriteoptions
+from kubevitals.cli import clusteroptions, historyoptions, multicluster, remotewriteoptions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     historyoptions.add_recording_options(parser, optional=True)
     remotewriteoptions.add_arguments(parser)
     _add_log(parser.add_argument_group("log"))
-    options.add_cluster_options(parser, several=True, detail=True)
+    clusteroptions.add_cluster_options(parser, several=True, detail=True)
 
 
 def _add_place(group: argparse._ArgumentGroup) -> None:
@@ -82,14 +82,14 @@ def _add_content(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--interval",
-        type=options.parse_duration,
+        type=clusteroptions.parse_duration,
         default=15.0,
         metavar="TIME",
         help="between polls of usage: 15s",
     )
     group.add_argument(
         "--max-age",
-        type=options.parse_duration,
+        type=clusteroptions.parse_duration,
         metavar="TIME",
         help="that a snapshot may have while its source fails; then the service is not ready: 5m",
     )

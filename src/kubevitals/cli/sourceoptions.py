@@ -169,9 +169,9 @@ def _parse_port(said: str) -> int:
 
 
 def _parse_window(said: str) -> float:
-    from kubevitals.cli import options
+    from kubevitals.cli import clusteroptions
 
-    return options.parse_duration(said)
+    return clusteroptions.parse_duration(said)
 
 
 _TYPES: dict[str, Callable[[str], Any]] = {"N": _parse_port, "TIME": _parse_window}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from kubevitals import errors, sources
-from kubevitals.cli import multicluster, oneshot, options
+from kubevitals.cli import clusteroptions, multicluster, oneshot
 from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     serving.add_argument(
         "--interval",
-        type=options.parse_duration,
+        type=clusteroptions.parse_duration,
         default=15.0,
         metavar="TIME",
         help="how often usage is read: 15s, the default",
@@ -88,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--no-nodes", action="store_true", help="leave nodes out, where rights end at a namespace"
     )
-    options.add_cluster_options(parser, several=True, once=True)
+    clusteroptions.add_cluster_options(parser, several=True, once=True)
 
 
 def run(arguments: argparse.Namespace) -> int:

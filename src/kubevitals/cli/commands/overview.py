@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from kubevitals import analysis, errors, problems, quantity, reader, vitals
-from kubevitals.cli import notes, oneshot, options
+from kubevitals.cli import clusteroptions, notes, oneshot
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns as column_sets
 
@@ -66,9 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-w", "--watch", action="store_true", help="refresh until Ctrl-C")
     parser.add_argument(
-        "--interval", type=options.parse_duration, default=5.0, metavar="TIME", help="between refreshes (5s)"
+        "--interval",
+        type=clusteroptions.parse_duration,
+        default=5.0,
+        metavar="TIME",
+        help="between refreshes (5s)",
     )
-    options.add_cluster_options(parser, once=True)
+    clusteroptions.add_cluster_options(parser, once=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.namespace and arguments.all_namespaces:
         raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
     view: Any = View(namespace=arguments.namespace, limit=arguments.limit)
-    with options.connect(arguments) as cluster:
+    with clusteroptions.connect(arguments) as cluster:
         notes.tell_warnings(cluster)
         if arguments.watch:
             from kubevitals.cli import refresh

@@ -11,7 +11,7 @@ import sys
 import time
 
 from kubevitals import errors
-from kubevitals.cli import historyoptions, multicluster, options, remotewriteoptions
+from kubevitals.cli import clusteroptions, historyoptions, multicluster, remotewriteoptions
 from kubevitals.surfaces.terminal import console
 from kubevitals.surfaces.view import recorderstatus
 
@@ -40,13 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     historyoptions.add_recording_options(parser, optional=False)
     parser.add_argument(
         "--interval",
-        type=options.parse_duration,
+        type=clusteroptions.parse_duration,
         default=15.0,
         metavar="TIME",
         help="between polls of usage: 15s, the default",
     )
     parser.add_argument(
-        "--duration", type=options.parse_duration, metavar="TIME", help="end after so long; without end else"
+        "--duration",
+        type=clusteroptions.parse_duration,
+        metavar="TIME",
+        help="end after so long; without end else",
     )
     parser.add_argument(
         "-n", "--namespace", metavar="NAME", help="pods of one namespace only; all by default"
@@ -56,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-nodes", action="store_true", help="leave nodes out, where rights end at a namespace"
     )
     remotewriteoptions.add_arguments(parser)
-    options.add_cluster_options(parser, several=True)
+    clusteroptions.add_cluster_options(parser, several=True)
 
 
 def run(arguments: argparse.Namespace) -> int:

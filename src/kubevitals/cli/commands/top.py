@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from kubevitals import analysis, errors, model, reader
-from kubevitals.cli import notes, oneshot, options
+from kubevitals.cli import clusteroptions, notes, oneshot
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns as column_sets
 
@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "kind", metavar="KIND", help="nodes, pods, containers, namespaces or workloads (or their short names)"
     )
     parser.add_argument("names", metavar="NAME", nargs="*", help="only these; of containers: their pods")
-    options.add_namespace_options(parser)
+    clusteroptions.add_namespace_options(parser)
     parser.add_argument("-l", "--selector", metavar="LABELS", help="label selector, as app=web,tier!=cache")
     parser.add_argument(
         "--field-selector", metavar="FIELDS", help="field selector of pods, as status.phase=Running"
@@ -123,7 +123,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-w", "--watch", action="store_true", help="refresh until Ctrl-C")
     parser.add_argument(
-        "--interval", type=options.parse_duration, default=5.0, metavar="TIME", help="between refreshes (5s)"
+        "--interval",
+        type=clusteroptions.parse_duration,
+        default=5.0,
+        metavar="TIME",
+        help="between refreshes (5s)",
     )
     past = parser.add_argument_group("the state as it was")
     past.add_argument(
@@ -132,7 +136,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     past.add_argument(
         "--history", metavar="FILE|URL", help="where it was recorded; by default as `kubevitals history`"
     )
-    options.add_cluster_options(parser, detail=True, once=True)
+    clusteroptions.add_cluster_options(parser, detail=True, once=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -142,7 +146,7 @@ def run(arguments: argparse.Namespace) -> int:
         from kubevitals.cli import past
 
         return past.show(view, arguments)
-    with options.connect(arguments) as cluster:
+    with clusteroptions.connect(arguments) as cluster:
         notes.tell_warnings(cluster)
         if arguments.watch:
             from kubevitals.cli import refresh

@@ -10,7 +10,7 @@ import os
 import time
 
 from kubevitals import errors
-from kubevitals.cli import options
+from kubevitals.cli import clusteroptions
 from kubevitals.kube.auth import kubeconfig
 from kubevitals.kube.http import urls
 
@@ -174,7 +174,7 @@ class Names:
         if "simulate" in self._given or "simulation" in self._given:
             from kubevitals import cluster as clusters
 
-            settings = options.parse_simulation(self._last("simulation") or "")
+            settings = clusteroptions.parse_simulation(self._last("simulation") or "")
             with clusters.connect(simulation=settings, request_timeout=PATIENCE) as cluster:
                 yield cluster.client
             return

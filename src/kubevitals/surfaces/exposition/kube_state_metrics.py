@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from kubevitals.surfaces.exposition import packing, state_objects, state_pods, text
+from kubevitals.surfaces.exposition import kube_state_objects, kube_state_pods, packing, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 # the list's plural name: what its objects become
 _KINDS: dict[str, tuple[tuple[text.Family, ...], Callable[..., tuple[bytes, ...]]]] = {
-    "nodes": (state_objects.NODE, state_objects.convert_node),
-    "pods": (state_pods.FAMILIES, state_pods.convert),
-    "deployments": (state_objects.DEPLOYMENT, state_objects.convert_deployment),
-    "statefulsets": (state_objects.STATEFULSET, state_objects.convert_statefulset),
-    "daemonsets": (state_objects.DAEMONSET, state_objects.convert_daemonset),
-    "jobs": (state_objects.JOB, state_objects.convert_job),
-    "horizontalpodautoscalers": (state_objects.AUTOSCALER, state_objects.convert_autoscaler),
-    "namespaces": (state_objects.NAMESPACE, state_objects.convert_namespace),
-    "persistentvolumeclaims": (state_objects.CLAIM, state_objects.convert_claim),
-    "resourcequotas": (state_objects.QUOTA, state_objects.convert_quota),
+    "nodes": (kube_state_objects.NODE, kube_state_objects.convert_node),
+    "pods": (kube_state_pods.FAMILIES, kube_state_pods.convert),
+    "deployments": (kube_state_objects.DEPLOYMENT, kube_state_objects.convert_deployment),
+    "statefulsets": (kube_state_objects.STATEFULSET, kube_state_objects.convert_statefulset),
+    "daemonsets": (kube_state_objects.DAEMONSET, kube_state_objects.convert_daemonset),
+    "jobs": (kube_state_objects.JOB, kube_state_objects.convert_job),
+    "horizontalpodautoscalers": (kube_state_objects.AUTOSCALER, kube_state_objects.convert_autoscaler),
+    "namespaces": (kube_state_objects.NAMESPACE, kube_state_objects.convert_namespace),
+    "persistentvolumeclaims": (kube_state_objects.CLAIM, kube_state_objects.convert_claim),
+    "resourcequotas": (kube_state_objects.QUOTA, kube_state_objects.convert_quota),
 }
 _GROUP = 256  # objects, at most, that are compressed together
 FAMILIES = tuple(family for families, _ in _KINDS.values() for family in families)

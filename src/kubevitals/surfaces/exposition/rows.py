@@ -11,7 +11,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from kubevitals import compression, model
-from kubevitals.surfaces.exposition import families, lines, packing
+from kubevitals.surfaces.exposition import encoder, families, packing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ _POD_FACTS = model.Pod._fields.index("detail")  # behind these fields comes what
 _CONTAINER_FACTS = model.Container._fields.index("detail")
 _FACTS = {"pod": _POD_FACTS, "container": _CONTAINER_FACTS}
 _INDEX = {
-    (of, row): lines.FIELDS[of].index(row.field) for of, rows in families.BY_KIND.items() for row in rows
+    (of, row): encoder.FIELDS[of].index(row.field) for of, rows in families.BY_KIND.items() for row in rows
 }
 _LASTING = {of: tuple(row for row in families.BY_KIND[of] if _INDEX[of, row] < _FACTS[of]) for of in _FACTS}
 _CHANGING = {of: tuple(row for row in families.BY_KIND[of] if _INDEX[of, row] >= _FACTS[of]) for of in _FACTS}
@@ -73,11 +73,11 @@ class Table:
         self._wanted = wanted
         open_sink = packing.Stream if packed else packing.Plain
         self._sinks = {row: open_sink() for rows in _CHANGING.values() for row in rows}
-        self._nodes: list[tuple[Sequence[Any], lines.Labels]] = []
+        self._nodes: list[tuple[Sequence[Any], encoder.Labels]] = []
         groups: dict[Key, _Group] = {}
         for cluster, nodes, pods in _by_cluster(snapshots):
-            self._nodes.append((nodes, lines.label_nodes(cluster, nodes)))
-            for some in split(lines.distinct(pods)):
+            self._nodes.append((nodes, encoder.label_nodes(cluster, nodes)))
+            for some in split(encoder.distinct(pods)):
                 groups[cluster, some[0].namespace, some[0].name] = self._write(cluster, some)
         self._groups = list(groups.values())
         if kept is not None:
@@ -86,7 +86,7 @@ class Table:
     def pieces_of(self, of: str, row: families.RowFamily) -> Sequence[packing.Piece]:
         """Return the samples of one family of nodes, pods or containers."""
         if of == "node":
-            texts = [lines.write(row, _INDEX[of, row], *each) for each in self._nodes]
+            texts = [encoder.write(row, _INDEX[of, row], *each) for each in self._nodes]
             return [text for text in texts if text]
         if row in self._sinks:
             return self._sinks[row].end()
@@ -94,7 +94,7 @@ class Table:
 
     def condition_pieces(self) -> Sequence[packing.Piece]:
         """Return the samples of the nodes' conditions."""
-        texts = [lines.write_conditions(*each) for each in self._nodes]
+        texts = [encoder.write_conditions(*each) for each in self._nodes]
         return [text for text in texts if text]
 
     def _write(self, cluster: str, pods: tuple[model.Pod, ...]) -> _Group:
@@ -103,7 +103,7 @@ class Table:
         before = self._kept.groups.get(key) if self._kept is not None else None
         fresh = before is None or not _same(before.pods, pods)
         if before is None or fresh:
-            labels = lines.label_pods(cluster, pods, self._wanted)
+            labels = encoder.label_pods(cluster, pods, self._wanted)
             group = _Group(pods, labels)
         else:
             group, labels = before, before.labels()
@@ -111,12 +111,14 @@ class Table:
         containers = [container for pod in pods for container in pod.containers]
         for of, records, names in (("pod", pods, labels[0]), ("container", containers, labels[1])):
             all_of_them = (records, names)
-            alive = lines.held(records, names, of)
+            alive = encoder.held(records, names, of)
             for row in _CHANGING[of]:
-                self._sinks[row].add(lines.write(row, _INDEX[of, row], *(alive if row.held else all_of_them)))
+                self._sinks[row].add(
+                    encoder.write(row, _INDEX[of, row], *(alive if row.held else all_of_them))
+                )
             if fresh:
                 for row in _LASTING[of]:
-                    text = lines.write(row, _INDEX[of, row], *(alive if row.held else all_of_them))
+                    text = encoder.write(row, _INDEX[of, row], *(alive if row.held else all_of_them))
                     self._keep(group, before, row, text)
         return group
 

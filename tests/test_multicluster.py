@@ -11,7 +11,7 @@ import yaml
 from tests import small_world
 
 from kubevitals import errors
-from kubevitals.cli import multicluster, options
+from kubevitals.cli import clusteroptions, multicluster
 from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def arguments(world: simulated.SimulatedCluster, tmp_path: pathlib.Path) -> Any:
     path = tmp_path / "config"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     parser = argparse.ArgumentParser()
-    options.add_cluster_options(parser, several=True)
+    clusteroptions.add_cluster_options(parser, several=True)
 
     def parse(*words: str) -> argparse.Namespace:
         return parser.parse_args(["--kubeconfig", str(path), *words])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubevitals.surfaces.exposition import state_samples, text
+from kubevitals.surfaces.exposition import kube_state_samples, text
 
 if TYPE_CHECKING:
     from kubevitals.kube import stateobjects
@@ -99,15 +99,15 @@ def convert_node(node: stateobjects.Node, *, before: str = "") -> Lines:
         "," + text.labels({"key": each.key, "value": each.value, "effect": each.effect}): 1
         for each in spec.taints or ()
     }
-    samples: tuple[state_samples.Samples, ...] = (
+    samples: tuple[kube_state_samples.Samples, ...] = (
         {_node_info(node): 1},
-        state_samples.moment(meta.creation_timestamp),
-        {state_samples.label("role", role): 1 for role in roles},
+        kube_state_samples.moment(meta.creation_timestamp),
+        {kube_state_samples.label("role", role): 1 for role in roles},
         taints,
         {"": int(spec.unschedulable)},
-        state_samples.amounts(status.allocatable, pods=True),
-        state_samples.amounts(status.capacity, pods=True),
-        state_samples.conditions(status.conditions),
+        kube_state_samples.amounts(status.allocatable, pods=True),
+        kube_state_samples.amounts(status.capacity, pods=True),
+        kube_state_samples.conditions(status.conditions),
     )
     return _blocks(NODE, base, samples)
 
@@ -119,8 +119,8 @@ def convert_deployment(thing: stateobjects.Thing, *, before: str = "") -> Lines:
     for each in status.conditions or ():
         reason = each.reason or ""
         known = reason if reason in _DEPLOYMENT_REASONS else "unknown"
-        for more, value in state_samples.conditions([each]).items():
-            conditions[state_samples.label("reason", known) + more] = value
+        for more, value in kube_state_samples.conditions([each]).items():
+            conditions[kube_state_samples.label("reason", known) + more] = value
     samples = (
         _replicas(thing),
         {"": status.available_replicas},
@@ -166,14 +166,14 @@ def convert_autoscaler(thing: stateobjects.Thing, *, before: str = "") -> Lines:
 def convert_namespace(thing: stateobjects.Thing, *, before: str = "") -> Lines:
     """Return the lines for each of NAMESPACE."""
     base = f'{before}namespace="{text.escape(thing.metadata.name)}"'
-    samples = state_samples.choice("phase", ("Active", "Terminating"), thing.status.phase)
+    samples = kube_state_samples.choice("phase", ("Active", "Terminating"), thing.status.phase)
     return _blocks(NAMESPACE, base, (samples,))
 
 
 def convert_claim(thing: stateobjects.Thing, *, before: str = "") -> Lines:
     """Return the lines for each of CLAIM."""
     phase = thing.status.phase
-    samples = state_samples.choice("phase", ("Lost", "Bound", "Pending"), phase) if phase else {}
+    samples = kube_state_samples.choice("phase", ("Lost", "Bound", "Pending"), phase) if phase else {}
     return _blocks(CLAIM, _base(thing, "persistentvolumeclaim", before), (samples,))
 
 
@@ -182,9 +182,9 @@ def convert_quota(thing: stateobjects.Thing, *, before: str = "") -> Lines:
     samples: dict[str, float] = {}
     for word, found in (("hard", thing.status.hard), ("used", thing.status.used)):
         for name, said in (found or {}).items():
-            value = state_samples.read_amount(name, said)
+            value = kube_state_samples.read_amount(name, said)
             if value is not None:
-                samples[f'{state_samples.label("resource", name)},type="{word}"'] = value
+                samples[f'{kube_state_samples.label("resource", name)},type="{word}"'] = value
     return _blocks(QUOTA, _base(thing, "resourcequota", before), (samples,))
 
 
@@ -193,15 +193,18 @@ def _base(thing: stateobjects.Thing, name_label: str, before: str) -> str:
     return f'{before}namespace="{text.escape(meta.namespace)}",{name_label}="{text.escape(meta.name)}"'
 
 
-def _replicas(thing: stateobjects.Thing) -> state_samples.Samples:
+def _replicas(thing: stateobjects.Thing) -> kube_state_samples.Samples:
     return {} if thing.spec.replicas is None else {"": thing.spec.replicas}
 
 
 def _blocks(
-    families: tuple[text.Family, ...], base: str, samples: tuple[state_samples.Samples, ...]
+    families: tuple[text.Family, ...], base: str, samples: tuple[kube_state_samples.Samples, ...]
 ) -> Lines:
     return tuple(
-        [state_samples.block(each.name, base, found) for each, found in zip(families, samples, strict=True)]
+        [
+            kube_state_samples.block(each.name, base, found)
+            for each, found in zip(families, samples, strict=True)
+        ]
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubevitals.surfaces.exposition import state_samples, text
+from kubevitals.surfaces.exposition import kube_state_samples, text
 
 if TYPE_CHECKING:
     from kubevitals.kube import stateobjects
@@ -82,24 +82,28 @@ def convert(pod: stateobjects.Pod, *, before: str = "") -> tuple[bytes, ...]:
     meta, status = pod.metadata, pod.status
     escape = text.escape
     base = f'{before}namespace="{escape(meta.namespace)}",pod="{escape(meta.name)}",uid="{escape(meta.uid)}"'
-    block = state_samples.block
+    block = kube_state_samples.block
     scheduled = [each for each in status.conditions or () if each.type == "PodScheduled"]
     ready = [each for each in status.conditions or () if each.type == "Ready"]
     unscheduled = any(each.status == "False" for each in scheduled)
     return (
         block(INFO.name, base, {_info(pod): 1}),
         block(OWNER.name, base, _owners(pod)),
-        block(PHASE.name, base, state_samples.choice("phase", _PHASES, status.phase) if status.phase else {}),
-        block(READY.name, base, state_samples.conditions(ready, status_label="condition", named=False)),
+        block(
+            PHASE.name,
+            base,
+            kube_state_samples.choice("phase", _PHASES, status.phase) if status.phase else {},
+        ),
+        block(READY.name, base, kube_state_samples.conditions(ready, status_label="condition", named=False)),
         block(REASON.name, base, _reasons(pod)),
         block(
             QOS.name,
             base,
-            state_samples.choice("qos_class", _CLASSES, status.qos_class) if status.qos_class else {},
+            kube_state_samples.choice("qos_class", _CLASSES, status.qos_class) if status.qos_class else {},
         ),
         block(UNSCHEDULABLE.name, base, {"": 1} if unscheduled else {}),
-        block(START.name, base, state_samples.moment(status.start_time)),
-        block(CREATED.name, base, state_samples.moment(meta.creation_timestamp)),
+        block(START.name, base, kube_state_samples.moment(status.start_time)),
+        block(CREATED.name, base, kube_state_samples.moment(meta.creation_timestamp)),
         *_convert_containers(pod, base),
     )
 
@@ -114,7 +118,7 @@ def _convert_containers(pod: stateobjects.Pod, base: str) -> tuple[bytes, ...]:
     terminated: dict[str, float] = {}
     last: tuple[dict[str, float], dict[str, float], dict[str, float]] = ({}, {}, {})
     for status in pod.status.container_statuses or ():
-        name = state_samples.label("container", status.name)
+        name = kube_state_samples.label("container", status.name)
         spec = specs.get(status.name)
         if spec is not None:
             info[name + _images(spec, status)] = 1
@@ -123,29 +127,32 @@ def _convert_containers(pod: stateobjects.Pod, base: str) -> tuple[bytes, ...]:
         ready[name] = int(status.ready)
         restarts[name] = status.restart_count
         if state is not None and state.waiting is not None:
-            waiting[name + state_samples.label("reason", state.waiting.reason)] = 1
+            waiting[name + kube_state_samples.label("reason", state.waiting.reason)] = 1
         if state is not None and state.terminated is not None:
-            terminated[name + state_samples.label("reason", state.terminated.reason)] = 1
+            terminated[name + kube_state_samples.label("reason", state.terminated.reason)] = 1
         if status.last_state is not None and status.last_state.terminated is not None:
             ended = status.last_state.terminated
-            last[0][name + state_samples.label("reason", ended.reason)] = 1
+            last[0][name + kube_state_samples.label("reason", ended.reason)] = 1
             last[1][name] = ended.exit_code
-            finished = state_samples.read_moment(ended.finished_at)
+            finished = kube_state_samples.read_moment(ended.finished_at)
             if finished is not None:
                 last[2][name] = finished
     requests: dict[str, float] = {}
     limits: dict[str, float] = {}
     for spec in pod.spec.containers:
         if spec.resources is not None:
-            start = state_samples.label("container", spec.name) + state_samples.label(
+            start = kube_state_samples.label("container", spec.name) + kube_state_samples.label(
                 "node", pod.spec.node_name
             )
-            requests.update(state_samples.amounts(spec.resources.requests, before=start))
-            limits.update(state_samples.amounts(spec.resources.limits, before=start))
+            requests.update(kube_state_samples.amounts(spec.resources.requests, before=start))
+            limits.update(kube_state_samples.amounts(spec.resources.limits, before=start))
     found = (info, running, ready, restarts, waiting, terminated, *last, requests, limits)
     families = FAMILIES[FAMILIES.index(CONTAINER_INFO) :]
     return tuple(
-        [state_samples.block(each.name, base, samples) for each, samples in zip(families, found, strict=True)]
+        [
+            kube_state_samples.block(each.name, base, samples)
+            for each, samples in zip(families, found, strict=True)
+        ]
     )
 
 

@@ -11,20 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import small_world
 
-from kubevitals.cli import options, parsers, plainwords
+from kubevitals.cli import argumentparser, clusteroptions, plainarguments
 from kubevitals.cli.commands import top
 from simcluster import cluster
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PARSER = parsers.make_parser("kubevitals top", top)
+PARSER = argumentparser.make_parser("kubevitals top", top)
 
 
 def read_both(words: list[str]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """What each of the two reads; None where argparse refuses or the plain reader gives up."""
-    spelled = options.spell_out(words)
-    plain = plainwords.parse(top, spelled)
+    spelled = clusteroptions.spell_out(words)
+    plain = plainarguments.parse(top, spelled)
     try:
         full = vars(PARSER.parse_intermixed_args(spelled))
     except SystemExit:
@@ -78,7 +78,7 @@ def test_plain_lines_are_read_as_argparse_does(line: str) -> None:
 )
 def test_doubt_is_left_to_argparse(line: str) -> None:
     """A mistake, a request for help or a rare spelling is not judged here."""
-    assert plainwords.parse(top, options.spell_out(line.split())) is None
+    assert plainarguments.parse(top, clusteroptions.spell_out(line.split())) is None
 
 
 _LINE = (
@@ -94,7 +94,7 @@ _WORDS = st.sampled_from(_LINE.split())
 def test_what_is_read_is_what_argparse_reads(words: list[str]) -> None:
     """Whatever the words are: if they are read at all, then as argparse reads them."""
     if "-h" in words:
-        assert plainwords.parse(top, words) is None
+        assert plainarguments.parse(top, words) is None
         return
     plain, full = read_both(words)
     assert plain is None or plain == full
@@ -102,7 +102,7 @@ def test_what_is_read_is_what_argparse_reads(words: list[str]) -> None:
 
 def test_values_do_not_show() -> None:
     """A token on the command line is not in the arguments' repr."""
-    assert "secret" not in repr(plainwords.parse(top, ["pods", "--token", "secret"]))
+    assert "secret" not in repr(plainarguments.parse(top, ["pods", "--token", "secret"]))
 
 
 def test_usual_top_loads_neither_argparse_nor_re_nor_json(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import os
 import sys
 
 from kubevitals import cli
-from kubevitals.cli import options, parsers
+from kubevitals.cli import argumentparser, clusteroptions
 from kubevitals.cli.completion import candidates, shellwords
 from kubevitals.surfaces.terminal import console
 
@@ -222,7 +222,7 @@ def _load(command: str) -> Any:
 
 def _flags(module: Any) -> dict[str, argparse.Action]:
     """Return the options of a command by name."""
-    return dict(parsers.make_parser("kubevitals", module)._option_string_actions)  # noqa: SLF001 - has no public face
+    return dict(argumentparser.make_parser("kubevitals", module)._option_string_actions)  # noqa: SLF001 - has no public face
 
 
 def _global_flags() -> dict[str, argparse.Action]:
@@ -230,8 +230,8 @@ def _global_flags() -> dict[str, argparse.Action]:
     import types
 
     def add_arguments(parser: argparse.ArgumentParser) -> None:
-        options.add_namespace_options(parser)
-        options.add_cluster_options(parser, detail=True, once=True)
+        clusteroptions.add_namespace_options(parser)
+        clusteroptions.add_cluster_options(parser, detail=True, once=True)
         parser.add_argument("--version", action="store_true", help="print the version")
 
     return _flags(types.SimpleNamespace(add_arguments=add_arguments))
