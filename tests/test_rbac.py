@@ -159,13 +159,13 @@ def test_kube_state(world: simulated.SimulatedCluster, namespace: str | None) ->
 
 def test_auth(world: simulated.SimulatedCluster) -> None:
     """Letting the cluster decide takes the two reviews and nothing else."""
-    account = accounts_simulated.add(world, "gate", rules_of("auth"))
+    account = accounts_simulated.add(world, "authenticator", rules_of("auth"))
     headers = [(b"authorization", f"Bearer {world.token}".encode())]
-    with connected.connect(world, user="gate") as cluster:
-        gate = auth.Gate.kubernetes(cluster.client)
+    with connected.connect(world, user="authenticator") as cluster:
+        authenticator = auth.Authenticator.kubernetes(cluster.client)
         asked = requests.Request({"type": "http", "method": "GET", "path": "/metrics", "headers": headers})
-        assert asyncio.run(gate.check(asked)).name == "admin"
-        gate.close()
+        assert asyncio.run(authenticator.check(asked)).name == "admin"
+        authenticator.close()
     assert account.refused == []
     assert set(account.asked) == accounts_simulated.wanted(rules_of("auth"))
 

@@ -12,27 +12,27 @@ from kubevitals import model
 from kubevitals.history import store
 from kubevitals.surfaces.remotewrite import writer
 from kubevitals.surfaces.view import recorderstatus
-from kubevitals.surfaces.web import page, settings, statuses
+from kubevitals.surfaces.web import page, servicestatus, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 FULL = model.Problem("history_disk_full", "history in x: there is no <room>", "make room")
 AWAY = model.Problem("remote_write_away", "remote-write waits for its receiver: nobody", "wait")
-GOOD = recorderstatus.Keeping(
+GOOD = recorderstatus.RecorderStatus(
     "file",
     store.Status("writes", ticks=12, bytes=3 << 20),
     writer.Status(sent=900, protocol="2.0", lag_seconds=0.0),
 )
-BAD = recorderstatus.Keeping(
+BAD = recorderstatus.RecorderStatus(
     "memory",
     store.Status("off", problem=FULL, ticks=5, dropped=7, bytes=None),
     writer.Status(sent=10, refused=3, retries=4, protocol="2.0?", problem=AWAY, lag_seconds=75.0),
 )
 
 
-def telling(kept: recorderstatus.Keeping) -> settings.Settings:
-    look: Callable[[], recorderstatus.Keeping] = lambda: kept  # noqa: E731 - what a service is given
+def telling(kept: recorderstatus.RecorderStatus) -> settings.Settings:
+    look: Callable[[], recorderstatus.RecorderStatus] = lambda: kept  # noqa: E731 - what a service is given
     return settings.Settings(recorded=look)
 
 
@@ -44,17 +44,17 @@ def test_words() -> None:
     assert recorderstatus.remote_write_words(BAD) == [
         "75 s behind", "10 samples sent", "3 refused", "4 retries",
     ]  # fmt: skip
-    assert recorderstatus.history_words(recorderstatus.Keeping("memory")) == ["in memory"]
+    assert recorderstatus.history_words(recorderstatus.RecorderStatus("memory")) == ["in memory"]
     assert (
-        recorderstatus.history_words(recorderstatus.Keeping())
-        == recorderstatus.remote_write_words(recorderstatus.Keeping())
+        recorderstatus.history_words(recorderstatus.RecorderStatus())
+        == recorderstatus.remote_write_words(recorderstatus.RecorderStatus())
         == []
     )
 
 
 def test_the_status_tells_both() -> None:
     """`/api/v1/status` has the state of the file and of remote-write, with problems; unknown is null."""
-    told = json.loads(statuses.make_status({}, BAD))
+    told = json.loads(servicestatus.make_status({}, BAD))
     assert told["history"] == {
         "source": "memory", "role": "off", "size_bytes": None, "ticks": 5, "dropped_ticks": 7,
         "problem": FULL.to_dict(),
@@ -63,10 +63,10 @@ def test_the_status_tells_both() -> None:
         "protocol": None, "sent_samples": 10, "refused_samples": 3, "retries": 4, "lag_seconds": 75.0,
         "problem": AWAY.to_dict(),
     }  # fmt: skip
-    told = json.loads(statuses.make_status({}, GOOD))
+    told = json.loads(servicestatus.make_status({}, GOOD))
     assert (told["history"]["role"], told["history"]["problem"]) == ("writes", None)
     assert told["remote_write"]["protocol"] == "2.0"
-    assert json.loads(statuses.make_status({}))["history"] is None
+    assert json.loads(servicestatus.make_status({}))["history"] is None
 
 
 def test_the_page_tells_both() -> None:

@@ -15,7 +15,7 @@ import kubevitals
 from kubevitals import model, vitals
 from kubevitals.kube.http import retries, watch
 from kubevitals.surfaces.view import documents
-from kubevitals.surfaces.web import kinds, overview, queries, settings, views
+from kubevitals.surfaces.web import kinds, queries, renderer, settings, vitalsrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +136,7 @@ def test_vitals(service: web_service.Service) -> None:
     answer = service.get("/api/v1/vitals").json()
     assert answer["kind"] == "VitalsList"
     (row,) = answer["items"]
-    assert list(row) == list(overview.VITALS_TYPES)
+    assert list(row) == list(vitalsrow.VITALS_TYPES)
     made = vitals.sum_up(held(service).nodes, held(service).pods)
     assert {key: row[key] for key in made._fields if key != "phases"} == {
         key: value for key, value in made._asdict().items() if key != "phases"
@@ -154,7 +154,7 @@ def test_vitals(service: web_service.Service) -> None:
 
 def test_single_objects(service: web_service.Service) -> None:
     """Below each list there are its objects, the same rows as in the list; what is not there is 404."""
-    for name, path in views.PATHS.items():
+    for name, path in renderer.PATHS.items():
         row = service.get(f"/api/v1/{name}?limit=1").json()["items"][0]
         place = "/".join(row[key] for key in path)
         answer = service.get(f"/api/v1/{name}/{place}")
@@ -505,7 +505,7 @@ def test_rights_of_one_namespace() -> None:
     from tests import connected
 
     from kubevitals import collector
-    from kubevitals.surfaces.web import statuses
+    from kubevitals.surfaces.web import servicestatus
 
     with (
         web_service.serve(simulation={"pods": 20}) as service,
@@ -514,7 +514,7 @@ def test_rights_of_one_namespace() -> None:
         made = collector.Collector(cluster, namespace="kube-system")
         made.inventory.start()
         made.tick()
-        told = json.loads(statuses.make_status({"one": made}))["clusters"][0]
+        told = json.loads(servicestatus.make_status({"one": made}))["clusters"][0]
         made.stop()
     assert told["namespace"] == "kube-system"
     assert told["rights"] == {
@@ -559,23 +559,23 @@ def test_prebuilt_answers(own: web_service.Service) -> None:
     own.tick()
     own.get("/api/v1/pods?limit=1", accept_encoding="gzip")
     own.tick()
-    shelf = own.app.state.shelves["simulated"]
+    cache = own.app.state.caches["simulated"]
     query = queries.parse("list", "pods", b"limit=1")
-    assert shelf.shown.ready(query, zipped=True) is not None
+    assert cache.current.ready(query, zipped=True) is not None
     for _ in range(6):
         own.tick()
-    assert shelf.shown.ready(query, zipped=False) is None, "nobody has asked for it for long"
+    assert cache.current.ready(query, zipped=False) is None, "nobody has asked for it for long"
 
 
 def test_rows_that_are_mixed_up_are_read_as_they_lie(
     service: web_service.Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a large cluster rows are made in one order and shown in another; the answer is the same."""
-    from kubevitals.surfaces.web import rows
+    from kubevitals.surfaces.web import rowencoder
 
     expected = service.get("/api/v1/infra/pods?sort=-memory_mi").json()["pods"]
-    monkeypatch.setattr(rows, "_MANY", 1)
-    monkeypatch.setattr(rows, "_PART", 7)
+    monkeypatch.setattr(rowencoder, "_MANY", 1)
+    monkeypatch.setattr(rowencoder, "_PART", 7)
     found = service.get("/api/v1/infra/pods?sort=-memory_mi&limit=1000000").json()["pods"]
     assert found == expected
     assert len({row["pod"] for row in found}) > 20

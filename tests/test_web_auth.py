@@ -15,7 +15,7 @@ from starlette import requests
 from tests import accounts_simulated, connected
 
 from kubevitals import errors, rbac
-from kubevitals.surfaces.web import auth, problemdetails, reviews, tokenfile
+from kubevitals.surfaces.web import auth, problemdetails, tokenfile, tokenreview
 from simcluster import cluster as simulated
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ def request(
     return requests.Request({"type": "http", "method": method, "path": path, "headers": raw})
 
 
-def check(gate: auth.Gate, asked: requests.Request) -> auth.Identity:
-    return asyncio.run(gate.check(asked))
+def check(authenticator: auth.Authenticator, asked: requests.Request) -> auth.Identity:
+    return asyncio.run(authenticator.check(asked))
 
 
-def refusal(gate: auth.Gate, asked: requests.Request) -> problemdetails.Refusal:
+def refusal(authenticator: auth.Authenticator, asked: requests.Request) -> problemdetails.Refusal:
     with pytest.raises(problemdetails.Refusal) as caught:
-        check(gate, asked)
+        check(authenticator, asked)
     return caught.value
 
 
@@ -69,9 +69,11 @@ def account(world: simulated.SimulatedCluster) -> accounts_simulated.Account:
 
 
 @pytest.fixture
-def gate(world: simulated.SimulatedCluster, account: accounts_simulated.Account) -> Iterator[auth.Gate]:
+def authenticator(
+    world: simulated.SimulatedCluster, account: accounts_simulated.Account
+) -> Iterator[auth.Authenticator]:
     with connected.connect(world, user="service") as cluster:
-        made = auth.Gate.kubernetes(cluster.client)
+        made = auth.Authenticator.kubernetes(cluster.client)
         yield made
         made.close()
 
@@ -87,11 +89,11 @@ def tokens(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def test_none_lets_everybody_in() -> None:
-    """Without a gate nobody has to bring anything."""
-    gate = auth.Gate.none()
-    assert check(gate, request()) == auth.ANYBODY
-    assert gate.mode == "none"
-    gate.close()
+    """Without authentication nobody has to bring anything."""
+    authenticator = auth.Authenticator.none()
+    assert check(authenticator, request()) == auth.ANYBODY
+    assert authenticator.mode == "none"
+    authenticator.close()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "[::1]", "localhost", "127.8.9.10"])
@@ -156,43 +158,43 @@ def test_any_header_is_read(text: str) -> None:
 # --- the cluster decides
 
 
-def test_the_cluster_lets_in(gate: auth.Gate, world: simulated.SimulatedCluster) -> None:
+def test_the_cluster_lets_in(authenticator: auth.Authenticator, world: simulated.SimulatedCluster) -> None:
     """Whom the cluster knows and lets in is who they are there."""
-    identity = check(gate, request(token=world.token_for("admin")))
+    identity = check(authenticator, request(token=world.token_for("admin")))
     assert identity.name == "admin"
     assert "system:masters" in identity.groups
 
 
-def test_nobody_unknown_comes_in(gate: auth.Gate) -> None:
+def test_nobody_unknown_comes_in(authenticator: auth.Authenticator) -> None:
     """Without a token, or with one that the cluster does not know, the answer is 401 and how to ask."""
     for asked in (request(), request(token="unknown"), request(header="Basic x")):
-        said = refusal(gate, asked)
+        said = refusal(authenticator, asked)
         assert said.status == 401
         assert said.headers["WWW-Authenticate"] == 'Bearer realm="kubevitals"'
 
 
-def test_known_is_not_allowed(gate: auth.Gate, world: simulated.SimulatedCluster) -> None:
+def test_known_is_not_allowed(authenticator: auth.Authenticator, world: simulated.SimulatedCluster) -> None:
     """Who is known but has no right to the route gets 403 with the rule that would do, whatever the route:
     the role that lets every account read /api/* at the API server opens nothing here.
     """
     for path in ("/", "/api/v1/pods", "/metrics", "/openapi.json", "/api/v1/stream"):
-        said = refusal(gate, request(path, token=world.token_for("reader")))
+        said = refusal(authenticator, request(path, token=world.token_for("reader")))
         assert said.status == 403
-        assert reviews.asked_path(path) in (said.remedy or "")
+        assert tokenreview.reviewed_path(path) in (said.remedy or "")
         assert world.token_for("reader") not in str(said.document(path))
 
 
 def test_paths_that_are_asked_about() -> None:
     """Routes stand below a prefix of their own; /metrics is what Prometheus' roles name already."""
-    assert reviews.asked_path("/api/v1/pods") == "/kubevitals/api/v1/pods"
-    assert reviews.asked_path("/") == "/kubevitals/"
-    assert reviews.asked_path("/metrics") == "/metrics"
-    assert reviews.asked_path("/metrics/") == "/kubevitals/metrics/"
+    assert tokenreview.reviewed_path("/api/v1/pods") == "/kubevitals/api/v1/pods"
+    assert tokenreview.reviewed_path("/") == "/kubevitals/"
+    assert tokenreview.reviewed_path("/metrics") == "/metrics"
+    assert tokenreview.reviewed_path("/metrics/") == "/kubevitals/metrics/"
 
 
-def test_a_long_path_is_not_cut(gate: auth.Gate, world: simulated.SimulatedCluster) -> None:
+def test_a_long_path_is_not_cut(authenticator: auth.Authenticator, world: simulated.SimulatedCluster) -> None:
     """A path too long to be asked about is refused as a whole, not judged by its beginning."""
-    assert refusal(gate, request("/api/" + "a" * 5000, token=world.token_for("admin"))).status == 414
+    assert refusal(authenticator, request("/api/" + "a" * 5000, token=world.token_for("admin"))).status == 414
 
 
 def test_answers_are_remembered(
@@ -201,10 +203,10 @@ def test_answers_are_remembered(
     """The same person on the same route costs two questions, and after the time two again."""
     clock = Clock()
     with connected.connect(world, user="service") as cluster:
-        guard = reviews.ClusterGuard(cluster.client, clock=clock)
+        backend = tokenreview.ReviewBackend(cluster.client, clock=clock)
 
         async def ask(path: str, user: str = "admin") -> None:
-            await guard.admit(world.token_for(user), verb="get", path=path)
+            await backend.admit(world.token_for(user), verb="get", path=path)
 
         async def go() -> list[int]:
             counts = []
@@ -220,7 +222,7 @@ def test_answers_are_remembered(
 
         assert asyncio.run(go()) == [2, 3, 5]
         assert set(account.asked) == accounts_simulated.wanted(rbac.FEATURES["auth"].rules)
-        guard.close()
+        backend.close()
 
 
 def test_a_no_is_remembered_shorter(
@@ -229,11 +231,11 @@ def test_a_no_is_remembered_shorter(
     """A refusal costs no second question for ten seconds; then a new right is seen."""
     clock = Clock()
     with connected.connect(world, user="service") as cluster:
-        guard = reviews.ClusterGuard(cluster.client, clock=clock)
+        backend = tokenreview.ReviewBackend(cluster.client, clock=clock)
 
         async def ask(token: str) -> int:
             try:
-                await guard.admit(token, verb="get", path="/metrics")
+                await backend.admit(token, verb="get", path="/metrics")
             except problemdetails.Refusal as said:
                 return said.status
             return 200
@@ -246,7 +248,7 @@ def test_a_no_is_remembered_shorter(
             assert len(account.asked) == 2
 
         asyncio.run(go())
-        guard.close()
+        backend.close()
 
 
 def test_a_flood_of_tokens_is_bounded(
@@ -254,11 +256,11 @@ def test_a_flood_of_tokens_is_bounded(
 ) -> None:
     """Many unknown tokens at once wait up to a limit, the others are sent away, and memory is bounded."""
     with connected.connect(world, user="service") as cluster:
-        guard = reviews.ClusterGuard(cluster.client)
+        backend = tokenreview.ReviewBackend(cluster.client)
 
         async def ask(number: int) -> int:
             with pytest.raises(problemdetails.Refusal) as caught:
-                await guard.admit(f"unknown-{number}", verb="get", path="/metrics")
+                await backend.admit(f"unknown-{number}", verb="get", path="/metrics")
             return caught.value.status
 
         async def go() -> list[int]:
@@ -267,9 +269,9 @@ def test_a_flood_of_tokens_is_bounded(
         statuses = asyncio.run(go())
         assert statuses.count(401) >= 64
         assert set(statuses) == {401, 503}
-        assert len(guard._identities._held) <= 4096
-        assert guard._identities._coming == {}
-        guard.close()
+        assert len(backend._identities._held) <= 4096
+        assert backend._identities._coming == {}
+        backend.close()
 
 
 def test_no_answer_lets_nobody_in(caplog: pytest.LogCaptureFixture) -> None:
@@ -279,11 +281,11 @@ def test_no_answer_lets_nobody_in(caplog: pytest.LogCaptureFixture) -> None:
     accounts_simulated.add(world, "service", rbac.FEATURES["auth"].rules)
     token = world.token_for("admin")
     with connected.connect(world, user="service") as cluster:
-        gate = auth.Gate.kubernetes(cluster.client)
+        authenticator = auth.Authenticator.kubernetes(cluster.client)
         world.stop()
         with caplog.at_level(logging.DEBUG):
-            said = refusal(gate, request(token=token))
-        gate.close()
+            said = refusal(authenticator, request(token=token))
+        authenticator.close()
     assert said.status == 503
     assert said.headers["Retry-After"] == "2"
     assert token not in caplog.text + str(said.document("/"))
@@ -294,9 +296,9 @@ def test_missing_rights_of_the_service(
 ) -> None:
     """A service that may not ask for reviews says so in its log, and lets nobody in."""
     with connected.connect(world, user="nothing") as cluster:
-        gate = auth.Gate.kubernetes(cluster.client)
-        said = refusal(gate, request(token=world.token_for("admin")))
-        gate.close()
+        authenticator = auth.Authenticator.kubernetes(cluster.client)
+        said = refusal(authenticator, request(token=world.token_for("admin")))
+        authenticator.close()
     assert said.status == 503
     assert "tokenreviews" in caplog.text
     assert "tokenreviews" not in said.detail
@@ -307,10 +309,12 @@ def test_missing_rights_of_the_service(
     [b"", b"[]", b"{}", b'{"status":[]}', b'{"status":{"authenticated":"true","user":{"username":"a"}}}',
      b'{"status":{"authenticated":true}}', b'{"status":{"authenticated":true,"user":{"username":""}}}'],
 )  # fmt: skip
-def test_odd_answers_let_nobody_in(gate: auth.Gate, monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
+def test_odd_answers_let_nobody_in(
+    authenticator: auth.Authenticator, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
     """Only a plain yes of the right shape is a yes."""
-    monkeypatch.setattr(gate._guard._client, "post", lambda *_: answer)  # type: ignore[union-attr]
-    assert refusal(gate, request(token="whoever")).status in (401, 503)
+    monkeypatch.setattr(authenticator._backend._client, "post", lambda *_: answer)  # type: ignore[union-attr]
+    assert refusal(authenticator, request(token="whoever")).status in (401, 503)
 
 
 @pytest.mark.parametrize(
@@ -330,18 +334,18 @@ def test_audiences(
         return b'{"status":{"allowed":true}}'
 
     with connected.connect(world) as cluster:
-        gate = auth.Gate.kubernetes(cluster.client, audiences=["kubevitals"])
-        monkeypatch.setattr(gate._guard._client, "post", post)  # type: ignore[union-attr]
+        authenticator = auth.Authenticator.kubernetes(cluster.client, audiences=["kubevitals"])
+        monkeypatch.setattr(authenticator._backend._client, "post", post)  # type: ignore[union-attr]
         if status == 200:
-            assert check(gate, request(token="abc", method="HEAD")).name == "jane"
+            assert check(authenticator, request(token="abc", method="HEAD")).name == "jane"
             assert sent[1]["spec"] == {
                 "user": "jane", "groups": [], "uid": "1", "extra": {"key": ["a"]},
                 "nonResourceAttributes": {"path": "/kubevitals/api/v1/pods", "verb": "get"},
             }  # fmt: skip
         else:
-            assert refusal(gate, request(token="abc")).status == status
+            assert refusal(authenticator, request(token="abc")).status == status
         assert sent[0]["spec"] == {"token": "abc", "audiences": ["kubevitals"]}
-        gate.close()
+        authenticator.close()
 
 
 # --- a file of tokens
@@ -349,31 +353,31 @@ def test_audiences(
 
 def test_tokens_of_a_file(tokens: pathlib.Path) -> None:
     """Each token of the file opens the service, as a bearer token or as a password; the name is known."""
-    gate = auth.Gate.token_file(tokens)
-    assert check(gate, request(token=FIRST)).name == "grafana"
-    assert check(gate, request(token=SECOND)).name == "token of line 4"
+    authenticator = auth.Authenticator.token_file(tokens)
+    assert check(authenticator, request(token=FIRST)).name == "grafana"
+    assert check(authenticator, request(token=SECOND)).name == "token of line 4"
     basic = base64.b64encode(f"me:{FIRST}".encode()).decode()
-    assert check(gate, request(header=f"Basic {basic}")).name == "grafana"
+    assert check(authenticator, request(header=f"Basic {basic}")).name == "grafana"
     for asked in (request(), request(token="wrong-token-0123456789"), request(token=FIRST[:-1])):
-        assert refusal(gate, asked).status == 401
-    assert refusal(gate, request(token=FIRST, method="POST")).status == 403
-    gate.close()
-    assert refusal(gate, request(token=FIRST)).status == 401
+        assert refusal(authenticator, asked).status == 401
+    assert refusal(authenticator, request(token=FIRST, method="POST")).status == 403
+    authenticator.close()
+    assert refusal(authenticator, request(token=FIRST)).status == 401
 
 
 def test_a_changed_file_is_read_again(tokens: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
     """A new token counts and a removed one does not, within a second and without restart."""
     clock = Clock()
-    guard = tokenfile.FileGuard(tokens, clock=clock)
-    gate = auth.Gate("token-file", guard)
-    assert check(gate, request(token=FIRST)).name == "grafana"
+    backend = tokenfile.TokenFileBackend(tokens, clock=clock)
+    authenticator = auth.Authenticator("token-file", backend)
+    assert check(authenticator, request(token=FIRST)).name == "grafana"
     new = tokens.with_name("new")
     new.write_text("later third-token-0123456789\n")
     new.replace(tokens)
-    assert check(gate, request(token=FIRST)).name == "grafana"  # not looked at yet
+    assert check(authenticator, request(token=FIRST)).name == "grafana"  # not looked at yet
     clock.now += 1
-    assert refusal(gate, request(token=FIRST)).status == 401
-    assert check(gate, request(token="third-token-0123456789")).name == "later"
+    assert refusal(authenticator, request(token=FIRST)).status == 401
+    assert check(authenticator, request(token="third-token-0123456789")).name == "later"
     assert FIRST not in caplog.text
 
 
@@ -383,29 +387,29 @@ def test_an_unreadable_file_lets_nobody_in(
 ) -> None:
     """While the file is gone or broken nobody comes in, and when it is good again they do."""
     clock = Clock()
-    gate = auth.Gate("token-file", tokenfile.FileGuard(tokens, clock=clock))
+    authenticator = auth.Authenticator("token-file", tokenfile.TokenFileBackend(tokens, clock=clock))
     old = tokens.read_text()
     if content is None:
         tokens.unlink()
     else:
         tokens.write_text(content, encoding="latin-1")
     clock.now += 1
-    said = refusal(gate, request(token=FIRST))
+    said = refusal(authenticator, request(token=FIRST))
     assert said.status == 503
     assert "nobody is let in" in caplog.text
     assert str(tokens) not in said.detail
     tokens.write_text(old)
     clock.now += 1
-    assert check(gate, request(token=FIRST)).name == "grafana"
+    assert check(authenticator, request(token=FIRST)).name == "grafana"
 
 
 def test_an_emptied_file_takes_all_rights(tokens: pathlib.Path) -> None:
     """A file without a token is a file of which nobody has one."""
     clock = Clock()
-    gate = auth.Gate("token-file", tokenfile.FileGuard(tokens, clock=clock))
+    authenticator = auth.Authenticator("token-file", tokenfile.TokenFileBackend(tokens, clock=clock))
     tokens.write_text("# nobody\n")
     clock.now += 1
-    assert refusal(gate, request(token=FIRST)).status == 401
+    assert refusal(authenticator, request(token=FIRST)).status == 401
 
 
 @pytest.mark.parametrize("line", ["short", "name short", "one two three-0123456789", "with,comma-0123456789"])
@@ -414,23 +418,23 @@ def test_bad_lines_are_named_without_their_token(tmp_path: pathlib.Path, line: s
     path = tmp_path / "tokens"
     path.write_text(f"good {FIRST}\n{line}\n")
     with pytest.raises(errors.ConfigurationError, match="line 2") as caught:
-        auth.Gate.token_file(path)
+        auth.Authenticator.token_file(path)
     assert line not in str(caught.value)
 
 
 def test_a_missing_or_huge_file_stops_the_start(tmp_path: pathlib.Path) -> None:
     """No service begins with a token file that is not there, or is none."""
     with pytest.raises(errors.ConfigurationError, match="cannot be read") as caught:
-        auth.Gate.token_file(tmp_path / "none")
+        auth.Authenticator.token_file(tmp_path / "none")
     assert "openssl" in (caught.value.remedy or "")
     huge = tmp_path / "huge"
     huge.write_bytes(b"#" * (1 << 21))
     with pytest.raises(errors.ConfigurationError, match="larger"):
-        auth.Gate.token_file(huge)
+        auth.Authenticator.token_file(huge)
 
 
 def test_no_token_is_kept(tokens: pathlib.Path) -> None:
-    """What the guard remembers are digests."""
-    guard = tokenfile.FileGuard(tokens)
-    assert FIRST not in repr(vars(guard))
-    assert all(len(digest) == 32 for digest, _ in guard._tokens or ())
+    """What the backend remembers are digests."""
+    backend = tokenfile.TokenFileBackend(tokens)
+    assert FIRST not in repr(vars(backend))
+    assert all(len(digest) == 32 for digest, _ in backend._tokens or ())

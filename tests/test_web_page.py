@@ -11,7 +11,7 @@ import pytest
 from tests import web_service
 
 from kubevitals import collector, model
-from kubevitals.surfaces.web import page, views
+from kubevitals.surfaces.web import page, renderer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ def test_page(service: web_service.Service) -> None:
     }
     assert paths <= shown
     assert {path.partition("?")[0] for path in linked} >= {path for path in paths if "{" not in path}
-    for kind, names in views.PATHS.items():  # single objects are linked by one that is there
+    for kind, names in renderer.PATHS.items():  # single objects are linked by one that is there
         assert any(re.fullmatch(f"/api/v1/{kind}" + "/[^/?]+" * len(names), path) for path in linked), kind
 
 
@@ -94,7 +94,7 @@ def test_page_escapes() -> None:
         evil, evil, now, model.Records([model.Node(evil)]), model.Records([pod]), problems=(problem,)
     )
     status = collector.Status(now, source=evil, last_error=model.Problem("x", "<script>alert('1')</script>"))
-    text = page.render({evil: page.Shown(status, held, evil)}, place=evil).decode()
+    text = page.render({evil: page.ClusterState(status, held, evil)}, place=evil).decode()
     for word in ("<script", "<b ", "\x1b", "\u202e"):
         assert word not in text
     assert "alert(" in text

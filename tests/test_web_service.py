@@ -20,7 +20,7 @@ import pytest
 from tests import web_service
 
 from kubevitals import errors
-from kubevitals.surfaces.web import limits, logs, serving, settings
+from kubevitals.surfaces.web import limits, logs, settings, webserver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,13 +175,13 @@ def _answers(url: str) -> bool:
 
 def test_a_taken_port_is_told() -> None:
     """A port that is taken is an error with a way out, not a traceback."""
-    with serving.listen("127.0.0.1", 0) as first:
+    with webserver.listen("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
         with pytest.raises(errors.ConfigurationError, match=str(port)) as raised:
-            serving.listen("127.0.0.1", port)
+            webserver.listen("127.0.0.1", port)
         assert raised.value.remedy
     with pytest.raises(errors.ConfigurationError):
-        serving.listen("no such host", 0)
+        webserver.listen("no such host", 0)
 
 
 def test_many_clients_at_once(service: web_service.Service) -> None:
@@ -221,7 +221,7 @@ def test_expositions_are_made_ahead(service: web_service.Service) -> None:
         )
 
 
-# --- logs and garbage
+# --- logs
 
 
 def _log(form: str, *args: object, **extra: object) -> str:
@@ -251,52 +251,6 @@ def test_one_line_an_event(form: str) -> None:
     if form == "json":
         told = json.loads(line)
         assert (told["event"], told["level"]) == ("x", "error")
-
-
-_SWEEPING = """
-import gc, weakref
-from kubevitals.surfaces.web import garbage
-
-class Cycle:
-    def __init__(self):
-        self.me = self
-
-now = 0.0
-costs = iter([1.0, 0.0, 0.0])
-
-def clock():
-    return now
-
-def collect(*generation):
-    global now
-    if not generation:
-        now += next(costs)
-    return whole(*generation)
-
-whole, gc.collect = gc.collect, collect
-sweeper = garbage.Sweeper(share=0.1, clock=clock)
-sweeper.start()
-assert not gc.isenabled()
-with sweeper.around():
-    pass
-assert now == 1.0, "the first looks at everything"
-mark = weakref.ref(Cycle())
-assert mark() is not None
-with sweeper.around():
-    assert mark() is None
-    mark = weakref.ref(Cycle())
-now = 10.9
-with sweeper.around():
-    assert mark() is not None, "looking at everything took a second, and may take a tenth of the time"
-now = 11.1
-with sweeper.around():
-    assert mark() is None
-"""
-
-
-def test_sweeping_around_ticks() -> None:
-    """Cycles made between ticks are freed at the next one, those of a tick when everything is swept."""
-    subprocess.run([sys.executable, "-c", _SWEEPING], check=True)
 
 
 # --- the command
@@ -375,8 +329,8 @@ def test_tokens_guard_all_but_health(tmp_path: Path) -> None:
     path = tmp_path / "tokens"
     path.write_text("someone abcdefghijklmnopqrstuvwxyz\n")
     for open_health in (True, False):
-        gate = auth.Gate.token_file(path)
-        chosen = settings.Settings(gate=gate, open_health=open_health)
+        authenticator = auth.Authenticator.token_file(path)
+        chosen = settings.Settings(authenticator=authenticator, open_health=open_health)
         with web_service.serve(chosen, simulation={"pods": 5}) as service:
             service.tick()
             for route in ("/", "/metrics", "/api/v1/pods", "/api/v1/status", "/openapi.json"):
@@ -384,4 +338,4 @@ def test_tokens_guard_all_but_health(tmp_path: Path) -> None:
                 good = service.get(route, authorization="Bearer abcdefghijklmnopqrstuvwxyz")
                 assert good.status_code == 200
             assert (service.get("/livez").status_code == 401) is not open_health
-        gate.close()
+        authenticator.close()

@@ -14,7 +14,7 @@ import httpx
 import kubevitals
 from kubevitals import collector
 from kubevitals.history import ring
-from kubevitals.surfaces.web import app, serving, settings
+from kubevitals.surfaces.web import app, settings, webserver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,8 +46,8 @@ class Service:
             self.collector.subscribe(lambda published: remembered.append(published.snapshot))
             chosen = chosen._replace(history=remembered)
         self.app = app.create_app({cluster.name: self.collector}, chosen)
-        for shelf in self.app.state.shelves.values():
-            shelf.open()
+        for cache in self.app.state.caches.values():
+            cache.open()
 
     def tick(self) -> float:
         return self.collector.tick()
@@ -85,11 +85,11 @@ def serve(
 @contextlib.contextmanager
 def listening(service: Service, *, send_buffer: int | None = None, **options: Any) -> Iterator[str]:
     """The service on a real socket; yields its URL."""
-    server = serving.Server(service.app, **{"connections": 100, **options})
-    with serving.listen("127.0.0.1", 0) as listener:
+    server = webserver.Server(service.app, **{"connections": 100, **options})
+    with webserver.listen("127.0.0.1", 0) as listener:
         if send_buffer is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-        url = serving.url_of(listener, tls=options.get("tls") is not None)
+        url = webserver.url_of(listener, tls=options.get("tls") is not None)
         thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
         thread.start()
         try:

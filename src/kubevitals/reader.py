@@ -93,7 +93,7 @@ def take(
             remedy="read their details too, or select by labels",
         )
     reading = _Reading(client, source, request)
-    with garbage.garbage_collection:
+    with garbage.paused:
         reading.fetch()
         return reading.join(now())
 

@@ -49,7 +49,7 @@ def main(argv: Sequence[str], *, program: str = "kubevitals") -> int:
     console.make_robust(sys.stdout)
     console.make_robust(sys.stderr)
     try:
-        with garbage.garbage_collection:  # a command is over before garbage matters
+        with garbage.paused:  # a command is over before garbage matters
             code = _run(list(argv), _program_name(program))
             sys.stdout.flush()
     except BrokenPipeError:  # the reader, say `head`, has what it wants

@@ -90,10 +90,10 @@ class Recording(NamedTuple):
     store: store.Store
     writer: writers.Writer | None = None
 
-    def look(self) -> recorderstatus.Keeping:
+    def look(self) -> recorderstatus.RecorderStatus:
         """Return how both are doing now; it looks at the disk."""
         sending = None if self.writer is None else self.writer.status()
-        return recorderstatus.Keeping(self.store.name, self.store.status(), sending)
+        return recorderstatus.RecorderStatus(self.store.name, self.store.status(), sending)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kubevitals import cluster as clusters
     from kubevitals import collector
-    from kubevitals.surfaces.web import auth, serving
+    from kubevitals.surfaces.web import auth, webserver
     from kubevitals.surfaces.web import settings as web_settings
 
 EPILOG = """\
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     serveoptions.check(arguments)
     try:
-        from kubevitals.surfaces.web import auth, logs, serving
+        from kubevitals.surfaces.web import auth, logs, webserver
     except ImportError as error:
         raise errors.ConfigurationError(
             f"`kubevitals serve` needs packages that are not installed ({error.name})",
@@ -64,16 +64,16 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in auth.check_exposure(arguments.address, arguments.auth, tls=tls is not None):
         log.warning(warning, extra={"event": "exposed"})
     with contextlib.ExitStack() as stack:
-        listening = stack.enter_context(serving.listen(arguments.address, arguments.port))
+        listening = stack.enter_context(webserver.listen(arguments.address, arguments.port))
         connected = multicluster.connect_all(arguments, stack)
-        gate = _open_gate(arguments, connected[0])
-        stack.callback(gate.close)
-        collectors, server = _build(arguments, connected, gate, stack)
+        authenticator = _open_authenticator(arguments, connected[0])
+        stack.callback(authenticator.close)
+        collectors, server = _build(arguments, connected, authenticator, stack)
         server.config.ssl = tls
         with _ending_on_signals(server):
             for one in collectors.values():
                 one.start()
-            url = serving.url_of(listening, tls=tls is not None)
+            url = webserver.url_of(listening, tls=tls is not None)
             log.info("serving %s", url, extra={"event": "serving", "url": url, "clusters": list(collectors)})
             _invite(url)
             server.run(sockets=[listening])
@@ -97,26 +97,26 @@ def _open_tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
     return certs.Certificate(arguments.tls_cert, arguments.tls_key).context
 
 
-def _open_gate(arguments: argparse.Namespace, first: clusters.Cluster) -> auth.Gate:
-    """Return the gate; with --auth kubernetes the first cluster decides."""
+def _open_authenticator(arguments: argparse.Namespace, first: clusters.Cluster) -> auth.Authenticator:
+    """Return the authenticator; with --auth kubernetes the first cluster decides."""
     from kubevitals.surfaces.web import auth
 
     if arguments.auth == "kubernetes":
-        return auth.Gate.kubernetes(first.client, audiences=arguments.auth_audience or ())
+        return auth.Authenticator.kubernetes(first.client, audiences=arguments.auth_audience or ())
     if arguments.auth == "token-file":
-        return auth.Gate.token_file(arguments.auth_tokens)
-    return auth.Gate.none()
+        return auth.Authenticator.token_file(arguments.auth_tokens)
+    return auth.Authenticator.none()
 
 
 def _build(
     arguments: argparse.Namespace,
     connected: list[clusters.Cluster],
-    gate: auth.Gate,
+    authenticator: auth.Authenticator,
     stack: contextlib.ExitStack,
-) -> tuple[dict[str, collector.Collector], serving.Server]:
+) -> tuple[dict[str, collector.Collector], webserver.Server]:
     """Return the collectors, not yet started, and the server over them."""
-    from kubevitals import collector
-    from kubevitals.surfaces.web import app, garbage, serving
+    from kubevitals import collector, garbage
+    from kubevitals.surfaces.web import app, webserver
 
     sweeper = garbage.Sweeper()
     sweeper.start()
@@ -127,14 +127,16 @@ def _build(
             namespace=arguments.namespace,
             max_age=arguments.max_age,
             nodes=not arguments.no_nodes,
-            around=sweeper.around,
+            around=lambda: sweeper,
         )
         for cluster in connected
     }
-    settings = _remember(arguments, collectors, stack, _settle(arguments, connected, gate))
+    settings = _remember(arguments, collectors, stack, _settle(arguments, connected, authenticator))
     for state in settings.states:
         stack.enter_context(state)
-    return collectors, serving.Server(app.create_app(collectors, settings), connections=arguments.connections)
+    return collectors, webserver.Server(
+        app.create_app(collectors, settings), connections=arguments.connections
+    )
 
 
 def _remember(
@@ -160,7 +162,7 @@ def _remember(
 def _settle(
     arguments: argparse.Namespace,
     connected: list[clusters.Cluster],
-    gate: auth.Gate,
+    authenticator: auth.Authenticator,
 ) -> web_settings.Settings:
     from kubevitals.surfaces import exposition
     from kubevitals.surfaces.web import settings
@@ -168,7 +170,7 @@ def _settle(
     words = [word for given in arguments.labels or () for word in given.split(",") if word]
     wanted = exposition.make_options(labels=tuple(words), compat=tuple(arguments.compat or ()))
     return settings.Settings(
-        gate=gate,
+        authenticator=authenticator,
         open_health=not arguments.guard_health,
         exposition=wanted,
         states=multicluster.open_states(connected, wanted, namespace=arguments.namespace),
@@ -188,7 +190,7 @@ def _stop(collectors: dict[str, collector.Collector]) -> None:
 class _ending_on_signals:  # noqa: N801 - used like a function
     """SIGTERM and Ctrl-C end the server instead of the program; the second one is obeyed at once."""
 
-    def __init__(self, server: serving.Server) -> None:
+    def __init__(self, server: webserver.Server) -> None:
         self._server = server
 
     def __enter__(self) -> None:

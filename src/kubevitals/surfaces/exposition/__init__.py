@@ -63,7 +63,7 @@ def render_pieces(
     clusters: Sequence[str] = (),
     requests: Mapping[tuple[str, int], int] | None = None,
     further: Iterable[tuple[text.Family, Sequence[packing.Group]]] = (),
-    recorded: recorderstatus.Keeping | None = None,
+    recorded: recorderstatus.RecorderStatus | None = None,
     kept: rows.Kept | None = None,
     packed: bool = False,
 ) -> Iterator[packing.Piece]:

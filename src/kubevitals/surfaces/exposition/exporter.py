@@ -34,7 +34,7 @@ class Exporter:
         options: exposition.Options,
         *,
         states: Sequence[livestate.LiveState] = (),
-        recorded: Callable[[], recorderstatus.Keeping] | None = None,
+        recorded: Callable[[], recorderstatus.RecorderStatus] | None = None,
     ) -> None:
         self._recorded = recorded
         self.requests: dict[tuple[str, int], int] = {}

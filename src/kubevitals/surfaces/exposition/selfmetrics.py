@@ -22,7 +22,7 @@ _ENDED = ("Succeeded", "Failed")
 def samples(
     pairs: Sequence[tuple[str, Pair]],
     requests: Mapping[tuple[str, int], int],
-    recorded: recorderstatus.Keeping | None = None,
+    recorded: recorderstatus.RecorderStatus | None = None,
 ) -> dict[text.Family, list[str]]:
     """Return the lines by family; `requests` count by route and status code."""
     found: dict[text.Family, list[str]] = {family: [] for family in families.SERVICE}
@@ -53,14 +53,14 @@ def samples(
     for (route, answer), count in sorted(requests.items()):
         add(families.REQUESTS, count, route=route, code=str(answer))
     if recorded is not None:
-        for family, value, labels in _of_keeping(recorded):
+        for family, value, labels in _of_recorder(recorded):
             add(family, value, **labels)
     add(families.BUILD, 1, version=kubevitals.__version__, python=platform.python_version())
     return found
 
 
-def _of_keeping(
-    recorded: recorderstatus.Keeping,
+def _of_recorder(
+    recorded: recorderstatus.RecorderStatus,
 ) -> Iterator[tuple[text.Family, float | None, dict[str, str]]]:
     """Yield what is told of history in a file and of remote-write."""
     recording, sending = recorded.recording, recorded.sending

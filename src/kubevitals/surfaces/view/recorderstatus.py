@@ -34,7 +34,7 @@ REMOTE_WRITE_TYPES = {
 _ROLES = {"writes": "recording", "reads": "another process records", "off": "not recording"}
 
 
-class Keeping(NamedTuple):
+class RecorderStatus(NamedTuple):
     """What is known of both; None where there is none."""
 
     source: str | None = None  # what answers for the past: a file or memory
@@ -55,7 +55,7 @@ class Keeping(NamedTuple):
         return self.sending.protocol
 
 
-def to_history(kept: Keeping) -> dict[str, Any] | None:
+def to_history(kept: RecorderStatus) -> dict[str, Any] | None:
     """Return the state of history as an object for JSON."""
     if kept.source is None:
         return None
@@ -70,7 +70,7 @@ def to_history(kept: Keeping) -> dict[str, Any] | None:
     }
 
 
-def to_remote_write(kept: Keeping) -> dict[str, Any] | None:
+def to_remote_write(kept: RecorderStatus) -> dict[str, Any] | None:
     """Return the state of remote-write as an object for JSON."""
     told = kept.sending
     if told is None:
@@ -85,7 +85,7 @@ def to_remote_write(kept: Keeping) -> dict[str, Any] | None:
     }
 
 
-def history_words(kept: Keeping) -> list[str]:
+def history_words(kept: RecorderStatus) -> list[str]:
     """Return the state of history in a few words each, the first ones the most telling."""
     told = kept.recording
     if told is None:
@@ -96,7 +96,7 @@ def history_words(kept: Keeping) -> list[str]:
     return words + ([] if told.bytes is None else [f"{told.bytes / (1 << 20):.1f} MiB"])
 
 
-def remote_write_words(kept: Keeping) -> list[str]:
+def remote_write_words(kept: RecorderStatus) -> list[str]:
     """Return the state of remote-write likewise."""
     told = kept.sending
     if told is None:

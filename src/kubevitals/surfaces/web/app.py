@@ -1,4 +1,4 @@
-"""The application: routes over shelves, the gate before them, problems instead of tracebacks.
+"""The application: routes over caches, the authenticator before them, problems instead of tracebacks.
 
 It begins with the first snapshot of nothing: while there is none, its answers say why.
 """
@@ -18,19 +18,19 @@ from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import exporter as exporters
 from kubevitals.surfaces.view import recorderstatus
 from kubevitals.surfaces.web import (
-    answers,
-    counting,
-    history,
+    answercache,
     historyquery,
+    historyroutes,
     kinds,
+    middleware,
     openapi,
     problemdetails,
     queries,
+    renderer,
     routes,
-    scrapes,
+    scrapecache,
     settings,
     stream,
-    views,
 )
 
 if TYPE_CHECKING:
@@ -52,34 +52,34 @@ def create_app(
     The collectors stay the caller's, to be started and stopped. `app.state.hub.close()` ends the streams.
     """
     chosen = chosen or settings.Settings()
-    make = views.maker(chosen.node_pool_labels)
-    shelves = {
-        name: answers.Shelf(source, make, cached_bytes=chosen.cached_bytes)
+    make = renderer.make_renderer(chosen.node_pool_labels)
+    caches = {
+        name: answercache.ClusterCache(source, make, cached_bytes=chosen.cached_bytes)
         for name, source in collectors.items()
     }
     hub = stream.Hub(
-        shelves, most=chosen.streams, heartbeat=chosen.heartbeat_seconds, patience=chosen.send_timeout
+        caches, most=chosen.streams, heartbeat=chosen.heartbeat_seconds, patience=chosen.send_timeout
     )
     recorded = _teller(chosen)
     exporter = exporters.Exporter(
         collectors, chosen.exposition or exposition.Options(), states=chosen.states, recorded=recorded
     )
 
-    scraped = scrapes.Scrapes(exporter, collectors, chosen.states)
+    scrape_cache = scrapecache.ScrapeCache(exporter, collectors, chosen.states)
 
     @contextlib.asynccontextmanager
     async def run(_: fastapi.FastAPI) -> AsyncIterator[None]:
         hub.start()
-        scraped.start()
-        for shelf in shelves.values():
-            shelf.listen(lambda _: scraped.wake())
-            shelf.open()
+        scrape_cache.start()
+        for cache in caches.values():
+            cache.listen(lambda _: scrape_cache.wake())
+            cache.open()
         try:
             yield
         finally:
             hub.close()
-            for shelf in shelves.values():
-                shelf.close()
+            for cache in caches.values():
+                cache.close()
 
     app = fastapi.FastAPI(
         title="kubevitals",
@@ -90,11 +90,11 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,
     )
-    app.state.hub, app.state.shelves, app.state.requests = hub, shelves, exporter.requests
+    app.state.hub, app.state.caches, app.state.requests = hub, caches, exporter.requests
     document = openapi.describe(list(collectors))
     app.openapi = lambda: document  # type: ignore[method-assign]
-    past = history.Api(chosen.history, count=_counter(collectors), clusters=list(collectors))
-    _add_routes(app, routes.Api(shelves, hub=hub, scraped=scraped, recorded=recorded), past, chosen)
+    past = historyroutes.Api(chosen.history, count=_counter(collectors), clusters=list(collectors))
+    _add_routes(app, routes.Api(caches, hub=hub, scrape_cache=scrape_cache, recorded=recorded), past, chosen)
     app.add_exception_handler(problemdetails.Refusal, _refuse)
     app.add_exception_handler(exceptions.HTTPException, _refuse_http)
     if chosen.origins:
@@ -105,11 +105,15 @@ def create_app(
             allow_headers=["authorization", "if-none-match"],
             expose_headers=["age", "etag", "x-total-count"],
         )
-    app.add_middleware(counting.Door, requests=exporter.requests, query_bytes=chosen.query_bytes)
+    app.add_middleware(
+        middleware.ServiceMiddleware, requests=exporter.requests, query_bytes=chosen.query_bytes
+    )
     return app
 
 
-def _add_routes(app: fastapi.FastAPI, api: routes.Api, past: history.Api, chosen: settings.Settings) -> None:
+def _add_routes(
+    app: fastapi.FastAPI, api: routes.Api, past: historyroutes.Api, chosen: settings.Settings
+) -> None:
     async def show_openapi(_: requests.Request) -> responses.Response:
         return responses.JSONResponse(app.openapi(), headers={"cache-control": "no-cache"})
 
@@ -130,22 +134,22 @@ def _add_routes(app: fastapi.FastAPI, api: routes.Api, past: history.Api, chosen
         endpoints[f"/api/v1/names/{name}"] = api.endpoint("names", name)
     for name in kinds.KINDS:
         endpoints[f"/api/v1/{name}"] = api.endpoint("list", name)
-    for name, path in views.PATHS.items():
+    for name, path in renderer.PATHS.items():
         places = "/".join(f"{{{key}}}" for key in path)
         endpoints[f"/api/v1/{name}/{places}"] = api.endpoint("one", name)
         endpoints[f"/api/v1/history/{name}"] = past.endpoint(name)
         endpoints[f"/api/v1/history/{name}/{places}"] = past.endpoint(name, single=True)
     for route, endpoint in endpoints.items():
-        gate = None if chosen.open_health and route in _HEALTH else chosen.gate
-        app.router.add_route(route, _enter(route, endpoint, gate), methods=["GET"])
+        authenticator = None if chosen.open_health and route in _HEALTH else chosen.authenticator
+        app.router.add_route(route, _enter(route, endpoint, authenticator), methods=["GET"])
 
 
-def _teller(chosen: settings.Settings) -> Callable[[], recorderstatus.Keeping]:
+def _teller(chosen: settings.Settings) -> Callable[[], recorderstatus.RecorderStatus]:
     """Return what tells how history and remote-write are doing."""
     if chosen.recorded is not None:
         return chosen.recorded
     source = None if chosen.history is None else chosen.history.name
-    return lambda: recorderstatus.Keeping(source)
+    return lambda: recorderstatus.RecorderStatus(source)
 
 
 def _counter(collectors: Mapping[str, collector.Collector]) -> historyquery.Count:
@@ -165,13 +169,15 @@ def _counter(collectors: Mapping[str, collector.Collector]) -> historyquery.Coun
     return count
 
 
-def _enter(route: str, endpoint: routes.Endpoint, gate: auth.Gate | None) -> routes.Endpoint:
-    """Return the endpoint behind the gate, its route left where the counting finds it."""
+def _enter(
+    route: str, endpoint: routes.Endpoint, authenticator: auth.Authenticator | None
+) -> routes.Endpoint:
+    """Return the endpoint behind the authenticator, its route left where the counting finds it."""
 
     async def enter(request: requests.Request) -> responses.Response:
-        request.scope[counting.ROUTE] = route
-        if gate is not None:
-            await gate.check(request)
+        request.scope[middleware.ROUTE] = route
+        if authenticator is not None:
+            await authenticator.check(request)
         return await endpoint(request)
 
     return enter

@@ -1,7 +1,6 @@
 """Who may ask the service for what: nobody is asked, the cluster decides, or a file of tokens does.
 
-A gate is asked once a request, in the event loop. It must not know what the routes answer, and it never
-shows, logs or keeps a token.
+An authenticator is asked once for each request, in the event loop. It never shows, logs or keeps a token.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class _Headers(Protocol):
 
 
 class Request(Protocol):
-    """What a gate looks at: Starlette's requests have it."""
+    """What a authenticator looks at: Starlette's requests have it."""
 
     @property
     def scope(self) -> Mapping[str, object]:
@@ -55,8 +54,8 @@ class Request(Protocol):
         """The headers of the request."""
 
 
-class Guard(Protocol):
-    """What decides behind a gate."""
+class Backend(Protocol):
+    """What decides behind a authenticator."""
 
     @property
     def schemes(self) -> Sequence[str]:
@@ -73,15 +72,15 @@ class Guard(Protocol):
         """Give back what it holds."""
 
 
-class Gate:
+class Authenticator:
     """Decides on each request. Made by `none`, `kubernetes` or `token_file`; `close()` it at the end.
 
     `mode` is one of MODES. Routes that are open to everybody are not its business.
     """
 
-    def __init__(self, mode: str, guard: Guard | None) -> None:
+    def __init__(self, mode: str, backend: Backend | None) -> None:
         self.mode = mode
-        self._guard = guard
+        self._backend = backend
 
     @classmethod
     def none(cls) -> Self:
@@ -105,12 +104,12 @@ class Gate:
             allowed_seconds: that a yes is remembered; what is taken from somebody ends no later.
             refused_seconds: that a no is remembered.
         """
-        from kubevitals.surfaces.web import reviews
+        from kubevitals.surfaces.web import tokenreview
 
-        guard = reviews.ClusterGuard(
+        backend = tokenreview.ReviewBackend(
             client, audiences=audiences, allowed_seconds=allowed_seconds, refused_seconds=refused_seconds
         )
-        return cls("kubernetes", guard)
+        return cls("kubernetes", backend)
 
     @classmethod
     def token_file(cls, path: str | Path) -> Self:
@@ -121,7 +120,7 @@ class Gate:
         """
         from kubevitals.surfaces.web import tokenfile
 
-        return cls("token-file", tokenfile.FileGuard(path))
+        return cls("token-file", tokenfile.TokenFileBackend(path))
 
     async def check(self, request: Request) -> Identity:
         """Return who asks.
@@ -131,18 +130,18 @@ class Gate:
                 503 where the cluster cannot be asked.
         """
         path, method = str(request.scope["path"]), str(request.scope.get("method", "GET"))
-        if self._guard is None:
+        if self._backend is None:
             return ANYBODY
         token = read_token(request.headers.getlist("authorization"))
         if token is None:
-            raise unauthorized("this service wants to know who asks", self._guard.schemes)
+            raise unauthorized("this service wants to know who asks", self._backend.schemes)
         verb = "get" if method in ("GET", "HEAD") else method.lower()
-        return await self._guard.admit(token, verb=verb, path=path)
+        return await self._backend.admit(token, verb=verb, path=path)
 
     def close(self) -> None:
         """Give back what it holds."""
-        if self._guard is not None:
-            self._guard.close()
+        if self._backend is not None:
+            self._backend.close()
 
 
 def read_token(values: Sequence[str]) -> str | None:

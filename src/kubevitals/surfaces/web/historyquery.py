@@ -15,7 +15,7 @@ from kubevitals import errors
 from kubevitals import history as histories
 from kubevitals.history import sums
 from kubevitals.surfaces.view import historydocuments, times
-from kubevitals.surfaces.web import problemdetails, queries, views
+from kubevitals.surfaces.web import problemdetails, queries, renderer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,7 +82,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
 }
 
 
-class Asked(NamedTuple):
+class HistoryRequest(NamedTuple):
     """What is asked for; the queries differ in names only."""
 
     queries: tuple[histories.Query, ...]
@@ -119,7 +119,7 @@ def parse(
     clusters: Sequence[str],
     count: Count,
     path: tuple[str, ...] = (),
-) -> Asked:
+) -> HistoryRequest:
     """Return what the text after the question mark asks for; of the first cluster where it names none.
 
     Raises:
@@ -132,13 +132,13 @@ def parse(
     since, until = _range(given, now)
     whole = histories.Query(KINDS[kind], since, until, cluster=cluster)
     if path:
-        named: dict[str, Any] = dict(zip(views.PATHS[kind], path, strict=True))
+        named: dict[str, Any] = dict(zip(renderer.PATHS[kind], path, strict=True))
         found: tuple[histories.Query, ...] = (whole._replace(**named),)
     else:
         found = _spread(whole, given, kind)
     live = max(1, len(found) if found[0].name else count(cluster, kind, queries.several(given, "namespace")))
     step = _step(given, (until - since).total_seconds(), live=live)
-    return Asked(
+    return HistoryRequest(
         tuple(times.settle(each._replace(step=step)) for each in found),
         live,
         queries.word(given, "aggregate", aggregates_of(kind)),

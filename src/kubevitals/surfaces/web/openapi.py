@@ -11,13 +11,13 @@ from kubevitals.surfaces.view import historydocuments, recorderstatus
 from kubevitals.surfaces.web import (
     historyquery,
     kinds,
-    overview,
     problemdetails,
     queries,
+    renderer,
     selectors,
-    statuses,
+    servicestatus,
     stream,
-    views,
+    vitalsrow,
 )
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _snapshot_paths(clusters: Sequence[str]) -> dict[str, Any]:
     for kind in kinds.KINDS.values():
         columns = {"type": "object", "additionalProperties": {"type": "array"}}
         schema = {"anyOf": [_list_of(kind), _list_of(kind, columns)]}
-        content = {views.JSON: {"schema": schema}, views.CSV: {"schema": {"type": "string"}}}
+        content = {renderer.JSON: {"schema": schema}, renderer.CSV: {"schema": {"type": "string"}}}
         paths[f"/api/v1/{kind.name}"] = _operation(
             f"list_{kind.name}",
             f"{kind.of} in millicores, MiB and percent" if kind.infra else f"{kind.of} in base units",
@@ -111,13 +111,13 @@ def _snapshot_paths(clusters: Sequence[str]) -> dict[str, Any]:
             kind=kind.name,
             clusters=clusters,
         )
-    for name, path in views.PATHS.items():
+    for name, path in renderer.PATHS.items():
         kind = kinds.KINDS[name]
         schema = _envelope({"item": _partial(kind)})
         operation = _operation(
             f"read_{name}",
             f"one of the {name}",
-            {views.JSON: {"schema": schema}},
+            {renderer.JSON: {"schema": schema}},
             queries.parameters_of("one", name),
             kind=name,
             clusters=clusters,
@@ -129,25 +129,25 @@ def _snapshot_paths(clusters: Sequence[str]) -> dict[str, Any]:
         paths[f"/api/v1/names/{name}"] = _operation(
             f"names_{name}",
             f"the names of {name.replace('_', ' ')} as a plain array",
-            {views.JSON: {"schema": schema}},
+            {renderer.JSON: {"schema": schema}},
             queries.parameters_of("names", name),
             kind=name,
             clusters=clusters,
         )
-    items = {"type": "array", "items": _object(views.PROBLEM_TYPES)}
+    items = {"type": "array", "items": _object(renderer.PROBLEM_TYPES)}
     paths["/api/v1/problems"] = _operation(
         "problems",
         "what is wrong in the cluster, and what could not be read",
-        {views.JSON: {"schema": _envelope({"items": items})}},
+        {renderer.JSON: {"schema": _envelope({"items": items})}},
         queries.parameters_of("problems", "problems"),
         kind="pods",
         clusters=clusters,
     )
-    items = {"type": "array", "items": _object(overview.VITALS_TYPES)}
+    items = {"type": "array", "items": _object(vitalsrow.VITALS_TYPES)}
     paths["/api/v1/vitals"] = _operation(
         "vitals",
         "the cluster in one row: counts, and shares of what is allocatable",
-        {views.JSON: {"schema": _envelope({"items": items})}},
+        {renderer.JSON: {"schema": _envelope({"items": items})}},
         queries.parameters_of("vitals", "vitals"),
         kind="pods",
         clusters=clusters,
@@ -164,9 +164,9 @@ def _history_paths(clusters: Sequence[str]) -> dict[str, Any]:
         _envelope({**more, "items": {"type": "array", "items": _object(historydocuments.ROW_TYPES)}}),
         _envelope({**more, "columns": {"type": "object", "additionalProperties": {"type": "array"}}}),
     ]
-    content = {views.JSON: {"schema": {"anyOf": forms}}, views.CSV: {"schema": {"type": "string"}}}
+    content = {renderer.JSON: {"schema": {"anyOf": forms}}, renderer.CSV: {"schema": {"type": "string"}}}
     paths = {}
-    for name, path in views.PATHS.items():
+    for name, path in renderer.PATHS.items():
         for single in (False, True):
             operation = _operation(
                 f"history_of_one_of_{name}" if single else f"history_of_{name}",
@@ -192,8 +192,8 @@ def _places(path: Sequence[str]) -> list[dict[str, Any]]:
 
 def _service_paths(clusters: Sequence[str]) -> dict[str, Any]:
     text = {"text/plain; charset=utf-8": {"schema": {"type": "string"}}}
-    cluster = _object(statuses.STATUS_TYPES)
-    cluster["properties"]["sources"] = {"type": "array", "items": _object(statuses.SOURCE_TYPES)}
+    cluster = _object(servicestatus.STATUS_TYPES)
+    cluster["properties"]["sources"] = {"type": "array", "items": _object(servicestatus.SOURCE_TYPES)}
     status = {
         "type": "object",
         "required": ["schema", "kind", "version", "ready", "history", "remote_write", "clusters"],
@@ -221,10 +221,10 @@ def _service_paths(clusters: Sequence[str]) -> dict[str, Any]:
         "/style.css": operation(
             "style", "of the page", {"text/css; charset=utf-8": {"schema": {"type": "string"}}}
         ),
-        "/openapi.json": operation("openapi", "this", {views.JSON: {"schema": {"type": "object"}}}),
+        "/openapi.json": operation("openapi", "this", {renderer.JSON: {"schema": {"type": "object"}}}),
         "/metrics": operation("metrics", "Prometheus text 0.0.4, or OpenMetrics 1.0 by Accept", metrics),
         "/api/v1/status": operation(
-            "status", "how the service is doing", {views.JSON: {"schema": status}}, ("cluster",)
+            "status", "how the service is doing", {renderer.JSON: {"schema": status}}, ("cluster",)
         ),
         "/api/v1/stream": operation(
             "stream", "an event a snapshot", {stream.MEDIA_TYPE: {"schema": events}}, ("cluster",)

@@ -106,7 +106,7 @@ _PLACE = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,255}")  # what may be pasted into a 
 _SHOWN = 5  # problems of a cluster; a link leads to the others
 
 
-class Shown(NamedTuple):
+class ClusterState(NamedTuple):
     """What is known of one cluster."""
 
     status: collector.Status
@@ -115,9 +115,9 @@ class Shown(NamedTuple):
 
 
 def render(
-    clusters: Mapping[str, Shown],
+    clusters: Mapping[str, ClusterState],
     *,
-    recorded: recorderstatus.Keeping | None = None,
+    recorded: recorderstatus.RecorderStatus | None = None,
     place: str = "",
     tls: bool = False,
     token: bool = False,
@@ -131,8 +131,8 @@ def render(
         tls: by https.
         token: the reader came with one, so the commands bring one too.
     """
-    cards = "".join(_card(name, shown) for name, shown in clusters.items())
-    cards += _history_card(recorded or recorderstatus.Keeping())
+    cards = "".join(_card(name, state) for name, state in clusters.items())
+    cards += _history_card(recorded or recorderstatus.RecorderStatus())
     sections = [_section(title, some) for title, some in LINKS]
     sections.insert(2, _section("One of them", _SINGLE, examples=_examples(clusters)))
     text = (
@@ -152,20 +152,20 @@ def render(
     return text.encode()
 
 
-def _card(name: str, shown: Shown) -> str:
-    status, of = shown.status, f"?cluster={urllib.parse.quote(name, safe='')}"
-    state = "<span class=good>ready</span>" if status.ready else "<span class=bad>not ready</span>"
+def _card(name: str, state: ClusterState) -> str:
+    status, of = state.status, f"?cluster={urllib.parse.quote(name, safe='')}"
+    badge = "<span class=good>ready</span>" if status.ready else "<span class=bad>not ready</span>"
     facts = {
         "usage from": _escape(_answering(status)),
         "snapshot": _age(status),
         "nodes with usage": _coverage(status, "nodes"),
         "pods with usage": _coverage(status, "pods"),
-        "pods of": _escape(shown.namespace) if shown.namespace else "all namespaces",
+        "pods of": _escape(state.namespace) if state.namespace else "all namespaces",
     }
     rows = _rows(facts)
     return (
         f'<section class=card><h3>cluster <a href="{html.escape(f"/api/v1/status{of}")}">{_escape(name)}</a> '
-        f"{state}</h3><dl class=facts>{rows}</dl>{_problems(shown, of)}</section>\n"
+        f"{badge}</h3><dl class=facts>{rows}</dl>{_problems(state, of)}</section>\n"
     )
 
 
@@ -173,7 +173,7 @@ def _rows(facts: Mapping[str, str]) -> str:
     return "".join(f"<div><dt>{key}<dd>{value}</div>" for key, value in facts.items())
 
 
-def _history_card(recorded: recorderstatus.Keeping) -> str:
+def _history_card(recorded: recorderstatus.RecorderStatus) -> str:
     """Return what is told of history and remote-write; nothing where there is neither."""
     told = {
         "history": recorderstatus.history_words(recorded),
@@ -206,11 +206,11 @@ def _coverage(status: collector.Status, kind: str) -> str:
     return f"{with_usage} of {total}"
 
 
-def _problems(shown: Shown, of: str) -> str:
+def _problems(state: ClusterState, of: str) -> str:
     """Return what could not be read and why, and why a better source of usage does not answer."""
-    status = shown.status
+    status = state.status
     told = [status.last_error, *(each.problem for each in status.sources)]
-    told += shown.snapshot.problems if shown.snapshot is not None else ()
+    told += state.snapshot.problems if state.snapshot is not None else ()
     found = list(dict.fromkeys(each for each in told if each is not None))
     lines = [f"<li>{_describe(each)}\n" for each in found[:_SHOWN]]
     link = html.escape(f"/api/v1/problems{of}")
@@ -235,7 +235,7 @@ def _section(
     return f"<section class=card><h3>{html.escape(title)}</h3><ul>\n{''.join(items)}</ul></section>\n"
 
 
-def _examples(clusters: Mapping[str, Shown]) -> dict[str, str]:
+def _examples(clusters: Mapping[str, ClusterState]) -> dict[str, str]:
     """Return of each route of single objects one that is there, of the first cluster."""
     held = next((each.snapshot for each in clusters.values()), None)
     if held is None:

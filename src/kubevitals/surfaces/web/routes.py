@@ -9,7 +9,7 @@ from starlette import responses
 
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import negotiation
-from kubevitals.surfaces.web import page, problemdetails, queries, statuses, stream, views
+from kubevitals.surfaces.web import page, problemdetails, queries, renderer, servicestatus, stream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from kubevitals import collector
     from kubevitals.surfaces.view import recorderstatus
-    from kubevitals.surfaces.web import answers, scrapes
+    from kubevitals.surfaces.web import answercache, scrapecache
 
     Endpoint = Callable[[requests.Request], Awaitable[responses.Response]]
 
@@ -31,22 +31,20 @@ _NO_STORE = {"cache-control": "no-store"}
 
 
 class Api:
-    """The endpoints over what is shown of each cluster."""
+    """The endpoints over the cached answers of each cluster."""
 
     def __init__(
         self,
-        shelves: Mapping[str, answers.Shelf],
+        caches: Mapping[str, answercache.ClusterCache],
         *,
         hub: stream.Hub,
-        scraped: scrapes.Scrapes,
-        recorded: Callable[[], recorderstatus.Keeping],
+        scrape_cache: scrapecache.ScrapeCache,
+        recorded: Callable[[], recorderstatus.RecorderStatus],
     ) -> None:
-        self._shelves = shelves
-        self._sources: dict[str, collector.Collector] = {
-            name: shelf.source for name, shelf in shelves.items()
-        }
+        self._caches = caches
+        self._sources: dict[str, collector.Collector] = {name: cache.source for name, cache in caches.items()}
         self._hub = hub
-        self._scrapes = scraped
+        self._scrapes = scrape_cache
         self._recorded = recorded
         self._queries: dict[tuple[str, str, bytes, tuple[str, ...]], queries.Query] = {}
 
@@ -56,18 +54,20 @@ class Api:
         """Return the endpoint of a list, of single objects, of names or of problems."""
 
         async def answer(request: requests.Request) -> responses.Response:
-            path = tuple(str(request.path_params[key]) for key in views.PATHS[kind]) if route == "one" else ()
+            path = (
+                tuple(str(request.path_params[key]) for key in renderer.PATHS[kind]) if route == "one" else ()
+            )
             query = self._parse(route, kind, request.scope["query_string"], path)
-            name, shelf = self._choose(query.cluster)
+            name, cache = self._choose(query.cluster)
             if kind == "clusters":
-                return _json(_encode_names(self._shelves))
-            shown = shelf.shown
-            if shown is None:
+                return _json(_encode_names(self._caches))
+            current = cache.current
+            if current is None:
                 raise self._no_snapshot(name)
             zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
-            shelf.note(query, zipped=zipped)
-            made = await shown.find(query, zipped=zipped)
-            return respond(request, made, zipped=zipped, age=shelf.source.status().age_seconds)
+            cache.note(query, zipped=zipped)
+            made = await current.find(query, zipped=zipped)
+            return respond(request, made, zipped=zipped, age=cache.source.status().age_seconds)
 
         return answer
 
@@ -81,13 +81,13 @@ class Api:
             self._queries[key] = query
         return query
 
-    def _choose(self, name: str | None) -> tuple[str, answers.Shelf]:
-        """Return the shelf of that cluster; of the first where none is named."""
+    def _choose(self, name: str | None) -> tuple[str, answercache.ClusterCache]:
+        """Return the cache of that cluster; of the first where none is named."""
         if name is None:
-            return next(iter(self._shelves.items()))
-        if name not in self._shelves:
-            raise problemdetails.bad_word("cluster", name, self._shelves)
-        return name, self._shelves[name]
+            return next(iter(self._caches.items()))
+        if name not in self._caches:
+            raise problemdetails.bad_word("cluster", name, self._caches)
+        return name, self._caches[name]
 
     def _no_snapshot(self, name: str) -> problemdetails.Refusal:
         source = self._sources[name]
@@ -106,14 +106,14 @@ class Api:
             name, _ = self._choose(query.cluster)
             sources = {name: sources[name]}
         # In a thread, for it looks at the disk, and disks can hang.
-        return _json(statuses.make_status(sources, await asyncio.to_thread(self._recorded)))
+        return _json(servicestatus.make_status(sources, await asyncio.to_thread(self._recorded)))
 
     async def stream(self, request: requests.Request) -> Any:
         """An event a snapshot."""
         query = self._parse("status", "", request.scope["query_string"], ())
         if query.cluster is not None:
             self._choose(query.cluster)
-        return self._hub.open([query.cluster] if query.cluster is not None else list(self._shelves))
+        return self._hub.open([query.cluster] if query.cluster is not None else list(self._caches))
 
     async def metrics(self, request: requests.Request) -> responses.Response:
         """The exposition for Prometheus."""
@@ -130,11 +130,11 @@ class Api:
 
     async def livez(self, _: requests.Request) -> responses.Response:
         """Whether it ticks."""
-        return _probe(statuses.not_live(self._sources))
+        return _probe(servicestatus.not_live(self._sources))
 
     async def readyz(self, _: requests.Request) -> responses.Response:
         """Whether it has a snapshot that is not older than it may be."""
-        return _probe(statuses.not_ready(self._sources))
+        return _probe(servicestatus.not_ready(self._sources))
 
     async def page(self, request: requests.Request) -> responses.Response:
         """The page with links to everything."""
@@ -178,12 +178,12 @@ def _encode_names(names: Mapping[str, Any]) -> bytes:
 
 
 def _json(content: bytes) -> responses.Response:
-    return responses.Response(content, media_type=views.JSON, headers=_NO_STORE)
+    return responses.Response(content, media_type=renderer.JSON, headers=_NO_STORE)
 
 
-def _show(source: collector.Collector) -> page.Shown:
+def _show(source: collector.Collector) -> page.ClusterState:
     published = source.latest
-    return page.Shown(source.status(), published and published.snapshot, source.namespace)
+    return page.ClusterState(source.status(), published and published.snapshot, source.namespace)
 
 
 def _probe(reasons: list[str]) -> responses.Response:
@@ -195,7 +195,7 @@ def _probe(reasons: list[str]) -> responses.Response:
 
 def respond(
     request: requests.Request,
-    made: answers.Answer,
+    made: answercache.Representation,
     *,
     zipped: bool,
     age: float | None = None,
@@ -219,7 +219,7 @@ def respond(
     return Parts(parts, headers=headers)
 
 
-def _has(given: str | None, made: answers.Answer) -> bool:
+def _has(given: str | None, made: answercache.Representation) -> bool:
     """Return whether If-None-Match names the answer in either coding, or any with a star."""
     if not given:
         return False

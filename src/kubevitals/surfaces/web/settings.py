@@ -33,21 +33,21 @@ NODE_POOL_LABELS = (
 class Settings(NamedTuple):
     """How a service behaves.
 
-    `gate` decides who may ask for what (None: everybody). `exposition` is what `/metrics` shows, as
+    `authenticator` decides who may ask for what (None: everybody). `exposition` is what `/metrics` shows, as
     `exposition.Options`, `states` the further lists it needs. `origins` are the web sites whose
     scripts may read the answers (CORS). `streams` is how many event streams may be open at once. `history`
     is what the routes of history answer from; it stays the caller's, to be fed and closed. `recorded` tells
     how it and remote-write are doing; it may look at the disk.
     """
 
-    gate: auth.Gate | None = None
+    authenticator: auth.Authenticator | None = None
     exposition: expositions.Options | None = None
     states: Sequence[livestate.LiveState] = ()
     origins: Sequence[str] = ()
     node_pool_labels: Sequence[str] = NODE_POOL_LABELS
     streams: int = 200
     history: histories.History | None = None
-    recorded: Callable[[], recorderstatus.Keeping] | None = None
+    recorded: Callable[[], recorderstatus.RecorderStatus] | None = None
     heartbeat_seconds: float = 15.0
     send_timeout: float = 10.0  # seconds that a stream's client may leave an event unread
     open_health: bool = True  # health routes answer without credentials

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
     from typing import Any
 
-    from kubevitals.surfaces.web import answers
+    from kubevitals.surfaces.web import answercache
 
     Receive = Callable[[], Any]
     Send = Callable[[MutableMapping[str, Any]], Any]
@@ -40,10 +40,10 @@ class Hub:
     """All open streams of a service. Everything but `wake` belongs to the event loop."""
 
     def __init__(
-        self, shelves: Mapping[str, answers.Shelf], *, most: int, heartbeat: float, patience: float
+        self, caches: Mapping[str, answercache.ClusterCache], *, most: int, heartbeat: float, patience: float
     ) -> None:
         self.closing = False
-        self._shelves = shelves
+        self._caches = caches
         self._most = most
         self._heartbeat = heartbeat
         self._patience = patience
@@ -58,8 +58,8 @@ class Hub:
     def start(self) -> None:
         """Begin to tell of snapshots; called in the event loop."""
         self._loop = asyncio.get_running_loop()
-        for shelf in self._shelves.values():
-            shelf.listen(lambda _: self.wake())
+        for cache in self._caches.values():
+            cache.listen(lambda _: self.wake())
 
     def wake(self) -> None:
         """Tell all streams to look again; for any thread."""
@@ -83,13 +83,13 @@ class Hub:
             raise problemdetails.Refusal(
                 503, "too_many_streams", why, remedy="try again later", headers={"Retry-After": "10"}
             )
-        return Stream(self, {name: self._shelves[name] for name in clusters})
+        return Stream(self, {name: self._caches[name] for name in clusters})
 
     def _mark(self) -> None:
         for each in self._open:
             each.set()
 
-    async def feed(self, shelves: Mapping[str, answers.Shelf], send: Send) -> None:
+    async def feed(self, caches: Mapping[str, answercache.ClusterCache], send: Send) -> None:
         """Send events until the client goes or the service ends."""
         news = asyncio.Event()
         self._open.add(news)
@@ -98,7 +98,7 @@ class Hub:
             await self._send(send, f"retry: {_RETRY_MS}\n\n".encode())
             while not self.closing:
                 news.clear()
-                events = b"".join(_events(shelves, told))
+                events = b"".join(_events(caches, told))
                 if events:
                     await self._send(send, events)
                 try:
@@ -123,9 +123,9 @@ class Stream:
     status_code = 200
     background = None
 
-    def __init__(self, hub: Hub, shelves: Mapping[str, answers.Shelf]) -> None:
+    def __init__(self, hub: Hub, caches: Mapping[str, answercache.ClusterCache]) -> None:
         self._hub = hub
-        self._shelves = shelves
+        self._caches = caches
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Send events until the client goes, does not read, or the service ends."""
@@ -138,7 +138,7 @@ class Stream:
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
             return
-        feeding = asyncio.ensure_future(self._hub.feed(self._shelves, send))
+        feeding = asyncio.ensure_future(self._hub.feed(self._caches, send))
         leaving = asyncio.ensure_future(_wait_for_leaving(receive))
         try:
             await asyncio.wait((feeding, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -158,19 +158,21 @@ async def _wait_for_leaving(receive: Receive) -> None:
         pass
 
 
-def _events(shelves: Mapping[str, answers.Shelf], told: dict[str, int]) -> list[bytes]:
+def _events(caches: Mapping[str, answercache.ClusterCache], told: dict[str, int]) -> list[bytes]:
     """Return an event for each cluster whose snapshot is another one than was told."""
     events = []
-    for name, shelf in shelves.items():
-        shown = shelf.shown
-        if shown is None or told.get(name) == shown.published.number:
+    for name, cache in caches.items():
+        current = cache.current
+        if current is None or told.get(name) == current.published.number:
             continue
-        told[name] = shown.published.number
-        snapshot = shown.published.snapshot
+        told[name] = current.published.number
+        snapshot = current.published.snapshot
         values = (
-            name, shown.published.number, f'"{shown.published.tag}"', snapshot.generated_at,
+            name, current.published.number, f'"{current.published.tag}"', snapshot.generated_at,
             len(snapshot.nodes), len(snapshot.pods), len(snapshot.problems),
         )  # fmt: skip
         data = msgspec.json.encode(dict(zip(EVENT_TYPES, values, strict=True)))
-        events.append(b"event: snapshot\nid: " + shown.published.tag.encode() + b"\ndata: " + data + b"\n\n")
+        events.append(
+            b"event: snapshot\nid: " + current.published.tag.encode() + b"\ndata: " + data + b"\n\n"
+        )
     return events

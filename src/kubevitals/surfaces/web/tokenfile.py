@@ -30,7 +30,7 @@ _MOST = 1 << 20  # bytes of the file
 Tokens = tuple[tuple[bytes, str], ...]  # digest, name
 
 
-class FileGuard:
+class TokenFileBackend:
     """Lets in whoever brings a token of the file at `path`.
 
     Raises:
@@ -47,7 +47,7 @@ class FileGuard:
         self._tokens: Tokens | None = read_tokens(self._path)
 
     async def admit(self, token: str, *, verb: str, path: str) -> auth.Identity:
-        """Return the name beside the token, for every route that is read. Raises as auth.Guard."""
+        """Return the name beside the token, for every route that is read. Raises as auth.Backend."""
         del path
         self._refresh()
         if self._tokens is None:

@@ -18,7 +18,7 @@ from kubevitals import errors
 from kubevitals.history import chunks
 from kubevitals.surfaces.exposition import negotiation
 from kubevitals.surfaces.view import historydocuments
-from kubevitals.surfaces.web import answers, historyquery, problemdetails, routes, views
+from kubevitals.surfaces.web import answercache, historyquery, problemdetails, renderer, routes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ class Api:
         """Return the endpoint of a kind; with `single` of one object, which the path names."""
 
         async def answer(request: requests.Request) -> responses.Response:
-            path = tuple(str(request.path_params[key]) for key in views.PATHS[kind]) if single else ()
+            path = tuple(str(request.path_params[key]) for key in renderer.PATHS[kind]) if single else ()
             now = datetime.now(UTC)
             asked = historyquery.parse(
                 kind,
@@ -79,8 +79,8 @@ class Api:
 
 
 def _make(
-    history: histories.History, asked: historyquery.Asked, *, now: datetime, path: tuple[str, ...]
-) -> answers.Answer:
+    history: histories.History, asked: historyquery.HistoryRequest, *, now: datetime, path: tuple[str, ...]
+) -> answercache.Representation:
     """Return the answer.
 
     Raises:
@@ -107,11 +107,11 @@ def _make(
     }
     body = _write(found, head, asked.form)
     tag = hashlib.blake2b(body, digest_size=12).hexdigest()
-    media = views.CSV if asked.form == "csv" else views.JSON
-    return answers.Answer(answers.Body(body, media, total), tag)
+    media = renderer.CSV if asked.form == "csv" else renderer.JSON
+    return answercache.Representation(answercache.Body(body, media, total), tag)
 
 
-def _read(history: histories.History, asked: historyquery.Asked) -> list[histories.Series]:
+def _read(history: histories.History, asked: historyquery.HistoryRequest) -> list[histories.Series]:
     """Return the series, or refuse once there are too many points of them."""
     found: list[histories.Series] = []
     count, first = 0, asked.queries[0]

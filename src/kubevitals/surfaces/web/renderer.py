@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kubevitals import analysis, problems, snapshot
-from kubevitals.surfaces.web import answers, kinds, overview, problemdetails, queries, rows
+from kubevitals.surfaces.web import answercache, kinds, problemdetails, queries, rowencoder, vitalsrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,12 +41,14 @@ _SEVERITY = {analysis.HOT: "critical", analysis.BUSY: "warning"}
 _EXPECTED = ("ended", "starting", "not_running")  # reasons of rows that are nobody's fault
 
 
-def maker(node_pool_labels: Sequence[str]) -> Callable[[answers.Shown, Any], answers.Body]:
+def make_renderer(
+    node_pool_labels: Sequence[str],
+) -> Callable[[answercache.SnapshotCache, Any], answercache.Body]:
     """Return the function that makes the body of a query's answer."""
 
-    def make(shown: answers.Shown, query: queries.Query) -> answers.Body:
-        held = shown.published.snapshot
-        pools: Mapping[str, str | None] = shown.derive(
+    def make(cached: answercache.SnapshotCache, query: queries.Query) -> answercache.Body:
+        held = cached.published.snapshot
+        pools: Mapping[str, str | None] = cached.derive(
             "pools", lambda: queries.name_pools(held.nodes, node_pool_labels)
         )
         return _MAKERS[query.route](held, query, pools)
@@ -54,11 +56,13 @@ def maker(node_pool_labels: Sequence[str]) -> Callable[[answers.Shown, Any], ans
     return make
 
 
-def _make_list(held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]) -> answers.Body:
+def _make_list(
+    held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]
+) -> answercache.Body:
     chosen = queries.choose(query, held, pools=pools)
     places = analysis.order(chosen, query.sort)
     end = None if query.limit is None else query.offset + query.limit
-    content = rows.write(
+    content = rowencoder.write(
         held,
         kinds.KINDS[query.kind],
         chosen,
@@ -66,14 +70,16 @@ def _make_list(held: model.Snapshot, query: queries.Query, pools: Mapping[str, s
         fields=query.fields,
         form=query.form,
     )
-    return answers.Body(content, CSV if query.form == "csv" else JSON, len(chosen))
+    return answercache.Body(content, CSV if query.form == "csv" else JSON, len(chosen))
 
 
-def _make_one(held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]) -> answers.Body:
+def _make_one(
+    held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]
+) -> answercache.Body:
     del pools
     record = _find(held, query.kind, query.path)
-    content = rows.write_one(held, kinds.KINDS[query.kind], record, fields=query.fields)
-    return answers.Body(content, JSON)
+    content = rowencoder.write_one(held, kinds.KINDS[query.kind], record, fields=query.fields)
+    return answercache.Body(content, JSON)
 
 
 def _find(held: model.Snapshot, kind: str, path: tuple[str, ...]) -> Any:
@@ -115,14 +121,16 @@ def _find(held: model.Snapshot, kind: str, path: tuple[str, ...]) -> Any:
     return found
 
 
-def _make_names(held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]) -> answers.Body:
+def _make_names(
+    held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]
+) -> answercache.Body:
     names = queries.list_names(query, held, pools)
-    return answers.Body(msgspec.json.encode(names), JSON, len(names))
+    return answercache.Body(msgspec.json.encode(names), JSON, len(names))
 
 
 def _make_problems(
     held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]
-) -> answers.Body:
+) -> answercache.Body:
     del pools
     among = dict(query.among).get("namespace")
     items = _find_problems(held)
@@ -132,18 +140,20 @@ def _make_problems(
     end = None if query.limit is None else query.offset + query.limit
     head = held._replace(nodes=(), pods=()).to_dict("ProblemList", ())  # type: ignore[arg-type]
     content = msgspec.json.encode({**head, "items": items[query.offset : end]})
-    return answers.Body(content, JSON, len(items))
+    return answercache.Body(content, JSON, len(items))
 
 
 def _find_problems(held: model.Snapshot) -> list[dict[str, Any]]:
     return [*_of_snapshot(held), *_of_rows(held), *_of_cluster(held)]
 
 
-def _make_vitals(held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]) -> answers.Body:
+def _make_vitals(
+    held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]
+) -> answercache.Body:
     del query, pools
-    row = overview.make_row(held, [each["severity"] for each in _find_problems(held)])
+    row = vitalsrow.make_row(held, [each["severity"] for each in _find_problems(held)])
     head = held._replace(nodes=(), pods=()).to_dict("VitalsList", ())  # type: ignore[arg-type]
-    return answers.Body(msgspec.json.encode({**head, "items": [row]}), JSON, 1)
+    return answercache.Body(msgspec.json.encode({**head, "items": [row]}), JSON, 1)
 
 
 def _of_snapshot(held: model.Snapshot) -> list[dict[str, Any]]:

@@ -51,10 +51,10 @@ LISTS = ("nodes", "pods", "node_usage", "pod_usage")
 
 
 def make_status(
-    sources: Mapping[str, collector.Collector], recorded: recorderstatus.Keeping | None = None
+    sources: Mapping[str, collector.Collector], recorded: recorderstatus.RecorderStatus | None = None
 ) -> bytes:
     """Return the document of `/api/v1/status`."""
-    recorded = recorded or recorderstatus.Keeping()
+    recorded = recorded or recorderstatus.RecorderStatus()
     return msgspec.json.encode(
         {
             "schema": "kubevitals/v1",

@@ -26,7 +26,7 @@ _PAGE_POLICY = (b"content-security-policy", headers.PAGE_POLICY.encode())
 _DATA_POLICY = (b"content-security-policy", headers.DATA_POLICY.encode())
 
 
-class Door:
+class ServiceMiddleware:
     """An ASGI application around the service's."""
 
     def __init__(self, app: App, *, requests: dict[tuple[str, int], int], query_bytes: int) -> None:

@@ -23,7 +23,7 @@ _PATIENCE = 1.0  # seconds
 _REMEMBERED = 300.0  # seconds after a scrape in which the next one is expected
 
 
-class Scrapes:
+class ScrapeCache:
     """What scrapes are answered with."""
 
     def __init__(

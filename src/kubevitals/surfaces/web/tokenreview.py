@@ -34,13 +34,13 @@ _TIMEOUT = 5.0  # seconds for one question
 _LONGEST_PATH = 2048
 
 
-def asked_path(path: str) -> str:
+def reviewed_path(path: str) -> str:
     """Return the path that a SubjectAccessReview names for a path of this service."""
     return path if path == "/metrics" else rbac.PREFIX + path
 
 
-class ClusterGuard:
-    """Lets in whom the cluster lets in. Arguments as of auth.Gate.kubernetes."""
+class ReviewBackend:
+    """Lets in whom the cluster lets in. Arguments as of auth.Authenticator.kubernetes."""
 
     schemes = ("Bearer",)
 
@@ -59,17 +59,17 @@ class ClusterGuard:
         self._key = secrets.token_bytes(32)
         self._threads = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="reviews")
         seconds = (allowed_seconds, refused_seconds)
-        self._identities: _Remembered[auth.Identity | None] = _Remembered(self._ask, seconds, clock)
-        self._verdicts: _Remembered[bool] = _Remembered(self._ask, seconds, clock)
+        self._identities: _ExpiringCache[auth.Identity | None] = _ExpiringCache(self._ask, seconds, clock)
+        self._verdicts: _ExpiringCache[bool] = _ExpiringCache(self._ask, seconds, clock)
         self._waiting = 0
 
     async def admit(self, token: str, *, verb: str, path: str) -> auth.Identity:
-        """Return whose token it is. Raises as auth.Guard."""
+        """Return whose token it is. Raises as auth.Backend."""
         digest = hashlib.blake2b(token.encode(), key=self._key, digest_size=32).digest()
         identity = await self._identities.find(digest, lambda: self._review_token(token))
         if identity is None:
             raise auth.unauthorized("the cluster does not know the token", self.schemes)
-        asked = asked_path(path)
+        asked = reviewed_path(path)
         if len(asked) > _LONGEST_PATH:  # cut off, it would be another path
             raise problemdetails.Refusal(
                 414, "path_too_long", f"the path is longer than {_LONGEST_PATH} characters"
@@ -168,7 +168,7 @@ def _unavailable(detail: str) -> problemdetails.Refusal:
     )
 
 
-class _Remembered(Generic[V]):
+class _ExpiringCache(Generic[V]):
     """Answers that are good for seconds. Who asks the same at the same time waits for one answer."""
 
     def __init__(

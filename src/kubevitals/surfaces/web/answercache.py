@@ -33,7 +33,7 @@ class Body(NamedTuple):
     total: int | None = None  # rows there are, limit or not
 
 
-class Answer:
+class Representation:
     """One body in the forms that somebody wants: `plain` in parts, `zipped`, or both. And the tags of both.
 
     Of a large answer that is asked for as gzip alone there is never more than a part uncompressed.
@@ -109,18 +109,18 @@ def _take_some(parts: Iterator[bytes], size: int) -> list[bytes]:
     return some
 
 
-class Shown:
-    """One snapshot and the answers made of it so far."""
+class SnapshotCache:
+    """One snapshot and the answers that were made from it so far."""
 
     def __init__(
-        self, published: collector.Published, make: Callable[[Shown, Any], Body], *, cached_bytes: int
+        self, published: collector.Published, make: Callable[[SnapshotCache, Any], Body], *, cached_bytes: int
     ) -> None:
         self.published = published
         self.derived: dict[str, Any] = {}  # what several answers are made of, by name
         self._make = make
         self._cached_bytes = cached_bytes
-        self._answers: dict[Hashable, Answer] = {}
-        self._coming: dict[Hashable, asyncio.Future[Answer]] = {}
+        self._answers: dict[Hashable, Representation] = {}
+        self._coming: dict[Hashable, asyncio.Future[Representation]] = {}
 
     def derive(self, name: str, make: Callable[[], Any]) -> Any:
         """Return what `make` makes, made once."""
@@ -128,21 +128,21 @@ class Shown:
             self.derived[name] = make()
         return self.derived[name]
 
-    def build(self, query: Hashable, *, zipped: bool) -> Answer:
+    def build(self, query: Hashable, *, zipped: bool) -> Representation:
         """Return the answer to a query, made if it has to be; for any thread."""
         answer = self._answers.pop(query, None)
         if answer is None:
-            answer = Answer(self._make(self, query), self.published.tag)
+            answer = Representation(self._make(self, query), self.published.tag)
         answer.make(zipped=zipped)
         self._keep(query, answer)
         return answer
 
-    def ready(self, query: Hashable, *, zipped: bool) -> Answer | None:
+    def ready(self, query: Hashable, *, zipped: bool) -> Representation | None:
         """Return the answer if it needs no work."""
         answer = self._answers.get(query)
         return answer if answer is not None and answer.has(zipped=zipped) else None
 
-    async def find(self, query: Hashable, *, zipped: bool) -> Answer:
+    async def find(self, query: Hashable, *, zipped: bool) -> Representation:
         """Return the answer; several who ask at once wait for one thread that makes it."""
         answer = self.ready(query, zipped=zipped)
         if answer is not None:
@@ -155,7 +155,7 @@ class Shown:
             coming.add_done_callback(lambda _: self._coming.pop(key, None))
         return await asyncio.shield(coming)
 
-    def _keep(self, query: Hashable, answer: Answer) -> None:
+    def _keep(self, query: Hashable, answer: Representation) -> None:
         self._answers[query] = answer
         held = sum(each.size for each in list(self._answers.values()))
         for old in list(self._answers):
@@ -165,13 +165,16 @@ class Shown:
             held -= dropped.size if dropped is not None else 0
 
 
-class Shelf:
-    """What is shown of one cluster. Other threads read it while the collector's thread exchanges it."""
+class ClusterCache:
+    """The newest snapshot of one cluster and its answers.
+
+    Any thread may read it while the collector's thread replaces the snapshot.
+    """
 
     def __init__(
         self,
         source: collector.Collector,
-        make: Callable[[Shown, Any], Body],
+        make: Callable[[SnapshotCache, Any], Body],
         *,
         cached_bytes: int,
     ) -> None:
@@ -179,17 +182,17 @@ class Shelf:
         self._make = make
         self._cached_bytes = cached_bytes
         self._lock = threading.Lock()
-        self._shown: Shown | None = None
+        self._current: SnapshotCache | None = None
         self._wanted: dict[tuple[Hashable, bool], int] = {}  # query, as gzip: for how many snapshots more
-        self._listeners: list[Callable[[Shown], None]] = []
+        self._listeners: list[Callable[[SnapshotCache], None]] = []
         self._unsubscribe: Callable[[], None] | None = None
 
     @property
-    def shown(self) -> Shown | None:
-        """What is to be shown now; None before the first snapshot."""
-        if self._shown is None and self.source.latest is not None:
+    def current(self) -> SnapshotCache | None:
+        """The newest snapshot with its answers; None before the first one."""
+        if self._current is None and self.source.latest is not None:
             self.take(self.source.latest)
-        return self._shown
+        return self._current
 
     def note(self, query: Hashable, *, zipped: bool) -> None:
         """Remember that somebody asked, and will ask again."""
@@ -197,7 +200,7 @@ class Shelf:
         if len(self._wanted) < _MOST_AHEAD or key in self._wanted:
             self._wanted[key] = _REMEMBERED
 
-    def listen(self, listener: Callable[[Shown], None]) -> None:
+    def listen(self, listener: Callable[[SnapshotCache], None]) -> None:
         """Have `listener` called, in the collector's thread, once a new snapshot is shown."""
         self._listeners.append(listener)
 
@@ -215,9 +218,9 @@ class Shelf:
     def take(self, published: collector.Published) -> None:
         """Build what was asked for lately, then show this one."""
         with self._lock:
-            if self._shown is not None and self._shown.published.number >= published.number:
+            if self._current is not None and self._current.published.number >= published.number:
                 return
-            fresh = Shown(published, self._make, cached_bytes=self._cached_bytes)
+            fresh = SnapshotCache(published, self._make, cached_bytes=self._cached_bytes)
             for (query, zipped), left in list(self._wanted.items()):
                 if left == 0:
                     del self._wanted[query, zipped]
@@ -225,6 +228,6 @@ class Shelf:
                 self._wanted[query, zipped] = left - 1
                 with contextlib.suppress(problemdetails.Refusal):  # what has gone from the cluster
                     fresh.build(query, zipped=zipped)
-            self._shown = fresh
+            self._current = fresh
         for listener in self._listeners:
             listener(fresh)
