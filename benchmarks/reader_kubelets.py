@@ -8,8 +8,8 @@ import sys
 import time
 
 from kubevitals import sources
+from kubevitals.kube import client as kube_client
 from kubevitals.kube.auth import kubeconfig
-from kubevitals.kube.http import client as kube_client
 from kubevitals.sources.kubelet import resource, source
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ def main() -> None:
 
 def read_ticks(path: str, count: int, *, pause: float) -> dict[str, Any]:
     """Return wall and CPU seconds of each tick after the first two, and the memory that a node takes."""
-    connection = kubeconfig.open_connection(kubeconfig.Options(kubeconfig=path), environ=os.environ)
+    connection = kubeconfig.open_config(kubeconfig.Options(kubeconfig=path), environ=os.environ)
     skipped = 0.0  # seconds by which the source's clock is ahead, so that it never answers from memory
     with kube_client.Client(connection, request_timeout=120.0) as client:
         read = source.Kubelets(client, timeout=120.0, clock=lambda: time.time() + skipped)

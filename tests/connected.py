@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubevitals import cluster as clusters
-from kubevitals.kube import clientconfig
-from kubevitals.kube.http import client
+from kubevitals.kube import client, clientconfig
+from kubevitals.kube.http import authentication
 
 if TYPE_CHECKING:
     from simcluster import cluster as simulated
 
 
-class Token(clientconfig.Credentials):
+class Token(authentication.Credentials):
     """The token of one user."""
 
     kind = "token"
@@ -20,8 +20,8 @@ class Token(clientconfig.Credentials):
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def fetch(self) -> clientconfig.Credential:
-        return clientconfig.Credential(f"Bearer {self._token}")
+    def fetch(self) -> authentication.Credential:
+        return authentication.Credential(f"Bearer {self._token}")
 
 
 def connect(
@@ -33,7 +33,7 @@ def connect(
     **options: Any,
 ) -> clusters.Cluster:
     """Connected as `user`; ages are counted from the simulated time."""
-    made = clientconfig.Connection(
+    made = clientconfig.ClientConfig(
         world.url,
         Token(world.token_for(user)),
         context="simulated",

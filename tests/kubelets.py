@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tests import servers
 
-from kubevitals.kube import clientconfig as connections
-from kubevitals.kube.http import client
+from kubevitals.kube import client, clientconfig
+from kubevitals.kube.http import authentication
 from kubevitals.sources.kubelet import source
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 START = 1_760_000_000.0
 
 
-class Token(connections.Credentials):
+class Token(authentication.Credentials):
     """A token that may be renewed once for another."""
 
     kind = "token"
@@ -30,8 +30,8 @@ class Token(connections.Credentials):
         self._token = token
         self._next = next_token
 
-    def fetch(self) -> connections.Credential:
-        return connections.Credential(f"Bearer {self._token}")
+    def fetch(self) -> authentication.Credential:
+        return authentication.Credential(f"Bearer {self._token}")
 
     def renew(self) -> bool:
         self.renewals += 1
@@ -112,7 +112,7 @@ class Scene:
         self,
         kubelets: dict[str, list[Any]],
         *,
-        credentials: connections.Credentials | None = None,
+        credentials: authentication.Credentials | None = None,
         nodes: list[dict[str, Any]] | None = None,
         api: list[Any] | None = None,
         connection: dict[str, Any] | None = None,
@@ -140,7 +140,7 @@ class Scene:
         answers = self._api_answers or [node_list(*nodes)]
         self.api = self._stack.enter_context(servers.Server(*answers))
         settings = {"ca": servers.authority().pem, "context": "test", **self._connection}
-        made = connections.Connection(self.api.url, self._credentials, **settings)
+        made = clientconfig.ClientConfig(self.api.url, self._credentials, **settings)
         self.client = self._stack.enter_context(client.Client(made, request_timeout=5.0))
         self.source = source.Kubelets(self.client, clock=lambda: self.now, **self._options)
         self._stack.callback(self.source.close)
@@ -153,7 +153,9 @@ class Scene:
 def of_simulation(world: simulated.SimulatedCluster, user: str = "admin") -> client.Client:
     """A client of a simulated cluster, as one of its users."""
     token = Token(world.token_for(user))
-    return client.Client(connections.Connection(world.url, token, context="simulated", ca=world.ca or None))
+    return client.Client(
+        clientconfig.ClientConfig(world.url, token, context="simulated", ca=world.ca or None)
+    )
 
 
 def targets(api: servers.Server) -> list[str]:

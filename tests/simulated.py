@@ -27,9 +27,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def open_connection(
-    simulated: cluster.SimulatedCluster, *, timeout: float = 10.0
-) -> http.client.HTTPConnection:
+def open_config(simulated: cluster.SimulatedCluster, *, timeout: float = 10.0) -> http.client.HTTPConnection:
     """A connection of the standard library's client that trusts the cluster."""
     parts = urllib.parse.urlsplit(simulated.url)
     assert parts.hostname
@@ -54,7 +52,7 @@ def ask(
     headers: dict[str, str] | None = None,
 ) -> Answer:
     """One request on a connection of its own."""
-    with contextlib.closing(open_connection(simulated)) as connection:
+    with contextlib.closing(open_config(simulated)) as connection:
         given = None if body is None else json.dumps(body)
         connection.request(
             method, path, body=given, headers={**headers_for(simulated, user), **(headers or {})}
@@ -75,7 +73,7 @@ def watching(
     simulated: cluster.SimulatedCluster, path: str, *, accept: str = "application/json"
 ) -> Iterator[Iterator[Any]]:
     """The events of a watch, as they come."""
-    with contextlib.closing(open_connection(simulated)) as connection:
+    with contextlib.closing(open_config(simulated)) as connection:
         connection.request("GET", path, headers={**headers_for(simulated, "admin"), "Accept": accept})
         response = connection.getresponse()
         assert response.status == 200

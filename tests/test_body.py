@@ -16,19 +16,20 @@ from hypothesis import strategies as st
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube.http import body, dial, heads, transport, urls
+from kubevitals.kube.http import body, response, tcp, urls
+from kubevitals.kube.http import connection as connections
 
 
 class Pair:
-    """A channel whose other end is a socket of the test."""
+    """A connection whose other end is a socket of the test."""
 
     def __init__(self, sent: bytes) -> None:
         self.near, far = socket.socketpair()
         self._thread = threading.Thread(target=self._send, args=(far, sent))
         self._thread.start()
-        self.channel = transport.Channel(urls.split_url("http://x.test"))
-        raw = dial.Socket(fileno=self.near.detach())
-        self.channel._raw = raw
+        self.connection = connections.Connection(urls.split_url("http://x.test"))
+        raw = tcp.Socket(fileno=self.near.detach())
+        self.connection._raw = raw
 
     @staticmethod
     def _send(far: socket.socket, sent: bytes) -> None:
@@ -39,24 +40,24 @@ class Pair:
                 return
 
     def close(self) -> None:
-        self.channel.close()
+        self.connection.close()
         self._thread.join()
 
 
 def read(sent: bytes, headers: dict[str, str], *, limit: int = body.LIMIT, status: int = 200) -> bytes:
     pair = Pair(sent)
-    head = heads.Head(status, "", version="HTTP/1.1", headers=headers)
+    head = response.Head(status, "", version="HTTP/1.1", headers=headers)
     try:
-        return body.read(pair.channel, head, patience=2, limit=limit)
+        return body.read(pair.connection, head, read_timeout=2, limit=limit)
     finally:
         pair.close()
 
 
 def read_lines(sent: bytes, headers: dict[str, str]) -> list[bytes]:
     pair = Pair(sent)
-    head = heads.Head(200, "", version="HTTP/1.1", headers=headers)
+    head = response.Head(200, "", version="HTTP/1.1", headers=headers)
     try:
-        return list(body.read_lines(pair.channel, head, patience=2))
+        return list(body.read_lines(pair.connection, head, read_timeout=2))
     finally:
         pair.close()
 
@@ -242,7 +243,7 @@ LINES = st.binary(min_size=1, max_size=50).filter(lambda line: line.strip() == l
     gzipped=st.booleans(),
 )
 def test_lines_arrive_whole(lines: list[bytes], size: int, *, gzipped: bool) -> None:
-    """Wherever chunks are cut, each line comes once and in order; blank ones are left out."""
+    """Wherever chunks are cut, each line comes once and in request; blank ones are left out."""
     text = b"\n\n".join(lines) + b"\n"
     sent = gzip.compress(text, mtime=0) if gzipped else text
     coding = GZIP if gzipped else {}
@@ -286,13 +287,12 @@ def test_a_body_over_tls() -> None:
     for number in range(400_000):
         content.write(b"%d," % number)
     reply = servers.answer(200, content.getvalue())
-    from kubevitals.kube import clientconfig
-    from kubevitals.kube.http import client
+    from kubevitals.kube import client, clientconfig
 
     with (
         servers.Server(reply, servers.chunked(content.getvalue()), tls=servers.server_context()) as server,
         client.Client(
-            clientconfig.Connection(server.url, ca=servers.authority().pem), environ={}, request_timeout=5
+            clientconfig.ClientConfig(server.url, ca=servers.authority().pem), environ={}, request_timeout=5
         ) as cluster,
     ):
         assert cluster.fetch("/a") == content.getvalue()

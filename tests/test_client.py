@@ -16,14 +16,14 @@ import pytest
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import clientconfig
-from kubevitals.kube.http import client
+from kubevitals.kube import client, clientconfig
+from kubevitals.kube.http import authentication
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Renewable(clientconfig.Credentials):
+class Renewable(authentication.Credentials):
     """Tokens one after the other: each renewal brings the next."""
 
     kind = "token"
@@ -32,8 +32,8 @@ class Renewable(clientconfig.Credentials):
         self._tokens = list(tokens)
         self.renewals = 0
 
-    def fetch(self) -> clientconfig.Credential:
-        return clientconfig.Credential(f"Bearer {self._tokens[0]}")
+    def fetch(self) -> authentication.Credential:
+        return authentication.Credential(f"Bearer {self._tokens[0]}")
 
     def renew(self) -> bool:
         self.renewals += 1
@@ -61,7 +61,7 @@ class Time:
 @contextlib.contextmanager
 def cluster_of(
     *answers: servers.Answer,
-    credentials: clientconfig.Credentials | None = None,
+    credentials: authentication.Credentials | None = None,
     time_: Time | None = None,
     path: str = "",
     request_timeout: float = 5.0,
@@ -71,7 +71,7 @@ def cluster_of(
     with (
         servers.Server(*answers) as server,
         client.Client(
-            clientconfig.Connection(server.url + path, credentials, context="test", **more),
+            clientconfig.ClientConfig(server.url + path, credentials, context="test", **more),
             environ={},
             clock=time_,
             sleep=time_.sleep,
@@ -284,7 +284,7 @@ def test_a_refused_connection_is_said_at_once() -> None:
     """Nobody waits fifteen seconds to hear that nothing listens."""
     time_ = Time()
     cluster = client.Client(
-        clientconfig.Connection("http://127.0.0.1:1", origin="a.yaml"),
+        clientconfig.ClientConfig("http://127.0.0.1:1", origin="a.yaml"),
         environ={},
         clock=time_,
         sleep=time_.sleep,
@@ -299,7 +299,7 @@ def test_silence_ends_with_the_request_timeout() -> None:
     """Before the answer and in the middle of its body, silence ends in a time-out with its own words."""
     with (
         servers.Server([2.0], [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", 2.0]) as server,
-        client.Client(clientconfig.Connection(server.url), environ={}, request_timeout=0.2) as cluster,
+        client.Client(clientconfig.ClientConfig(server.url), environ={}, request_timeout=0.2) as cluster,
     ):
         for words in (r"did not answer within 0\.2 s", r"stalled: nothing new for 0\.2 s after \d+ bytes"):
             started = time.monotonic()
@@ -313,7 +313,7 @@ def test_a_long_healthy_download_is_not_ended() -> None:
     steps = [step for _ in range(10) for step in (b"x" * 1000, 0.05)]
     with (
         servers.Server([b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n", *steps]) as server,
-        client.Client(clientconfig.Connection(server.url), environ={}, request_timeout=0.3) as cluster,
+        client.Client(clientconfig.ClientConfig(server.url), environ={}, request_timeout=0.3) as cluster,
     ):
         assert cluster.fetch("/a") == b"x" * 10000
 
@@ -351,7 +351,7 @@ def test_credentials_stay_here_on_a_plain_connection(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(cluster, "_shows_credentials", False)
         cluster.fetch("/a")
     assert server.requests[0].header("authorization") is None
-    remote = client.Client(clientconfig.Connection("http://10.0.0.1"), environ={})
+    remote = client.Client(clientconfig.ClientConfig("http://10.0.0.1"), environ={})
     assert not remote._shows_credentials
 
 
@@ -388,7 +388,7 @@ def test_a_redirect_is_not_followed() -> None:
 def test_the_server_address_must_be_http() -> None:
     """Another scheme is refused when the client is made."""
     with pytest.raises(errors.ConfigurationError, match="ftp://"):
-        client.Client(clientconfig.Connection("ftp://x"), environ={})
+        client.Client(clientconfig.ClientConfig("ftp://x"), environ={})
 
 
 def test_a_post_sends_its_body() -> None:
@@ -483,23 +483,23 @@ def test_a_decoders_error_names_the_request() -> None:
 def test_a_renewed_certificate_makes_a_new_connection() -> None:
     """With another client certificate the old connections are not used any more."""
 
-    class Changing(clientconfig.Credentials):
+    class Changing(authentication.Credentials):
         kind = "exec"
 
         def __init__(self) -> None:
             self.user = "a"
             self._made = {name: servers.authority().issue(user=name) for name in "ab"}
 
-        def fetch(self) -> clientconfig.Credential:
+        def fetch(self) -> authentication.Credential:
             made = self._made[self.user]
-            return clientconfig.Credential(certificate=made.certificate, key=made.key)
+            return authentication.Credential(certificate=made.certificate, key=made.key)
 
     credentials = Changing()
     context = servers.server_context(clients=servers.authority().pem)
     with (
         servers.Server(OK, tls=context) as server,
         client.Client(
-            clientconfig.Connection(server.url, credentials, ca=servers.authority().pem), environ={}
+            clientconfig.ClientConfig(server.url, credentials, ca=servers.authority().pem), environ={}
         ) as cluster,
     ):
         cluster.fetch("/a")
@@ -512,7 +512,7 @@ def test_a_renewed_certificate_makes_a_new_connection() -> None:
 
 def test_importing_the_client_is_cheap() -> None:
     """The client brings none of the standard library's heavy modules with it."""
-    code = "import sys, kubevitals.kube.http.client; print(*sys.modules)"
+    code = "import sys, kubevitals.kube.client; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {
         "ssl",

@@ -52,7 +52,7 @@ def test_a_kubeconfig(world: simulated.SimulatedCluster, tmp_path: pathlib.Path)
     path = tmp_path / "config"
     path.write_text(world.kubeconfig())
     with kubevitals.connect("simulated-viewer-shop", kubeconfig=str(path)) as cluster:
-        assert (cluster.name, cluster.connection.namespace) == ("simulated-viewer-shop", "shop")
+        assert (cluster.name, cluster.config.namespace) == ("simulated-viewer-shop", "shop")
         assert len(cluster.pods(namespace="shop")) == 4
         with pytest.raises(kubevitals.ForbiddenError):
             cluster.nodes()
@@ -142,9 +142,9 @@ def test_threads_may_share_it(cluster: kubevitals.Cluster) -> None:
 
 def test_no_secret_in_its_text(cluster: kubevitals.Cluster, world: simulated.SimulatedCluster) -> None:
     """No credential shows in the representation of what it is made of."""
-    for each in (cluster, cluster.connection, cluster.client, cluster.connection.credentials):
+    for each in (cluster, cluster.config, cluster.client, cluster.config.credentials):
         assert world.token not in repr(each)
-    assert world.token not in repr(cluster.connection.credentials.fetch())
+    assert world.token not in repr(cluster.config.credentials.fetch())
 
 
 def test_closing_twice(world: simulated.SimulatedCluster) -> None:

@@ -1,53 +1,300 @@
+"""One HTTP/1.1 connection against servers that answer exactly as told: well, wrongly, slowly, not at all."""
+
 from __future__ import annotations
 
-from kubevitals.kube import clientconfig
+import socket
+import time
+from typing import Any
 
-SECRET = "s3cr3t-value"
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests import servers
 
-
-def test_credential_repr_shows_no_secret() -> None:
-    """A credential shows which scheme it uses, and nothing of its value."""
-    credential = clientconfig.Credential(f"Bearer {SECRET}", certificate=SECRET.encode(), key=SECRET.encode())
-    assert SECRET not in repr(credential)
-    assert "Bearer" in repr(credential)
-
-
-def test_equal_credentials_are_one_key() -> None:
-    """Two credentials of the same values are equal and hash alike."""
-    one = clientconfig.Credential("Bearer a", certificate=b"c", key=b"k")
-    two = clientconfig.Credential("Bearer a", certificate=b"c", key=b"k")
-    assert one == two
-    assert hash(one) == hash(two)
-    assert one != clientconfig.Credential("Bearer b", certificate=b"c", key=b"k")
-    assert one != "Bearer a"
+from kubevitals import errors
+from kubevitals.kube.http import body, proxy, response, urls
+from kubevitals.kube.http import connection as connections
 
 
-def test_default_credentials_are_anonymous() -> None:
-    """Without credentials nothing is sent, always as the same object, and renewing is of no use."""
-    credentials = clientconfig.Credentials()
-    assert credentials.fetch() == clientconfig.Credential()
-    assert credentials.fetch() is credentials.fetch()
-    assert credentials.renew() is False
-    assert "anonymous" in repr(credentials)
+def exchange(
+    *steps: Any, method: str = "GET", timeout: float = 2.0, read_timeout: float = 1.0
+) -> tuple[response.Head, bytes, connections.Connection]:
+    """One request to a server that answers by `steps`; the closed connection is returned for its marks."""
+    with servers.Server(list(steps)) as server:
+        connection = connections.Connection(urls.split_url(server.url))
+        try:
+            connection.connect(timeout)
+            deadline = time.monotonic() + timeout
+            connection.send(method, "/x?a=b", [("Accept", "a/b")], body=b"", deadline=deadline)
+            head = connection.read_head(deadline)
+            content = body.read(connection, head, read_timeout=read_timeout)
+            reusable = connection.reusable
+        finally:
+            connection.close()
+    connection.reusable = reusable
+    return head, content, connection
 
 
-def test_connection_defaults() -> None:
-    """A server alone is a connection: namespace default, system CAs, checked certificates, compression."""
-    made = clientconfig.Connection("https://example.test:6443/prefix/")
-    assert made.server == "https://example.test:6443/prefix"
-    assert made.namespace == "default"
-    assert made.ca is None
-    assert made.insecure is False
-    assert made.compression is True
-    assert made.impersonation == ()
-    assert made.warnings == ()
-    assert made.credentials.fetch().authorization is None
+def test_a_request_and_its_answer() -> None:
+    """Status, reason, lower-cased headers and body arrive, and the connection may be used again."""
+    head, content, connection = exchange(servers.answer(200, b"hello", headers=["X-Two: a", "x-two: b"]))
+    assert (head.status, head.reason, content) == (200, "Words", b"hello")
+    assert head.headers["x-two"] == "a, b"
+    assert head.headers["content-type"] == "application/json"
+    assert connection.reusable
 
 
-def test_connection_repr_shows_no_secret() -> None:
-    """A connection's repr leaves out its server and proxy, which may hold passwords."""
-    made = clientconfig.Connection(
-        f"https://user:{SECRET}@example.test", context="prod", proxy_url=f"http://u:{SECRET}@proxy:3128"
+def test_what_is_sent() -> None:
+    """Request line, Host with its port, the given headers, and a length only where there is a body."""
+    with servers.Server(servers.answer()) as server:
+        connection = connections.Connection(urls.split_url(server.url))
+        connection.connect(1)
+        for method, content in (("GET", b""), ("POST", b"abc")):
+            deadline = time.monotonic() + 1
+            connection.send(method, "/x?a=b", [("Accept", "é")], body=content, deadline=deadline)
+            body.read(connection, connection.read_head(deadline), read_timeout=1)
+        connection.close()
+    first, second = server.requests
+    assert (first.method, first.target) == ("GET", "/x?a=b")
+    assert first.header("host") == f"127.0.0.1:{server.port}"
+    assert first.header("accept") == "é"
+    assert first.header("content-length") is None
+    assert (second.header("content-length"), second.body) == ("3", b"abc")
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("value", ["a\r\nX: y", "a\nb", "a\0b"])
+def test_a_header_cannot_smuggle_a_line(value: str) -> None:
+    """A value with a line break is refused by its header's name, and is not shown."""
+    connection = connections.Connection(urls.split_url("http://127.0.0.1:1"))
+    with pytest.raises(errors.UsageError, match="Authorization") as caught:
+        connection.send("GET", "/", [("Authorization", value)], body=b"", deadline=time.monotonic() + 1)
+    assert value not in str(caught.value)
+
+
+def test_interim_answers_are_skipped() -> None:
+    """100 and 103 before the real answer are passed over."""
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+    head, content, _ = exchange(interim, servers.answer(200, b"x"))
+    assert (head.status, content) == (200, b"x")
+
+
+def test_an_answer_that_comes_byte_by_byte() -> None:
+    """Where the pieces are cut does not matter."""
+    reply = servers.answer(200, b"hello")
+    head, content, _ = exchange(*[step for byte in reply for step in (bytes([byte]), 0.0)])
+    assert (head.status, content) == (200, b"hello")
+
+
+def test_bare_line_feeds_are_understood() -> None:
+    """A server that ends its lines by LF alone is read too."""
+    head, content, _ = exchange(b"HTTP/1.1 200 OK\nContent-Length: 2\n\nhi")
+    assert (head.headers, content) == ({"content-length": "2"}, b"hi")
+
+
+def test_a_status_without_reason() -> None:
+    """The reason phrase may be missing."""
+    head, _, _ = exchange(b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n")
+    assert (head.status, head.reason) == (200, "")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HTTP/2.0 200 OK\r\n\r\n",
+        b"HTTP/1.1 2x0 OK\r\n\r\n",
+        b"HTTP/1.1 20 OK\r\n\r\n",
+        "HTTP/1.1 \uff12\uff10\uff10 OK\r\n\r\n".encode(),
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA: b\r\n folded\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n: b\r\n\r\n",
+        b"\r\n\r\n",
+        b"\0\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0d",
+    ],
+)
+def test_what_is_not_http_is_said_so(reply: bytes) -> None:
+    """Another protocol, another version and broken headers are refused with the start of what came."""
+    with pytest.raises(errors.DecodingError):
+        exchange(reply, "wait")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\n" + b"A: " + b"x" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"x" * 200_000,
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 4000,
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 300 + b"\r\n",
+    ],
+    ids=["long", "endless", "interim", "many"],
+)
+def test_headers_have_a_limit(reply: bytes) -> None:
+    """More than 64 KiB or 256 headers, interim answers included, end in an error and not in memory."""
+    with pytest.raises(errors.DecodingError, match=r"bytes of headers|256 headers"):
+        exchange(reply, "wait")
+
+
+@given(st.binary(max_size=300))
+def test_any_head_is_read_or_refused(raw: bytes) -> None:
+    """Whatever bytes come, the result is a head or a DecodingError."""
+    try:
+        head = response.parse_head(b"HTTP/1.1 200 OK\r\n" + raw)
+    except errors.DecodingError:
+        return
+    assert head.status == 200
+    assert all(key == key.lower() and "\n" not in value for key, value in head.headers.items())
+
+
+@pytest.mark.parametrize(
+    ("reply", "reusable"),
+    [
+        (servers.answer(200, b"x", headers=["Connection: close"]), False),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", False),
+        (servers.answer(200, b"x") + b"HTTP/1.1 200 OK", False),
+        (servers.chunked(b"x"), True),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", True),
+    ],
+)
+def test_when_a_connection_may_be_used_again(reply: bytes, *, reusable: bool) -> None:
+    """Not after close, HTTP/1.0 or bytes beyond the answer."""
+    _, _, connection = exchange(reply)
+    assert connection.reusable == reusable
+
+
+def test_a_connection_that_ends_before_the_answer() -> None:
+    """The end before the first byte is told apart from one within the headers."""
+    with pytest.raises(ConnectionAbortedError):
+        exchange("close")
+    with pytest.raises(errors.TruncatedBodyError, match="in the headers"):
+        exchange(b"HTTP/1.1 200 OK\r\nA: ", "close")
+
+
+def test_a_silent_server_ends_at_the_deadline() -> None:
+    """Neither silence nor headers that drip hold a request beyond its deadline."""
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        exchange(1.0, timeout=0.15)
+    with pytest.raises(TimeoutError):
+        exchange(b"HTTP/1.1 200 OK\r\n", *[b"A: b\r\n", 0.05] * 40, timeout=0.15)
+    assert time.monotonic() - started < 2
+
+
+def test_a_body_that_drips_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body slower than a kilobyte a second counts as silent, though no single pause is too long."""
+    monkeypatch.setattr(connections, "SLOWEST", 1024)
+    drip = [b"x", 0.03] * 100
+    with pytest.raises(TimeoutError):
+        exchange(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", *drip, read_timeout=0.2)
+
+
+def test_connecting_is_bounded() -> None:
+    """A host that answers no packet ends the attempt at the time-out."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+    fillers = []
+    try:
+        for _ in range(3):  # fill the backlog, so that the kernel drops further attempts
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+            fillers.append(filler)
+        connection = connections.Connection(urls.split_url(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            connection.connect(0.2)
+        assert time.monotonic() - started < 2
+        connection.close()
+    finally:
+        for filler in fillers:
+            filler.close()
+        listener.close()
+
+
+def test_all_addresses_of_a_host_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first address refuses, the next one is used."""
+    with servers.Server(servers.answer(200, b"x")) as server:
+        closed = socket.create_server(("127.0.0.1", 0))
+        refused = closed.getsockname()
+        closed.close()
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 0, "", place)
+            for place in (refused, ("127.0.0.1", server.port))
+        ]
+        monkeypatch.setattr("_socket.getaddrinfo", lambda *_: found)
+        connection = connections.Connection(urls.split_url("http://two.test"))
+        connection.connect(1)
+        connection.close()
+
+
+def test_interrupt_ends_a_reading_thread() -> None:
+    """interrupt() from elsewhere ends a blocking read at once, and close() may follow twice."""
+    with servers.Server(["wait"]) as server:
+        connection = connections.Connection(urls.split_url(server.url))
+        connection.connect(1)
+        connection.send("GET", "/", [], body=b"", deadline=time.monotonic() + 1)
+        connection.interrupt()
+        with pytest.raises(ConnectionAbortedError):
+            connection.read_head(time.monotonic() + 5)
+        connection.close()
+        connection.close()
+        connection.interrupt()
+
+
+def _through(tunnel: servers.Tunnel, *, userinfo: str = "") -> proxy.Proxy | None:
+    address = urls.split_url("https://x.test")
+    return proxy.choose_proxy(address, proxy_url=f"http://{userinfo}127.0.0.1:{tunnel.port}", environ={})
+
+
+def test_plain_requests_go_through_a_proxy_by_absolute_address() -> None:
+    """For an http:// server the proxy gets the whole address and the credentials in the request itself."""
+    with servers.Tunnel() as tunnel:
+        connection = connections.Connection(
+            urls.split_url("http://far.test/p"), proxy=_through(tunnel, userinfo="u:p%40@")
+        )
+        connection.connect(1)
+        deadline = time.monotonic() + 1
+        connection.send("GET", "/p/x", [], body=b"", deadline=deadline)
+        assert body.read(connection, connection.read_head(deadline), read_timeout=1) == b'{"by": "proxy"}'
+        connection.close()
+    assert tunnel.lines == ["GET http://far.test/p/x"]
+    assert tunnel.authorizations == ["Basic dTpwQA=="]
+
+
+def test_fetch_once() -> None:
+    """A single request gives status, headers and body whatever the status is."""
+    reply = servers.answer(400, b'{"error": "x"}', headers=["X-A: b"])
+    with servers.Server(reply, tls=servers.server_context()) as server:
+        status, headers, content = connections.fetch_once(
+            "POST",
+            server.url + "/token?a=b",
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            body=b"grant_type=refresh_token",
+            ca=servers.authority().pem,
+            timeout=2,
+        )
+    assert (status, headers["x-a"], content) == (400, "b", b'{"error": "x"}')
+    (request,) = server.requests
+    assert (request.method, request.target, request.body) == (
+        "POST",
+        "/token?a=b",
+        b"grant_type=refresh_token",
     )
-    assert SECRET not in repr(made)
-    assert "prod" in repr(made)
+
+
+@pytest.mark.parametrize(
+    ("steps", "kind"),
+    [
+        (["close"], errors.UnreachableError),
+        ([0.5], errors.RequestTimeoutError),
+        ([b"nonsense", "close"], errors.DecodingError),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", "close"], errors.TruncatedBodyError),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\nx", "wait"], errors.DecodingError),
+    ],
+)
+def test_fetch_once_fails_in_words(steps: list[Any], kind: type[errors.ClusterError]) -> None:
+    """Failures of a single request are this project's errors and name it without its query."""
+    with servers.Server(steps) as server, pytest.raises(kind) as caught:
+        connections.fetch_once("GET", server.url + "/a?secret=1", timeout=0.2)
+    assert caught.value.request == f"GET {server.url}/a"

@@ -13,7 +13,7 @@ from kubevitals.kube.auth import credentials, kubeconfig_file
 if TYPE_CHECKING:
     import pathlib
 
-    from kubevitals.kube import clientconfig
+    from kubevitals.kube.http import authentication
 
 PEM = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 KEY = b"-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n"
@@ -32,7 +32,7 @@ class Clock:
         return self.now
 
 
-def open_it(clock: Clock | None = None, /, **user: Any) -> clientconfig.Credentials:
+def open_it(clock: Clock | None = None, /, **user: Any) -> authentication.Credentials:
     entry = kubeconfig_file.Entry(
         "user", "jane", body={key.replace("_", "-"): value for key, value in user.items()}, path="/x/config"
     )

@@ -15,8 +15,8 @@ import pytest
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import clientconfig
 from kubevitals.kube.auth import credentials_exec, execplugin, kubeconfig, kubeconfig_file
+from kubevitals.kube.http import authentication
 
 V1 = "client.authentication.k8s.io/v1"
 V1BETA1 = "client.authentication.k8s.io/v1beta1"
@@ -73,7 +73,7 @@ def test_token(tmp_path: pathlib.Path, version: str) -> None:
     """A plugin's token is sent, and without an expiry the plugin runs once."""
     made = open_it(put_plugin(tmp_path, f"echo '{answer(version, token='abc')}'"), apiVersion=version)
     credential = made.fetch()
-    assert credential == clientconfig.Credential("Bearer abc")
+    assert credential == authentication.Credential("Bearer abc")
     assert made.fetch() is credential
     assert runs(tmp_path) == 1
 
@@ -82,7 +82,7 @@ def test_certificate(tmp_path: pathlib.Path) -> None:
     """A plugin's certificate and key are used, with a token beside them or without."""
     (tmp_path / "out").write_text(answer(clientCertificateData=PEM, clientKeyData=KEY))
     credential = open_it(put_plugin(tmp_path, f"cat {tmp_path}/out")).fetch()
-    assert credential == clientconfig.Credential(certificate=PEM.encode(), key=KEY.encode())
+    assert credential == authentication.Credential(certificate=PEM.encode(), key=KEY.encode())
 
 
 def test_expiry(tmp_path: pathlib.Path) -> None:
@@ -163,7 +163,7 @@ def test_cluster_info(tmp_path: pathlib.Path) -> None:
         "users": [{"name": "a", "user": {"exec": describe(command, provideClusterInfo=True)}}],
     }
     (tmp_path / "config").write_text(json.dumps(config))
-    made = kubeconfig.open_connection(
+    made = kubeconfig.open_config(
         kubeconfig.Options(kubeconfig=str(tmp_path / "config")), environ=ENVIRON, interactive=False
     )
     assert made.credentials.fetch().authorization == "Bearer abc"
@@ -387,7 +387,7 @@ def test_always_without_a_terminal(allowed: bool) -> None:
 ON_A_TERMINAL = """\
 import os, sys
 from kubevitals.kube.auth import kubeconfig
-made = kubeconfig.open_connection(kubeconfig.Options(kubeconfig=sys.argv[1]), environ=os.environ)
+made = kubeconfig.open_config(kubeconfig.Options(kubeconfig=sys.argv[1]), environ=os.environ)
 print(made.credentials.fetch().authorization)
 """
 
@@ -462,7 +462,7 @@ def test_exec_info_as_kubectl(tmp_path: pathlib.Path, version: str) -> None:
     subprocess.run(arguments, capture_output=True, check=False, timeout=30, stdin=subprocess.DEVNULL)
     theirs = [json.loads(line) for line in (tmp_path / "info").read_text().splitlines() if line]
     (tmp_path / "info").unlink()
-    made = kubeconfig.open_connection(
+    made = kubeconfig.open_config(
         kubeconfig.Options(kubeconfig=str(path)), environ=ENVIRON, interactive=False
     )
     with pytest.raises(errors.CredentialsError):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pathlib
     from collections.abc import Iterator
 
-    from kubevitals.kube import clientconfig
+    from kubevitals.kube.http import authentication
 
 NOW = 1_700_000_000.0
 SECRET = "s3cr3t-Value-0123456789"
@@ -39,7 +39,7 @@ def token(expires: float, mark: str = "") -> str:
 
 def open_it(
     issuer: str = "https://idp.test", /, *, clock: Clock | None = None, **config: Any
-) -> clientconfig.Credentials:
+) -> authentication.Credentials:
     fields = {
         "idp-issuer-url": issuer,
         "client-id": "me",

@@ -20,7 +20,7 @@ SECRET = "s3cr3t-Value-0123456789"
 
 def open_it(
     cluster: dict[str, Any], user: dict[str, Any] | None = None, *, server: str | None = "https://a.test:6443"
-) -> clientconfig.Connection:
+) -> clientconfig.ClientConfig:
     body = cluster if server is None else {"server": server, **cluster}
     return endpoint.open_endpoint(
         kubeconfig_file.Entry("cluster", "prod", body=body, path="/x/config"),

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube.http import failures, subjects, transport, urls
+from kubevitals.kube import resourceattributes
+from kubevitals.kube.http import connection as connections
+from kubevitals.kube.http import failures, urls
 
 
 def status(
@@ -129,8 +131,10 @@ def test_a_403_in_other_words_is_read_from_the_request(body: Any) -> None:
     assert "may not list pods.metrics.k8s.io in the namespace shop" in str(error)
     assert yaml.safe_load(error.rule)[0]["apiGroups"] == ["metrics.k8s.io"]
     assert "-n shop" in error.remedy
-    subject = subjects.Subject("create", "selfsubjectaccessreviews", group="authorization.k8s.io")
-    error = status(403, body, "POST /x", subject=subject)
+    attributes = resourceattributes.ResourceAttributes(
+        "create", "selfsubjectaccessreviews", group="authorization.k8s.io"
+    )
+    error = status(403, body, "POST /x", attributes=attributes)
     assert "may not create selfsubjectaccessreviews.authorization.k8s.io" in str(error)
 
 
@@ -243,9 +247,11 @@ def test_check_kind() -> None:
 
 
 def from_exception(error: OSError, stage: str = "connect") -> errors.ClusterError:
-    channel = transport.Channel(urls.split_url("https://c.test:6443"))
-    channel.stage = stage
-    return failures.from_exception(error, channel=channel, request="GET /x", waited=5.0, origin="a.yaml")
+    connection = connections.Connection(urls.split_url("https://c.test:6443"))
+    connection.stage = stage
+    return failures.from_exception(
+        error, connection=connection, request="GET /x", waited=5.0, origin="a.yaml"
+    )
 
 
 @pytest.mark.parametrize(
@@ -283,11 +289,12 @@ def test_failures_below_http(error: OSError, stage: str, kind: type[errors.Clust
 
 def test_a_name_that_does_not_resolve() -> None:
     """A real look-up of a name that cannot exist is named as that."""
-    channel = transport.Channel(urls.split_url("https://no-such-host.invalid"))
+    connection = connections.Connection(urls.split_url("https://no-such-host.invalid"))
     with pytest.raises(socket.gaierror) as caught:
-        channel.connect(2)
+        connection.connect(2)
     assert isinstance(
-        failures.from_exception(caught.value, channel=channel, request="", waited=2), errors.HostNotFoundError
+        failures.from_exception(caught.value, connection=connection, request="", waited=2),
+        errors.HostNotFoundError,
     )
 
 
@@ -308,6 +315,6 @@ def test_a_name_that_does_not_resolve() -> None:
         ("GET", "/apis/metrics.k8s.io/v1", [], "get /apis/metrics.k8s.io/v1"),
     ],
 )
-def test_subjects(method: str, path: str, query: list[tuple[str, str]], text: str) -> None:
+def test_attributess(method: str, path: str, query: list[tuple[str, str]], text: str) -> None:
     """What a request is about follows from its path, as the API server reads it."""
-    assert str(subjects.parse_subject(method, path, query)) == text
+    assert str(resourceattributes.parse_request(method, path, query)) == text

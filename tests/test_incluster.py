@@ -30,8 +30,8 @@ class Clock:
         return self.now
 
 
-def open_it(folder: str, environ: dict[str, str], clock: Clock) -> clientconfig.Connection:
-    return kubeconfig.open_connection(
+def open_it(folder: str, environ: dict[str, str], clock: Clock) -> clientconfig.ClientConfig:
+    return kubeconfig.open_config(
         kubeconfig.Options(), environ=environ, clock=clock, home="", service_account=folder
     )
 

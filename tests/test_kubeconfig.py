@@ -49,9 +49,9 @@ def write(path: pathlib.Path, content: dict[str, Any] | str) -> str:
 
 def open_it(
     tmp_path: pathlib.Path, *, environ: dict[str, str] | None = None, **given: Any
-) -> clientconfig.Connection:
+) -> clientconfig.ClientConfig:
     """The connection that options give, in an empty environment without a pod or a home."""
-    return kubeconfig.open_connection(
+    return kubeconfig.open_config(
         kubeconfig.Options(**given),
         environ=environ or {},
         home=str(tmp_path / "home"),
@@ -137,7 +137,7 @@ def test_home_comes_last(tmp_path: pathlib.Path) -> None:
 def test_home_is_found_in_the_environment(tmp_path: pathlib.Path) -> None:
     """HOME of the environment names the home folder."""
     write(tmp_path / ".kube/config", document("home"))
-    made = kubeconfig.open_connection(
+    made = kubeconfig.open_config(
         kubeconfig.Options(), environ={"HOME": str(tmp_path)}, service_account=str(tmp_path)
     )
     assert made.context == "home"
@@ -163,7 +163,7 @@ def test_no_cluster(tmp_path: pathlib.Path, environ: dict[str, str], words: str)
 def test_no_home(tmp_path: pathlib.Path) -> None:
     """Without a home folder the error says so."""
     with pytest.raises(errors.NoClusterError, match="no home folder"):
-        kubeconfig.open_connection(kubeconfig.Options(), environ={}, service_account=str(tmp_path))
+        kubeconfig.open_config(kubeconfig.Options(), environ={}, service_account=str(tmp_path))
 
 
 def test_no_current_context(tmp_path: pathlib.Path) -> None:
@@ -416,7 +416,7 @@ def test_usual_kubeconfigs_import_little(name: str) -> None:
     script = (
         "import os, sys; before = set(sys.modules)\n"
         "from kubevitals.kube.auth import kubeconfig\n"
-        f"kubeconfig.open_connection(kubeconfig.Options(kubeconfig={str(FIXTURES / name)!r}), environ={{}})\n"
+        f"kubeconfig.open_config(kubeconfig.Options(kubeconfig={str(FIXTURES / name)!r}), environ={{}})\n"
         "print(*(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True,

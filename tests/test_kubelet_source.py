@@ -11,7 +11,7 @@ import pytest
 from tests import kubelets, servers
 
 from kubevitals import errors, sources
-from kubevitals.kube import clientconfig as connections
+from kubevitals.kube.http import authentication
 from kubevitals.sources.kubelet import source
 from simcluster import cluster as simulated
 
@@ -90,13 +90,13 @@ def test_client_certificate_where_there_is_no_token() -> None:
     issued = servers.authority().issue(user="reader")
     seen: list[Any] = []
 
-    class Account(connections.Credentials):
+    class Account(authentication.Credentials):
         def __init__(self, authorization: str | None) -> None:
-            self.credential = connections.Credential(
+            self.credential = authentication.Credential(
                 authorization, certificate=issued.certificate, key=issued.key
             )
 
-        def fetch(self) -> connections.Credential:
+        def fetch(self) -> authentication.Credential:
             return self.credential
 
     def look(connection: ssl.SSLSocket) -> None:

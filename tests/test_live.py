@@ -13,9 +13,9 @@ from tests import servers, simulated, small_world
 
 import kubevitals
 from kubevitals import errors
-from kubevitals.kube import clientconfig, events, following, inventory, live, objects, pages
+from kubevitals.kube import client, clientconfig, events, following, inventory, live, objects, pages
 from kubevitals.kube import records as wire_records
-from kubevitals.kube.http import client, retries, watch
+from kubevitals.kube.http import retries, watch
 from simcluster import cluster as simulation
 from simcluster import records
 
@@ -239,7 +239,7 @@ def test_a_cluster_that_comes_late() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    plain = clientconfig.Connection(f"http://127.0.0.1:{port}")
+    plain = clientconfig.ClientConfig(f"http://127.0.0.1:{port}")
     with client.Client(plain, environ={}) as late, live.LiveInventory(late) as following_:
         wait_for(lambda: len(following_.problems) == 2)
         assert {problem.code for problem in following_.problems} == {"nodes_unreachable", "pods_unreachable"}
@@ -298,7 +298,7 @@ def test_a_refused_watch_is_not_hammered(monkeypatch: pytest.MonkeyPatch) -> Non
     refused = servers.answer(403, servers.status_object(403, "Forbidden", "no watch"))
     with (
         servers.Server(*[listed, refused] * 20, refused) as server,
-        client.Client(clientconfig.Connection(server.url), environ={}, jitter=lambda: 1.0) as plain,
+        client.Client(clientconfig.ClientConfig(server.url), environ={}, jitter=lambda: 1.0) as plain,
         live.LiveInventory(plain, nodes=False) as following_,
     ):
         assert following_.wait_until_ready(5)
@@ -348,7 +348,7 @@ def test_stopping_is_prompt_and_leaves_no_thread(scene: Scene) -> None:
 
 def test_waiting_ends_with_stop() -> None:
     """Who waits for readiness is let go when it is stopped."""
-    with client.Client(clientconfig.Connection("http://127.0.0.1:9"), environ={}) as nowhere:
+    with client.Client(clientconfig.ClientConfig("http://127.0.0.1:9"), environ={}) as nowhere:
         following_ = live.LiveInventory(nowhere)
         following_.start()
         timer = threading.Timer(0.1, following_.stop)

@@ -10,7 +10,8 @@ import pytest
 from tests import connected, source_contract, victoria
 
 from kubevitals import errors
-from kubevitals.promql import api, config
+from kubevitals.promql import client as promql_client
+from kubevitals.promql import config
 from kubevitals.sources.prometheus import source
 from simcluster import cluster as simulated
 
@@ -57,7 +58,7 @@ class TestPrometheus(source_contract.SourceContract):
             """Asked on the simulated clock, and of a server that can be taken away."""
 
             @property
-            def prometheus(self) -> api.Prometheus:
+            def prometheus(self) -> promql_client.Prometheus:
                 return servers[0]
 
         with (

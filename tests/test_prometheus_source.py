@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from kubevitals.promql import api
+    from kubevitals.promql import client as promql_client
 
 
 def about(number: float) -> Any:
@@ -197,7 +197,7 @@ def everything() -> list[scraped.Series]:
 @pytest.fixture(scope="module", params=["prometheus", "victoria-metrics"])
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[api.Prometheus]:
+) -> Iterator[promql_client.Prometheus]:
     """A real server that holds all of it."""
     held = everything()
     directory = tmp_path_factory.mktemp("held")
@@ -215,7 +215,7 @@ def server(
 
 
 @pytest.fixture
-def asking(server: api.Prometheus) -> Callable[..., source.PrometheusSource]:
+def asking(server: promql_client.Prometheus) -> Callable[..., source.PrometheusSource]:
     """Makes a source of one of the clusters."""
 
     def make(cluster: str | None, **options: Any) -> source.PrometheusSource:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from kubevitals.promql import api
+    from kubevitals.promql import client as promql_client
 
 SECRET = "s3cret-t0ken-value"
 
@@ -256,7 +256,7 @@ def test_token_user_and_ca_from_files(
     ca = file("ca.pem", servers.authority().pem)
     with config.open_prometheus(secure.url, ca=ca, token_file=file("token", SECRET + "\n")) as opened:
         opened.query("up")
-        assert SECRET not in repr(opened) + repr(opened._client.connection) + opened.server
+        assert SECRET not in repr(opened) + repr(opened._client.config) + opened.server
     with config.open_prometheus(secure.url, ca=ca, user_file=file("user", f"me:{SECRET}\n")) as opened:
         opened.query("up")
     with config.open_prometheus(secure.url, insecure=True) as opened:
@@ -323,7 +323,7 @@ def test_options_that_cannot_be_used(
 @pytest.fixture(scope="module", params=["prometheus", "victoria-metrics"])
 def real(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[api.Prometheus]:
+) -> Iterator[promql_client.Prometheus]:
     """A real server with one counter."""
     held = scraped.container(
         "shop", "web", "web", cores=0.25, size=64, moments=scraped.times(), labels={"odd": "ä&=+"}
@@ -342,7 +342,7 @@ def real(
             yield opened
 
 
-def test_a_real_server(real: api.Prometheus) -> None:
+def test_a_real_server(real: promql_client.Prometheus) -> None:
     """Vectors, matrices, ranges of steps, label values: the same from each of them."""
     name = "container_cpu_usage_seconds_total"
     now = scraped.NOW
@@ -362,12 +362,12 @@ def test_a_real_server(real: api.Prometheus) -> None:
         real.query("sum(")
 
 
-def test_which_end_of_a_window_is_open(real: api.Prometheus) -> None:
+def test_which_end_of_a_window_is_open(real: promql_client.Prometheus) -> None:
     """Whether a window holds a sample at its very beginning is found out, whatever the version says."""
     samples = real.query("count_over_time(container_cpu_usage_seconds_total[60s])", at=scraped.NOW).series
     assert samples[0].points[0][1] == (4 if real.is_left_open() else 5)
 
 
-def test_what_a_server_says_of_itself(real: api.Prometheus) -> None:
+def test_what_a_server_says_of_itself(real: promql_client.Prometheus) -> None:
     """The version is there where the server tells it."""
     assert isinstance(real.build_info().version, str)

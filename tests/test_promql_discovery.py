@@ -10,8 +10,8 @@ import pytest
 from tests import accounts_simulated, connected, scraped, servers
 
 from kubevitals import errors, rbac, sources
+from kubevitals.kube import client as http_client
 from kubevitals.kube import clientconfig
-from kubevitals.kube.http import client as http_client
 from kubevitals.promql import discovery
 from kubevitals.sources.prometheus import factory
 from simcluster import cluster as simulated
@@ -48,7 +48,7 @@ CLIENTS: list[http_client.Client] = []
 
 def client_of(server: servers.Server) -> http_client.Client:
     """A client of the API server, closed at the end of the test."""
-    CLIENTS.append(http_client.Client(clientconfig.Connection(server.url)))
+    CLIENTS.append(http_client.Client(clientconfig.ClientConfig(server.url)))
     return CLIENTS[-1]
 
 
@@ -282,8 +282,8 @@ def test_in_the_cluster_by_any_name(context: str, *, inside: bool, monkeypatch: 
         return timeout
 
     monkeypatch.setattr(discovery, "find", find)
-    client = http_client.Client(clientconfig.Connection("https://127.0.0.1:1", context=context))
+    client = http_client.Client(clientconfig.ClientConfig("https://127.0.0.1:1", context=context))
     opened = factory.open_source(client, environ={"KUBERNETES_SERVICE_HOST": "10.0.0.1"})
-    client.connection.context = "prod"
+    client.config.context = "prod"
     assert opened.prometheus is not None
     assert asked == [inside]

@@ -6,8 +6,8 @@ import pytest
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import clientconfig
-from kubevitals.kube.http import client, proxy, urls
+from kubevitals.kube import client, clientconfig
+from kubevitals.kube.http import proxy, urls
 
 
 def choose(server: str, **environ: str) -> str | None:
@@ -124,7 +124,7 @@ def test_repr_shows_no_password() -> None:
 
 def open_client(server: servers.Server, tunnel: servers.Tunnel, *, userinfo: str = "") -> client.Client:
     return client.Client(
-        clientconfig.Connection(
+        clientconfig.ClientConfig(
             server.url, ca=servers.authority().pem, proxy_url=f"http://{userinfo}127.0.0.1:{tunnel.port}"
         ),
         environ={},
@@ -189,7 +189,7 @@ def test_a_proxy_that_is_not_there() -> None:
     """A proxy that nobody runs is named together with what chose it."""
     with (
         client.Client(
-            clientconfig.Connection("https://10.0.0.1"), environ={"HTTPS_PROXY": "http://127.0.0.1:1"}
+            clientconfig.ClientConfig("https://10.0.0.1"), environ={"HTTPS_PROXY": "http://127.0.0.1:1"}
         ) as cluster,
         pytest.raises(errors.ProxyError, match=r"127\.0\.0\.1:1 \(HTTPS_PROXY\).*refused"),
     ):

@@ -119,7 +119,7 @@ def test_help_is_light(words: tuple[str, ...]) -> None:
         "yaml",
         "ssl",
         "http.client",
-        "kubevitals.kube.http.client",
+        "kubevitals.kube.client",
         "cryptography",
     }
     assert not {name for name in loaded if name.startswith("simcluster")}

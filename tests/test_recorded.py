@@ -17,9 +17,9 @@ from tests import recordings
 
 from kubevitals import cli, errors, model
 from kubevitals import cluster as clusters
-from kubevitals.kube import clientconfig, inventory
-from kubevitals.kube.http import client as clients
-from kubevitals.kube.http import statuses, subjects, watch
+from kubevitals.kube import client as clients
+from kubevitals.kube import clientconfig, inventory, resourceattributes, statuserrors
+from kubevitals.kube.http import authentication, watch
 from kubevitals.sources import metricsapi
 
 VERSIONS = recordings.versions()
@@ -84,7 +84,7 @@ class Replay:
 
     def client(self) -> clients.Client:
         return clients.Client(
-            clientconfig.Connection(self.url, clientconfig.Credentials(), context="recorded")
+            clientconfig.ClientConfig(self.url, authentication.Credentials(), context="recorded")
         )
 
     def cluster(self) -> clusters.Cluster:
@@ -196,13 +196,15 @@ def refused() -> list[recordings.Recording]:
 def test_refusal_becomes_the_error_of_its_kind(recording: recordings.Recording) -> None:
     """Each recorded error status becomes the error class of its code, with the server's words in it."""
     request = recording.request.fill(recording.names)
-    error = statuses.from_status(
+    error = statuserrors.from_status(
         recording.status,
         "",
         {"content-type": recording.content_type},
         recording.content,
         request=f"{request.method} {request.path}",
-        subject=subjects.parse_subject(request.method, request.path, list(request.query.items())),
+        attributes=resourceattributes.parse_request(
+            request.method, request.path, list(request.query.items())
+        ),
         who="token",
     )
     kinds: dict[int, type[errors.StatusError]] = {
@@ -227,7 +229,7 @@ def test_refusal_becomes_the_error_of_its_kind(recording: recordings.Recording) 
 def test_refusal_of_rights_names_the_rule(recording: recordings.Recording) -> None:
     """Each recorded 403 leads to the RBAC rule that would allow the request: verb, resource and group."""
     request = recording.request.fill(recording.names)
-    error = statuses.from_status(
+    error = statuserrors.from_status(
         403, "Forbidden", {}, recording.content, request=f"{request.method} {request.path}"
     )
     assert isinstance(error, errors.ForbiddenError)
@@ -240,7 +242,7 @@ def test_refusal_of_rights_names_the_rule(recording: recordings.Recording) -> No
 def test_bad_selectors_are_said_in_the_servers_words() -> None:
     """A recorded 400 for a selector tells what is wrong with it."""
     recording = NEWEST["selectors/bad-label-open-bracket"]
-    error = statuses.from_status(400, "Bad Request", {}, recording.content, request="GET /api/v1/pods")
+    error = statuserrors.from_status(400, "Bad Request", {}, recording.content, request="GET /api/v1/pods")
     assert "expected: ',' or ')'" in error.message
 
 
@@ -252,7 +254,7 @@ def test_pages_go_on_and_expire() -> None:
     page = inventory.decode_pods(NEWEST["objects/pods"].content)
     assert not page.continue_
     expired = NEWEST["paging/continue-expired"]
-    error = statuses.from_status(410, "Gone", {}, expired.content, request="GET /api/v1/pods")
+    error = statuserrors.from_status(410, "Gone", {}, expired.content, request="GET /api/v1/pods")
     assert isinstance(error, errors.GoneError)
 
 

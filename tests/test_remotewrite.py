@@ -16,8 +16,7 @@ from tests import prometheus, servers, victoria
 
 from kubevitals import errors, model
 from kubevitals.cli import remotewriteoptions
-from kubevitals.kube import clientconfig
-from kubevitals.kube.http import client
+from kubevitals.kube import client, clientconfig
 from kubevitals.surfaces.remotewrite import protobuf, series, writer
 from kubevitals.surfaces.remotewrite import sender as senders
 
@@ -100,7 +99,7 @@ def one(samples: list[series.Sample], name: str, **labels: str) -> series.Sample
 
 @contextlib.contextmanager
 def sender_to(url: str, protocol: str = "auto") -> Iterator[senders.Sender]:
-    with client.Client(clientconfig.Connection(url), request_timeout=10) as opened:
+    with client.Client(clientconfig.ClientConfig(url), request_timeout=10) as opened:
         yield senders.Sender(opened, WRITE, protocol=protocol)
 
 

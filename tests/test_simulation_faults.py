@@ -200,7 +200,7 @@ def test_connection_reset(served: cluster.SimulatedCluster) -> None:
 
 def test_expired_certificate(served: cluster.SimulatedCluster) -> None:
     """New connections see an expired certificate; those that are open live on."""
-    with contextlib.closing(simulated.open_connection(served)) as connection:
+    with contextlib.closing(simulated.open_config(served)) as connection:
         connection.request("GET", "/healthz")
         assert connection.getresponse().read() == b"ok"
         served.set_faults(["expired-certificate"])

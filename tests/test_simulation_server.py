@@ -145,7 +145,7 @@ def test_old_clients_and_head(plain: server.Server) -> None:
 
 def test_keep_alive(served: cluster.SimulatedCluster) -> None:
     """Many requests share one connection."""
-    with contextlib.closing(simulated.open_connection(served)) as connection:
+    with contextlib.closing(simulated.open_config(served)) as connection:
         connection.connect()
         sock = connection.sock
         for _ in range(5):
@@ -214,7 +214,7 @@ def test_stop_is_prompt_and_complete() -> None:
     before_it = set(threading.enumerate())
     made = cluster.SimulatedCluster(world=small_world.SmallWorld())
     made.start()
-    with contextlib.closing(simulated.open_connection(made)) as connection:
+    with contextlib.closing(simulated.open_config(made)) as connection:
         connection.request("GET", "/healthz")
         connection.getresponse().read()
         before = time.monotonic()

@@ -11,19 +11,19 @@ from cryptography.hazmat.primitives import serialization
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import clientconfig
-from kubevitals.kube.http import client, tls
+from kubevitals.kube import client, clientconfig
+from kubevitals.kube.http import authentication, tls
 
 
-class Fixed(clientconfig.Credentials):
+class Fixed(authentication.Credentials):
     """Always the same credential."""
 
     kind = "certificate"
 
-    def __init__(self, credential: clientconfig.Credential) -> None:
+    def __init__(self, credential: authentication.Credential) -> None:
         self._credential = credential
 
-    def fetch(self) -> clientconfig.Credential:
+    def fetch(self) -> authentication.Credential:
         return self._credential
 
 
@@ -35,12 +35,12 @@ def open_client(
     insecure: bool = False,
     tls_server_name: str | None = None,
 ) -> client.Client:
-    credential = clientconfig.Credential(
+    credential = authentication.Credential(
         certificate=certificate.certificate if certificate else None,
         key=certificate.key if certificate else None,
     )
     return client.Client(
-        clientconfig.Connection(
+        clientconfig.ClientConfig(
             url,
             Fixed(credential),
             ca=ca,

@@ -13,8 +13,8 @@ import pytest
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import clientconfig
-from kubevitals.kube.http import client, retries, watch
+from kubevitals.kube import client, clientconfig
+from kubevitals.kube.http import retries, watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def cluster_of(*answers: Any) -> Iterator[tuple[client.Client, servers.Server]]:
     with (
         servers.Server(*answers) as server,
         client.Client(
-            clientconfig.Connection(server.url), environ={}, jitter=lambda: 0.0, request_timeout=1
+            clientconfig.ClientConfig(server.url), environ={}, jitter=lambda: 0.0, request_timeout=1
         ) as cluster,
     ):
         yield cluster, server
@@ -206,7 +206,9 @@ def test_close_ends_a_silent_watch_promptly(*, tls: bool) -> None:
     context = servers.server_context() if tls else None
     with (
         servers.Server(HOLD, tls=context) as server,
-        client.Client(clientconfig.Connection(server.url, ca=servers.authority().pem), environ={}) as cluster,
+        client.Client(
+            clientconfig.ClientConfig(server.url, ca=servers.authority().pem), environ={}
+        ) as cluster,
     ):
         changes = cluster.watch("/p", resource_version="1")
         thread = threading.Thread(target=lambda: list(changes))

@@ -10,8 +10,9 @@ import time
 from datetime import UTC, datetime
 
 from kubevitals import errors, reader
-from kubevitals.kube import clientconfig as connections
-from kubevitals.kube.http import client as kube_client
+from kubevitals.kube import client as kube_client
+from kubevitals.kube import clientconfig
+from kubevitals.kube.http import authentication
 from kubevitals.sources import factory, none
 
 TYPE_CHECKING = False
@@ -82,8 +83,8 @@ def _open_client(context: str | None, options: dict[str, Any], request_timeout: 
 
     if context is not None:
         options["context"] = context
-    connection = kubeconfig.open_connection(kubeconfig.Options(**options), environ=os.environ)
-    return kube_client.Client(connection, request_timeout=request_timeout)
+    config = kubeconfig.open_config(kubeconfig.Options(**options), environ=os.environ)
+    return kube_client.Client(config, request_timeout=request_timeout)
 
 
 def _open_simulated(
@@ -97,7 +98,7 @@ def _open_simulated(
         world.start()
     except simulated_errors.SimulationError as error:
         raise translate_simulation_error(error) from error
-    connection = connections.Connection(
+    config = clientconfig.ClientConfig(
         world.url,
         _Token(world.token),
         context="simulated",
@@ -105,7 +106,7 @@ def _open_simulated(
         origin="the simulation",
         compression=False,  # on loopback it costs more than it saves
     )
-    return kube_client.Client(connection, request_timeout=request_timeout), world
+    return kube_client.Client(config, request_timeout=request_timeout), world
 
 
 def translate_simulation_error(error: simulated_errors.SimulationError) -> errors.KubevitalsError:
@@ -117,16 +118,16 @@ def translate_simulation_error(error: simulated_errors.SimulationError) -> error
     return errors.UsageError(error.message, remedy=error.remedy)
 
 
-class _Token(connections.Credentials):
+class _Token(authentication.Credentials):
     """The token of a simulated cluster."""
 
     __slots__ = ("_credential",)
     kind = "token"
 
     def __init__(self, token: str) -> None:
-        self._credential = connections.Credential(f"Bearer {token}")
+        self._credential = authentication.Credential(f"Bearer {token}")
 
-    def fetch(self) -> connections.Credential:
+    def fetch(self) -> authentication.Credential:
         return self._credential
 
 
@@ -147,14 +148,14 @@ class Cluster:
         self._clock = clock
 
     @property
-    def connection(self) -> connections.Connection:
+    def config(self) -> clientconfig.ClientConfig:
         """Where and as whom requests are made."""
-        return self.client.connection
+        return self.client.config
 
     @property
     def name(self) -> str:
         """The context's name."""
-        return self.connection.context
+        return self.config.context
 
     def snapshot(
         self,

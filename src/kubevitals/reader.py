@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from kubevitals.kube.http import client as kube_client
+    from kubevitals.kube import client as kube_client
 
     NodeList = tuple[list[model.Node], list[model.Problem]]
     PodList = tuple[list[model.Pod], list[model.Problem]]
@@ -133,7 +133,7 @@ class _Reading:
             nodes = snapshot.add_details_of_nodes(nodes, usage.details if usage is self._node_usage else {})
             pods = snapshot.add_details_of_pods(pods, usage.details if usage is self._pod_usage else {})
         return model.Snapshot(
-            cluster=self._client.connection.context,
+            cluster=self._client.config.context,
             source=usages[-1].source or self._source.name if usages else "none",
             generated_at=now,
             nodes=model.Records(nodes),

@@ -16,13 +16,13 @@ from kubevitals.sources.prometheus import source
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubevitals.promql import api
+    from kubevitals.promql import client as promql_client
 
 QUESTIONS = history_contract.questions()
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[api.Prometheus]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[promql_client.Prometheus]:
     """Prometheus 3 with the samples of both tests."""
     program = str(provision.provide("prometheus-3")["prometheus-3"])
     samples = scraped.openmetrics(test_prometheus_source.everything())
@@ -40,13 +40,13 @@ def reference() -> ring.Ring:
     return test_history_remote.in_memory()
 
 
-def test_a_window_is_open_at_its_left(server: api.Prometheus) -> None:
+def test_a_window_is_open_at_its_left(server: promql_client.Prometheus) -> None:
     """This is the other kind of Prometheus."""
     assert server.is_left_open()
     assert server.build_info().version
 
 
-def test_usage(server: api.Prometheus) -> None:
+def test_usage(server: promql_client.Prometheus) -> None:
     """Containers and nodes are those of the other servers; only a window loses its first sample."""
     made = source.PrometheusSource(lambda: server, cluster="one", at=lambda: scraped.NOW)
     usage = made.fetch_usage(sources.Scope(nodes=True, pods=True))
@@ -56,7 +56,7 @@ def test_usage(server: api.Prometheus) -> None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda name: name.replace(" ", "-"))
-def test_history(server: api.Prometheus, reference: ring.Ring, question: str) -> None:
+def test_history(server: promql_client.Prometheus, reference: ring.Ring, question: str) -> None:
     """Whatever is asked, the answer is that of the history in memory."""
     query = QUESTIONS[question]
     query = query if query.cluster is not None else query._replace(cluster="prod")

@@ -12,8 +12,8 @@ import pytest
 from tests.e2e import aspod, product, ways
 
 from kubevitals import errors
+from kubevitals.kube import client as kube_client
 from kubevitals.kube.auth import kubeconfig
-from kubevitals.kube.http import client as kube_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,7 +165,7 @@ def test_token_file_replaced_while_running(ground: ways.Ground) -> None:
     ground.write("rotating.token", ground.words["visitor"])
     environ = ground.environ(ground.kubeconfig({"tokenFile": "rotating.token"}))
     time = [1_000.0]
-    connection = kubeconfig.open_connection(kubeconfig.Options(), environ=environ, clock=lambda: time[0])
+    connection = kubeconfig.open_config(kubeconfig.Options(), environ=environ, clock=lambda: time[0])
     with kube_client.Client(connection, environ=environ) as client:
         assert ways.ask(client)["username"].endswith(":way-visitor")
         ground.write("rotating.token", ground.words["second"])
@@ -178,7 +178,7 @@ def test_token_file_replaced_after_a_401_while_running(ground: ways.Ground) -> N
     """A token that the server refuses is read anew at once, within the same request."""
     ground.write("late.token", "refused-by-everyone")
     environ = ground.environ(ground.kubeconfig({"tokenFile": "late.token"}))
-    connection = kubeconfig.open_connection(kubeconfig.Options(), environ=environ, clock=lambda: 1_000.0)
+    connection = kubeconfig.open_config(kubeconfig.Options(), environ=environ, clock=lambda: 1_000.0)
     with kube_client.Client(connection, environ=environ) as client:
         with pytest.raises(errors.UnauthorizedError):
             ways.ask(client)
@@ -275,7 +275,7 @@ def test_in_cluster_token_rotated_while_running(pod: Path, ground: ways.Ground) 
     """A running client sends the rotated token a minute later, or at once when the old one is refused."""
     environ = _pod_environ(ground)
     time = [1_000.0]
-    connection = kubeconfig.open_connection(
+    connection = kubeconfig.open_config(
         kubeconfig.Options(), environ=environ, clock=lambda: time[0], service_account=str(pod)
     )
     assert connection.namespace == "kube-system"

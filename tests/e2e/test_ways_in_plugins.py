@@ -13,8 +13,8 @@ import pytest
 from tests.e2e import product, toolchain, ways
 
 from kubevitals import errors
+from kubevitals.kube import client as kube_client
 from kubevitals.kube.auth import kubeconfig
-from kubevitals.kube.http import client as kube_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -256,7 +256,7 @@ def _open(environ: dict[str, str], offset: list[float]) -> kube_client.Client:
     """A client whose clock is so many seconds ahead."""
     import time
 
-    connection = kubeconfig.open_connection(
+    connection = kubeconfig.open_config(
         kubeconfig.Options(), environ=environ, clock=lambda: time.time() + offset[0], interactive=False
     )
     return kube_client.Client(connection, environ=environ)

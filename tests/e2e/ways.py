@@ -19,8 +19,8 @@ import pytest
 import yaml
 from tests.e2e import certificates, product
 
+from kubevitals.kube import client as kube_client
 from kubevitals.kube.auth import kubeconfig
-from kubevitals.kube.http import client as kube_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -218,7 +218,7 @@ class Watched:
 
 def who(environ: Mapping[str, str], **options: Any) -> dict[str, Any]:
     """The user that the API server sees in a request of ours."""
-    connection = kubeconfig.open_connection(kubeconfig.Options(**options), environ=environ, interactive=False)
+    connection = kubeconfig.open_config(kubeconfig.Options(**options), environ=environ, interactive=False)
     with kube_client.Client(connection, environ=environ) as client:
         return ask(client)
 

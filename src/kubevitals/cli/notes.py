@@ -28,7 +28,7 @@ _SHOWN_PROBLEMS = 5
 
 def tell_warnings(cluster: clusters.Cluster) -> None:
     """Print what the connection warns of, say an unchecked certificate."""
-    for warning in cluster.connection.warnings:
+    for warning in cluster.config.warnings:
         _print(f"warning: {warning}")
 
 

@@ -65,7 +65,7 @@ def _find_place(arguments: argparse.Namespace) -> _Place:
         return _Place("simulated", arguments.namespace or "default")
     try:
         with clusteroptions.connect(arguments) as cluster:
-            return _Place(cluster.name, cluster.connection.namespace)
+            return _Place(cluster.name, cluster.config.namespace)
     except errors.ConfigurationError as error:
         # A machine that has the history alone, or a name of a cluster that no kubeconfig here knows.
         if arguments.context is None and not isinstance(error, errors.NoClusterError):

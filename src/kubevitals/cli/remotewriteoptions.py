@@ -86,14 +86,15 @@ def open_writer(arguments: argparse.Namespace, queue: writers.Queue) -> writers.
     """
     import hashlib
 
-    from kubevitals.kube.http import client, urls
+    from kubevitals.kube import client
+    from kubevitals.kube.http import urls
     from kubevitals.promql import config
     from kubevitals.surfaces.remotewrite import sender as senders
     from kubevitals.surfaces.remotewrite import writer
 
     url = arguments.remote_write
     address = urls.split_url(url.partition("?")[0], "--remote-write")
-    made = config.open_connection(
+    made = config.open_config(
         url.partition("?")[0],
         token_file=arguments.remote_write_token_file,
         user_file=arguments.remote_write_user_file,

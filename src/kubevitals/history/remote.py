@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubevitals import model
-    from kubevitals.promql import api, results
+    from kubevitals.promql import client, results
 
     Identity = tuple[str, ...]  # the values of the labels of a kind
     Cells = dict[Identity, dict[int, dict[str, float]]]  # of each series, by the end of a step, by quantity
@@ -39,7 +39,7 @@ class Remote:
 
     name = "prometheus"
 
-    def __init__(self, prometheus: api.Prometheus) -> None:
+    def __init__(self, prometheus: client.Prometheus) -> None:
         self._prometheus = prometheus
 
     def read(self, query: history.Query) -> list[history.Series]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from kubevitals.promql import api
+    from kubevitals.promql import client
 
     Labels = Mapping[str, str]
     Key = tuple[str, ...]
@@ -61,7 +61,7 @@ class _Facts:
         self.conditions: list[model.Condition] = []
 
 
-def read(prometheus: api.Prometheus, moment: datetime, *, cluster: str | None) -> model.Snapshot | None:
+def read(prometheus: client.Prometheus, moment: datetime, *, cluster: str | None) -> model.Snapshot | None:
     """Return the state at the moment, of the first cluster by name where none is named; None without any.
 
     Raises:
@@ -149,7 +149,7 @@ _REPLICA_LABELS = frozenset({"job", "instance", "replica", "prometheus_replica",
 
 
 def _drop_ended(
-    prometheus: api.Prometheus, facts: dict[str, dict[Key, _Facts]], matcher: str, at: float
+    prometheus: client.Prometheus, facts: dict[str, dict[Key, _Facts]], matcher: str, at: float
 ) -> float:
     """Take out what was told before the newest snapshot only, and return when that was made.
 
@@ -171,7 +171,7 @@ def _drop_ended(
     return told[0].points[0][1] if told else newest
 
 
-def _times(prometheus: api.Prometheus, family: str, key: Key, matcher: str, at: float) -> dict[Key, float]:
+def _times(prometheus: client.Prometheus, family: str, key: Key, matcher: str, at: float) -> dict[Key, float]:
     """Return when the newest sample of a family was taken, of each object."""
     found = prometheus.query(
         f"max by ({', '.join(key)}) (timestamp({_PREFIX}{family}{{{matcher}}}))", at=at

@@ -7,7 +7,7 @@ from kubevitals.kube.http import plainjson
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kubevitals.kube.http import client as kube_client
+    from kubevitals.kube import client as kube_client
 
 _PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 

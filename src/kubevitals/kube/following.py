@@ -15,7 +15,7 @@ from kubevitals.kube.http import urls, watch, watchedlist
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubevitals.kube.http import client as clients
+    from kubevitals.kube import client as clients
 
 RecordT = TypeVar("RecordT")
 Key = tuple[str, str]  # namespace, name

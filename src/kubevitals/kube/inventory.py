@@ -9,7 +9,7 @@ from kubevitals.kube.http import urls
 
 if TYPE_CHECKING:
     from kubevitals import model
-    from kubevitals.kube.http import client
+    from kubevitals.kube import client
 
 
 def fetch_nodes(

@@ -15,7 +15,7 @@ from kubevitals.kube import following, owners
 if TYPE_CHECKING:
     from typing import Any, Self
 
-    from kubevitals.kube.http import client as clients
+    from kubevitals.kube import client as clients
 
 
 class Inventory(NamedTuple):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Self
 
-    from kubevitals.kube.http import client as clients
+    from kubevitals.kube import client as clients
 
     Made = tuple[bytes, ...]
     Convert = Callable[[Any], Made]

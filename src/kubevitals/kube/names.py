@@ -8,7 +8,7 @@ from kubevitals.kube import owners, pages
 from kubevitals.kube.http import urls
 
 if TYPE_CHECKING:
-    from kubevitals.kube.http import client as kube_client
+    from kubevitals.kube import client as kube_client
 
 
 def fetch(

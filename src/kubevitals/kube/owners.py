@@ -15,7 +15,7 @@ from kubevitals.kube.http import urls
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kubevitals.kube.http import client
+    from kubevitals.kube import client
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 # Kinds that may have an owner of their own.

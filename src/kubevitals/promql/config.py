@@ -12,11 +12,11 @@ import time
 from typing import TYPE_CHECKING
 
 from kubevitals import errors
+from kubevitals.kube import client as http_client
 from kubevitals.kube import clientconfig
 from kubevitals.kube.auth import credentials
-from kubevitals.kube.http import client as http_client
-from kubevitals.kube.http import urls
-from kubevitals.promql import api
+from kubevitals.kube.http import authentication, urls
+from kubevitals.promql import client as promql_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ _OWN_HEADERS = frozenset(
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
 
 
-def open_connection(
+def open_config(
     url: str,
     *,
     token_file: str | None = None,
@@ -46,7 +46,7 @@ def open_connection(
     option: str = "prometheus",
     flag: str | None = None,
     clock: Callable[[], float] = time.time,
-) -> clientconfig.Connection:
+) -> clientconfig.ClientConfig:
     """Return what is needed to reach the server at `url`. Files are looked at, nothing is sent.
 
     Args:
@@ -94,7 +94,7 @@ def open_connection(
             remedy=f"give {flag} as https://, or no credentials",
         )
     files = _Files(clock)
-    return clientconfig.Connection(
+    return clientconfig.ClientConfig(
         str(address),
         _open_credentials(files, token_file, user_file, client_certificate, client_key),
         context=address.authority,
@@ -120,16 +120,16 @@ def open_prometheus(
     timeout: float = 30.0,
     flag: str = "--prometheus-url",
     environ: Mapping[str, str] = os.environ,
-) -> api.Prometheus:
+) -> promql_client.Prometheus:
     """Return the server at `url`; nothing is sent yet. Keywords are named like the flags: --prometheus-...
 
     `timeout` is in seconds and is told to the server too; `environ` may name a proxy. The others are those of
-    `open_connection`.
+    `open_config`.
 
-    Raises: as `open_connection`; also
+    Raises: as `open_config`; also
         errors.ProxyError: the proxy is of a kind that is not supported.
     """
-    made = open_connection(
+    made = open_config(
         url,
         token_file=token_file,
         user_file=user_file,
@@ -142,7 +142,7 @@ def open_prometheus(
         flag=flag,
     )
     client = http_client.Client(made, request_timeout=timeout, environ=environ)
-    return api.Prometheus(client, origin=flag)
+    return promql_client.Prometheus(client, origin=flag)
 
 
 def parse_headers(headers: Sequence[str], *, option: str = "prometheus") -> tuple[tuple[str, str], ...]:
@@ -172,7 +172,7 @@ def parse_headers(headers: Sequence[str], *, option: str = "prometheus") -> tupl
     return tuple(pairs)
 
 
-class _UserFile(clientconfig.Credentials):
+class _UserFile(authentication.Credentials):
     """A user and a password in a file, written USER:PASSWORD."""
 
     __slots__ = ("_current", "_data", "_file", "_rest")
@@ -182,9 +182,9 @@ class _UserFile(clientconfig.Credentials):
         self._file = file
         self._rest = rest
         self._data: bytes | None = None
-        self._current: clientconfig.Credential | None = None
+        self._current: authentication.Credential | None = None
 
-    def fetch(self) -> clientconfig.Credential:
+    def fetch(self) -> authentication.Credential:
         """Return what the file says now."""
         data, certificate = self._file.read(), self._rest.fetch()
         current = self._current
@@ -198,7 +198,7 @@ class _UserFile(clientconfig.Credentials):
                 raise errors.CredentialsError(
                     f"{self._file.what} {self._file.path} is not one line USER:PASSWORD"
                 )
-            current = clientconfig.Credential(
+            current = authentication.Credential(
                 "Basic " + base64.b64encode(text).decode(),
                 certificate=certificate.certificate,
                 key=certificate.key,
@@ -235,7 +235,7 @@ def _open_credentials(
     user_file: str | None,
     client_certificate: str | None,
     client_key: str | None,
-) -> clientconfig.Credentials:
+) -> authentication.Credentials:
     certificate = key = None
     if client_certificate and client_key:
         certificate = files.watch(client_certificate, "the client certificate")

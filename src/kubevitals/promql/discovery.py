@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from kubevitals import errors
+from kubevitals.kube import client as http_client
 from kubevitals.kube import clientconfig, pages
-from kubevitals.kube.http import client as http_client
 from kubevitals.kube.http import failures, urls
-from kubevitals.promql import api
+from kubevitals.promql import client as promql_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,7 +107,7 @@ class Place(NamedTuple):
         return f"service {self.namespace}/{self.name}:{self.port}"
 
 
-def find(client: http_client.Client, *, inside: bool, timeout: float = 30.0) -> api.Prometheus:
+def find(client: http_client.Client, *, inside: bool, timeout: float = 30.0) -> promql_client.Prometheus:
     """Return the first Prometheus that is found and answers; its `origin` says how it was found.
 
     Args:
@@ -209,16 +209,18 @@ def _decode(body: bytes) -> _ServiceList:
     return services
 
 
-def _reach(client: http_client.Client, place: Place, *, inside: bool, timeout: float) -> api.Prometheus:
+def _reach(
+    client: http_client.Client, place: Place, *, inside: bool, timeout: float
+) -> promql_client.Prometheus:
     origin = f"{place}, found {place.how}"
     if inside:
         host = f"http://{place.name}.{place.namespace}.svc:{place.port}{place.prefix}"
-        direct = clientconfig.Connection(host, context=str(place), origin=origin)
-        return api.Prometheus(http_client.Client(direct, request_timeout=timeout), origin=origin)
+        direct = clientconfig.ClientConfig(host, context=str(place), origin=origin)
+        return promql_client.Prometheus(http_client.Client(direct, request_timeout=timeout), origin=origin)
     way = urls.path_join(
         "api", "v1", "namespaces", place.namespace, "services", f"{place.name}:{place.port}", "proxy"
     )
-    return api.Prometheus(
+    return promql_client.Prometheus(
         client,
         prefix=way + place.prefix,
         post=False,  # through the proxy POST is another right, and not one to read

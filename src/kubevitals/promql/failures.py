@@ -7,7 +7,8 @@ before it is shown.
 from __future__ import annotations
 
 from kubevitals import errors
-from kubevitals.kube.http import failures, statuses
+from kubevitals.kube import statuserrors
+from kubevitals.kube.http import failures
 from kubevitals.promql import results
 
 _CREDENTIALS = {
@@ -61,7 +62,7 @@ def _describe(error: errors.KubevitalsError, server: str, who: str) -> tuple[str
 def _describe_status(error: errors.StatusError, server: str, who: str) -> tuple[str, str | None]:
     said = results.decode_failure(error.content)
     kind, words = said if said is not None else ("", "")
-    status = statuses.parse_status(error.content)
+    status = statuserrors.parse_status(error.content)
     if status is not None:  # the API server's own, on the way to a service
         return _describe_proxied(error, server)
     if error.status == 401:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from kubevitals.kube.http import client as kube_client
+    from kubevitals.kube import client as kube_client
     from kubevitals.sources import choice
 
 AUTO = "auto"

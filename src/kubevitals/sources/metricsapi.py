@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
-    from kubevitals.kube.http import client as kube_client
+    from kubevitals.kube import client as kube_client
 
     WireContainer = tuple[str, Any, Any]  # name, cpu, memory
     WirePod = tuple[str, str, str, str, list[WireContainer]]  # namespace, name, timestamp, window, containers

@@ -238,7 +238,7 @@ class View:
                 name=single if arguments.usage else None,
                 node_label_selector=arguments.selector,
             )
-        namespace = None if arguments.all_namespaces else cluster.connection.namespace
+        namespace = None if arguments.all_namespaces else cluster.config.namespace
         if self.base == "namespaces" and not arguments.namespace:
             namespace = None
         elif arguments.all_namespaces is False and arguments.namespace:

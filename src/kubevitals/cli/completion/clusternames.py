@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from kubevitals.kube import clientconfig as connections
-    from kubevitals.kube import objects
-    from kubevitals.kube.http import client as kube_client
+    from kubevitals.kube import client as kube_client
+    from kubevitals.kube import clientconfig, objects
 
 PATIENCE = 2.0  # seconds for all that is asked of a cluster
 _GRACE = 0.5  # seconds after which a call that no signal interrupts, say of the resolver, ends the process
@@ -162,14 +161,14 @@ class Names:
 
         place: tuple[str, ...] = ()
         if resource in ("pods", "jobs") and not self.all_namespaces:
-            place = ("namespaces", self._last("namespace") or client.connection.namespace)
+            place = ("namespaces", self._last("namespace") or client.config.namespace)
         root = ("apis", "batch", "v1") if resource == "jobs" else ("api", "v1")
         path = urls.path_join(*root, *place, resource)
         client.fetch_list(path, decode, limit=_PAGE, accept=_METADATA, retry=False)
 
     @contextlib.contextmanager
     def _connect(self) -> Iterator[kube_client.Client]:
-        from kubevitals.kube.http import client as kube_client
+        from kubevitals.kube import client as kube_client
 
         if "simulate" in self._given or "simulation" in self._given:
             from kubevitals import cluster as clusters
@@ -178,7 +177,7 @@ class Names:
             with clusters.connect(simulation=settings, request_timeout=PATIENCE) as cluster:
                 yield cluster.client
             return
-        connection: connections.Connection = kubeconfig.open_connection(
+        connection: clientconfig.ClientConfig = kubeconfig.open_config(
             self._options(), environ=os.environ, interactive=False
         )
         with kube_client.Client(connection, request_timeout=PATIENCE, connect_timeout=PATIENCE) as client:

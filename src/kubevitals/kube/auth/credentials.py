@@ -11,8 +11,8 @@ import time
 from _thread import allocate_lock, get_ident  # threading costs 4 ms
 
 from kubevitals import errors
-from kubevitals.kube import clientconfig
 from kubevitals.kube.auth import kubeconfig_file
+from kubevitals.kube.http import authentication
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,21 +89,21 @@ class LastGiven:
     __slots__ = ("_by_thread",)
 
     def __init__(self) -> None:
-        self._by_thread: dict[int, clientconfig.Credential] = {}
+        self._by_thread: dict[int, authentication.Credential] = {}
 
-    def note(self, credential: clientconfig.Credential) -> clientconfig.Credential:
+    def note(self, credential: authentication.Credential) -> authentication.Credential:
         """Remember it for this thread, and give it back."""
         if len(self._by_thread) > 1000:
             self._by_thread.clear()  # of threads long gone; at worst a live one renews once more than needed
         self._by_thread[get_ident()] = credential
         return credential
 
-    def find(self) -> clientconfig.Credential | None:
+    def find(self) -> authentication.Credential | None:
         """What this thread was given last, or None."""
         return self._by_thread.get(get_ident())
 
 
-class StoredCredentials(clientconfig.Credentials):
+class StoredCredentials(authentication.Credentials):
     """Credentials that need no asking: fixed values, or files that are re-read when they change."""
 
     __slots__ = (
@@ -135,13 +135,13 @@ class StoredCredentials(clientconfig.Credentials):
         self._files = [item for item in (token_file, certificate, key) if isinstance(item, WatchedFile)]
         self._lock = allocate_lock()
         self._given = LastGiven()
-        self._current: clientconfig.Credential | None = None
+        self._current: authentication.Credential | None = None
 
-    def fetch(self) -> clientconfig.Credential:
+    def fetch(self) -> authentication.Credential:
         """What the entry or its files say now."""
         with self._lock:
             if self._current is None or self._files:
-                made = clientconfig.Credential(
+                made = authentication.Credential(
                     self._read_authorization(),
                     certificate=_content(self._certificate),
                     key=_content(self._key),
@@ -202,7 +202,7 @@ def open_credentials(
     clock: Callable[[], float] = time.time,
     recheck: float = _RECHECK_SECONDS,
     interactive: bool = True,
-) -> clientconfig.Credentials:
+) -> authentication.Credentials:
     """Credentials as a user entry of a kubeconfig describes them, with kubectl's precedence.
 
     A token, a password or a client certificate written down goes before an exec plugin; a token before the
@@ -229,7 +229,7 @@ def open_credentials(
             )
     if provider and not authorized:
         return _open_provider(user, provider, stored, clock=clock)
-    return clientconfig.Credentials() if stored.kind == "anonymous" else stored
+    return authentication.Credentials() if stored.kind == "anonymous" else stored
 
 
 def _open_stored(
@@ -289,7 +289,7 @@ def _open_provider(
     stored: StoredCredentials,
     *,
     clock: Callable[[], float],
-) -> clientconfig.Credentials:
+) -> authentication.Credentials:
     entry = kubeconfig_file.Entry("auth-provider of user", user.name, body=provider, path=user.path)
     name = entry.text("name")
     if name == "oidc":

@@ -10,8 +10,8 @@ import time
 from _thread import allocate_lock
 
 from kubevitals import errors
-from kubevitals.kube import clientconfig
 from kubevitals.kube.auth import credentials, execplugin, kubeconfig_file
+from kubevitals.kube.http import authentication
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def _stdin_is_terminal() -> bool:
     return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
 
 
-class ExecCredentials(clientconfig.Credentials):
+class ExecCredentials(authentication.Credentials):
     """Runs a plugin when there is no credential yet, when the last has expired, and after a 401."""
 
     __slots__ = (
@@ -67,10 +67,10 @@ class ExecCredentials(clientconfig.Credentials):
         self._timeout = timeout
         self._lock = allocate_lock()
         self._given = credentials.LastGiven()
-        self._current: clientconfig.Credential | None = None
+        self._current: authentication.Credential | None = None
         self._expires: float | None = None
 
-    def fetch(self) -> clientconfig.Credential:
+    def fetch(self) -> authentication.Credential:
         """The plugin's last credential while it is valid, else that of a new run.
 
         Raises:
@@ -92,7 +92,7 @@ class ExecCredentials(clientconfig.Credentials):
                 self._current = None
         return True
 
-    def _run(self) -> tuple[clientconfig.Credential, float | None]:
+    def _run(self) -> tuple[authentication.Credential, float | None]:
         interactive = self._decide_interactive()
         environ = {**self._environ, **self._plugin.env}
         environ["KUBERNETES_EXEC_INFO"] = self._describe(interactive=interactive)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from _thread import allocate_lock
 
 from kubevitals import errors
-from kubevitals.kube import clientconfig
 from kubevitals.kube.auth import credentials, kubeconfig_file
+from kubevitals.kube.http import authentication
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Fetch(Protocol):
-        """The shape of `transport.fetch_once`."""
+        """The shape of `connection.fetch_once`."""
 
         def __call__(
             self,
@@ -83,7 +83,7 @@ def open_oidc(
     )
 
 
-class OidcCredentials(clientconfig.Credentials):
+class OidcCredentials(authentication.Credentials):
     """An id-token, and a new one from the provider when it has expired or was refused."""
 
     __slots__ = (
@@ -129,9 +129,9 @@ class OidcCredentials(clientconfig.Credentials):
         self._fetch = fetch
         self._lock = allocate_lock()
         self._given = credentials.LastGiven()
-        self._current: clientconfig.Credential | None = None
+        self._current: authentication.Credential | None = None
 
-    def fetch(self) -> clientconfig.Credential:
+    def fetch(self) -> authentication.Credential:
         """The id-token while it is valid, else a new one from the provider.
 
         Raises:
@@ -141,7 +141,7 @@ class OidcCredentials(clientconfig.Credentials):
             if not (self._id_token and self._clock() + _EARLY_SECONDS < self._expiry()):
                 self._refresh()
             client = self._stored.fetch()
-            made = clientconfig.Credential(
+            made = authentication.Credential(
                 credentials.bearer(self._id_token, self._where),
                 certificate=client.certificate,
                 key=client.key,
@@ -237,9 +237,9 @@ class OidcCredentials(clientconfig.Credentials):
 
         fetch: Fetch
         if self._fetch is None:
-            from kubevitals.kube.http import transport
+            from kubevitals.kube.http import connection
 
-            fetch = transport.fetch_once
+            fetch = connection.fetch_once
         else:
             fetch = self._fetch
         sent = {"Accept": "application/json", **(headers or {})}

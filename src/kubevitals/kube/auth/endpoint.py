@@ -8,6 +8,7 @@ from __future__ import annotations
 from kubevitals import errors
 from kubevitals.kube import clientconfig
 from kubevitals.kube.auth import credentials, kubeconfig_file
+from kubevitals.kube.http import authentication
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def open_endpoint(
     recheck: float,
     interactive: bool,
     warnings: tuple[str, ...] = (),
-) -> clientconfig.Connection:
+) -> clientconfig.ClientConfig:
     """The connection of a cluster and a user entry.
 
     Raises:
@@ -57,9 +58,9 @@ def open_endpoint(
         interactive=interactive,
     )
     if not secure and opened.kind != "anonymous":
-        opened = clientconfig.Credentials()
+        opened = authentication.Credentials()
         warnings += (f"The credentials of {user.where} are not sent, because {cluster.where} is not https.",)
-    return clientconfig.Connection(
+    return clientconfig.ClientConfig(
         server,
         opened,
         context=context or server.partition("://")[2].partition("/")[0],

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 
 from kubevitals import errors
-from kubevitals.kube import clientconfig
 from kubevitals.kube.auth import credentials, kubeconfig_file
+from kubevitals.kube.http import authentication
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def scrub(text: str, plugin: Plugin) -> str:
     return kubeconfig_file.printable(text)
 
 
-def parse_answer(output: bytes, plugin: Plugin) -> tuple[clientconfig.Credential, float | None]:
+def parse_answer(output: bytes, plugin: Plugin) -> tuple[authentication.Credential, float | None]:
     """The credential in a plugin's answer and when it expires, in seconds since 1970 or None for never."""
     import json
 
@@ -146,7 +146,7 @@ def parse_answer(output: bytes, plugin: Plugin) -> tuple[clientconfig.Credential
         raise _bad_answer(plugin, "has neither a token nor a certificate")
     if bool(certificate) != bool(key):
         raise _bad_answer(plugin, "has only one of certificate and key")
-    credential = clientconfig.Credential(
+    credential = authentication.Credential(
         credentials.bearer(token, f"exec plugin {plugin.name}") if token else None,
         certificate=certificate.encode() or None,
         key=key.encode() or None,

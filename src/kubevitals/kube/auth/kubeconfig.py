@@ -103,7 +103,7 @@ class Options:
         return f"<Options given={given}>"
 
 
-def open_connection(
+def open_config(
     options: Options,
     *,
     environ: Mapping[str, str],
@@ -111,7 +111,7 @@ def open_connection(
     home: str | None = None,
     service_account: str = incluster.FOLDER,
     interactive: bool = True,
-) -> clientconfig.Connection:
+) -> clientconfig.ClientConfig:
     """The cluster that is meant, with its credentials; files are read, no plugin is run, nothing is sent.
 
     Options go before KUBECONFIG, that before the service account of the pod, that before ~/.kube/config of
@@ -184,7 +184,7 @@ def _open_account(
     environ: Mapping[str, str],
     clock: Callable[[], float],
     interactive: bool,
-) -> clientconfig.Connection:
+) -> clientconfig.ClientConfig:
     return endpoint.open_endpoint(
         overrides.override_cluster(account.cluster, options),
         overrides.override_user(account.user, options),

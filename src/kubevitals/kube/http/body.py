@@ -14,7 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubevitals.kube.http import heads, transport
+    from kubevitals.kube.http import connection as connections
+    from kubevitals.kube.http import response
 
 LIMIT = 4 << 30  # bytes of a body, decompressed: 600,000 full pods; beyond it is a gzip bomb
 _LINE_LIMIT = 64 << 20  # bytes of a watch event; etcd refuses objects of more than some megabytes
@@ -25,42 +26,46 @@ _CHUNKED = -1
 _UNTIL_CLOSE = -2
 
 
-def read(channel: transport.Channel, head: heads.Head, *, patience: float, limit: int = LIMIT) -> bytes:
-    """The whole body, decompressed. Silence of `patience` seconds is a TimeoutError.
+def read(
+    connection: connections.Connection, head: response.Head, *, read_timeout: float, limit: int = LIMIT
+) -> bytes:
+    """The whole body, decompressed. Silence of `read_timeout` seconds is a TimeoutError.
 
     Raises:
         errors.TruncatedBodyError: the connection ended before it.
         errors.DecodingError: its framing or compression is broken, or it is larger than `limit`.
         OSError: of the socket.
     """
-    channel.begin_body(patience)
+    connection.begin_body(read_timeout)
     size = _frame(head)
     if size > limit:
         raise _too_large(limit)
     sink = _open_sink(head, limit)
     if size == _CHUNKED:
-        while chunk := _read_chunk_size(channel):
-            _copy(channel, sink, chunk)
-            _end_chunk(channel)
+        while chunk := _read_chunk_size(connection):
+            _copy(connection, sink, chunk)
+            _end_chunk(connection)
     elif size == _UNTIL_CLOSE:
-        while piece := channel.receive():
+        while piece := connection.receive():
             sink.write(piece)
     else:
-        _copy(channel, sink, size)
+        _copy(connection, sink, size)
     content = sink.close()
-    channel.finish(reusable=size != _UNTIL_CLOSE and head.keeps_alive)
+    connection.finish(reusable=size != _UNTIL_CLOSE and head.keeps_alive)
     return content
 
 
-def read_lines(channel: transport.Channel, head: heads.Head, *, patience: float) -> Iterator[bytes]:
+def read_lines(
+    connection: connections.Connection, head: response.Head, *, read_timeout: float
+) -> Iterator[bytes]:
     """Each line of the body as it arrives, without its line break; blank ones are left out.
 
     Ends at the end of the body. Raises as `read` does.
     """
-    channel.begin_stream(patience)
+    connection.begin_stream(read_timeout)
     parts: list[bytes] = []
     held = 0
-    for piece in _read_pieces(channel, head):
+    for piece in _read_pieces(connection, head):
         first, *others = piece.split(b"\n")
         parts.append(first)
         held += len(first)
@@ -77,28 +82,28 @@ def read_lines(channel: transport.Channel, head: heads.Head, *, patience: float)
         yield line
 
 
-def _read_pieces(channel: transport.Channel, head: heads.Head) -> Iterator[bytes]:
+def _read_pieces(connection: connections.Connection, head: response.Head) -> Iterator[bytes]:
     inflater = _open_inflater(head)
-    for piece in _read_raw_pieces(channel, _frame(head)):
+    for piece in _read_raw_pieces(connection, _frame(head)):
         if inflater is None:
             yield piece
         else:
             yield from inflater.inflate(piece)
 
 
-def _read_raw_pieces(channel: transport.Channel, size: int) -> Iterator[bytes]:
+def _read_raw_pieces(connection: connections.Connection, size: int) -> Iterator[bytes]:
     if size == _CHUNKED:
-        while chunk := _read_chunk_size(channel):
+        while chunk := _read_chunk_size(connection):
             while chunk:
-                piece = channel.receive(min(chunk, _PIECE))
+                piece = connection.receive(min(chunk, _PIECE))
                 if not piece:
-                    raise _cut_off(channel)
+                    raise _cut_off(connection)
                 chunk -= len(piece)
                 yield piece
-            _end_chunk(channel)
+            _end_chunk(connection)
         return
     while size:
-        piece = channel.receive(_PIECE if size < 0 else min(_PIECE, size))
+        piece = connection.receive(_PIECE if size < 0 else min(_PIECE, size))
         if not piece and size > 0:
             raise errors.TruncatedBodyError(f"the connection ended {size} bytes before the answer did")
         if not piece:
@@ -108,7 +113,7 @@ def _read_raw_pieces(channel: transport.Channel, size: int) -> Iterator[bytes]:
         yield piece
 
 
-def _frame(head: heads.Head) -> int:
+def _frame(head: response.Head) -> int:
     """The length of the body, or how its end is known."""
     if head.status in (204, 304):
         return 0
@@ -127,11 +132,11 @@ def _frame(head: heads.Head) -> int:
     return int(value)
 
 
-def _read_chunk_size(channel: transport.Channel) -> int:
+def _read_chunk_size(connection: connections.Connection) -> int:
     """The size of the next chunk; at the last one, its trailers are read too."""
-    line = channel.read_line()
+    line = connection.read_line()
     if line is None:
-        raise _cut_off(channel)
+        raise _cut_off(connection)
     digits = line.split(b";", 1)[0].strip()  # what follows are extensions, which mean nothing here
     if not digits or len(digits) > 15 or digits.strip(b"0123456789abcdefABCDEF"):
         raise errors.DecodingError(f"a chunk of the answer has no size but {line[:40].decode('latin-1')!r}")
@@ -139,47 +144,49 @@ def _read_chunk_size(channel: transport.Channel) -> int:
     if size:
         return size
     for _ in range(64):
-        trailer = channel.read_line()
+        trailer = connection.read_line()
         if trailer is None:
-            raise _cut_off(channel)
+            raise _cut_off(connection)
         if not trailer:
             return 0
     raise errors.DecodingError("the answer ends in more than 64 trailers")
 
 
-def _end_chunk(channel: transport.Channel) -> None:
-    line = channel.read_line()
+def _end_chunk(connection: connections.Connection) -> None:
+    line = connection.read_line()
     if line is None:
-        raise _cut_off(channel)
+        raise _cut_off(connection)
     if line:
         raise errors.DecodingError("a chunk of the answer is longer than its size")
 
 
-def _copy(channel: transport.Channel, sink: _Sink, count: int) -> None:
+def _copy(connection: connections.Connection, sink: _Sink, count: int) -> None:
     """Move `count` bytes of the body into `sink`; large counts directly, small ones through the buffer."""
     expected = count
-    while count and (channel.buffered or count < _PIECE):
-        piece = channel.receive(count if channel.buffered else _PIECE)
+    while count and (connection.buffered or count < _PIECE):
+        piece = connection.receive(count if connection.buffered else _PIECE)
         if len(piece) > count:
-            channel.give_back(piece[count:])
+            connection.release(piece[count:])
             piece = piece[:count]
         if not piece:
-            raise _cut_off(channel, expected - count, expected)
+            raise _cut_off(connection, expected - count, expected)
         sink.write(piece)
         count -= len(piece)
     if count:
-        missing = sink.fill(channel, count)
+        missing = sink.fill(connection, count)
         if missing:
-            raise _cut_off(channel, expected - missing, expected)
+            raise _cut_off(connection, expected - missing, expected)
 
 
-def _cut_off(channel: transport.Channel, have: int = 0, expected: int = 0) -> errors.TruncatedBodyError:
+def _cut_off(
+    connection: connections.Connection, have: int = 0, expected: int = 0
+) -> errors.TruncatedBodyError:
     if expected:
         return errors.TruncatedBodyError(
             f"the connection ended after {have} of {expected} bytes of the answer"
         )
     return errors.TruncatedBodyError(
-        f"the connection ended in the middle of the answer, after {channel.received} bytes"
+        f"the connection ended in the middle of the answer, after {connection.received} bytes"
     )
 
 
@@ -203,7 +210,7 @@ class _Sink:
             raise _too_large(self._limit)
         self._out.write(piece)
 
-    def fill(self, channel: transport.Channel, count: int) -> int:
+    def fill(self, connection: connections.Connection, count: int) -> int:
         """Read `count` bytes into place; how many are missing because the connection ended."""
         if self._size + count > self._limit:
             raise _too_large(self._limit)
@@ -218,7 +225,7 @@ class _Sink:
             try:
                 at = self._size
                 while at < end:
-                    received = channel.receive_into(view[at:end])
+                    received = connection.receive_into(view[at:end])
                     if not received:
                         return count - (at - self._size)
                     at += received
@@ -245,10 +252,10 @@ class _GzipSink(_Sink):
         for part in self._inflater.inflate(piece):
             super().write(part)
 
-    def fill(self, channel: transport.Channel, count: int) -> int:
+    def fill(self, connection: connections.Connection, count: int) -> int:
         scratch = memoryview(bytearray(_PIECE))
         while count:
-            received = channel.receive_into(scratch[: min(count, _PIECE)])
+            received = connection.receive_into(scratch[: min(count, _PIECE)])
             if not received:
                 return count
             self.write(scratch[:received])
@@ -294,7 +301,7 @@ class _Inflater:
             raise errors.DecodingError("the answer's gzip compression is broken") from error
 
 
-def _open_inflater(head: heads.Head) -> _Inflater | None:
+def _open_inflater(head: response.Head) -> _Inflater | None:
     coding = head.headers.get("content-encoding", "identity").lower()
     if coding in ("identity", ""):
         return None
@@ -303,5 +310,5 @@ def _open_inflater(head: heads.Head) -> _Inflater | None:
     raise errors.DecodingError(f"the answer is compressed by {coding[:40]!r}, which was not asked for")
 
 
-def _open_sink(head: heads.Head, limit: int) -> _Sink:
+def _open_sink(head: response.Head, limit: int) -> _Sink:
     return _Sink(limit) if _open_inflater(head) is None else _GzipSink(limit)

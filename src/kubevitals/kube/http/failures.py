@@ -15,8 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kubevitals.kube import resourceattributes
+    from kubevitals.kube.http import connection as connections
     from kubevitals.kube.http import proxy as proxies
-    from kubevitals.kube.http import subjects, transport, urls
+    from kubevitals.kube.http import urls
 
 _SHOWN = 200  # characters of a server's text
 _CLIENT_CERTIFICATE_ALERTS = (
@@ -59,7 +61,7 @@ def clean(text: str | bytes, limit: int = _SHOWN) -> str:
 def from_exception(
     error: OSError,
     *,
-    channel: transport.Channel,
+    connection: connections.Connection,
     request: str,
     waited: float,
     certificate: bool = False,
@@ -69,12 +71,12 @@ def from_exception(
 
     `certificate` says whether a client certificate was sent; `origin` where the server's address came from.
     """
-    address = channel.address
+    address = connection.address
     where = address.authority
     if isinstance(error, _ssl.SSLError) and not isinstance(error, TimeoutError):
-        return _from_tls(error, channel=channel, request=request, certificate=certificate)
-    if channel.proxy is not None and channel.stage in ("connect", "proxy"):
-        proxy = channel.proxy
+        return _from_tls(error, connection=connection, request=request, certificate=certificate)
+    if connection.proxy is not None and connection.stage in ("connect", "proxy"):
+        proxy = connection.proxy
         return errors.ProxyError(
             f"the proxy {proxy.address.authority} ({proxy.origin}) cannot be used: {_name(error)}",
             remedy="Check the proxy's address, or except the cluster's host by NO_PROXY.",
@@ -87,14 +89,14 @@ def from_exception(
             request=request,
         )
     if isinstance(error, TimeoutError):
-        return _from_timeout(channel, request=request, waited=waited, origin=origin)
+        return _from_timeout(connection, request=request, waited=waited, origin=origin)
     if isinstance(error, ConnectionRefusedError):
         return errors.UnreachableError(
             f"nothing listens on {where}: connection refused",
             remedy=_check_server(origin) + " Is the cluster running?",
             request=request,
         )
-    if isinstance(error, ConnectionAbortedError) and channel.stage in ("wait", "send"):
+    if isinstance(error, ConnectionAbortedError) and connection.stage in ("wait", "send"):
         return errors.UnreachableError(
             f"{where} closed the connection without an answer",
             remedy="Try again. If it stays so, something between here and the cluster ends connections.",
@@ -123,20 +125,20 @@ def _check_server(origin: str) -> str:
 
 
 def _from_timeout(
-    channel: transport.Channel, *, request: str, waited: float, origin: str
+    connection: connections.Connection, *, request: str, waited: float, origin: str
 ) -> errors.RequestTimeoutError:
-    where = channel.address.authority
-    if channel.stage in ("connect", "tls"):
-        what = "connection" if channel.stage == "connect" else "TLS handshake"
+    where = connection.address.authority
+    if connection.stage in ("connect", "tls"):
+        what = "connection" if connection.stage == "connect" else "TLS handshake"
         return errors.RequestTimeoutError(
             f"no {what} with {where} within {_in_tenths(waited)} s",
             remedy=_check_server(origin) + " A firewall may drop the packets; is a VPN or a proxy needed?",
             request=request,
         )
-    if channel.stage == "body":
+    if connection.stage == "body":
         message = (
             f"the answer of {where} stalled: nothing new for {_in_tenths(waited)} s "
-            f"after {channel.received} bytes"
+            f"after {connection.received} bytes"
         )
     else:
         message = f"{where} did not answer within {_in_tenths(waited)} s"
@@ -148,11 +150,11 @@ def _from_timeout(
 
 
 def _from_tls(
-    error: _ssl.SSLError, *, channel: transport.Channel, request: str, certificate: bool
+    error: _ssl.SSLError, *, connection: connections.Connection, request: str, certificate: bool
 ) -> errors.ClusterError:
-    where = channel.address.authority
+    where = connection.address.authority
     if isinstance(error, _ssl.SSLCertVerificationError):
-        return _from_verification(error, channel=channel, request=request)
+        return _from_verification(error, connection=connection, request=request)
     reason = str(getattr(error, "reason", None) or "")
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"):
         return errors.TLSError(
@@ -185,7 +187,7 @@ def _from_tls(
         )
     if isinstance(error, (_ssl.SSLEOFError, _ssl.SSLZeroReturnError)):
         return errors.UnreachableError(
-            f"{where} ended the connection in the middle of TLS ({channel.stage})",
+            f"{where} ended the connection in the middle of TLS ({connection.stage})",
             remedy="Try again. If it stays so, something between here and the cluster ends connections.",
             request=request,
         )
@@ -195,14 +197,14 @@ def _from_tls(
 
 
 def _from_verification(
-    error: _ssl.SSLCertVerificationError, *, channel: transport.Channel, request: str
+    error: _ssl.SSLCertVerificationError, *, connection: connections.Connection, request: str
 ) -> errors.TLSError:
-    where = channel.address.authority
+    where = connection.address.authority
     code = int(getattr(error, "verify_code", 0))
     detail = clean(str(getattr(error, "verify_message", "")))
     if code in _WRONG_HOST:
         return errors.TLSError(
-            f"the certificate of {where} is not for {clean(channel.server_name)!r}",
+            f"the certificate of {where} is not for {clean(connection.server_name)!r}",
             remedy="Use a name that stands in the certificate as the server's address, "
             "or give that name as tls-server-name in the kubeconfig.",
             request=request,
@@ -258,16 +260,18 @@ def from_status(
     body: bytes,
     *,
     request: str,
-    subject: subjects.Subject | None = None,
+    attributes: resourceattributes.ResourceAttributes | None = None,
     who: str = "",
 ) -> errors.StatusError:
     """The error for an answer that is no success: Kubernetes' Status object, plain text or anything.
 
-    `who` is the kind of credential that was sent, `subject` what was asked for.
+    `who` is the kind of credential that was sent, `attributes` what was asked for.
     """
-    from kubevitals.kube.http import statuses
+    from kubevitals.kube import statuserrors
 
-    return statuses.from_status(status, reason, headers, body, request=request, subject=subject, who=who)
+    return statuserrors.from_status(
+        status, reason, headers, body, request=request, attributes=attributes, who=who
+    )
 
 
 def speaks_tls(address: urls.Address, *, request: str = "") -> errors.TLSError:

@@ -1,4 +1,4 @@
-"""A single request outside the cluster, say to an identity provider. See transport.fetch_once."""
+"""A single request outside the cluster, say to an identity provider. See connection.fetch_once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import time
 
 from kubevitals import errors
 from kubevitals.kube.http import body as bodies
-from kubevitals.kube.http import failures, proxy, tls, transport, urls
+from kubevitals.kube.http import connection as connections
+from kubevitals.kube.http import failures, proxy, tls, urls
 
 _LIMIT = 16 << 20  # bytes of an answer
 
@@ -15,27 +16,29 @@ _LIMIT = 16 << 20  # bytes of an answer
 def fetch(
     method: str, url: str, *, headers: dict[str, str], body: bytes, ca: bytes | None, timeout: float
 ) -> tuple[int, dict[str, str], bytes]:
-    """See transport.fetch_once."""
+    """See connection.fetch_once."""
     place, mark, query = url.partition("?")
     address = urls.split_url(place, "request")
     target = (address.path or "/") + mark + query
     request = f"{method} {address}"
-    channel = transport.Channel(
+    connection = connections.Connection(
         address,
         context=tls.build_context(ca=ca) if address.scheme == "https" else None,
         proxy=proxy.choose_proxy(address, environ=os.environ),
     )
     try:
-        channel.connect(timeout)
+        connection.connect(timeout)
         pairs = [*headers.items(), ("Connection", "close")]
-        channel.send(method, target, pairs, body=body, deadline=time.monotonic() + timeout)
-        head = channel.read_head(time.monotonic() + timeout)
-        content = bodies.read(channel, head, patience=timeout, limit=_LIMIT)
+        connection.send(method, target, pairs, body=body, deadline=time.monotonic() + timeout)
+        head = connection.read_head(time.monotonic() + timeout)
+        content = bodies.read(connection, head, read_timeout=timeout, limit=_LIMIT)
     except errors.ClusterError as error:
         error.request = error.request or request
         raise
     except OSError as error:
-        raise failures.from_exception(error, channel=channel, request=request, waited=timeout) from error
+        raise failures.from_exception(
+            error, connection=connection, request=request, waited=timeout
+        ) from error
     finally:
-        channel.close()
+        connection.close()
     return head.status, head.headers, content

@@ -8,20 +8,21 @@ from __future__ import annotations
 from _thread import allocate_lock
 
 from kubevitals import errors
-from kubevitals.kube.http import proxy, tls, transport, urls
+from kubevitals.kube.http import connection as connections
+from kubevitals.kube.http import proxy, tls, urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from kubevitals.kube import clientconfig as connections
-    from kubevitals.kube.http import heads
+    from kubevitals.kube import clientconfig
+    from kubevitals.kube.http import authentication, response
 
 _IDLE_LIMIT = 8  # connections kept open
 _IDLE_SECONDS = 60.0  # shorter than the idle time-outs of API servers and of the load balancers before them
 
 
-class Order:
+class Request:
     """One request, ready to be sent: `name` is "GET /path" for messages."""
 
     __slots__ = ("body", "headers", "method", "name", "target")
@@ -42,8 +43,8 @@ class Pool:
     __slots__ = (
         "_clock",
         "_closed",
+        "_config",
         "_connect_timeout",
-        "_connection",
         "_context",
         "_context_of",
         "_idle",
@@ -54,32 +55,32 @@ class Pool:
 
     def __init__(
         self,
-        connection: connections.Connection,
+        config: clientconfig.ClientConfig,
         *,
         connect_timeout: float,
         environ: Mapping[str, str],
         clock: Callable[[], float],
     ) -> None:
-        self.address = urls.split_url(connection.server)
+        self.address = urls.split_url(config.server)
         if self.address.scheme not in ("https", "http"):
             raise errors.ConfigurationError(
                 f"the server's address begins with {self.address.scheme}://",
                 remedy="Write it as https://HOST:PORT.",
             )
-        self._connection = connection
+        self._config = config
         self._connect_timeout = connect_timeout
-        self._proxy = proxy.choose_proxy(self.address, proxy_url=connection.proxy_url, environ=environ)
+        self._proxy = proxy.choose_proxy(self.address, proxy_url=config.proxy_url, environ=environ)
         self._clock = clock
         self._lock = allocate_lock()
-        self._idle: list[transport.Channel] = []
+        self._idle: list[connections.Connection] = []
         self._context: tls.Context | None = None
-        self._context_of: connections.Credential | None = None
+        self._context_of: authentication.Credential | None = None
         self._closed = False
 
-    def begin(
-        self, order: Order, credential: connections.Credential, *, deadline: float
-    ) -> tuple[transport.Channel, heads.Head]:
-        """Send `order` and read the head of its answer. The caller reads the body and gives the channel back.
+    def send(
+        self, request: Request, credential: authentication.Credential, *, deadline: float
+    ) -> tuple[connections.Connection, response.Head]:
+        """Send `request` and read the head of its answer. The caller reads the body, then releases.
 
         An idle connection that turns out to be closed, before any byte of an answer, is replaced once.
 
@@ -87,87 +88,91 @@ class Pool:
             errors.ClusterError: no answer by `deadline` (by the clock given at the start), or none at all.
         """
         context = self._context_for(credential) if self.address.scheme == "https" else None
-        channel = self._take(context)
-        if channel is not None:
+        connection = self._take(context)
+        if connection is not None:
             try:
-                return channel, self._exchange(channel, order, deadline=deadline)
+                return connection, self._exchange(connection, request, deadline=deadline)
             except errors.UnreachableError:
-                if channel.received:
+                if connection.received:
                     raise
         started = self._clock()
-        channel = transport.Channel(
+        connection = connections.Connection(
             self.address,
             context=context,
-            server_name=self._connection.tls_server_name,
+            server_name=self._config.tls_server_name,
             proxy=self._proxy,
             clock=self._clock,
         )
-        with self.guard(channel, order, patience=min(self._connect_timeout, deadline - started)):
-            channel.connect(min(self._connect_timeout, deadline - started))
-        return channel, self._exchange(channel, order, deadline=deadline)
+        with self.guard(connection, request, read_timeout=min(self._connect_timeout, deadline - started)):
+            connection.connect(min(self._connect_timeout, deadline - started))
+        return connection, self._exchange(connection, request, deadline=deadline)
 
-    def guard(self, channel: transport.Channel, order: Order, *, patience: float) -> _Guard:
-        """A context in which a failure closes `channel` and becomes the error for the user.
+    def guard(self, connection: connections.Connection, request: Request, *, read_timeout: float) -> _Guard:
+        """A context in which a failure closes `connection` and becomes the error for the user.
 
-        `patience` is the time-out in force, for the message.
+        `read_timeout` is the time-out in force, for the message.
         """
-        return _Guard(self, channel, order, patience=patience)
+        return _Guard(self, connection, request, read_timeout=read_timeout)
 
-    def give_back(self, channel: transport.Channel) -> None:
+    def release(self, connection: connections.Connection) -> None:
         """Keep the connection for the next request, if it can serve one."""
         with self._lock:
             if (
-                channel.reusable
+                connection.reusable
                 and not self._closed
-                and channel.context is self._context
+                and connection.context is self._context
                 and len(self._idle) < _IDLE_LIMIT
             ):
-                self._idle.append(channel)
+                self._idle.append(connection)
                 return
-        channel.close()
+        connection.close()
 
     def close(self) -> None:
         """Close the idle connections; those lent out are closed as they come back."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
-        for channel in idle:
-            channel.close()
+        for connection in idle:
+            connection.close()
 
     def translate(
-        self, error: OSError, channel: transport.Channel, order: Order, *, patience: float
+        self, error: OSError, connection: connections.Connection, request: Request, *, read_timeout: float
     ) -> errors.ClusterError:
         """The error for the user."""
         from kubevitals.kube.http import failures
 
         return failures.from_exception(
             error,
-            channel=channel,
-            request=order.name,
-            waited=patience,
+            connection=connection,
+            request=request.name,
+            waited=read_timeout,
             certificate=self._context_of is not None and self._context_of.certificate is not None,
-            origin=self._connection.origin,
+            origin=self._config.origin,
         )
 
-    def _exchange(self, channel: transport.Channel, order: Order, *, deadline: float) -> heads.Head:
-        with self.guard(channel, order, patience=deadline - self._clock()):
-            channel.send(order.method, order.target, order.headers, body=order.body, deadline=deadline)
-            return channel.read_head(deadline)
+    def _exchange(
+        self, connection: connections.Connection, request: Request, *, deadline: float
+    ) -> response.Head:
+        with self.guard(connection, request, read_timeout=deadline - self._clock()):
+            connection.send(
+                request.method, request.target, request.headers, body=request.body, deadline=deadline
+            )
+            return connection.read_head(deadline)
 
-    def _take(self, context: tls.Context | None) -> transport.Channel | None:
+    def _take(self, context: tls.Context | None) -> connections.Connection | None:
         """The idle connection used last, closed and outdated ones dropped."""
         while self._idle:
             try:
-                channel = self._idle.pop()
+                connection = self._idle.pop()
             except IndexError:  # another thread was quicker
                 return None
-            fresh = self._clock() - channel.idle_since < _IDLE_SECONDS
-            if fresh and channel.context is context and channel.is_quiet:
-                return channel
-            channel.close()
+            fresh = self._clock() - connection.idle_since < _IDLE_SECONDS
+            if fresh and connection.context is context and connection.is_quiet:
+                return connection
+            connection.close()
         return None
 
-    def _context_for(self, credential: connections.Credential) -> tls.Context:
+    def _context_for(self, credential: authentication.Credential) -> tls.Context:
         """The TLS context, made once for each client certificate."""
         with self._lock:
             known = self._context_of
@@ -176,7 +181,7 @@ class Pool:
                 or known is None
                 or (known.certificate, known.key) != (credential.certificate, credential.key)
             ):
-                self._context = tls.open_context(self._connection, credential)
+                self._context = tls.open_context(self._config, credential)
                 self._context_of = credential
             return self._context
 
@@ -184,13 +189,15 @@ class Pool:
 class _Guard:
     """See Pool.guard."""
 
-    __slots__ = ("_channel", "_order", "_patience", "_pool")
+    __slots__ = ("_connection", "_pool", "_read_timeout", "_request")
 
-    def __init__(self, pool: Pool, channel: transport.Channel, order: Order, *, patience: float) -> None:
+    def __init__(
+        self, pool: Pool, connection: connections.Connection, request: Request, *, read_timeout: float
+    ) -> None:
         self._pool = pool
-        self._channel = channel
-        self._order = order
-        self._patience = patience
+        self._connection = connection
+        self._request = request
+        self._read_timeout = read_timeout
 
     def __enter__(self) -> None:
         return
@@ -198,9 +205,11 @@ class _Guard:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None:
             return
-        self._channel.close()
+        self._connection.close()
         if isinstance(error, errors.ClusterError):
-            error.request = error.request or self._order.name
+            error.request = error.request or self._request.name
             return
         if isinstance(error, OSError):
-            raise self._pool.translate(error, self._channel, self._order, patience=self._patience) from error
+            raise self._pool.translate(
+                error, self._connection, self._request, read_timeout=self._read_timeout
+            ) from error

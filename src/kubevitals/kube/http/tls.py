@@ -15,6 +15,7 @@ from kubevitals import errors
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kubevitals.kube import clientconfig
+    from kubevitals.kube.http import authentication
 
     Context = _ssl._SSLContext  # noqa: SLF001  the class that ssl.SSLContext extends
 
@@ -32,8 +33,8 @@ _SYSTEM_BUNDLES = (
 )
 
 
-def open_context(connection: clientconfig.Connection, credential: clientconfig.Credential) -> Context:
-    """The context for `connection` with the client certificate of `credential`. Nothing is written to disk.
+def open_context(config: clientconfig.ClientConfig, credential: authentication.Credential) -> Context:
+    """The context for `config` with the client certificate of `credential`. Nothing is written to disk.
 
     TLS 1.2 or later, HTTP/1.1 by ALPN. The system's CAs are read only if the connection has none of its own.
 
@@ -42,11 +43,11 @@ def open_context(connection: clientconfig.Connection, credential: clientconfig.C
         errors.CredentialsError: the client certificate or its key cannot be used.
     """
     return build_context(
-        ca=connection.ca,
-        insecure=connection.insecure,
+        ca=config.ca,
+        insecure=config.insecure,
         certificate=credential.certificate,
         key=credential.key,
-        origin=connection.origin,
+        origin=config.origin,
     )
 
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
-    from kubevitals.kube.http import client as clients
-    from kubevitals.kube.http import heads, pool, transport, watchedlist
+    from kubevitals.kube import client as clients
+    from kubevitals.kube.http import connection as connections
+    from kubevitals.kube.http import pool, response, watchedlist
 
 _SLACK = 30.0  # seconds of silence beyond the time after which the server itself ends the stream
 _FIRST_DELAY = 0.5
@@ -57,36 +58,36 @@ class WatchEvent:
 class Stream:
     """The lines of one answer as they arrive. Iterate in one thread; `close` from any, which ends it."""
 
-    __slots__ = ("_channel", "_head", "_order", "_patience", "_pool")
+    __slots__ = ("_connection", "_head", "_pool", "_read_timeout", "_request")
 
     def __init__(
         self,
         owner: pool.Pool,
-        channel: transport.Channel,
-        head: heads.Head,
+        connection: connections.Connection,
+        head: response.Head,
         *,
-        order: pool.Order,
-        patience: float,
+        request: pool.Request,
+        read_timeout: float,
     ) -> None:
         self._pool = owner
-        self._channel = channel
+        self._connection = connection
         self._head = head
-        self._order = order
-        self._patience = patience
+        self._request = request
+        self._read_timeout = read_timeout
 
     def __iter__(self) -> Iterator[bytes]:
         """Each line without its line break. Raises errors.ClusterError if the connection breaks."""
-        with self._pool.guard(self._channel, self._order, patience=self._patience):
-            yield from bodies.read_lines(self._channel, self._head, patience=self._patience)
-        self._channel.close()
+        with self._pool.guard(self._connection, self._request, read_timeout=self._read_timeout):
+            yield from bodies.read_lines(self._connection, self._head, read_timeout=self._read_timeout)
+        self._connection.close()
 
     def interrupt(self) -> None:
         """End the stream from another thread: the reading one returns at once."""
-        self._channel.interrupt()
+        self._connection.interrupt()
 
     def close(self) -> None:
         """Close the connection, in the reading thread."""
-        self._channel.close()
+        self._connection.close()
 
 
 class Watch:
@@ -188,7 +189,7 @@ class Watch:
             ("timeoutSeconds", str(max(1, round(self._timeout)))),
         ]
         stream = self._client.open_stream(
-            self._path, query, patience=self._timeout + _SLACK, accept=self._accept
+            self._path, query, read_timeout=self._timeout + _SLACK, accept=self._accept
         )
         self.streams += 1
         try:

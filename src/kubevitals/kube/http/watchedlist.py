@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
-    from kubevitals.kube.http import client as clients
+    from kubevitals.kube import client as clients
 
 
 class WatchedList:

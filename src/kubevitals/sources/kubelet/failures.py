@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kubevitals import errors, model
-from kubevitals.kube.http import failures, statuses
+from kubevitals.kube import statuserrors
+from kubevitals.kube.http import failures
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,12 +85,12 @@ def classify(error: errors.ClusterError, *, proxy: bool = False) -> Failure:
         code = "kubelet_unauthorized"
     elif isinstance(error, errors.ForbiddenError):
         code = "kubelet_forbidden"
-        refusal = proxy and statuses.parse_status(error.content) is not None
+        refusal = proxy and statuserrors.parse_status(error.content) is not None
     elif proxy and isinstance(error, errors.StatusError):
         code = _classify_proxied(error)
     said = error.message
     if isinstance(error, errors.StatusError) and not refusal:
-        status = statuses.parse_status(error.content)
+        status = statuserrors.parse_status(error.content)
         words = error.body if status is None else failures.clean(status["message"])
         said = f"HTTP {error.status} {error.reason}".rstrip() + (f": {words}" if words else "")
     return Failure(code, said, refusal)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from kubevitals import errors
-from kubevitals.kube.http import client as kube_client
+from kubevitals.kube import client as kube_client
 from kubevitals.kube.http import urls
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ class Proxied:
     """Asks kubelets through the API server, as the account of `client`, over connections of its own."""
 
     def __init__(self, client: kube_client.Client, *, timeout: float) -> None:
-        self._client = kube_client.Client(client.connection, request_timeout=timeout)
+        self._client = kube_client.Client(client.config, request_timeout=timeout)
 
     def fetch(
         self, kubelet: addresses.Kubelet, path: str, *, deadline: float, accept: str = "text/plain"

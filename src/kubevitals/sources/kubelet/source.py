@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kubevitals.kube.http import client as kube_client
+    from kubevitals.kube import client as kube_client
     from kubevitals.sources.kubelet import addresses
 
 REUSE_SECONDS = (
@@ -71,7 +71,7 @@ class Kubelets:
         if proxy:
             self._way = nodeproxy.Proxied(client, timeout=timeout)
         else:
-            connection = client.connection
+            connection = client.config
             ca = connection.ca if ca_file is None else _read_ca(ca_file)
             origin = connection.origin if ca_file is None else ca_file
             self._way = wire.Wire(connection.credentials, ca=ca, insecure=insecure, origin=origin)
@@ -98,7 +98,7 @@ class Kubelets:
         self._way.close()
 
     def _fetch(self, scope: sources.Scope) -> sources.Usage:
-        if self._client.connection.impersonation and not self._proxy:
+        if self._client.config.impersonation and not self._proxy:
             raise errors.KubeletsError(
                 "kubelets know no impersonation: they would answer you, not whom you act as",
                 remedy="leave out --as, or ask through the API server by --kubelet-proxy",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubevitals import sources
-    from kubevitals.kube.http import client as kube_client
+    from kubevitals.kube import client as kube_client
 
 KEEP_SECONDS = 60.0
 KEEP_SECONDS_IN_DOUBT = 10.0  # after a round in which a kubelet could not be reached: its address may be new

@@ -10,15 +10,16 @@ import time
 
 import kubevitals
 from kubevitals import errors
-from kubevitals.kube import clientconfig as connections
+from kubevitals.kube import statuserrors
+from kubevitals.kube.http import authentication, failures, tls
 from kubevitals.kube.http import body as bodies
-from kubevitals.kube.http import failures, statuses, tls, transport
+from kubevitals.kube.http import connection as connections
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kubevitals.kube.http import heads
+    from kubevitals.kube.http import response
     from kubevitals.sources.kubelet import addresses
 
 _IDLE_SECONDS = 60.0  # kubelets close an idle connection after 90
@@ -42,7 +43,7 @@ class Wire:
     """
 
     def __init__(
-        self, credentials: connections.Credentials, *, ca: bytes | None, insecure: bool, origin: str = ""
+        self, credentials: authentication.Credentials, *, ca: bytes | None, insecure: bool, origin: str = ""
     ) -> None:
         self._credentials = credentials
         self._ca = ca
@@ -53,7 +54,7 @@ class Wire:
         self._idle: dict[str, _Line] = {}
         self._most_idle = _count_files()
         self._context: tls.Context | None = None
-        self._context_of: connections.Credential | None = None
+        self._context_of: authentication.Credential | None = None
         self._closed = False
 
     def fetch(
@@ -68,16 +69,16 @@ class Wire:
         """
         request = f"GET {kubelet.address}{path}"
         credential = self._credentials.fetch()
-        patience = deadline - time.monotonic()
+        read_timeout = deadline - time.monotonic()
         line, head = self._ask(kubelet, path, credential, request=request, deadline=deadline, accept=accept)
         try:
             content = bodies.read(
-                line, head, patience=_left(deadline), limit=_LIMIT if head.status == 200 else _ERROR_LIMIT
+                line, head, read_timeout=_left(deadline), limit=_LIMIT if head.status == 200 else _ERROR_LIMIT
             )
         except (OSError, errors.ClusterError) as error:
             line.close()
             if head.status == 200:
-                raise _translate(error, line, request=request, patience=patience) from error
+                raise _translate(error, line, request=request, read_timeout=read_timeout) from error
             content = b""  # the status says enough
         except BaseException:
             line.close()
@@ -85,7 +86,7 @@ class Wire:
         self._keep(kubelet.node, line)
         if head.status == 200:
             return content
-        raise statuses.from_status(
+        raise statuserrors.from_status(
             head.status,
             head.reason,
             head.headers,
@@ -118,12 +119,12 @@ class Wire:
         self,
         kubelet: addresses.Kubelet,
         path: str,
-        credential: connections.Credential,
+        credential: authentication.Credential,
         *,
         request: str,
         deadline: float,
         accept: str,
-    ) -> tuple[_Line, heads.Head]:
+    ) -> tuple[_Line, response.Head]:
         """Send it on the idle connection, or a new one, and return the head of the answer."""
         assert kubelet.address is not None
         headers = [("User-Agent", self._agent), ("Accept", accept)]
@@ -156,7 +157,7 @@ class Wire:
         if not kept:
             line.close()
 
-    def _context_for(self, credential: connections.Credential) -> tls.Context:
+    def _context_for(self, credential: authentication.Credential) -> tls.Context:
         certificate, key = credential.certificate, credential.key
         if _token(credential):
             certificate = key = None
@@ -170,16 +171,16 @@ class Wire:
                     key=key,
                     origin=self._origin,
                 )
-                self._context_of = connections.Credential(certificate=certificate, key=key)
+                self._context_of = authentication.Credential(certificate=certificate, key=key)
             return self._context
 
 
-class _Line(transport.Channel):
+class _Line(connections.Connection):
     """A connection to one kubelet, with one deadline for all of an answer: also for one that drips."""
 
     __slots__ = ("_deadline",)
 
-    def ask(self, path: str, headers: list[tuple[str, str]], deadline: float) -> heads.Head:
+    def ask(self, path: str, headers: list[tuple[str, str]], deadline: float) -> response.Head:
         """Send one request, connecting before if there is no connection; return the head of its answer."""
         self._deadline = deadline
         if self._raw is None:
@@ -212,7 +213,7 @@ class _Line(transport.Channel):
             self._raw.settimeout(_left(self._deadline))
 
 
-def _token(credential: connections.Credential) -> str | None:
+def _token(credential: authentication.Credential) -> str | None:
     """Return the header of a bearer token; a user's password is for the API server alone."""
     value = credential.authorization or ""
     return value if value.startswith("Bearer ") else None
@@ -227,27 +228,27 @@ def _left(deadline: float) -> float:
 
 def _exchange(
     line: _Line, path: str, headers: list[tuple[str, str]], *, request: str, deadline: float
-) -> heads.Head:
+) -> response.Head:
     """Return the head of the answer; a failure closes the line."""
-    patience = deadline - time.monotonic()
+    read_timeout = deadline - time.monotonic()
     try:
         return line.ask(path, headers, deadline)
     except (OSError, errors.ClusterError) as error:
         line.close()
-        raise _translate(error, line, request=request, patience=patience) from error
+        raise _translate(error, line, request=request, read_timeout=read_timeout) from error
     except BaseException:
         line.close()
         raise
 
 
 def _translate(
-    error: OSError | errors.ClusterError, line: _Line, *, request: str, patience: float
+    error: OSError | errors.ClusterError, line: _Line, *, request: str, read_timeout: float
 ) -> errors.ClusterError:
-    """Return the error for the user. `patience` is how long it was waited for, for the message."""
+    """Return the error for the user. `read_timeout` is how long it was waited for, for the message."""
     if isinstance(error, errors.ClusterError):
         error.request = error.request or request
         return error
-    return failures.from_exception(error, channel=line, request=request, waited=patience)
+    return failures.from_exception(error, connection=line, request=request, waited=read_timeout)
 
 
 def _count_files() -> int:

@@ -12,7 +12,7 @@ from kubevitals.kube.http import failures
 from kubevitals.promql import expressions
 
 if TYPE_CHECKING:
-    from kubevitals.promql import api
+    from kubevitals.promql import client as promql_client
 
 _KUBELETS = 'up{job=~".*(kubelet|cadvisor).*"'
 _SHOWN = 5  # names of clusters in a message
@@ -38,17 +38,22 @@ _NOT_SELECTED = (
 )
 
 
-def has_series(prometheus: api.Prometheus, selector: str, *, at: float | None) -> bool:
-    """Return whether there is any series of a selector now. Raises as `api.Prometheus.query`."""
+def has_series(prometheus: promql_client.Prometheus, selector: str, *, at: float | None) -> bool:
+    """Return whether there is any series of a selector now. Raises as `promql_client.Prometheus.query`."""
     return bool(_count(prometheus, selector, at))
 
 
 def explain(
-    prometheus: api.Prometheus, family: str, *, cluster: str | None, cluster_label: str, at: float | None
+    prometheus: promql_client.Prometheus,
+    family: str,
+    *,
+    cluster: str | None,
+    cluster_label: str,
+    at: float | None,
 ) -> errors.PrometheusError:
     """Return the error that says what is missing and the probable reason; its code is prometheus_empty.
 
-    Raises as `api.Prometheus.query`.
+    Raises as `promql_client.Prometheus.query`.
     """
     message, remedy = _find_reason(prometheus, family, cluster, cluster_label, at)
     error = errors.PrometheusError(f"{prometheus.server} {message}", remedy=remedy)
@@ -57,7 +62,11 @@ def explain(
 
 
 def _find_reason(
-    prometheus: api.Prometheus, family: str, cluster: str | None, cluster_label: str, at: float | None
+    prometheus: promql_client.Prometheus,
+    family: str,
+    cluster: str | None,
+    cluster_label: str,
+    at: float | None,
 ) -> tuple[str, str]:
     matcher = "" if cluster is None else expressions.match(cluster_label, cluster)
     if cluster is not None and not _count(prometheus, f"up{{{matcher}}}", at):
@@ -91,6 +100,6 @@ def _find_reason(
     return "has no series at all", _NOTHING
 
 
-def _count(prometheus: api.Prometheus, expression: str, at: float | None) -> int:
+def _count(prometheus: promql_client.Prometheus, expression: str, at: float | None) -> int:
     found = prometheus.query(f"count({expression})", at=at).series
     return int(found[0].points[0][1]) if found else 0

@@ -13,8 +13,8 @@ from kubevitals.sources.prometheus import source
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from kubevitals.kube.http import client as kube_client
-    from kubevitals.promql import api
+    from kubevitals.kube import client as kube_client
+    from kubevitals.promql import client as promql_client
 
 
 def open_source(
@@ -86,7 +86,7 @@ def open_source(
             environ=environ,
         )
 
-        def opened() -> api.Prometheus:
+        def opened() -> promql_client.Prometheus:
             return server
 
     return source.PrometheusSource(
@@ -101,16 +101,16 @@ def open_source(
 
 def _finder(
     client: kube_client.Client | None, *, timeout: float, environ: Mapping[str, str]
-) -> Callable[[], api.Prometheus]:
+) -> Callable[[], promql_client.Prometheus]:
     """Return what looks for Prometheus when it is needed."""
     if client is None:
         raise errors.UsageError("there is no cluster to find Prometheus in", remedy="give --prometheus-url")
 
     # A pod may well read another cluster than its own: DNS names lead into its own alone. Looked at now, as
     # the context may be renamed.
-    inside = "KUBERNETES_SERVICE_HOST" in environ and client.connection.context == "in-cluster"
+    inside = "KUBERNETES_SERVICE_HOST" in environ and client.config.context == "in-cluster"
 
-    def find() -> api.Prometheus:
+    def find() -> promql_client.Prometheus:
         from kubevitals.promql import discovery
 
         return discovery.find(client, inside=inside, timeout=timeout)

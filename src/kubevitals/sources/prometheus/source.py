@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeVar
 
-    from kubevitals.kube.http import client as kube_client
-    from kubevitals.promql import api, results
+    from kubevitals.kube import client as kube_client
+    from kubevitals.promql import client as promql_client
+    from kubevitals.promql import results
 
     KeyT = TypeVar("KeyT")
     SeriesList = list[results.Series[conversion.Labels]]
@@ -51,7 +52,7 @@ class PrometheusSource:
 
     def __init__(
         self,
-        open_prometheus: Callable[[], api.Prometheus],
+        open_prometheus: Callable[[], promql_client.Prometheus],
         *,
         window: float | None = None,
         cluster: str | None = None,
@@ -62,7 +63,7 @@ class PrometheusSource:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open_prometheus = open_prometheus
-        self._opened: api.Prometheus | None = None
+        self._opened: promql_client.Prometheus | None = None
         self._opening = threading.Lock()
         self._window = window
         self._cluster = cluster
@@ -78,7 +79,7 @@ class PrometheusSource:
             _check_scopes(table)
 
     @property
-    def prometheus(self) -> api.Prometheus:
+    def prometheus(self) -> promql_client.Prometheus:
         """The server. Raises as `fetch_usage`, where it has to be found first."""
         with self._opening:  # nodes and pods are asked for at the same time
             if self._opened is None:

@@ -15,7 +15,7 @@ from kubevitals.surfaces.remotewrite import protobuf
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kubevitals.kube.http import client as clients
+    from kubevitals.kube import client as clients
     from kubevitals.surfaces.remotewrite.series import Sample
 
 PROTOCOLS = ("auto", "1.0", "2.0")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from kubevitals.kube.http import client as clients
+    from kubevitals.kube import client as clients
 
 MODES = ("none", "kubernetes", "token-file")
 _LONGEST = 16_384  # characters of a credential; tokens with many groups reach some thousands

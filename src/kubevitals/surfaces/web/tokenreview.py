@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kubevitals import errors, rbac
-from kubevitals.kube.http import client as clients
+from kubevitals.kube import client as clients
 from kubevitals.surfaces.web import auth, problemdetails
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class ReviewBackend:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # A client of its own: short time-outs, and its connections are not those of the collector.
-        self._client = clients.Client(client.connection, request_timeout=_TIMEOUT)
+        self._client = clients.Client(client.config, request_timeout=_TIMEOUT)
         self._audiences = tuple(audiences)
         self._key = secrets.token_bytes(32)
         self._threads = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="reviews")

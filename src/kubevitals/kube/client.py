@@ -11,8 +11,9 @@ import time
 
 import kubevitals
 from kubevitals import errors
-from kubevitals.kube.http import ahead, pool, retries, urls
+from kubevitals.kube import prefetch
 from kubevitals.kube.http import body as bodies
+from kubevitals.kube.http import pool, retries, urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, TypeVar
 
-    from kubevitals.kube import clientconfig as connections
-    from kubevitals.kube.http import heads, subjects, transport
+    from kubevitals.kube import clientconfig, resourceattributes
+    from kubevitals.kube.http import connection as connections
+    from kubevitals.kube.http import response
     from kubevitals.kube.http import watch as watches
 
     L = TypeVar("L")
@@ -35,7 +37,7 @@ _WARNINGS = 50
 
 
 class Client:
-    """A client for the cluster of `connection`.
+    """A client for the cluster of `config`.
 
     `request_timeout` (seconds) bounds a call with all its retries until the answer begins; after that it
     bounds the silence in the middle of a body, so that a long, healthy download goes on. `connect_timeout`
@@ -47,7 +49,7 @@ class Client:
 
     def __init__(
         self,
-        connection: connections.Connection,
+        config: clientconfig.ClientConfig,
         *,
         request_timeout: float = 15.0,
         connect_timeout: float = 5.0,
@@ -63,12 +65,12 @@ class Client:
             errors.ConfigurationError: the server's address cannot be used.
             errors.ProxyError: the proxy is of a kind that is not supported.
         """
-        self.connection = connection
+        self.config = config
         self.request_timeout = request_timeout
         self.connect_timeout = connect_timeout
-        self.compression = connection.compression
+        self.compression = config.compression
         self.warnings: list[str] = []
-        self._pool = pool.Pool(connection, connect_timeout=connect_timeout, environ=environ, clock=clock)
+        self._pool = pool.Pool(config, connect_timeout=connect_timeout, environ=environ, clock=clock)
         self._clock = clock
         self._sleep = sleep
         self.jitter = jitter or retries.draw
@@ -84,12 +86,12 @@ class Client:
         *,
         accept: str = "application/json",
         retry: bool = True,
-        subject: subjects.Subject | None = None,
+        attributes: resourceattributes.ResourceAttributes | None = None,
     ) -> bytes:
         """GET `path` and return the body of the answer, decompressed.
 
         Tries again after 429, 500, 502, 503, 504 and broken connections while the request time-out lasts;
-        with `retry=False` a failure is said at once. `subject` names in errors what was asked for, where
+        with `retry=False` a failure is said at once. `attributes` names in errors what was asked for, where
         the path does not say it.
 
         Raises:
@@ -97,7 +99,7 @@ class Client:
             errors.CredentialsError: the credential could not be had.
         """
         pairs = urls.query_pairs(query)
-        return self._call("GET", path, pairs, body=b"", accept=accept, retry=retry, subject=subject)
+        return self._call("GET", path, pairs, body=b"", accept=accept, retry=retry, attributes=attributes)
 
     def post(
         self,
@@ -107,7 +109,7 @@ class Client:
         query: urls.Query = (),
         accept: str = "application/json",
         content_type: str = "application/json",
-        subject: subjects.Subject | None = None,
+        attributes: resourceattributes.ResourceAttributes | None = None,
     ) -> bytes:
         """POST `body`, say an access review. Sent again only if an idle connection turns out to be closed.
 
@@ -121,7 +123,7 @@ class Client:
             body=body,
             accept=accept,
             retry=False,
-            subject=subject,
+            attributes=attributes,
             content_type=content_type,
         )
 
@@ -142,15 +144,15 @@ class Client:
             errors.ClusterError: there is no answer.
             errors.CredentialsError: the credential could not be had.
         """
-        order = self._order(method, path, [], accept="*/*", compressed=False, body=body)
-        order.headers = [*order.headers, *headers]
+        request = self._request(method, path, [], accept="*/*", compressed=False, body=body)
+        request.headers = [*request.headers, *headers]
         renewed = False
         while True:
-            channel, head = self._send(order, deadline=self._clock() + self.request_timeout)
-            with self._pool.guard(channel, order, patience=self.request_timeout):
-                content = bodies.read(channel, head, patience=self.request_timeout, limit=_ERROR_BODY)
-            self._pool.give_back(channel)
-            if head.status != 401 or renewed or not self.connection.credentials.renew():
+            connection, head = self._send(request, deadline=self._clock() + self.request_timeout)
+            with self._pool.guard(connection, request, read_timeout=self.request_timeout):
+                content = bodies.read(connection, head, read_timeout=self.request_timeout, limit=_ERROR_BODY)
+            self._pool.release(connection)
+            if head.status != 401 or renewed or not self.config.credentials.renew():
                 return head.status, head.headers, content
             renewed = True
 
@@ -163,7 +165,7 @@ class Client:
         limit: int | None = 500,
         accept: str = "application/json",
         retry: bool = True,
-        subject: subjects.Subject | None = None,
+        attributes: resourceattributes.ResourceAttributes | None = None,
     ) -> list[L]:
         """All pages of a list, each decoded by `decode` while the next arrives; None as `limit` asks for one.
 
@@ -177,13 +179,13 @@ class Client:
         pages: list[L] = []
         token = ""
         restarts = 0
-        begun: ahead.Ahead | None = None
+        begun: prefetch.Prefetch | None = None
 
         def fetch(position: str) -> bytes:
             pairs = [*base, ("limit", str(limit))] if limit else [*base]
             if position:
                 pairs.append(("continue", position))
-            return self._call("GET", path, pairs, body=b"", accept=accept, retry=retry, subject=subject)
+            return self._call("GET", path, pairs, body=b"", accept=accept, retry=retry, attributes=attributes)
 
         while len(pages) < _PAGES:
             try:
@@ -197,8 +199,8 @@ class Client:
                 if restarts >= _RESTARTS:
                     limit = None
                 continue
-            hint = ahead.peek_token(content) if limit else ""
-            begun = ahead.Ahead(fetch, hint) if hint and hint != token else None
+            hint = prefetch.peek_token(content) if limit else ""
+            begun = prefetch.Prefetch(fetch, hint) if hint and hint != token else None
             page = _decode(content, decode, f"GET {path}")
             del content  # megabytes that need not wait for the next page
             pages.append(page)
@@ -230,23 +232,25 @@ class Client:
         )
 
     def open_stream(
-        self, path: str, query: urls.Query = (), *, patience: float, accept: str = "application/json"
+        self, path: str, query: urls.Query = (), *, read_timeout: float, accept: str = "application/json"
     ) -> watches.Stream:
-        """GET an answer that comes line by line; `patience` is the longest silence in seconds. Not retried.
+        """GET an answer that comes line by line. `read_timeout` is the longest silence in seconds. No retry.
 
         Raises as `fetch` does.
         """
         from kubevitals.kube.http import watch as watches
 
         pairs = urls.query_pairs(query)
-        order = self._order("GET", path, pairs, accept=accept, compressed=False)
+        request = self._request("GET", path, pairs, accept=accept, compressed=False)
         renewed = False
         while True:
-            channel, head = self._send(order, deadline=self._clock() + self.request_timeout)
+            connection, head = self._send(request, deadline=self._clock() + self.request_timeout)
             if 200 <= head.status < 300:
-                return watches.Stream(self._pool, channel, head, order=order, patience=patience)
-            error = self._refuse(channel, head, order, pairs=pairs, subject=None)
-            if head.status != 401 or renewed or not self.connection.credentials.renew():
+                return watches.Stream(
+                    self._pool, connection, head, request=request, read_timeout=read_timeout
+                )
+            error = self._refuse(connection, head, request, pairs=pairs, attributes=None)
+            if head.status != 401 or renewed or not self.config.credentials.renew():
                 raise error
             renewed = True
 
@@ -271,11 +275,11 @@ class Client:
         body: bytes = b"",
         accept: str,
         retry: bool,
-        subject: subjects.Subject | None,
+        attributes: resourceattributes.ResourceAttributes | None,
         content_type: str = "",
     ) -> bytes:
         """One request with its retries and, after a 401, one try with a renewed credential."""
-        order = self._order(
+        request = self._request(
             method,
             path,
             pairs,
@@ -291,16 +295,16 @@ class Client:
         while True:
             attempts += 1
             try:
-                channel, head = self._send(order, deadline=deadline)
+                connection, head = self._send(request, deadline=deadline)
                 if 200 <= head.status < 300:
-                    return self._read(channel, head, order, accept=accept)
+                    return self._read(connection, head, request, accept=accept)
             except errors.ClusterError as failure:
                 error = failure
                 delay = retries.delay(attempts, self.jitter) if retry and retries.is_broken(failure) else None
             else:
-                refusal = self._refuse(channel, head, order, pairs=pairs, subject=subject)
+                refusal = self._refuse(connection, head, request, pairs=pairs, attributes=attributes)
                 error = refusal
-                if head.status == 401 and not renewed and self.connection.credentials.renew():
+                if head.status == 401 and not renewed and self.config.credentials.renew():
                     renewed = True
                     continue
                 delay = None
@@ -315,7 +319,7 @@ class Client:
                 raise error
             self._sleep(delay)
 
-    def _order(
+    def _request(
         self,
         method: str,
         path: str,
@@ -325,7 +329,7 @@ class Client:
         compressed: bool,
         body: bytes = b"",
         content_type: str = "",
-    ) -> pool.Order:
+    ) -> pool.Request:
         if path[:1] != "/" or " " in path or "?" in path or not (path.isascii() and path.isprintable()):
             raise errors.UsageError(f"{path[:200]!r} is no request path: build it by path_join")
         headers = [("User-Agent", self._user_agent), ("Accept", accept)]
@@ -333,68 +337,74 @@ class Client:
             headers.append(("Accept-Encoding", "gzip"))
         if content_type:
             headers.append(("Content-Type", content_type))
-        headers += self.connection.impersonation
+        headers += self.config.impersonation
         target = self._pool.address.path + path + urls.format_query(pairs)
-        return pool.Order(method, target, name=f"{method} {path}", headers=headers, body=body)
+        return pool.Request(method, target, name=f"{method} {path}", headers=headers, body=body)
 
-    def _send(self, order: pool.Order, *, deadline: float) -> tuple[transport.Channel, heads.Head]:
+    def _send(
+        self, request: pool.Request, *, deadline: float
+    ) -> tuple[connections.Connection, response.Head]:
         """Send it with the credential of the moment; the head of the answer."""
-        credential = self.connection.credentials.fetch()
-        headers = order.headers
+        credential = self.config.credentials.fetch()
+        headers = request.headers
         if credential.authorization and self._shows_credentials:
             headers = [*headers, ("Authorization", credential.authorization)]
-        ready = pool.Order(order.method, order.target, name=order.name, headers=headers, body=order.body)
-        channel, head = self._pool.begin(ready, credential, deadline=deadline)
+        ready = pool.Request(
+            request.method, request.target, name=request.name, headers=headers, body=request.body
+        )
+        connection, head = self._pool.send(ready, credential, deadline=deadline)
         if "warning" in head.headers:
             self._note_warnings(head.headers["warning"])
-        return channel, head
+        return connection, head
 
-    def _read(self, channel: transport.Channel, head: heads.Head, order: pool.Order, *, accept: str) -> bytes:
-        with self._pool.guard(channel, order, patience=self.request_timeout):
-            content = bodies.read(channel, head, patience=self.request_timeout)
-        self._pool.give_back(channel)
+    def _read(
+        self, connection: connections.Connection, head: response.Head, request: pool.Request, *, accept: str
+    ) -> bytes:
+        with self._pool.guard(connection, request, read_timeout=self.request_timeout):
+            content = bodies.read(connection, head, read_timeout=self.request_timeout)
+        self._pool.release(connection)
         kind = head.headers.get("content-type", "")
         if "html" in kind and "json" in accept:
             from kubevitals.kube.http import failures
 
-            raise failures.not_json(content, request=order.name, content_type=kind)
+            raise failures.not_json(content, request=request.name, content_type=kind)
         return content
 
     def _refuse(
         self,
-        channel: transport.Channel,
-        head: heads.Head,
-        order: pool.Order,
+        connection: connections.Connection,
+        head: response.Head,
+        request: pool.Request,
         *,
         pairs: list[tuple[str, str]],
-        subject: subjects.Subject | None,
+        attributes: resourceattributes.ResourceAttributes | None,
     ) -> errors.ClusterError:
         """The error for an answer that is no success, its connection given back."""
+        from kubevitals.kube import resourceattributes as about
         from kubevitals.kube.http import failures
-        from kubevitals.kube.http import subjects as about
 
         content = b""
         try:
-            content = bodies.read(channel, head, patience=self.request_timeout, limit=_ERROR_BODY)
+            content = bodies.read(connection, head, read_timeout=self.request_timeout, limit=_ERROR_BODY)
         except (OSError, errors.DecodingError):  # the status says enough
-            channel.close()
+            connection.close()
         except BaseException:
-            channel.close()
+            connection.close()
             raise
-        self._pool.give_back(channel)
+        self._pool.release(connection)
         if head.status == 400 and b"HTTP request to an HTTPS server" in content[:200]:  # what Go servers say
-            return failures.speaks_tls(self._pool.address, request=order.name)
-        if subject is None:
-            method, _, path = order.name.partition(" ")
-            subject = about.parse_subject(method, path, pairs)
+            return failures.speaks_tls(self._pool.address, request=request.name)
+        if attributes is None:
+            method, _, path = request.name.partition(" ")
+            attributes = about.parse_request(method, path, pairs)
         return failures.from_status(
             head.status,
             head.reason,
             head.headers,
             content,
-            request=order.name,
-            subject=subject,
-            who=self.connection.credentials.kind if self._shows_credentials else "anonymous",
+            request=request.name,
+            attributes=attributes,
+            who=self.config.credentials.kind if self._shows_credentials else "anonymous",
         )
 
     def _note_warnings(self, value: str) -> None:

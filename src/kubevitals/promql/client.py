@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from kubevitals.kube.http import client as http_client
+    from kubevitals.kube import client as http_client
 
     Pairs = list[tuple[str, str]]
 
@@ -58,7 +58,7 @@ class Prometheus:
     @property
     def server(self) -> str:
         """Its address as messages name it."""
-        return f"{urls.split_url(self._client.connection.server)}{self._prefix}"
+        return f"{urls.split_url(self._client.config.server)}{self._prefix}"
 
     def query(self, expression: str, *, at: float | None = None) -> results.Answer[results.Labels]:
         """Return what the expression is at a time (None: at the server's now): a vector or a matrix.
@@ -162,7 +162,7 @@ class Prometheus:
         return f"{self._prefix}/api/v1/{path}"
 
     def _translate(self, error: errors.KubevitalsError) -> errors.PrometheusError:
-        return failures.translate(error, server=self.server, who=self._client.connection.credentials.kind)
+        return failures.translate(error, server=self.server, who=self._client.config.credentials.kind)
 
 
 def _moment(seconds: float) -> str:

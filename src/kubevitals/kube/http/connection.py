@@ -14,7 +14,7 @@ import _ssl
 import time
 
 from kubevitals import errors
-from kubevitals.kube.http import dial, heads
+from kubevitals.kube.http import response, tcp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _PIECE = 65536
 SLOWEST = 1024  # bytes a second: a body that keeps dripping more slowly than this counts as silent
 
 
-class Channel:
+class Connection:
     """A connection to `address`, through `proxy` if there is one. One thread uses it at a time.
 
     `stage` says how far it got: connect, proxy, tls, send, wait (for the first byte), head, body, idle.
@@ -39,9 +39,9 @@ class Channel:
     __slots__ = (
         "_at",
         "_clock",
-        "_patience",
         "_progress",
         "_raw",
+        "_read_timeout",
         "_rest",
         "_review_at",
         "_tls",
@@ -73,11 +73,11 @@ class Channel:
         self.reusable = False
         self.idle_since = 0.0
         self._clock = clock
-        self._raw: dial.Socket | None = None
+        self._raw: tcp.Socket | None = None
         self._tls: Any = None  # an _ssl._SSLSocket, which typeshed does not know
         self._rest = b""  # read from the socket; the bytes from `_at` on are not yet used
         self._at = 0
-        self._patience = 0.0
+        self._read_timeout = 0.0
         self._progress = 0
         self._review_at = float("inf")
 
@@ -92,7 +92,7 @@ class Channel:
         """
         deadline = self._clock() + timeout
         nearest = self.proxy.address if self.proxy else self.address
-        self._raw = raw = dial.connect(nearest, deadline, self._clock)
+        self._raw = raw = tcp.connect(nearest, deadline, self._clock)
         raw.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         if self.context is None:
             return
@@ -102,7 +102,7 @@ class Channel:
         self.stage = "tls"
         raw.settimeout(self._left(deadline))
         wrap: Any = self.context._wrap_socket  # type: ignore[attr-defined]  # noqa: SLF001  as ssl.SSLSocket does
-        self._tls = wrap(raw, False, dial.to_ascii(self.server_name))  # noqa: FBT003  False: the client's side
+        self._tls = wrap(raw, False, tcp.to_ascii(self.server_name))  # noqa: FBT003  False: the client's side
         self._tls.do_handshake()
 
     def send(
@@ -131,7 +131,7 @@ class Channel:
         self._write(("\r\n".join(lines) + "\r\n\r\n").encode() + body, deadline)
         self.stage = "wait"
 
-    def read_head(self, deadline: float) -> heads.Head:
+    def read_head(self, deadline: float) -> response.Head:
         """The head of the answer, interim (1xx) ones skipped.
 
         Raises:
@@ -143,24 +143,24 @@ class Channel:
         while True:
             raw = self._read_head_bytes(deadline, allowance)
             allowance -= len(raw) + 4
-            head = heads.parse_head(raw)
+            head = response.parse_head(raw)
             if head.status >= 200:
                 self.stage = "body"
                 return head
             if head.status == 101:
                 raise errors.DecodingError("the server switches to another protocol unasked")
 
-    def begin_body(self, patience: float) -> None:
-        """From here on a read may wait `patience` seconds for a byte, and has to average `SLOWEST`."""
+    def begin_body(self, read_timeout: float) -> None:
+        """From here on a read may wait `read_timeout` seconds for a byte, and has to average `SLOWEST`."""
         assert self._raw is not None
-        self._raw.settimeout(patience)
-        self._patience = patience
+        self._raw.settimeout(read_timeout)
+        self._read_timeout = read_timeout
         self._progress = self.received
-        self._review_at = self._clock() + 2 * patience
+        self._review_at = self._clock() + 2 * read_timeout
 
-    def begin_stream(self, patience: float) -> None:
+    def begin_stream(self, read_timeout: float) -> None:
         """As `begin_body`, without a least speed: for a watch, which is silent while nothing happens."""
-        self.begin_body(patience)
+        self.begin_body(read_timeout)
         self._review_at = float("inf")
 
     def receive(self, size: int = _PIECE) -> bytes:
@@ -171,7 +171,7 @@ class Channel:
             return data
         return self._read(size)
 
-    def give_back(self, data: bytes) -> None:
+    def release(self, data: bytes) -> None:
         """Return bytes that `receive` gave beyond what was wanted."""
         assert not self.buffered
         self._rest, self._at = data, 0
@@ -285,10 +285,10 @@ class Channel:
         return data
 
     def _review(self) -> None:
-        if self.received - self._progress < SLOWEST * self._patience:
+        if self.received - self._progress < SLOWEST * self._read_timeout:
             raise TimeoutError
         self._progress = self.received
-        self._review_at = self._clock() + 2 * self._patience
+        self._review_at = self._clock() + 2 * self._read_timeout
 
     def _read_head_bytes(self, deadline: float, allowance: int) -> bytes:
         raw = self._raw
@@ -301,7 +301,9 @@ class Channel:
 
                 raise failures.speaks_tls(self.address)
             if rest and not b"HTTP/".startswith(rest[:5]):
-                raise errors.DecodingError(f"the answer is not HTTP: it begins with {heads.show(rest[:40])}")
+                raise errors.DecodingError(
+                    f"the answer is not HTTP: it begins with {response.show(rest[:40])}"
+                )
             end = rest.find(b"\r\n\r\n")
             width = 4
             if end < 0:

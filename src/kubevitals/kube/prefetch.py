@@ -29,7 +29,7 @@ def peek_token(body: bytes) -> str:
     return "" if b"\\" in token or not token.isascii() else token.decode()
 
 
-class Ahead:
+class Prefetch:
     """A fetch that has begun in a thread of its own; `result` waits for it."""
 
     def __init__(self, fetch: Callable[[str], bytes], token: str) -> None:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from kubevitals.kube.http import ahead
+from kubevitals.kube import prefetch
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from kubevitals.kube.http import ahead
 )
 def test_the_token_is_read_only_where_it_is_plain(body: bytes, token: str) -> None:
     """A token before the items is seen; anything else is left to the decoder."""
-    assert ahead.peek_token(body) == token
+    assert prefetch.peek_token(body) == token
 
 
 def test_a_fetch_runs_while_others_work_and_gives_its_body() -> None:
@@ -33,7 +33,7 @@ def test_a_fetch_runs_while_others_work_and_gives_its_body() -> None:
         begun.set()
         return token.encode()
 
-    page = ahead.Ahead(fetch, "next")
+    page = prefetch.Prefetch(fetch, "next")
     assert begun.wait(5)
     assert page.result() == b"next"
 
@@ -45,4 +45,4 @@ def test_a_failure_is_raised_where_the_result_is_asked_for() -> None:
         raise KeyError(token)
 
     with pytest.raises(KeyError):
-        ahead.Ahead(fetch, "next").result()
+        prefetch.Prefetch(fetch, "next").result()

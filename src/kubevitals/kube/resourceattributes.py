@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Subject:
+class ResourceAttributes:
     """`verb` on `resource` (with its subresource, "pods/log") of `group` in `namespace` (empty: cluster).
 
     A request that is about no resource has only a verb and a `path`.
@@ -45,7 +45,7 @@ class Subject:
         return f"{self.verb} {self.full_resource}{where}"
 
 
-def parse_subject(method: str, path: str, query: Sequence[tuple[str, str]] = ()) -> Subject:
+def parse_request(method: str, path: str, query: Sequence[tuple[str, str]] = ()) -> ResourceAttributes:
     """Derive it from a request, as the API server does."""
     parts = [part for part in path.split("/") if part]
     if parts[:1] == ["api"] and len(parts) > 2:
@@ -53,7 +53,7 @@ def parse_subject(method: str, path: str, query: Sequence[tuple[str, str]] = ())
     elif parts[:1] == ["apis"] and len(parts) > 3:
         group, rest = parts[1], parts[3:]
     else:
-        return Subject(_METHODS.get(method, method.lower()), path=path)
+        return ResourceAttributes(_METHODS.get(method, method.lower()), path=path)
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 2:
         namespace, rest = rest[1], rest[2:]
@@ -65,7 +65,7 @@ def parse_subject(method: str, path: str, query: Sequence[tuple[str, str]] = ())
     if method == "GET" and not name:
         watched = any(key == "watch" and value not in ("0", "false") for key, value in query)
         verb = "watch" if watched else "list"
-    return Subject(verb, resource, group=group, namespace=namespace, name=name, path=path)
+    return ResourceAttributes(verb, resource, group=group, namespace=namespace, name=name, path=path)
 
 
 _METHODS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}

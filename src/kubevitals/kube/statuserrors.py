@@ -9,7 +9,8 @@ import json
 import re
 
 from kubevitals import errors
-from kubevitals.kube.http import failures, subjects
+from kubevitals.kube import resourceattributes
+from kubevitals.kube.http import failures
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,13 +67,13 @@ def from_status(
     body: bytes,
     *,
     request: str,
-    subject: subjects.Subject | None = None,
+    attributes: resourceattributes.ResourceAttributes | None = None,
     who: str = "",
 ) -> errors.StatusError:
     """See failures.from_status."""
     content = parse_status(body)
     said = failures.clean(content.get("message", "") if content else _plain_text(body, headers))
-    about = subject or subjects.parse_subject(*_split_request(request))
+    about = attributes or resourceattributes.parse_request(*_split_request(request))
     remedy: str | None = _REMEDIES.get(status)
     rule: str | None = None
     unrecognized = False
@@ -141,14 +142,14 @@ def _split_request(request: str) -> tuple[str, str]:
 
 
 def _describe_forbidden(
-    content: dict[str, Any] | None, about: subjects.Subject, said: str
+    content: dict[str, Any] | None, about: resourceattributes.ResourceAttributes, said: str
 ) -> tuple[str, str, str | None]:
     """Message, remedy and RBAC rule: from the server's words if they are the usual ones, or the request."""
     text = str(content.get("message", ""))[:2000] if content else said
     user = ""
     if match := _FORBIDDEN_RESOURCE.search(text):
         user = match["user"]
-        about = subjects.Subject(
+        about = resourceattributes.ResourceAttributes(
             match["verb"],
             match["resource"],
             group=match["group"],
@@ -157,7 +158,7 @@ def _describe_forbidden(
         )
     elif match := _FORBIDDEN_PATH.search(text):
         user = match["user"]
-        about = subjects.Subject(match["verb"], path=match["path"])
+        about = resourceattributes.ResourceAttributes(match["verb"], path=match["path"])
     shown = failures.clean(user, 80) or "the user"
     message = f"{shown} may not {failures.clean(str(about), 160)}"
     parts = (about.verb, about.resource or about.path.lstrip("/") or "x", about.group, about.namespace)
@@ -166,13 +167,13 @@ def _describe_forbidden(
     return message, _write_commands(about, user), _write_rule(about)
 
 
-def _write_rule(about: subjects.Subject) -> str:
+def _write_rule(about: resourceattributes.ResourceAttributes) -> str:
     if not about.resource:
         return f'- nonResourceURLs: ["{about.path}"]\n  verbs: ["{about.verb}"]\n'
     return f'- apiGroups: ["{about.group}"]\n  resources: ["{about.resource}"]\n  verbs: ["{about.verb}"]\n'
 
 
-def _write_commands(about: subjects.Subject, user: str) -> str:
+def _write_commands(about: resourceattributes.ResourceAttributes, user: str) -> str:
     """The kubectl commands that grant it."""
     target = f"--resource={about.full_resource}" if about.resource else f"--non-resource-url={about.path}"
     words = f"{about.verb}-{about.full_resource or about.path}"
