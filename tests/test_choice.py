@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubevitals import errors, sources
+from kubevitals.kube import resourceattributes
 from kubevitals.sources import choice, none
 
 if TYPE_CHECKING:
@@ -56,13 +57,19 @@ class World:
         self.choice = choice.Choice(
             [
                 choice.Candidate("best", lambda: self.best),
-                choice.Candidate("middle", lambda: self.middle, check=lambda: self.refused),
+                choice.Candidate("middle", lambda: self.middle, check=self.check),
                 choice.Candidate("last", lambda: self.last),
             ],
             retry_seconds=60,
             clock=lambda: self.seconds,
             now=lambda: START + timedelta(seconds=self.seconds),
         )
+
+    def check(self) -> None:
+        if self.refused is not None:
+            error = errors.NoSourceError(self.refused)
+            error.right = resourceattributes.ResourceAttributes("get", "nodes/metrics")
+            raise error
 
     def answering(self) -> str:
         return self.choice.fetch_usage(PODS).source
@@ -104,6 +111,7 @@ def test_a_source_without_rights_is_passed_over(world: World) -> None:
     told = {each.name: each for each in world.choice.standings()}
     assert told["middle"].problem is not None
     assert told["middle"].problem.message == "no right to get nodes/metrics"
+    assert told["middle"].problem.right == resourceattributes.ResourceAttributes("get", "nodes/metrics")
     assert (told["last"].answers, told["last"].since) == (True, START)
 
 

@@ -305,6 +305,8 @@ def test_one_namespace(world: simulation.SimulatedCluster) -> None:
         assert all(pod.cpu_usage_cores is not None for pod in made.pods)
         assert made.nodes == ()
         assert {problem.code for problem in made.problems} == {"nodes_forbidden", "usage_forbidden"}
+        rights = {str(problem.right) for problem in made.problems}
+        assert rights == {"list nodes", "list nodes.metrics.k8s.io"}
         assert scene.collector.status().failures == {}
         assert scene.collector.status().ready
 

@@ -83,6 +83,10 @@ def test_a_403_for_the_whole_cluster() -> None:
     assert yaml.safe_load(error.rule) == [
         {"apiGroups": ["metrics.k8s.io"], "resources": ["pods"], "verbs": ["list"]}
     ]
+    path = "/apis/metrics.k8s.io/v1/pods"
+    assert error.right == resourceattributes.ResourceAttributes(
+        "list", "pods", group="metrics.k8s.io", path=path
+    )
     assert "kubectl create clusterrole kubevitals-list-pods-metrics-k8s-io --verb=list" in error.remedy
     assert "--resource=pods.metrics.k8s.io &&" in error.remedy
     assert error.remedy.endswith("--clusterrole=kubevitals-list-pods-metrics-k8s-io --user=jane")
@@ -114,7 +118,7 @@ def test_a_403_for_anonymous_though_a_credential_was_sent() -> None:
     text = 'forbidden: User "system:anonymous" cannot list resource "nodes" in API group "metrics.k8s.io"'
     body = servers.status_object(403, "Forbidden", text)
     error = status(403, body, who="certificate")
-    assert (error.unrecognized, error.rule) == (True, None)
+    assert (error.unrecognized, error.rule, error.right) == (True, None, None)
     assert "extension-apiserver-authentication" in error.remedy
     assert "kubectl create" not in error.remedy
     error = status(403, body, who="anonymous")
@@ -146,7 +150,7 @@ def test_a_hostile_403_puts_nothing_into_commands(part: str) -> None:
     """A server cannot smuggle shell or YAML into the commands and the rule that a user may paste."""
     text = f'x: User "{part}" cannot list resource "{part}" in API group "" at the cluster scope'
     error = status(403, servers.status_object(403, "Forbidden", text))
-    assert error.rule is None
+    assert (error.rule, error.right) == (None, None)
     assert "kubectl" not in error.remedy
     text = f'x: User "{part}" cannot list resource "pods" in API group "" at the cluster scope'
     error = status(403, servers.status_object(403, "Forbidden", text))

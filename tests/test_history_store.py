@@ -14,6 +14,7 @@ from tests import made_past as past
 from kubevitals import details, errors, history, model
 from kubevitals.history import bodies, paths, retention, ring, rollup, sketch, sums
 from kubevitals.history import store as stores
+from kubevitals.kube import resourceattributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -185,6 +186,17 @@ def test_the_state_as_it_was(store: stores.Store) -> None:
     assert [each for _, each in store.snapshots(0)] == made
     assert store.snapshot_at(past.at(-1)) is None
     assert store.snapshot_at(past.at(12 * 15 + 600)) is None
+
+
+def test_a_missing_right_is_not_recorded(store: stores.Store) -> None:
+    """A recorded problem is its wire form: code, message, remedy and object."""
+    problem = model.Problem(
+        "pods_forbidden", "no", "ask", "a/b", resourceattributes.ResourceAttributes("list", "pods")
+    )
+    fill(store, [past.snapshot(0, [], problems=(problem,))])
+    found = store.snapshot_at(past.at(0))
+    assert found is not None
+    assert found.problems == (problem._replace(right=None),)
 
 
 def test_the_state_where_samples_are_gone(path: Path) -> None:

@@ -12,6 +12,7 @@ from tests import connected, kubelets, servers, source_contract
 
 from kubevitals import cluster as clusters
 from kubevitals import details, errors, sources
+from kubevitals.kube import resourceattributes
 from kubevitals.sources.kubelet import cadvisor, detail, source, summary
 from simcluster import cluster as simulated
 
@@ -210,6 +211,7 @@ def test_without_the_right() -> None:
     assert problem.code == "details_unknown"
     assert problem.message.startswith("not all details of node-1 are known: HTTP 403")
     assert 'resources: ["nodes/metrics", "nodes/stats"]' in str(problem.remedy)
+    assert problem.right == resourceattributes.ResourceAttributes("get", "nodes/stats")
 
 
 def test_scope() -> None:

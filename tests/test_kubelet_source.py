@@ -11,6 +11,7 @@ import pytest
 from tests import kubelets, servers
 
 from kubevitals import errors, sources
+from kubevitals.kube import resourceattributes
 from kubevitals.kube.http import authentication
 from kubevitals.sources.kubelet import source
 from simcluster import cluster as simulated
@@ -274,6 +275,7 @@ def test_all_refuse() -> None:
     ):
         scene.source.fetch_usage(PODS)
     assert caught.value.rule == '- apiGroups: [""]\n  resources: ["nodes/metrics"]\n  verbs: ["get"]\n'
+    assert caught.value.right == resourceattributes.ResourceAttributes("get", "nodes/metrics")
 
 
 def test_one_node_that_fails() -> None:
@@ -512,6 +514,7 @@ def test_node_proxy_forbidden() -> None:
     with kubelets.Scene({}, api=api, proxy=True) as scene, pytest.raises(errors.ForbiddenError) as caught:
         scene.source.fetch_usage(NODES)
     assert "nodes/proxy" in str(caught.value.rule)
+    assert caught.value.right == resourceattributes.ResourceAttributes("get", "nodes/proxy")
 
 
 def test_simulated_cluster() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kubevitals import details, model, snapshot
+from kubevitals.kube import resourceattributes
 
 NOW = datetime(2026, 7, 30, 10, 0, 0, 250000, tzinfo=UTC)
 SCHEMA = pathlib.Path(__file__).parent.parent / "docs" / "schema.md"
@@ -175,7 +176,9 @@ def test_terminated(phase: str | None, ended: bool) -> None:
 
 def test_snapshot_envelope() -> None:
     """The envelope holds where the rows are from, when, and what is wrong."""
-    problem = model.Problem("stale", "old", "wait", "node-1")
+    problem = model.Problem(
+        "stale", "old", "wait", "node-1", resourceattributes.ResourceAttributes("list", "nodes")
+    )
     taken = model.Snapshot("prod", "metrics-server", NOW, pods=model.Records([pod()]), problems=(problem,))
     document = json.loads(json.dumps(taken.to_dict("PodList", taken.pods)))
     assert document.pop("items") == model.Records([pod()]).to_dicts()

@@ -192,6 +192,7 @@ def test_without_the_right_to_look() -> None:
     ):
         discovery.find(client_of(server), inside=False)
     assert 'resources: ["services"]' in str(found.value.remedy)
+    assert str(found.value.right) == "list services"
 
 
 def test_the_rights_are_those_of_the_feature() -> None:

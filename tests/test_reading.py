@@ -71,6 +71,8 @@ def test_the_rights_of_one_namespace(world: simulated.SimulatedCluster) -> None:
     assert snapshot.nodes == ()
     assert codes(snapshot) == ["nodes_forbidden", "usage_forbidden"]
     assert all(problem.remedy for problem in snapshot.problems)
+    rights = [each.right and str(each.right) for each in snapshot.problems]
+    assert rights == ["list nodes", "list nodes.metrics.k8s.io"]
 
 
 def test_the_pods_of_one_namespace_need_no_more(world: simulated.SimulatedCluster) -> None:

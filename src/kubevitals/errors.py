@@ -29,16 +29,22 @@
         └── MetricsEmptyError           it answers, and has collected nothing yet
 
 `str(error)` is what happened and where; `error.remedy` is what to do next, or None; `error.code` is the
-stable word for it that travels in `problems` of the JSON schema.
+stable word for it that travels in `problems` of the JSON schema. `error.right` is the RBAC right that is
+missing, where that is the cause and known.
 """
 
 from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kubevitals.kube import resourceattributes
 
 
 class KubevitalsError(Exception):
     """Base of all errors here."""
 
     code = "error"
+    right: resourceattributes.ResourceAttributes | None = None
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
         super().__init__(message)

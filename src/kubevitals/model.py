@@ -13,9 +13,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
-    from typing import Any, NamedTuple, TypeVar
+    from typing import Any, NamedTuple, Self, TypeVar
 
-    from kubevitals import details
+    from kubevitals import details, errors
+    from kubevitals.kube import resourceattributes
 else:
     from kubevitals.namedtuple import NamedTuple
 
@@ -24,16 +25,31 @@ STALE_AFTER_WINDOWS = 3  # a sample older than this many of its own windows is s
 
 
 class Problem(NamedTuple):
-    """Why something is unknown: a stable `code`, a sentence, what to do, and the object it is about."""
+    """Why something is unknown: a stable `code`, a sentence, what to do, and the object it is about.
+
+    `right` is the RBAC right that is missing, where that is the cause; it is not part of the wire form.
+    """
 
     code: str
     message: str
     remedy: str | None = None
     object: str | None = None
+    right: resourceattributes.ResourceAttributes | None = None
+
+    @classmethod
+    def of(cls, error: errors.KubevitalsError, *, code: str | None = None, about: str = "") -> Self:
+        """Return the problem that an error is, under its own code or another; `about` begins its message."""
+        message = f"{about}: {error.message}" if about else error.message
+        return cls(code or error.code, message, error.remedy, right=error.right)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the wire form."""
-        return self._asdict()
+        return {
+            "code": self.code,
+            "message": self.message,
+            "remedy": self.remedy,
+            "object": self.object,
+        }
 
 
 def distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -323,9 +323,7 @@ class _Reading:
         """Say that a list could not be read, and what is unknown for it."""
         error = self._errors.get(what)
         if error is not None:
-            self._problems.append(
-                model.Problem(f"{what}_{error.code}", f"{unknown} unknown: {error.message}", _advise(error))
-            )
+            self._problems.append(_problem_of(error, f"{what}_{error.code}", about=f"{unknown} unknown"))
 
     def _report_usage(self, what: str) -> str:
         error = self._errors[what]
@@ -333,12 +331,12 @@ class _Reading:
             code = error.code
         else:
             code = "usage_forbidden" if isinstance(error, errors.ForbiddenError) else "usage_failed"
-        self._add(model.Problem(code, error.message, _advise(error)))
+        self._add(_problem_of(error, code))
         return code
 
     def _report_empty(self) -> str:
         error = empty()
-        self._add(model.Problem(error.code, error.message, error.remedy))
+        self._add(model.Problem.of(error))
         return error.code
 
     def _add(self, problem: model.Problem) -> None:
@@ -346,11 +344,13 @@ class _Reading:
             self._problems.append(problem)
 
 
-def _advise(error: errors.KubevitalsError) -> str | None:
-    """Return the remedy, and with a refusal the RBAC rule that would allow what was refused."""
+def _problem_of(error: errors.KubevitalsError, code: str, *, about: str = "") -> model.Problem:
+    """Return the problem that an error is; with a refusal it names the RBAC rule that would allow it."""
+    problem = model.Problem.of(error, code=code, about=about)
     if isinstance(error, errors.ForbiddenError) and error.rule:
-        return f"{error.remedy}\nthe RBAC rule that would allow it:\n{error.rule.rstrip()}"
-    return error.remedy
+        advice = f"{error.remedy}\nthe RBAC rule that would allow it:\n{error.rule.rstrip()}"
+        return problem._replace(remedy=advice)
+    return problem
 
 
 def _join_refusals(refused: list[errors.ForbiddenError]) -> errors.ForbiddenError:
@@ -365,6 +365,7 @@ def _join_refusals(refused: list[errors.ForbiddenError]) -> errors.ForbiddenErro
         body=first.body,
         headers=first.headers,
     )
+    joined.right = first.right
     joined.rule = "".join(dict.fromkeys(error.rule for error in refused if error.rule))
     return joined
 

@@ -113,7 +113,7 @@ def problem_of(error: errors.KubevitalsError) -> model.Problem:
         code = "usage_forbidden"
     elif isinstance(error, errors.ClusterError):
         code = "usage_failed"
-    return model.Problem(code, error.message, error.remedy)
+    return model.Problem.of(error, code=code)
 
 
 def gist(problem: model.Problem) -> tuple[str, str]:
@@ -125,6 +125,7 @@ def as_error(problem: model.Problem) -> errors.KubevitalsError:
     """Return the error that a problem tells of."""
     error = errors.KubevitalsError(problem.message, remedy=problem.remedy)
     error.code = problem.code
+    error.right = problem.right
     return error
 
 

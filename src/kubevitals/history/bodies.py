@@ -83,7 +83,7 @@ def encode_node(node: model.Node) -> bytes:
 
 def encode_kept(kept: Kept) -> bytes:
     """Return the facts of a cluster."""
-    return _pack({"source": kept.source, "problems": [list(problem) for problem in kept.problems]})
+    return _pack({"source": kept.source, "problems": [list(problem[:4]) for problem in kept.problems]})
 
 
 def decode_pod(body: bytes) -> model.Pod:

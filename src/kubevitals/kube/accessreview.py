@@ -8,27 +8,26 @@ from kubevitals.kube.http import plainjson
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kubevitals.kube import client as kube_client
+    from kubevitals.kube import resourceattributes
 
 _PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-def may(
-    client: kube_client.Client,
-    verb: str,
-    resource: str,
-    *,
-    subresource: str = "",
-    group: str = "",
-    namespace: str = "",
-) -> bool | None:
-    """Return whether the cluster allows it; None where it does not say.
+def may(client: kube_client.Client, right: resourceattributes.ResourceAttributes) -> bool | None:
+    """Return whether the cluster allows that to the client's account; None where it does not say.
 
     Raises:
         errors.ClusterError: the cluster does not answer.
     """
-    attributes = {"verb": verb, "resource": resource, "subresource": subresource, "group": group}
-    if namespace:
-        attributes["namespace"] = namespace
+    resource, _, subresource = right.resource.partition("/")
+    attributes = {
+        "verb": right.verb,
+        "resource": resource,
+        "subresource": subresource,
+        "group": right.group,
+    }
+    if right.namespace:
+        attributes["namespace"] = right.namespace
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",

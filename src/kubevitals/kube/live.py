@@ -254,7 +254,7 @@ class _Shown:
 def _describe(follower: following.Follower[Any], error: errors.KubevitalsError) -> model.Problem:
     name = follower.kind.name
     if follower.kind.parent is not None:
-        said = f"what owns the {follower.kind.parent}s is unknown: {error.message}"
-        return model.Problem("owners_unknown", said, error.remedy)
+        about = f"what owns the {follower.kind.parent}s is unknown"
+        return model.Problem.of(error, code="owners_unknown", about=about)
     state = "not current" if follower.listed else "unknown"
-    return model.Problem(f"{name}_{error.code}", f"{name} {state}: {error.message}", error.remedy)
+    return model.Problem.of(error, code=f"{name}_{error.code}", about=f"{name} {state}")

@@ -204,4 +204,4 @@ def _kind_of(resource: Resource, convert: Convert, namespace: str | None) -> fol
 
 
 def _problem(name: str, error: errors.KubevitalsError) -> model.Problem:
-    return model.Problem(f"{name}_{error.code}", f"{name} unknown: {error.message}", error.remedy)
+    return model.Problem.of(error, code=f"{name}_{error.code}", about=f"{name} unknown")

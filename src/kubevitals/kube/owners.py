@@ -38,9 +38,7 @@ def resolve(
             parents.update(_fetch_parents(source, kind, namespace=namespace))
         except errors.ClusterError as error:  # half an answer is better than none
             problems.append(
-                model.Problem(
-                    "owners_unknown", f"what owns the {kind}s is unknown: {error.message}", error.remedy
-                )
+                model.Problem.of(error, code="owners_unknown", about=f"what owns the {kind}s is unknown")
             )
     if not parents:
         return list(pods), problems

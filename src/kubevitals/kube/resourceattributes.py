@@ -5,38 +5,36 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NamedTuple
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 
-class ResourceAttributes:
+class ResourceAttributes(NamedTuple):
     """`verb` on `resource` (with its subresource, "pods/log") of `group` in `namespace` (empty: cluster).
 
     A request that is about no resource has only a verb and a `path`.
     """
 
-    __slots__ = ("group", "name", "namespace", "path", "resource", "verb")
-
-    def __init__(
-        self,
-        verb: str,
-        resource: str = "",
-        *,
-        group: str = "",
-        namespace: str = "",
-        name: str = "",
-        path: str = "",
-    ) -> None:
-        self.verb = verb
-        self.resource = resource
-        self.group = group
-        self.namespace = namespace
-        self.name = name
-        self.path = path
+    verb: str
+    resource: str = ""
+    group: str = ""
+    namespace: str = ""
+    name: str = ""
+    path: str = ""
 
     @property
     def full_resource(self) -> str:
         """As kubectl's --resource takes it: pods, pods.metrics.k8s.io, nodes/proxy."""
         resource, slash, subresource = self.resource.partition("/")
         return resource + (f".{self.group}" if self.group else "") + slash + subresource
+
+    @property
+    def rule(self) -> str:
+        """The RBAC rule that allows it, as YAML."""
+        if not self.resource:
+            return f'- nonResourceURLs: ["{self.path}"]\n  verbs: ["{self.verb}"]\n'
+        return f'- apiGroups: ["{self.group}"]\n  resources: ["{self.resource}"]\n  verbs: ["{self.verb}"]\n'
 
     def __str__(self) -> str:
         if not self.resource:

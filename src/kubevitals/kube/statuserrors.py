@@ -75,18 +75,18 @@ def from_status(
     said = failures.clean(content.get("message", "") if content else _plain_text(body, headers))
     about = attributes or resourceattributes.parse_request(*_split_request(request))
     remedy: str | None = _REMEDIES.get(status)
-    rule: str | None = None
+    right: resourceattributes.ResourceAttributes | None = None
     unrecognized = False
     if status == 401:
         message = f"the cluster does not accept the credentials ({who or 'of unknown kind'})"
         remedy = _RENEWALS.get(who, "Renew the credentials of the kubeconfig's user.")
     elif status == 403:
-        message, remedy, rule = _describe_forbidden(content, about, said)
+        message, remedy, right = _describe_forbidden(content, about, said)
         if message.startswith(_ANONYMOUS + " may not ") and who:
             # To grant rights to anonymous would open the cluster to everybody.
             unrecognized = who != "anonymous"
             remedy = _UNRECOGNIZED if unrecognized else _RENEWALS[who]
-            rule = None if unrecognized else rule
+            right = None if unrecognized else right
     elif 300 <= status < 400:
         message = f"the server redirects {request} ({status}), and redirects are not followed"
         remedy = "The address may be that of a login page or a proxy; give the API server's own."
@@ -108,7 +108,8 @@ def from_status(
     )
     error.content = body
     if isinstance(error, errors.ForbiddenError):
-        error.rule = rule
+        error.right = right
+        error.rule = None if right is None else right.rule
         error.unrecognized = unrecognized
     return error
 
@@ -143,8 +144,8 @@ def _split_request(request: str) -> tuple[str, str]:
 
 def _describe_forbidden(
     content: dict[str, Any] | None, about: resourceattributes.ResourceAttributes, said: str
-) -> tuple[str, str, str | None]:
-    """Message, remedy and RBAC rule: from the server's words if they are the usual ones, or the request."""
+) -> tuple[str, str, resourceattributes.ResourceAttributes | None]:
+    """Message, remedy and missing right: from the server's usual words, or from the request."""
     text = str(content.get("message", ""))[:2000] if content else said
     user = ""
     if match := _FORBIDDEN_RESOURCE.search(text):
@@ -164,13 +165,7 @@ def _describe_forbidden(
     parts = (about.verb, about.resource or about.path.lstrip("/") or "x", about.group, about.namespace)
     if not all(_PLAIN.match(part) for part in parts if part):
         return message, "Ask the cluster's administrator for the right.", None
-    return message, _write_commands(about, user), _write_rule(about)
-
-
-def _write_rule(about: resourceattributes.ResourceAttributes) -> str:
-    if not about.resource:
-        return f'- nonResourceURLs: ["{about.path}"]\n  verbs: ["{about.verb}"]\n'
-    return f'- apiGroups: ["{about.group}"]\n  resources: ["{about.resource}"]\n  verbs: ["{about.verb}"]\n'
+    return message, _write_commands(about, user), about
 
 
 def _write_commands(about: resourceattributes.ResourceAttributes, user: str) -> str:

@@ -130,10 +130,12 @@ def find(client: http_client.Client, *, inside: bool, timeout: float = 30.0) -> 
             continue
         return found
     if refused is not None:
-        raise errors.PrometheusError(
+        unknown = errors.PrometheusError(
             f"Prometheus cannot be looked for: {refused.message}",
             remedy=f"give its address by --prometheus-url, or allow this:\n{refused.rule or ''}".rstrip(),
-        ) from refused
+        )
+        unknown.right = refused.right
+        raise unknown from refused
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise errors.PrometheusError(f"no Prometheus answers: {failed[0][0]}{more}", remedy=failed[0][1])

@@ -33,7 +33,9 @@ _WHERE = (
 def translate(error: errors.KubevitalsError, *, server: str, who: str) -> errors.PrometheusError:
     """Return the error for the user. `server` names the place, `who` is the kind of credentials sent."""
     message, remedy = _describe(error, server, who)
-    return errors.PrometheusError(message, remedy=remedy)
+    translated = errors.PrometheusError(message, remedy=remedy)
+    translated.right = error.right
+    return translated
 
 
 def _describe(error: errors.KubevitalsError, server: str, who: str) -> tuple[str, str | None]:

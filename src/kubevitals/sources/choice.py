@@ -31,7 +31,8 @@ class Candidate:
     Args:
         name: of the source.
         open_source: makes it, when it is needed for the first time.
-        check: returns why it cannot be used, say for want of a right, or None; asked before each try.
+        check: raises the errors.MetricsError for which it cannot be used, say for want of a right; called
+            before each try.
     """
 
     __slots__ = ("check", "name", "open_source")
@@ -41,7 +42,7 @@ class Candidate:
         name: str,
         open_source: Callable[[], sources.Source],
         *,
-        check: Callable[[], str | None] = lambda: None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self.open_source = open_source
@@ -155,9 +156,7 @@ class Choice:
             source = self._opened.get(index)
             working = source is not None and index == self._current and index not in self._errors
         if not working:
-            why = candidate.check()
-            if why is not None:
-                raise errors.NoSourceError(why)
+            candidate.check()
         if source is None:
             with self._lock:
                 source = self._opened.get(index)
@@ -237,7 +236,7 @@ def _is_empty(usage: sources.Usage, scope: sources.Scope) -> bool:
 
 
 def _problem_of(error: errors.KubevitalsError | None) -> model.Problem | None:
-    return None if error is None else model.Problem(error.code, error.message, error.remedy)
+    return None if error is None else model.Problem.of(error)
 
 
 def _nothing_collected(name: str) -> errors.MetricsEmptyError:

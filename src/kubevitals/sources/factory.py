@@ -84,17 +84,23 @@ def _open_kubelets(client: kube_client.Client, settings: Mapping[str, Any]) -> s
     return source.Kubelets(client, **settings)
 
 
-def _check_kubelet_rights(client: kube_client.Client, *, proxy: bool) -> str | None:
-    """Return why this account cannot read kubelets, or None."""
-    from kubevitals.kube import accessreview
+def _check_kubelet_rights(client: kube_client.Client, *, proxy: bool) -> None:
+    """Ask the cluster whether this account may read kubelets.
 
-    right = "proxy" if proxy else "metrics"
+    Raises:
+        errors.NoSourceError: it may not, or the cluster does not answer.
+    """
+    from kubevitals.kube import accessreview, resourceattributes
+
+    right = resourceattributes.ResourceAttributes("get", "nodes/proxy" if proxy else "nodes/metrics")
     try:
-        if accessreview.may(client, "get", "nodes", subresource=right) is not False:
-            return None
+        allowed = accessreview.may(client, right)
     except errors.ClusterError as error:
-        return error.message
-    return f"this account may not get nodes/{right}"
+        raise errors.NoSourceError(error.message) from error
+    if allowed is False:
+        refused = errors.NoSourceError(f"this account may not {right}")
+        refused.right = right
+        raise refused
 
 
 def _open_prometheus(client: kube_client.Client, settings: Mapping[str, Any]) -> sources.Source:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubevitals import errors, model
-from kubevitals.kube import statuserrors
+from kubevitals.kube import resourceattributes, statuserrors
 from kubevitals.kube.http import failures
 
 TYPE_CHECKING = False
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 else:
     from kubevitals.namedtuple import NamedTuple
 
-RULE = '- apiGroups: [""]\n  resources: ["nodes/metrics"]\n  verbs: ["get"]\n'
-DETAIL_RULE = RULE.replace('"nodes/metrics"', '"nodes/metrics", "nodes/stats"')
-PROXY_RULE = '- apiGroups: [""]\n  resources: ["nodes/proxy"]\n  verbs: ["get"]\n'
+_METRICS = resourceattributes.ResourceAttributes("get", "nodes/metrics")
+_STATS = resourceattributes.ResourceAttributes("get", "nodes/stats")
+_PROXY = resourceattributes.ResourceAttributes("get", "nodes/proxy")
+_DETAIL_RULE = _METRICS.rule.replace('"nodes/metrics"', '"nodes/metrics", "nodes/stats"')
 _NAMED = 3  # nodes that a problem names
 _SILENT = {"kubelet_unreachable", "kubelet_timeout"}  # codes of those that said nothing
 
@@ -125,8 +126,9 @@ def tell_details(missing: Mapping[str, Failure]) -> list[model.Problem]:
         model.Problem(
             "details_unknown",
             f"not all details of {_name(nodes)} are known: {failures.clean(first.said)}",
-            f"grant these rights:\n{DETAIL_RULE.rstrip()}" if refused else _WORDS[first.code][1],
+            f"grant these rights:\n{_DETAIL_RULE.rstrip()}" if refused else _WORDS[first.code][1],
             nodes[0] if len(nodes) == 1 else None,
+            _STATS if refused else None,
         )
     ]
 
@@ -136,12 +138,13 @@ def _tell(code: str, nodes: list[str], failed: Mapping[str, Failure], *, proxy: 
     remedy = _PROXIED.get(code, remedy) if proxy else remedy
     kubelets = "the kubelet" if len(nodes) == 1 else "the kubelets"
     said = failures.clean(failed[nodes[0]].said)
-    refusal = proxy and failed[nodes[0]].is_refusal
+    right = _PROXY if proxy and failed[nodes[0]].is_refusal else _METRICS
     return model.Problem(
         code,
         f"{kubelets} of {_name(nodes)} {what}: {said}",
-        remedy.format(rule=(PROXY_RULE if refusal else RULE).rstrip()),
+        remedy.format(rule=right.rule.rstrip()),
         nodes[0] if len(nodes) == 1 else None,
+        right if code == "kubelet_forbidden" else None,
     )
 
 
@@ -167,5 +170,6 @@ def raise_all(failed: Mapping[str, Failure], *, proxy: bool) -> None:
     error = errors.ForbiddenError(
         message, remedy="Ask the cluster's administrator for the right.", status=403, reason="Forbidden"
     )
-    error.rule = PROXY_RULE if refusal else RULE
+    error.right = _PROXY if refusal else _METRICS
+    error.rule = error.right.rule
     raise error

@@ -250,7 +250,7 @@ class PrometheusSource:
         for found in (cpu, memory):
             if not found[0]:
                 error = self._why_empty(found[1], at)
-                usage.problems.append(model.Problem(error.code, error.message, error.remedy))
+                usage.problems.append(model.Problem.of(error))
 
     def _find_addresses(self, *found: Found, at: float | None, usage: sources.Usage) -> dict[str, str]:
         """Return the names of nodes by their IP, where a series of theirs has no better name."""
