@@ -393,43 +393,15 @@ class Records(tuple[RowT, ...]):
 
     def to_pandas(self) -> Any:
         """Return a pandas.DataFrame, one column a key; times are datetime64 in UTC. Needs pandas."""
-        import pandas
+        from kubevitals import dataframes
 
-        frame = pandas.DataFrame(self.to_dicts())
-        for column in _TIMES.intersection(frame.columns):
-            frame[column] = pandas.to_datetime(frame[column], utc=True, format="ISO8601")
-        for column in filter(_is_number, frame.columns):
-            if frame[column].isna().all():  # a column of None alone would be objects, which have no mean
-                frame[column] = frame[column].astype("float64")
-        return frame
+        return dataframes.to_pandas(self.to_dicts())
 
     def to_polars(self) -> Any:
         """Return a polars.DataFrame, one column a key; times are Datetime(UTC). Needs polars."""
-        import polars
+        from kubevitals import dataframes
 
-        rows = self.to_dicts()
-        for row in rows:
-            # One struct of all labels seen would be mostly nulls: each row keeps its own as key=value.
-            if "labels" in row:
-                row["labels"] = [f"{key}={value}" for key, value in row["labels"].items()]
-        frame = polars.DataFrame(rows, infer_schema_length=None)
-        times = [
-            polars.col(column).cast(polars.String).str.to_datetime(time_zone="UTC", strict=True)
-            for column in frame.columns
-            if column in _TIMES
-        ]
-        numbers = [
-            polars.col(column).cast(polars.Int64 if column.endswith("_bytes") else polars.Float64)
-            for column in filter(_is_number, frame.columns)
-        ]
-        return frame.with_columns(*times, *numbers)
-
-
-_TIMES = frozenset({"timestamp", "created_at", "last_termination_at"})
-
-
-def _is_number(key: str) -> bool:
-    return key.endswith(("_cores", "_bytes", "_seconds")) or "_of_" in key
+        return dataframes.to_polars(self.to_dicts())
 
 
 class Snapshot(NamedTuple):
