@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simcluster.apiserver import access
+from simcluster.apiserver import authorizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kubevitals import rbac
-    from simcluster import cluster as simulated
+    from simcluster import simulation as simulated
 
 Asked = tuple[str, str, str]  # verb, group, resource
 
 
-class Account(access.User):
+class Account(authorizer.User):
     """A user whose every question about resources is kept, allowed or not."""
 
     __slots__ = ("asked", "refused")
 
-    def __init__(self, name: str, rules: Sequence[access.Rule]) -> None:
+    def __init__(self, name: str, rules: Sequence[authorizer.Rule]) -> None:
         super().__init__(name, rules=rules)
         self.asked: list[Asked] = []
         self.refused: list[Asked] = []
 
-    def allows(self, what: access.Attributes) -> bool:
+    def allows(self, what: authorizer.Attributes) -> bool:
         allowed = super().allows(what)
         if not what.path:
             resource = f"{what.resource}/{what.subresource}" if what.subresource else what.resource
@@ -44,7 +44,7 @@ def add(
 ) -> Account:
     """An account with these rights; with a namespace, those on what lies in one are rights in that one."""
     made = [
-        access.Rule(
+        authorizer.Rule(
             rule.verbs, [rule.group], [rule.resource], namespace=namespace if rule.namespaced else None
         )
         for rule in rules

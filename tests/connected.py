@@ -9,7 +9,7 @@ from kubevitals.kube import client, clientconfig
 from kubevitals.kube.http import authentication
 
 if TYPE_CHECKING:
-    from simcluster import cluster as simulated
+    from simcluster import simulation as simulated
 
 
 class Token(authentication.Credentials):

@@ -15,7 +15,7 @@ from kubevitals.sources.kubelet import source
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from simcluster import cluster as simulated
+    from simcluster import simulation as simulated
 
 START = 1_760_000_000.0
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from simcluster import cluster
+    from simcluster import simulation
 
 
 class Answer:
@@ -27,7 +27,9 @@ class Answer:
         return json.loads(self.body)
 
 
-def open_config(simulated: cluster.SimulatedCluster, *, timeout: float = 10.0) -> http.client.HTTPConnection:
+def open_connection(
+    simulated: simulation.SimulatedCluster, *, timeout: float = 10.0
+) -> http.client.HTTPConnection:
     """A connection of the standard library's client that trusts the cluster."""
     parts = urllib.parse.urlsplit(simulated.url)
     assert parts.hostname
@@ -37,13 +39,13 @@ def open_config(simulated: cluster.SimulatedCluster, *, timeout: float = 10.0) -
     return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout, context=context)
 
 
-def headers_for(simulated: cluster.SimulatedCluster, user: str | None) -> dict[str, str]:
+def headers_for(simulated: simulation.SimulatedCluster, user: str | None) -> dict[str, str]:
     """The credentials of a user."""
     return {} if user is None else {"Authorization": f"Bearer {simulated.token_for(user)}"}
 
 
 def ask(
-    simulated: cluster.SimulatedCluster,
+    simulated: simulation.SimulatedCluster,
     path: str,
     *,
     method: str = "GET",
@@ -52,7 +54,7 @@ def ask(
     headers: dict[str, str] | None = None,
 ) -> Answer:
     """One request on a connection of its own."""
-    with contextlib.closing(open_config(simulated)) as connection:
+    with contextlib.closing(open_connection(simulated)) as connection:
         given = None if body is None else json.dumps(body)
         connection.request(
             method, path, body=given, headers={**headers_for(simulated, user), **(headers or {})}
@@ -70,10 +72,10 @@ def quote(**query: str) -> str:
 
 @contextlib.contextmanager
 def watching(
-    simulated: cluster.SimulatedCluster, path: str, *, accept: str = "application/json"
+    simulated: simulation.SimulatedCluster, path: str, *, accept: str = "application/json"
 ) -> Iterator[Iterator[Any]]:
     """The events of a watch, as they come."""
-    with contextlib.closing(open_config(simulated)) as connection:
+    with contextlib.closing(open_connection(simulated)) as connection:
         connection.request("GET", path, headers={**headers_for(simulated, "admin"), "Accept": accept})
         response = connection.getresponse()
         assert response.status == 200

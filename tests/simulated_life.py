@@ -10,7 +10,7 @@ from simcluster.world import pods, world
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from simcluster import records
+    from simcluster import apiobjects
 
 START = 1_790_010_800.0  # a Monday noon in September 2026, UTC
 TICK = 15.0
@@ -18,20 +18,20 @@ TICK = 15.0
 Key = tuple[str, str, str]
 
 
-def key(item: records.Item) -> Key:
+def key(item: apiobjects.Item) -> Key:
     return item.resource.key, item.namespace, item.name
 
 
-def read(item: records.Item) -> dict[str, Any]:
+def read(item: apiobjects.Item) -> dict[str, Any]:
     body: dict[str, Any] = json.loads(item.render(42))
     return body
 
 
-def of_kind(items: Iterable[records.Item], kind: str) -> list[records.Item]:
+def of_kind(items: Iterable[apiobjects.Item], kind: str) -> list[apiobjects.Item]:
     return [item for item in items if item.resource.kind == kind]
 
 
-def all_pods(items: Iterable[records.Item]) -> list[pods.Pod]:
+def all_pods(items: Iterable[apiobjects.Item]) -> list[pods.Pod]:
     return [item for item in items if isinstance(item, pods.Pod)]
 
 
@@ -40,12 +40,12 @@ class Follower:
 
     def __init__(self, living: world.World) -> None:
         self.world = living
-        self.items: dict[Key, records.Item] = {}
+        self.items: dict[Key, apiobjects.Item] = {}
         for item in living.items():
             assert key(item) not in self.items, item
             self.items[key(item)] = item
 
-    def advance(self, now: float) -> list[records.Change]:
+    def advance(self, now: float) -> list[apiobjects.Change]:
         changes = self.world.advance(now)
         for change in changes:
             where = key(change.item)

@@ -6,12 +6,12 @@ import json
 import time
 from typing import Any
 
-from simcluster import records
+from simcluster import apiobjects
 
 START = 1_700_000_000.0
 
 
-class PlainItem(records.Item):
+class PlainItem(apiobjects.Item):
     """An item that renders `body` (spec, status and so on) under the usual metadata."""
 
     __slots__ = ("_extra", "body")
@@ -27,7 +27,7 @@ class PlainItem(records.Item):
         fields: dict[str, str] | None = None,
     ) -> None:
         super().__init__(
-            records.RESOURCES[kind],
+            apiobjects.RESOURCES[kind],
             name,
             namespace=namespace,
             uid=f"uid-{kind}-{namespace}-{name}",
@@ -106,9 +106,9 @@ class SmallWorld:
             )
             for number in range(pods)
         ]
-        self.pending: list[records.Change] = []
+        self.pending: list[apiobjects.Change] = []
 
-    def items(self) -> list[records.Item]:
+    def items(self) -> list[apiobjects.Item]:
         namespaces = [
             PlainItem("namespaces", each, body={"status": {"phase": "Active"}})
             for each in ("default", "shop")
@@ -126,14 +126,14 @@ class SmallWorld:
         ]
         return [*namespaces, *self.nodes, *self.pods, *services]
 
-    def advance(self, now: float) -> list[records.Change]:
+    def advance(self, now: float) -> list[apiobjects.Change]:
         pending, self.pending = self.pending, []
         return pending
 
-    def node_usage(self, now: float) -> list[records.NodeUsage]:
+    def node_usage(self, now: float) -> list[apiobjects.NodeUsage]:
         tick = now // 15 * 15
         return [
-            records.NodeUsage(
+            apiobjects.NodeUsage(
                 each.name,
                 labels=each.labels,
                 timestamp=tick - 3,
@@ -144,10 +144,10 @@ class SmallWorld:
             for number, each in enumerate(self.nodes)
         ]
 
-    def pod_usage(self, now: float) -> list[records.PodUsage]:
+    def pod_usage(self, now: float) -> list[apiobjects.PodUsage]:
         tick = now // 15 * 15
         return [
-            records.PodUsage(
+            apiobjects.PodUsage(
                 each.namespace,
                 each.name,
                 labels=each.labels,

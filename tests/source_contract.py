@@ -22,7 +22,7 @@ from kubevitals.sources import metricsapi
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simcluster import cluster as simulated
+    from simcluster import simulation as simulated
 
 BOTH = sources.Scope(nodes=True, pods=True)
 NODES = sources.Scope(nodes=True)

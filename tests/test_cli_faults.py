@@ -18,8 +18,8 @@ from tests.commandline import CLOCK, Shown, command
 
 from kubevitals import cli
 from kubevitals import cluster as clusters
-from simcluster import cluster as simulated
-from simcluster.apiserver import faults
+from simcluster import faults
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

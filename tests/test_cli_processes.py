@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.commandline import CLOCK, command
 
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from tests.test_cli_faults import strike
 from kubevitals import cli
 from kubevitals import cluster as clusters
 from kubevitals.cli import oneshot
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     import pathlib

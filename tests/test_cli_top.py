@@ -15,7 +15,7 @@ from tests.commandline import CLOCK, Shown
 
 from kubevitals import cli
 from kubevitals import cluster as clusters
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     import pathlib

@@ -12,7 +12,7 @@ from tests import connected, small_world
 
 import kubevitals
 from kubevitals import errors, model
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     import pathlib

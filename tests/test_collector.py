@@ -20,7 +20,7 @@ from kubevitals import collector, errors, model
 from kubevitals.collector import composition, schedule
 from kubevitals.kube.http import retries, watch
 from kubevitals.sources import metricsapi, none
-from simcluster import cluster as simulation
+from simcluster import simulation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from tests import connected, small_world
 
 import kubevitals
 from kubevitals import compat, errors
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,7 +18,7 @@ from tests import small_world
 from kubevitals import cli
 from kubevitals.cli.commands import completion
 from kubevitals.cli.completion import clusternames, completer
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     import pathlib

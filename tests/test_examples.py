@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

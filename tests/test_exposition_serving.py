@@ -301,7 +301,7 @@ def test_several_clusters_are_exposed_together(
     """With --context repeated every series has its cluster, the compatible ones too."""
     import yaml
 
-    from simcluster import cluster as simulated
+    from simcluster import simulation as simulated
 
     with simulated.SimulatedCluster(nodes=2, pods=10, speed=0.0) as world:
         config = yaml.safe_load(world.kubeconfig())

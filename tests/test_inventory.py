@@ -10,7 +10,7 @@ from tests import connected, simulated
 
 from kubevitals import errors
 from kubevitals.kube import inventory, pages
-from simcluster import cluster as simulation
+from simcluster import simulation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from kubevitals import cluster as clusters
 from kubevitals import details, errors, sources
 from kubevitals.kube import resourceattributes
 from kubevitals.sources.kubelet import cadvisor, detail, source, summary
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

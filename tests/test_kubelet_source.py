@@ -14,7 +14,7 @@ from kubevitals import errors, sources
 from kubevitals.kube import resourceattributes
 from kubevitals.kube.http import authentication
 from kubevitals.sources.kubelet import source
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     from pathlib import Path

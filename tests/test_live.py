@@ -16,8 +16,7 @@ from kubevitals import errors
 from kubevitals.kube import client, clientconfig, events, following, inventory, live, objects, pages
 from kubevitals.kube import records as wire_records
 from kubevitals.kube.http import retries, watch
-from simcluster import cluster as simulation
-from simcluster import records
+from simcluster import apiobjects, simulation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,7 +50,7 @@ class Scene:
         self.simulated = self.cluster.world
         self.live = stack.enter_context(live.LiveInventory(self.cluster.client, **options))
 
-    def step(self, *changes: records.Change) -> None:
+    def step(self, *changes: apiobjects.Change) -> None:
         self.world.pending = list(changes)
         self._now += simulation.TICK
         simulated.ask(self.simulated, "/api/v1/namespaces")
@@ -89,10 +88,10 @@ def test_changes_arrive(scene: Scene) -> None:
     """Additions, changes and deletions show without another list; a copy that was read stays as it was."""
     before = scene.live.read()
     scene.step(
-        records.Change("ADDED", small_world.pod("new")),
-        records.Change("MODIFIED", small_world.pod("pod-001", phase="Failed")),
-        records.Change("DELETED", small_world.pod("pod-003")),
-        records.Change("ADDED", small_world.node("node-3")),
+        apiobjects.Change("ADDED", small_world.pod("new")),
+        apiobjects.Change("MODIFIED", small_world.pod("pod-001", phase="Failed")),
+        apiobjects.Change("DELETED", small_world.pod("pod-003")),
+        apiobjects.Change("ADDED", small_world.node("node-3")),
     )
     wait_for(
         lambda: len(scene.live.read().nodes) == 3 and "new" in scene.pods() and "pod-003" not in scene.pods()
@@ -114,7 +113,7 @@ def test_reading_twice_copies_once(scene: Scene) -> None:
 def test_bookmarks_move_the_position(scene: Scene) -> None:
     """Changes elsewhere move the position of a list in which nothing happens."""
     before = int(scene.live.resource_versions["pods"])
-    scene.step(records.Change("MODIFIED", small_world.node("node-1")))
+    scene.step(apiobjects.Change("MODIFIED", small_world.node("node-1")))
     wait_for(lambda: int(scene.live.resource_versions["pods"]) > before)
     assert scene.live.relists["pods"] == 0
 
@@ -122,7 +121,7 @@ def test_bookmarks_move_the_position(scene: Scene) -> None:
 def test_forgotten_history_is_listed_again(scene: Scene) -> None:
     """With every watch answered by 410 the inventory lists again and again, with pauses, and stays right."""
     scene.simulated.set_faults(["watch-gone"])
-    scene.step(records.Change("DELETED", small_world.pod("pod-003")))
+    scene.step(apiobjects.Change("DELETED", small_world.pod("pod-003")))
     scene.simulated.forget()
     with contextlib.ExitStack() as stack:
         second = stack.enter_context(live.LiveInventory(scene.cluster.client))
@@ -132,7 +131,7 @@ def test_forgotten_history_is_listed_again(scene: Scene) -> None:
         assert equals_fresh_list(scene.cluster, second)
         scene.simulated.set_faults([])
         time.sleep(0.3)
-        scene.step(records.Change("ADDED", small_world.pod("late")))
+        scene.step(apiobjects.Change("ADDED", small_world.pod("late")))
         wait_for(lambda: "late" in [pod.name for pod in second.read().pods])
         assert second.problems == ()
 
@@ -145,7 +144,7 @@ def test_resets_are_survived() -> None:
         assert made.live.wait_until_ready(5)
         made.simulated.set_faults(["connection-reset=5"])
         wait_for(lambda: made.live.restarts["pods"] >= 2)
-        made.step(records.Change("ADDED", small_world.pod("late")))
+        made.step(apiobjects.Change("ADDED", small_world.pod("late")))
         wait_for(lambda: "late" in made.pods())
         assert equals_fresh_list(made.cluster, made.live)
         assert made.live.problems == ()
@@ -200,7 +199,7 @@ def test_a_part_of_the_cluster() -> None:
         assert [node.name for node in held.nodes] == ["node-1"]
         assert {pod.namespace for pod in held.pods} == {"default"}
         assert "pod-001" in made.pods()
-        made.step(records.Change("MODIFIED", small_world.pod("pod-001", phase="Failed")))
+        made.step(apiobjects.Change("MODIFIED", small_world.pod("pod-001", phase="Failed")))
         wait_for(lambda: "pod-001" not in made.pods())
 
 
@@ -323,14 +322,14 @@ def test_a_bad_quantity_is_a_problem_as_long_as_its_pod_is_there() -> None:
         assert made.live.wait_until_ready(5)
         bad = small_world.pod("bad")
         bad.body["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "12x"}}
-        made.step(records.Change("ADDED", bad))
+        made.step(apiobjects.Change("ADDED", bad))
         wait_for(lambda: made.live.problems)
         assert {problem.object for problem in made.live.problems} == {"default/bad"}
         made.simulated.forget()
         second = stack.enter_context(live.LiveInventory(made.cluster.client))
         assert second.wait_until_ready(5)
         assert second.problems == made.live.problems
-        made.step(records.Change("DELETED", bad))
+        made.step(apiobjects.Change("DELETED", bad))
         wait_for(lambda: not made.live.problems and not second.problems)
 
 
@@ -371,7 +370,7 @@ def test_an_unexpected_failure_is_told_and_retried(scene: Scene, monkeypatch: py
         good(self, event)
 
     monkeypatch.setattr(following.Follower, "_take", take)
-    scene.step(records.Change("ADDED", small_world.pod("new")))
+    scene.step(apiobjects.Change("ADDED", small_world.pod("new")))
     wait_for(broken.is_set)
     wait_for(lambda: "new" in scene.pods())
     assert scene.live.relists["pods"] == 1
@@ -394,8 +393,8 @@ def test_many_readers_see_whole_states(scene: Scene) -> None:
         reader.start()
     for number in range(20):
         scene.step(
-            records.Change("ADDED", small_world.pod(f"new-{number}")),
-            records.Change("DELETED", small_world.pod(f"new-{number}")),
+            apiobjects.Change("ADDED", small_world.pod(f"new-{number}")),
+            apiobjects.Change("DELETED", small_world.pod(f"new-{number}")),
         )
     stop.set()
     for reader in readers:

@@ -13,7 +13,7 @@ from tests.test_exposition import parse, value
 from kubevitals.kube import livestate, pages, stateobjects
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import kube_state_metrics, kube_state_objects, kube_state_pods
-from simcluster import cluster as worlds
+from simcluster import simulation as worlds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

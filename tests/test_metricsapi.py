@@ -13,7 +13,7 @@ from tests import connected, small_world
 from kubevitals import errors, sources
 from kubevitals.kube.http import urls
 from kubevitals.sources import metricsapi
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ from tests import small_world
 
 from kubevitals import errors
 from kubevitals.cli import clusteroptions, multicluster
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     import pathlib

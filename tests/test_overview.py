@@ -11,7 +11,7 @@ from tests import small_world
 from kubevitals import analysis, cli, model
 from kubevitals.cli.commands import overview
 from kubevitals.surfaces.terminal import console
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from tests import connected, simulated
 
 from kubevitals import model
 from kubevitals.kube import inventory, owners
-from simcluster import cluster as simulation
+from simcluster import simulation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from tests import small_world
 
 from kubevitals.cli import argumentparser, clusteroptions, plainarguments
 from kubevitals.cli.commands import top
-from simcluster import cluster
+from simcluster import simulation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +112,7 @@ def test_usual_top_loads_neither_argparse_nor_re_nor_json(tmp_path: Path) -> Non
         "code = cli.main(['top', 'pods', '-A', '--usage', '--kubeconfig', sys.argv[1]])\n"
         "print(code, *sys.modules, file=sys.stderr)\n"
     )
-    with cluster.SimulatedCluster(world=small_world.SmallWorld()) as running:
+    with simulation.SimulatedCluster(world=small_world.SmallWorld()) as running:
         kubeconfig = tmp_path / "kubeconfig"
         kubeconfig.write_text(running.kubeconfig())
         answer = subprocess.run(

@@ -13,7 +13,7 @@ from kubevitals import errors
 from kubevitals.promql import client as promql_client
 from kubevitals.promql import config
 from kubevitals.sources.prometheus import source
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

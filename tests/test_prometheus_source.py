@@ -12,7 +12,7 @@ from tests import connected, prometheus, scraped, victoria
 from kubevitals import errors, sources
 from kubevitals.promql import config
 from kubevitals.sources.prometheus import queries, source
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,7 @@ from kubevitals.kube import client as http_client
 from kubevitals.kube import clientconfig
 from kubevitals.promql import discovery
 from kubevitals.sources.prometheus import factory
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

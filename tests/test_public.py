@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import kubevitals
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ from kubevitals.kube import livestate
 from kubevitals.sources import factory
 from kubevitals.surfaces.exposition import kube_state_metrics
 from kubevitals.surfaces.web import auth
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     import pathlib

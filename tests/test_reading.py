@@ -10,7 +10,7 @@ import pytest
 from tests import connected, small_world
 
 from kubevitals import errors, model, reader, sources
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

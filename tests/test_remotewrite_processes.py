@@ -17,7 +17,7 @@ import pytest
 from tests import prometheus, victoria
 
 from kubevitals.history import store
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     import contextlib

@@ -20,7 +20,7 @@ import yaml
 
 from kubevitals import errors
 from kubevitals.cli.commands import simulate
-from simcluster.apiserver import faults
+from simcluster import faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

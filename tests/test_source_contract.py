@@ -10,7 +10,7 @@ from tests import connected, source_contract
 
 from kubevitals.sources import metricsapi
 from kubevitals.sources.kubelet import source as kubelet
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from tests import accounts_simulated, connected
 
 from kubevitals import errors, rbac
 from kubevitals.surfaces.web import auth, problemdetails, tokenfile, tokenreview
-from simcluster import cluster as simulated
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     import pathlib

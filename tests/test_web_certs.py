@@ -13,7 +13,7 @@ import pytest
 
 from kubevitals import errors
 from kubevitals.surfaces.web import certs
-from simcluster.apiserver import certificates
+from simcluster.http import certificates
 
 if TYPE_CHECKING:
     import pathlib

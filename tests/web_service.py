@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kubevitals import cluster as clusters
-    from simcluster import cluster as simulated
+    from simcluster import simulation as simulated
 
 
 def wait_for(condition: Callable[[], object], *, seconds: float = 8.0) -> None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from kubevitals import model, sources
-    from simcluster import cluster as simulated
     from simcluster import errors as simulated_errors
+    from simcluster import simulation as simulated
 
 
 def connect(
@@ -90,8 +90,8 @@ def _open_client(context: str | None, options: dict[str, Any], request_timeout: 
 def _open_simulated(
     settings: dict[str, Any], request_timeout: float
 ) -> tuple[kube_client.Client, simulated.SimulatedCluster]:
-    from simcluster import cluster as simulated
     from simcluster import errors as simulated_errors
+    from simcluster import simulation as simulated
 
     try:
         world = simulated.SimulatedCluster(**settings)

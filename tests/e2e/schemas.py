@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from simcluster import records
+from simcluster import apiobjects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ GROUP_VERSIONS = (
     "apis/discovery.k8s.io/v1",
     "apis/apiregistration.k8s.io/v1",
 )
-KINDS = frozenset(resource.kind for resource in records.RESOURCES.values())
+KINDS = frozenset(resource.kind for resource in apiobjects.RESOURCES.values())
 
 
 def write(api: apiclient.Client, path: Path) -> None:

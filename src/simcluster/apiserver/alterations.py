@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from simcluster import records
-from simcluster.apiserver import quantities
+from simcluster import apiobjects
+from simcluster.apiserver import go_formats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 METRICS_SUFFIX = ".metrics.k8s.io"
 
 
-class AlteredItem(records.Item):
+class AlteredItem(apiobjects.Item):
     """`original` as `alter`, which may change the decoded object in place, makes it look."""
 
     __slots__ = ("_alter", "original")
 
-    def __init__(self, original: records.Item, alter: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, original: apiobjects.Item, alter: Callable[[dict[str, Any]], None]) -> None:
         super().__init__(
             original.resource,
             original.name,
@@ -47,12 +47,12 @@ class AlteredItem(records.Item):
         return text
 
 
-def is_metrics_service(item: records.Item) -> bool:
+def is_metrics_service(item: apiobjects.Item) -> bool:
     """Whether it is an APIService of the metrics API."""
     return item.resource.kind == "APIService" and item.name.endswith(METRICS_SUFFIX)
 
 
-def unavailable(item: records.Item, reason: str, *, since: float) -> AlteredItem:
+def unavailable(item: apiobjects.Item, reason: str, *, since: float) -> AlteredItem:
     """The APIService, Available=False for `reason` (one of faults.REASONS)."""
     version = item.name.partition(".")[0]
     url = f"https://10.96.0.101:443/apis/metrics.k8s.io/{version}"
@@ -67,7 +67,7 @@ def unavailable(item: records.Item, reason: str, *, since: float) -> AlteredItem
     condition = {
         "type": "Available",
         "status": "False",
-        "lastTransitionTime": quantities.format_time(since),
+        "lastTransitionTime": go_formats.format_time(since),
         "reason": reason,
         "message": message,
     }
@@ -78,7 +78,7 @@ def unavailable(item: records.Item, reason: str, *, since: float) -> AlteredItem
     return AlteredItem(item, alter)
 
 
-def is_metrics_endpoints(item: records.Item) -> bool:
+def is_metrics_endpoints(item: apiobjects.Item) -> bool:
     """Whether it is an EndpointSlice of metrics-server's Service."""
     service = item.labels.get("kubernetes.io/service-name")
     return (
@@ -88,7 +88,7 @@ def is_metrics_endpoints(item: records.Item) -> bool:
     )
 
 
-def without_endpoints(item: records.Item) -> AlteredItem:
+def without_endpoints(item: apiobjects.Item) -> AlteredItem:
     """The EndpointSlice with nobody in it who is ready."""
 
     def alter(shown: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from simcluster import records
+from simcluster import apiobjects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,13 +31,13 @@ VERSION = {
 
 METRICS_GROUP = "metrics.k8s.io"
 METRICS = (
-    records.Resource("NodeMetrics", "nodes", group=METRICS_GROUP, namespaced=False, verbs=("get", "list")),
-    records.Resource("PodMetrics", "pods", group=METRICS_GROUP, verbs=("get", "list")),
+    apiobjects.Resource("NodeMetrics", "nodes", group=METRICS_GROUP, namespaced=False, verbs=("get", "list")),
+    apiobjects.Resource("PodMetrics", "pods", group=METRICS_GROUP, verbs=("get", "list")),
 )
 _CREATE = ("create",)
 _AUTHENTICATION, _AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io"
 REVIEWS = tuple(
-    records.Resource(
+    apiobjects.Resource(
         kind, f"{kind.lower()}s", group=group, namespaced=kind.startswith("Local"), verbs=_CREATE
     )
     for kind, group in (
@@ -59,15 +59,15 @@ _GROUP_ORDER = (
 _AGGREGATED = ("v2", "v2beta1")
 
 
-def groups(metrics_versions: Sequence[str]) -> dict[str, dict[str, list[records.Resource]]]:
+def groups(metrics_versions: Sequence[str]) -> dict[str, dict[str, list[apiobjects.Resource]]]:
     """Group to version to resources, in the server's order; no metrics group if it has no versions."""
-    found: dict[str, dict[str, list[records.Resource]]] = {}
+    found: dict[str, dict[str, list[apiobjects.Resource]]] = {}
     for group in _GROUP_ORDER:
         if group == METRICS_GROUP:
             if metrics_versions:
                 found[group] = {version: list(METRICS) for version in metrics_versions}
             continue
-        for resource in (*records.RESOURCES.values(), *REVIEWS):
+        for resource in (*apiobjects.RESOURCES.values(), *REVIEWS):
             if resource.group == group:
                 found.setdefault(group, {}).setdefault(resource.version, []).append(resource)
     return found
@@ -126,7 +126,7 @@ def resource_list(group_name: str, version: str, metrics_versions: Sequence[str]
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": rows}
 
 
-def _plain_row(resource: records.Resource) -> dict[str, Any]:
+def _plain_row(resource: apiobjects.Resource) -> dict[str, Any]:
     row: dict[str, Any] = {
         "name": resource.plural,
         "singularName": "" if resource.group == METRICS_GROUP else resource.singular,
@@ -179,7 +179,7 @@ def aggregated(version: str, metrics_versions: Sequence[str], *, core: bool, sta
     }
 
 
-def _aggregated_row(resource: records.Resource) -> dict[str, Any]:
+def _aggregated_row(resource: apiobjects.Resource) -> dict[str, Any]:
     kind = {"group": "", "version": "", "kind": resource.kind}  # empty: those that it stands under
     row: dict[str, Any] = {
         "resource": resource.plural,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simcluster import records
-from simcluster.apiserver import quantities
+from simcluster import apiobjects
+from simcluster.apiserver import go_formats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,11 +54,11 @@ def encode_list(rows: Sequence[bytes]) -> bytes:
 
 
 def encode_row(
-    usage: records.NodeUsage | records.PodUsage, served: int, *, bad_cpu: str | None = None
+    usage: apiobjects.NodeUsage | apiobjects.PodUsage, served: int, *, bad_cpu: str | None = None
 ) -> bytes:
     """A NodeMetrics or PodMetrics; `bad_cpu` replaces the first CPU value."""
     head = _metadata(usage, served) + _time_field(0x12, int(usage.timestamp)) + _window_field(usage.window)
-    if isinstance(usage, records.NodeUsage):
+    if isinstance(usage, apiobjects.NodeUsage):
         return head + b"".join(_usage_fields(b"\x22", usage.cpu_nanocores, usage.memory_kibibytes, bad_cpu))
     parts = [head]
     for name, nanocores, kibibytes in usage.containers:
@@ -76,8 +76,8 @@ def encode_row(
 
 def _usage_fields(tag: bytes, nanocores: int, kibibytes: int, cpu: str | None) -> tuple[bytes, ...]:
     """The two entries of the usage map, each in the field with that tag."""
-    cpu_text = (cpu or quantities.format_cpu(nanocores)).encode()
-    memory_text = quantities.format_memory(kibibytes).encode()
+    cpu_text = (cpu or go_formats.format_cpu(nanocores)).encode()
+    memory_text = go_formats.format_memory(kibibytes).encode()
     return tag, _entry(b"cpu", cpu_text), tag, _entry(b"memory", memory_text)
 
 
@@ -126,8 +126,8 @@ def _encode_labels(labels: dict[str, str]) -> bytes:
     return known[1]
 
 
-def _metadata(usage: records.NodeUsage | records.PodUsage, served: int) -> bytes:
-    namespace = usage.namespace if isinstance(usage, records.PodUsage) else ""
+def _metadata(usage: apiobjects.NodeUsage | apiobjects.PodUsage, served: int) -> bytes:
+    namespace = usage.namespace if isinstance(usage, apiobjects.PodUsage) else ""
     name = usage.name.encode()
     message = b"\n%b%b%b%b%b" % (
         _varint(len(name)),

@@ -6,11 +6,11 @@ Knows no format.
 
 from __future__ import annotations
 
-from simcluster.kubelets import details
+from simcluster.kubelets import derived_stats
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from simcluster import readings
+    from simcluster import stats
 
 # Parts of a node's CPU and memory that the slices have; shares, because a sum would fall when a pod goes.
 _SLICES = (
@@ -63,11 +63,11 @@ class Group:
         self.timestamp = timestamp
         self.started = started
         self.salt = salt
-        self.container: readings.ContainerReading | None = None
+        self.container: stats.ContainerStats | None = None
         self.cpu_limit = self.memory_limit = 0
         self.processes = 1
-        self.pressure = details.Pressure(cpu)
-        self.traffic: details.Traffic | None = None
+        self.pressure = derived_stats.Pressure(cpu)
+        self.traffic: derived_stats.Traffic | None = None
         self.text = ",".join(f'{label}="{self.labels.get(label, "")}"' for label in _LABELS)
 
     def labelled(self, extra: dict[str, str]) -> list[tuple[str, str]]:
@@ -75,7 +75,7 @@ class Group:
         return sorted((dict.fromkeys(_LABELS, "") | self.labels | extra).items())
 
 
-def list_groups(node: readings.NodeReading) -> list[Group]:
+def list_groups(node: stats.NodeStats) -> list[Group]:
     """All of a node's groups, in the order of their labels."""
     root = Group(
         "root",
@@ -87,7 +87,7 @@ def list_groups(node: readings.NodeReading) -> list[Group]:
         salt=node.salt,
     )
     root.memory_limit = node.memory
-    root.traffic = details.Traffic(node.cpu_nanoseconds, node.salt)
+    root.traffic = derived_stats.Traffic(node.cpu_nanoseconds, node.salt)
     root.processes = 180 + 9 * len(node.pods)
     groups = [root]
     for path, share in _SLICES:
@@ -108,8 +108,8 @@ def list_groups(node: readings.NodeReading) -> list[Group]:
     return groups
 
 
-def _of_pod(pod: readings.PodReading) -> list[Group]:
-    path = details.control_group(pod)
+def _of_pod(pod: stats.PodStats) -> list[Group]:
+    path = derived_stats.control_group(pod)
     belongs = {"namespace": pod.namespace, "pod": pod.name}
     whole = Group(
         "pod",
@@ -126,7 +126,7 @@ def _of_pod(pod: readings.PodReading) -> list[Group]:
     if all(each.memory_limit for each in pod.containers):
         whole.memory_limit = sum(each.memory_limit for each in pod.containers)
     whole.processes = 1 + 3 * len(pod.containers)
-    sandbox = details.sandbox(pod)
+    sandbox = derived_stats.sandbox(pod)
     pause = Group(
         "sandbox",
         f"{path}/cri-containerd-{sandbox}.scope",
@@ -135,10 +135,10 @@ def _of_pod(pod: readings.PodReading) -> list[Group]:
         timestamp=pod.timestamp,
         started=pod.started,
         salt=pod.salt,
-        names=belongs | {"image": details.PAUSE, "name": sandbox},
+        names=belongs | {"image": derived_stats.PAUSE, "name": sandbox},
     )
     if not pod.host_network:
-        pause.traffic = details.Traffic(pod.cpu_nanoseconds, pod.salt)
+        pause.traffic = derived_stats.Traffic(pod.cpu_nanoseconds, pod.salt)
     groups = [whole, pause]
     for each in pod.containers:
         own = Group(
@@ -148,12 +148,12 @@ def _of_pod(pod: readings.PodReading) -> list[Group]:
             memory=each.memory_kibibytes,
             timestamp=each.timestamp,
             started=each.started,
-            salt=details.salt_of(each),
+            salt=derived_stats.salt_of(each),
             names=belongs | {"container": each.name, "image": each.image, "name": each.identity},
         )
         own.container = each
         own.cpu_limit, own.memory_limit = each.cpu_limit, each.memory_limit
-        own.pressure = details.container_pressure(each)[0]
+        own.pressure = derived_stats.container_pressure(each)[0]
         own.processes = 3
         groups.append(own)
     return groups

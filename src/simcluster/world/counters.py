@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import gc
 
-from simcluster import readings
-from simcluster.world import nodes, pod_status, usage
+from simcluster import stats
+from simcluster.world import node_json, pod_status_json, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,18 +36,18 @@ class _Pod:
     __slots__ = ("containers", "ended", "reading")
 
     def __init__(self, pod: pods.Pod) -> None:
-        self.containers: dict[str, readings.ContainerReading] = {}
+        self.containers: dict[str, stats.ContainerStats] = {}
         self.ended = _SANDBOX
-        blueprint = pod.pod_set.blueprint
-        self.reading = readings.PodReading(
+        template = pod.pod_set.template
+        self.reading = stats.PodStats(
             pod.namespace,
             pod.name,
             uid=pod.uid,
             started=pod.started,
-            qos=blueprint.qos,
+            qos=template.qos,
             salt=pod.salt,
-            host_network=blueprint.host_network,
-            claim=(blueprint.volume, f"{blueprint.volume}-{pod.name}") if blueprint.volume else None,
+            host_network=template.host_network,
+            claim=(template.volume, f"{template.volume}-{pod.name}") if template.volume else None,
         )
 
 
@@ -58,13 +58,13 @@ class _Node:
 
     def __init__(self, node: topology.Node) -> None:
         self.pods: dict[str, _Pod] = {}
-        self.reading = readings.NodeReading(
+        self.reading = stats.NodeStats(
             node.name,
             started=node.booted,
             cores=node.capacity_cpu // 1000,
             memory=node.capacity_memory,
             salt=node.salt,
-            identity=nodes.identity(node, node.booted),
+            identity=node_json.identity(node, node.booted),
         )
 
 
@@ -76,7 +76,7 @@ class Counters:
         self._start = start
         self._counts: dict[str, _Node] = {}
 
-    def read(self, name: str) -> readings.NodeReading | None:
+    def read(self, name: str) -> stats.NodeStats | None:
         """The node at the last step, altered by the next one; None while it is silent."""
         count = self._counts.get(name)
         return None if count is None else count.reading
@@ -183,7 +183,7 @@ def _count_pod(
         whole.timestamp = whole.containers[0].timestamp
 
 
-def _count_waiting(reading: readings.ContainerReading, passed: int) -> None:
+def _count_waiting(reading: stats.ContainerStats, passed: int) -> None:
     """Throttling where it comes near its CPU limit, pressure where it comes near that of memory."""
     if reading.cpu_limit:
         busy = reading.cpu_nanocores / (reading.cpu_limit * 1e6)
@@ -201,15 +201,15 @@ def _count_waiting(reading: readings.ContainerReading, passed: int) -> None:
 
 def _describe(
     pod: pods.Pod, known: usage.Set, state: pods.ContainerState, *, index: int
-) -> readings.ContainerReading:
+) -> stats.ContainerStats:
     container = known.shapes[index].container
     sidecars = len(known.sidecars) if pod.init else 0
     key = f"i{known.sidecars[index]}" if index < sidecars else f"c{index - sidecars}"
     killed = state.last is not None and state.last.reason == "OOMKilled"
-    return readings.ContainerReading(
+    return stats.ContainerStats(
         container.name,
         image=container.image,
-        identity=pod_status.container_id(pod, key, state.restarts).removeprefix("containerd://"),
+        identity=pod_status_json.container_id(pod, key, state.restarts).removeprefix("containerd://"),
         started=state.started,
         restarts=state.restarts,
         out_of_memory=max(1, state.restarts) if killed else 0,

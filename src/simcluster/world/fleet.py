@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simcluster.world import blueprint, catalogue
+from simcluster.world import catalogue, pod_template
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,20 +86,20 @@ def entries(pods: int, *, random: random.Random) -> Iterator[catalogue.Entry]:
         team, stage, thing, role = _names(number)
         replicas = min(pods, random.choice(_REPLICAS) * factor)
         namespace = f"{team}-{stage}" if stage else team
-        mood = _mood(number)
+        scenario = _mood(number)
         stateful = role == "cache" and replicas <= 12
         yield catalogue.Entry(
             namespace,
             f"{thing}-{role}",
             "StatefulSet" if stateful else "Deployment",
             replicas,
-            _blueprint(
+            _pod_template(
                 f"{team}/{thing}-{role}:1.{number % 40}.{number % 7}",
                 role,
                 random=random,
-                leaks=mood == "leak",
+                leaks=scenario == "leak",
             ),
-            mood=mood,
+            scenario=scenario,
             port=80 if role in ("api", "gateway", "web", "cache") else 0,
             hpa=(max(1, replicas - 1), replicas * 3, 70) if role == "web" else None,
             tier={"web": "frontend", "cache": "data"}.get(role, "backend"),
@@ -135,11 +135,11 @@ def _mood(number: int) -> str:
     }.get(number % 200, "")
 
 
-def _blueprint(image: str, role: str, *, random: random.Random, leaks: bool) -> blueprint.Blueprint:
+def _pod_template(image: str, role: str, *, random: random.Random, leaks: bool) -> pod_template.PodTemplate:
     cpu, cpu_limit, memory, memory_limit = _SHAPES[0] if leaks else random.choice(_SHAPES)
     use_cpu = int((cpu or 40) * random.uniform(0.15, 0.75))
     use_memory = int((memory or 60) * random.uniform(0.4, 0.92))
-    app = blueprint.Container(
+    app = pod_template.Container(
         "app",
         f"registry.shop.example/{image}",
         cpu=(cpu, cpu_limit, use_cpu),
@@ -148,11 +148,11 @@ def _blueprint(image: str, role: str, *, random: random.Random, leaks: bool) -> 
         leak_minutes=75 if leaks else 0,
         port=8080 if role != "worker" else 0,
     )
-    containers: tuple[blueprint.Container, ...] = (app,)
+    containers: tuple[pod_template.Container, ...] = (app,)
     if role == "cache":
         containers += (
-            blueprint.Container(
+            pod_template.Container(
                 "exporter", "docker.io/oliver006/redis_exporter:v1.79.0", cpu=(10, 50, 1), memory=(16, 32, 12)
             ),
         )
-    return blueprint.Blueprint(containers)
+    return pod_template.PodTemplate(containers)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from simcluster import records
-from simcluster.world import documents, wire
+from simcluster import apiobjects
+from simcluster.world import json_text, manifests
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from simcluster.world import state, workloads
+    from simcluster.world import cluster_state, workloads
 
-_RESOURCES = records.RESOURCES
+_RESOURCES = apiobjects.RESOURCES
 _SLICE = 100  # endpoints in a slice, as the endpoint slice controller's default
 
 
@@ -34,12 +34,12 @@ class Service:
         return {443: "https", 53: "dns"}.get(self.port, "http")
 
 
-def service(workload: workloads.Workload) -> documents.Document:
+def service(workload: workloads.Workload) -> manifests.Manifest:
     """The workload's Service."""
     front = workload.service
     assert front is not None
     address = "None" if front.headless else front.address
-    return documents.Document(
+    return manifests.Manifest(
         _RESOURCES["services"],
         workload.name,
         namespace=workload.namespace,
@@ -72,7 +72,7 @@ def _service(workload: workloads.Workload, address: str) -> dict[str, Any]:
     }
 
 
-def api_server_service(uid: str, *, created: float) -> documents.Document:
+def api_server_service(uid: str, *, created: float) -> manifests.Manifest:
     """default/kubernetes."""
     spec = {
         "ports": [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": 6443}],
@@ -84,20 +84,20 @@ def api_server_service(uid: str, *, created: float) -> documents.Document:
         "ipFamilyPolicy": "SingleStack",
         "internalTrafficPolicy": "Cluster",
     }
-    return documents.Document(
+    return manifests.Manifest(
         _RESOURCES["services"],
         "kubernetes",
         namespace="default",
         uid=uid,
         labels={"component": "apiserver", "provider": "kubernetes"},
         created=created,
-        make=documents.plain,
+        make=manifests.plain,
         arguments=({"spec": spec, "status": {"loadBalancer": {}}},),
         extra={"spec.clusterIP": "10.96.0.1", "spec.type": "ClusterIP"},
     )
 
 
-def slices(workload: workloads.Workload, state: state.State) -> Iterator[documents.Document]:
+def slices(workload: workloads.Workload, state: cluster_state.State) -> Iterator[manifests.Manifest]:
     """The Service's EndpointSlices; slices that are no longer needed become empty, as real ones do."""
     ends = [
         (pod.name, pod.uid, pod.ip or pod.node.ip, pod.node.name, pod.node.zone, pod.ready, bool(pod.deleted))
@@ -112,7 +112,7 @@ def slices(workload: workloads.Workload, state: state.State) -> Iterator[documen
     assert front is not None
     for index, (name, uid) in enumerate(workload.slices):
         part = tuple(ends[index * _SLICE : (index + 1) * _SLICE])
-        yield documents.Document(
+        yield manifests.Manifest(
             _RESOURCES["endpointslices.discovery.k8s.io"],
             name,
             namespace=workload.namespace,
@@ -126,7 +126,7 @@ def slices(workload: workloads.Workload, state: state.State) -> Iterator[documen
             make=_slice,
             arguments=(workload.namespace, front.port_name, front.target, part),
             annotations={
-                "endpoints.kubernetes.io/last-change-trigger-time": wire.timestamp(workload.created)
+                "endpoints.kubernetes.io/last-change-trigger-time": json_text.timestamp(workload.created)
             },
             owner=("v1", "Service", workload.name, front.uid),
             generation=1,
@@ -154,7 +154,7 @@ def _slice(namespace: str, port_name: str, port: int, ends: tuple[Any, ...]) -> 
     }
 
 
-def autoscaler(workload: workloads.Workload, state: state.State) -> documents.Document:
+def autoscaler(workload: workloads.Workload, state: cluster_state.State) -> manifests.Manifest:
     """The workload's HorizontalPodAutoscaler."""
     assert workload.entry.hpa is not None
     current = sum(
@@ -163,7 +163,7 @@ def autoscaler(workload: workloads.Workload, state: state.State) -> documents.Do
     utilization = workload.marks.get("utilization", workload.entry.hpa[2] - 6)
     scaled = float(workload.marks.get("scaled", 0)) or workload.created
     resource = _RESOURCES["horizontalpodautoscalers.autoscaling"]
-    return documents.Document(
+    return manifests.Manifest(
         resource,
         workload.name,
         namespace=workload.namespace,
@@ -180,8 +180,8 @@ def _autoscaler(
 ) -> dict[str, Any]:
     assert workload.entry.hpa is not None
     minimum, maximum, target = workload.entry.hpa
-    when = wire.timestamp(workload.created)
-    request = workload.entry.blueprint.cpu_request
+    when = json_text.timestamp(workload.created)
+    request = workload.entry.template.cpu_request
     limited = desired in (minimum, maximum)
 
     def told(kind: str, status: str, *, reason: str, message: str) -> dict[str, str]:
@@ -209,7 +209,7 @@ def _autoscaler(
             ],
         },
         "status": {
-            "lastScaleTime": wire.timestamp(scaled),
+            "lastScaleTime": json_text.timestamp(scaled),
             "currentReplicas": current,
             "desiredReplicas": desired,
             "currentMetrics": [
@@ -219,7 +219,7 @@ def _autoscaler(
                         "name": "cpu",
                         "current": {
                             "averageUtilization": utilization,
-                            "averageValue": wire.cpu(max(1, request * utilization // 100)),
+                            "averageValue": json_text.cpu(max(1, request * utilization // 100)),
                         },
                     },
                 }
@@ -250,12 +250,12 @@ def api_service(
     available: bool = True,
     reason: str = "",
     message: str = "",
-) -> documents.Document:
+) -> manifests.Manifest:
     """An APIService; `target` is (namespace, name) of an aggregated API's Service, None for a local API."""
     status = {
         "type": "Available",
         "status": "True" if available else "False",
-        "lastTransitionTime": wire.timestamp(created + 60),
+        "lastTransitionTime": json_text.timestamp(created + 60),
         "reason": reason or ("Passed" if target else "Local"),
         "message": message or ("all checks passed" if target else "Local APIServices are always available"),
     }
@@ -271,42 +271,42 @@ def api_service(
             "versionPriority": 100,
         }
     labels = {"k8s-app": target[1]} if target else {"kube-aggregator.kubernetes.io/automanaged": "onstart"}
-    return documents.Document(
+    return manifests.Manifest(
         _RESOURCES["apiservices.apiregistration.k8s.io"],
         f"{version}.{group}" if group else f"{version}.",
         uid=uid,
         labels=labels,
         created=created,
-        make=documents.plain,
+        make=manifests.plain,
         arguments=({"spec": spec, "status": {"conditions": [status]}},),
     )
 
 
-def lease(node: Any, *, renewed: float, uid: str) -> documents.Document:
+def lease(node: Any, *, renewed: float, uid: str) -> manifests.Manifest:
     """A node's heartbeat."""
     spec = {
         "holderIdentity": node.name,
         "leaseDurationSeconds": 40,
-        "renewTime": wire.micro_timestamp(renewed),
+        "renewTime": json_text.micro_timestamp(renewed),
     }
-    return documents.Document(
+    return manifests.Manifest(
         _RESOURCES["leases.coordination.k8s.io"],
         node.name,
         namespace="kube-node-lease",
         uid=uid,
         labels={},
         created=node.created,
-        make=documents.plain,
+        make=manifests.plain,
         arguments=({"spec": spec},),
         owner=("v1", "Node", node.name, node.uid),
     )
 
 
 def named(
-    resource: records.Resource, name: str, *, namespace: str, uid: str, created: float
-) -> documents.Document:
+    resource: apiobjects.Resource, name: str, *, namespace: str, uid: str, created: float
+) -> manifests.Manifest:
     """An object that has nothing but a name, such as a service account."""
-    return documents.Document(
-        resource, name, namespace=namespace, uid=uid, labels={}, created=created, make=documents.plain,
+    return manifests.Manifest(
+        resource, name, namespace=namespace, uid=uid, labels={}, created=created, make=manifests.plain,
         arguments=({},),
     )  # fmt: skip

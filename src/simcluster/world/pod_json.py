@@ -5,18 +5,17 @@ Knows the shape of the API's Pod, not how pods come to their state.
 
 from __future__ import annotations
 
-from simcluster.world import pod_spec, pod_status, wire
+from simcluster.world import json_text, pod_spec_json, pod_status_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from simcluster.world import blueprint as blueprints
-    from simcluster.world import pods
+    from simcluster.world import pod_template, pods
 
     Parts = tuple[str, str, str]
 
-service_account = pod_spec.service_account
+service_account = pod_spec_json.service_account
 
 
 class Text:
@@ -24,7 +23,9 @@ class Text:
 
     __slots__ = ("containers", "init", "qos", "whole")
 
-    def __init__(self, whole: wire.Form, init: list[Parts], containers: list[Parts], *, qos: str) -> None:
+    def __init__(
+        self, whole: json_text.Form, init: list[Parts], containers: list[Parts], *, qos: str
+    ) -> None:
         self.whole = whole
         self.qos = qos
         self.init = init
@@ -33,20 +34,20 @@ class Text:
 
 def compile_text(pod_set: pods.PodSet) -> Text:
     """The texts of a set. Costs some hundred microseconds."""
-    blueprint = pod_set.blueprint
-    spec = pod_spec.spec(pod_set)
+    template = pod_set.template
+    spec = pod_spec_json.spec(pod_set)
     owner = _owner(pod_set)
-    metadata: dict[str, Any] = {"name": wire.slot("name")}
+    metadata: dict[str, Any] = {"name": json_text.slot("name")}
     if pod_set.kind not in ("", "Node"):
         metadata["generateName"] = f"{pod_set.name}-"
     metadata |= {
         "namespace": pod_set.namespace,
-        "uid": wire.slot("uid"),
-        "resourceVersion": wire.slot("version"),
+        "uid": json_text.slot("uid"),
+        "resourceVersion": json_text.slot("version"),
         "generation": 1,
-        "creationTimestamp": wire.slot("created"),
-        **wire.member_slot("deletion"),
-        "labels": wire.value_slot("labels"),
+        "creationTimestamp": json_text.slot("created"),
+        **json_text.member_slot("deletion"),
+        "labels": json_text.value_slot("labels"),
     }
     if pod_set.annotations:
         metadata["annotations"] = pod_set.annotations
@@ -58,12 +59,12 @@ def compile_text(pod_set: pods.PodSet) -> Text:
         "apiVersion": "v1",
         "metadata": metadata,
         "spec": spec,
-        "status": wire.value_slot("status"),
+        "status": json_text.value_slot("status"),
     }
-    every = (*blueprint.init, *blueprint.containers)
+    every = (*template.init, *template.containers)
     parts = [_container_parts(container) for container in every]
-    count = len(blueprint.init)
-    return Text(wire.Form(whole), parts[:count], parts[count:], qos=blueprint.qos)
+    count = len(template.init)
+    return Text(json_text.Form(whole), parts[:count], parts[count:], qos=template.qos)
 
 
 def _owner(pod_set: pods.PodSet) -> list[dict[str, Any]]:
@@ -74,8 +75,8 @@ def _owner(pod_set: pods.PodSet) -> list[dict[str, Any]]:
     reference: dict[str, Any] = {
         "apiVersion": version,
         "kind": pod_set.kind,
-        "name": wire.slot("node_name") if static else pod_set.name,
-        "uid": wire.slot("node_uid") if static else pod_set.uid,
+        "name": json_text.slot("node_name") if static else pod_set.name,
+        "uid": json_text.slot("node_uid") if static else pod_set.uid,
         "controller": True,
     }
     return [reference if static else reference | {"blockOwnerDeletion": True}]
@@ -100,7 +101,7 @@ def _managed_fields(
         "initContainerStatuses": 0,
         "phase": 0,
         "podIP": 0,
-        "podIPs": [{"ip": wire.slot("pod_ip")}],
+        "podIPs": [{"ip": json_text.slot("pod_ip")}],
         "startTime": 0,
     }
     who = {"": "kubectl-run", "Node": "kubelet"}.get(pod_set.kind, "kube-controller-manager")
@@ -110,23 +111,23 @@ def _managed_fields(
         if key not in ("volumes", "tolerations", "preemptionPolicy", "priority") and not key.startswith("@@")
     }
     return [
-        wire.managed(who, wire.slot("created"), {"metadata": metadata, "spec": declared}),
-        wire.managed("kubelet", wire.slot("touched"), {"status": status}, status=True),
+        json_text.managed(who, json_text.slot("created"), {"metadata": metadata, "spec": declared}),
+        json_text.managed("kubelet", json_text.slot("touched"), {"status": status}, status=True),
     ]
 
 
-def _container_parts(container: blueprints.Container) -> Parts:
+def _container_parts(container: pod_template.Container) -> Parts:
     """What is fixed in a container's status: its start, its image, and its end."""
-    resources = pod_spec.resources(container)
+    resources = pod_spec_json.resources(container)
     end: dict[str, Any] = {}
     if "requests" in resources:
         end["allocatedResources"] = resources["requests"]
     end["resources"] = resources
     end["user"] = {"linux": {"uid": 0, "gid": 0, "supplementalGroups": [0]}}
     return (
-        f'{{"name":{wire.compact(container.name)},"state":',
-        f',"image":{wire.compact(container.image)},"imageID":{wire.compact(container.image_id)}',
-        wire.compact(end)[1:],
+        f'{{"name":{json_text.compact(container.name)},"state":',
+        f',"image":{json_text.compact(container.image)},"imageID":{json_text.compact(container.image_id)}',
+        json_text.compact(end)[1:],
     )
 
 
@@ -137,25 +138,25 @@ def render(pod: pods.Pod, text: Text, resource_version: int) -> bytes:
     deletion = ""
     if pod.deleted:
         deletion = (
-            f'"deletionTimestamp":"{wire.timestamp(pod.deleted)}",'
-            f'"deletionGracePeriodSeconds":{pod_set.blueprint.grace},'
+            f'"deletionTimestamp":"{json_text.timestamp(pod.deleted)}",'
+            f'"deletionGracePeriodSeconds":{pod_set.template.grace},'
         )
-    labels = pod_set.labels_text if pod.labels is pod_set.labels else wire.compact(pod.labels)
+    labels = pod_set.labels_text if pod.labels is pod_set.labels else json_text.compact(pod.labels)
     filled = text.whole.fill(
         {
             "name": pod.name,
             "uid": pod.uid,
             "version": str(resource_version),
-            "created": wire.timestamp(pod.created),
-            "touched": wire.timestamp(pod.ready_at),
+            "created": json_text.timestamp(pod.created),
+            "touched": json_text.timestamp(pod.ready_at),
             "deletion": deletion,
             "labels": labels,
-            "nonce": wire.name_suffix(pod.uid[-5:]),
+            "nonce": json_text.name_suffix(pod.uid[-5:]),
             "node": f'"nodeName":"{node.name}",' if node is not None else "",
             "node_name": node.name if node is not None else "",
             "node_uid": node.uid if node is not None else "",
             "pod_ip": pod.ip or (node.ip if node is not None else ""),
-            "status": pod_status.status(pod, text),
+            "status": pod_status_json.status(pod, text),
         }
     )
     return filled.encode()

@@ -6,17 +6,16 @@ pods come to their state.
 
 from __future__ import annotations
 
-from simcluster import records
-from simcluster.world import pod_json, wire
+from simcluster import apiobjects
+from simcluster.world import json_text, pod_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from simcluster.world import blueprint as blueprints
-    from simcluster.world import topology
+    from simcluster.world import pod_template, topology
 
-_PODS = records.RESOURCES["pods"]
+_PODS = apiobjects.RESOURCES["pods"]
 
 RUNNING, WAITING, TERMINATED = "running", "waiting", "terminated"
 
@@ -89,7 +88,6 @@ class PodSet:
 
     __slots__ = (
         "annotations",
-        "blueprint",
         "created",
         "desired",
         "kind",
@@ -100,6 +98,7 @@ class PodSet:
         "pods",
         "revision",
         "salt",
+        "template",
         "text",
         "uid",
         "workload",
@@ -115,7 +114,7 @@ class PodSet:
         created: float,
         labels: dict[str, str],
         annotations: dict[str, str],
-        blueprint: blueprints.Blueprint,
+        template: pod_template.PodTemplate,
         workload: Any,
         desired: int,
         revision: int = 1,
@@ -127,17 +126,17 @@ class PodSet:
         self.created = created
         self.labels = labels
         self.annotations = annotations
-        self.blueprint = blueprint
+        self.template = template
         self.workload = workload
         self.desired = desired
         self.revision = revision
         self.pods: dict[str, Pod] = {}
-        self.labels_text = wire.compact(labels)
+        self.labels_text = json_text.compact(labels)
         self.text: pod_json.Text | None = None  # compiled when the first pod is rendered
-        self.salt = wire.hashed(f"{namespace}/{name}")
+        self.salt = json_text.hashed(f"{namespace}/{name}")
 
 
-class Pod(records.Item):
+class Pod(apiobjects.Item):
     """A pod in one state. Times are epochs in seconds; `deleted` is metadata.deletionTimestamp, 0 if none."""
 
     __slots__ = (
@@ -200,16 +199,16 @@ class Pod(records.Item):
     @property
     def fields(self) -> dict[str, str]:
         """The field selectors that the API server supports for pods."""
-        blueprint = self.pod_set.blueprint
-        host = self.node.ip if blueprint.host_network and self.node is not None and self.started else self.ip
+        template = self.pod_set.template
+        host = self.node.ip if template.host_network and self.node is not None and self.started else self.ip
         return {
             "metadata.name": self.name,
             "metadata.namespace": self.namespace,
             "spec.nodeName": self.node.name if self.node is not None else "",
-            "spec.restartPolicy": blueprint.restart_policy,
+            "spec.restartPolicy": template.restart_policy,
             "spec.schedulerName": "default-scheduler",
             "spec.serviceAccountName": pod_json.service_account(self.pod_set),
-            "spec.hostNetwork": "true" if blueprint.host_network else "false",
+            "spec.hostNetwork": "true" if template.host_network else "false",
             "status.phase": self.phase,
             "status.podIP": host,
             "status.nominatedNodeName": "",
@@ -223,4 +222,4 @@ class Pod(records.Item):
         return pod_json.render(self, text, resource_version)
 
 
-_POD_SLOTS = (*records.Item.__slots__, *Pod.__slots__)
+_POD_SLOTS = (*apiobjects.Item.__slots__, *Pod.__slots__)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from simcluster.world import blueprint as blueprints
-    from simcluster.world import pods, topology
+    from simcluster.world import pod_template, pods, topology
 
 
 class Scheduler:
@@ -16,7 +15,7 @@ class Scheduler:
         self._cursors: dict[str, int] = {}
         self._hopeless: set[tuple[str, int, int, int]] = set()
         self.unaware = False  # while the past is being built: of a node's silence it did not know yet
-        self._costs: dict[int, tuple[blueprints.Blueprint, int, int, int]] = {}
+        self._costs: dict[int, tuple[pod_template.PodTemplate, int, int, int]] = {}
 
     def open(self, nodes: list[topology.Node]) -> None:
         """Begin with these nodes."""
@@ -24,26 +23,26 @@ class Scheduler:
         for node in nodes:
             self._candidates.setdefault(node.pool.name, []).append(node)
 
-    def cost(self, blueprint: blueprints.Blueprint) -> tuple[int, int, int]:
+    def cost(self, template: pod_template.PodTemplate) -> tuple[int, int, int]:
         """A pod's requests by the scheduler's rule: millicores, bytes, GPUs."""
-        known = self._costs.get(id(blueprint))
+        known = self._costs.get(id(template))
         if known is None:
-            known = (blueprint, blueprint.cpu_request, blueprint.memory_request, blueprint.gpu_request)
-            self._costs[id(blueprint)] = known
+            known = (template, template.cpu_request, template.memory_request, template.gpu_request)
+            self._costs[id(template)] = known
         return known[1:]
 
-    def find(self, blueprint: blueprints.Blueprint) -> topology.Node | None:
+    def find(self, template: pod_template.PodTemplate) -> topology.Node | None:
         """A node that has room, or None."""
-        candidates = self._candidates.get(blueprint.pool, [])
-        cpu, memory, gpus = self.cost(blueprint)
-        wish = (blueprint.pool, cpu, memory, gpus)
+        candidates = self._candidates.get(template.pool, [])
+        cpu, memory, gpus = self.cost(template)
+        wish = (template.pool, cpu, memory, gpus)
         if wish in self._hopeless:
             return None
-        cursor = self._cursors.get(blueprint.pool, 0)
+        cursor = self._cursors.get(template.pool, 0)
         for step in range(len(candidates)):
             node = candidates[(cursor + step) % len(candidates)]
             if (self.unaware or not node.lost) and node.fits(cpu, memory, gpus=gpus):
-                self._cursors[blueprint.pool] = (cursor + step + 1) % len(candidates)
+                self._cursors[template.pool] = (cursor + step + 1) % len(candidates)
                 return node
         self._hopeless.add(wish)
         return None
@@ -51,13 +50,13 @@ class Scheduler:
     def take(self, pod: pods.Pod) -> None:
         """Book the pod's requests on its node."""
         assert pod.node is not None
-        cpu, memory, gpus = self.cost(pod.pod_set.blueprint)
+        cpu, memory, gpus = self.cost(pod.pod_set.template)
         pod.node.take(cpu, memory, gpus=gpus)
 
     def give_back(self, pod: pods.Pod) -> None:
         """Free the pod's requests."""
         assert pod.node is not None
-        cpu, memory, gpus = self.cost(pod.pod_set.blueprint)
+        cpu, memory, gpus = self.cost(pod.pod_set.template)
         pod.node.take(-cpu, -memory, gpus=-gpus)
         self._hopeless.clear()
 
@@ -65,14 +64,14 @@ class Scheduler:
         """A node has come back: try again what had no room."""
         self._hopeless.clear()
 
-    def refusal(self, nodes: list[topology.Node], blueprint: blueprints.Blueprint) -> str:
+    def refusal(self, nodes: list[topology.Node], template: pod_template.PodTemplate) -> str:
         """The text of a FailedScheduling event."""
-        cpu, memory, gpus = self.cost(blueprint)
+        cpu, memory, gpus = self.cost(template)
         counts: dict[str, int] = {}
         for node in nodes:
-            if node.lost or (node.tainted and node.pool.name != blueprint.pool):
+            if node.lost or (node.tainted and node.pool.name != template.pool):
                 reason = "node(s) had untolerated taint(s)"
-            elif blueprint.pool and node.pool.name != blueprint.pool:
+            elif template.pool and node.pool.name != template.pool:
                 reason = "node(s) didn't match Pod's node affinity/selector"
             elif node.requested_cpu + cpu > node.allocatable_cpu:
                 reason = "Insufficient cpu"

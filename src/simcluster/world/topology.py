@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from simcluster.world import wire
+from simcluster.world import json_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,9 +104,9 @@ class Node:
         self.gpus = pool.gpus
         self.capacity_cpu = cores * 1000
         # A hypervisor and the kernel keep some of the machine's nominal memory.
-        self.capacity_memory = int(cores * pool.memory * wire.GIBIBYTE * 0.975) // 1024 * 1024
+        self.capacity_memory = int(cores * pool.memory * json_text.GIBIBYTE * 0.975) // 1024 * 1024
         self.allocatable_cpu = self.capacity_cpu - 70 - cores * 5
-        self.allocatable_memory = self.capacity_memory - (355 + min(max_pods, 110) * 8) * wire.MEBIBYTE
+        self.allocatable_memory = self.capacity_memory - (355 + min(max_pods, 110) * 8) * json_text.MEBIBYTE
         self.requested_cpu = 0
         self.requested_memory = 0
         self.requested_gpus = 0
@@ -117,7 +117,7 @@ class Node:
         self.ready_since = created + 40
         self.booted = created - 25
         self.heartbeat = created
-        self.salt = wire.hashed(name)
+        self.salt = json_text.hashed(name)
         self.labels = self._labels()
 
     def _labels(self) -> dict[str, str]:
@@ -193,7 +193,7 @@ def build_nodes(
         (
             (cores, size)
             for cores, size in _SIZES
-            if cores * 600 * workers >= cpu and cores * 4 * 0.6 * wire.GIBIBYTE * workers >= memory
+            if cores * 600 * workers >= cpu and cores * 4 * 0.6 * json_text.GIBIBYTE * workers >= memory
         ),
         _SIZES[-1],
     )

@@ -9,12 +9,11 @@ from __future__ import annotations
 import gc
 import math
 
-from simcluster import records
+from simcluster import apiobjects
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from simcluster.world import blueprint as blueprints
-    from simcluster.world import pods, topology
+    from simcluster.world import pod_template, pods, topology
 
     Row = tuple[pods.Pod, int, list[tuple[str, int, int]]]
 
@@ -50,7 +49,7 @@ def daily(epoch: float) -> float:
     return 0.65 - 0.35 * math.cos((epoch % 86400 / 3600 - 4) * math.pi / 12)
 
 
-def leak_seconds(container: blueprints.Container, salt: int) -> float:
+def leak_seconds(container: pod_template.Container, salt: int) -> float:
     """How long a leaking container takes from its start to its memory limit."""
     return container.leak_minutes * 60.0 * (0.9 + 0.2 * noise(salt, 77))
 
@@ -60,7 +59,7 @@ class Shape:
 
     __slots__ = ("container", "cpu", "cpu_limit", "leaks", "memory", "memory_limit", "name")
 
-    def __init__(self, container: blueprints.Container, *, salt: int, epoch: float, mood: str) -> None:
+    def __init__(self, container: pod_template.Container, *, salt: int, epoch: float, scenario: str) -> None:
         self.container = container
         self.name = container.name
         salt ^= len(container.name) * 7919
@@ -71,14 +70,14 @@ class Shape:
             rhythm = 0.9
         swing = 0.75 + 0.4 * smooth(salt, epoch / 420)
         burst = 1.8 if noise(salt + 1, int(epoch // 300)) > 0.93 else 1.0
-        level = 1.6 if mood == "above-request" else 1.0
+        level = 1.6 if scenario == "above-request" else 1.0
         self.cpu = container.cpu[2] * rhythm * swing * burst * level * 1e6
         self.cpu_limit = container.cpu[1] * 1e6 or math.inf
         self.memory = container.memory[2] * 1024.0 * (0.92 + 0.12 * smooth(salt + 3, epoch / 1500))
         self.memory_limit = container.memory[1] * 1024.0 * 0.985 or math.inf
-        if mood == "near-limit":
+        if scenario == "near-limit":
             self.memory = container.memory[1] * 1024.0 * (0.89 + 0.05 * smooth(salt + 2, epoch / 900))
-        elif mood == "above-request":
+        elif scenario == "above-request":
             self.memory = container.memory[0] * 1024.0 * 1.25
         self.leaks = container.leak_minutes > 0
 
@@ -94,12 +93,12 @@ class Set:
     __slots__ = ("shapes", "sidecars")
 
     def __init__(self, pod_set: pods.PodSet, epoch: float) -> None:
-        blueprint = pod_set.blueprint
-        mood = pod_set.workload.entry.mood
-        self.sidecars = [index for index, container in enumerate(blueprint.init) if container.sidecar]
+        template = pod_set.template
+        scenario = pod_set.workload.entry.scenario
+        self.sidecars = [index for index, container in enumerate(template.init) if container.sidecar]
         self.shapes = [
-            Shape(container, salt=pod_set.salt, epoch=epoch, mood=mood)
-            for container in blueprint.all_containers
+            Shape(container, salt=pod_set.salt, epoch=epoch, scenario=scenario)
+            for container in template.all_containers
         ]
 
 
@@ -109,12 +108,12 @@ class Meter:
     def __init__(self, start: float) -> None:
         self._start = start
         self._seen: tuple[int, int] | None = None
-        self._nodes: list[records.NodeUsage] = []
-        self._pods: list[records.PodUsage] = []
+        self._nodes: list[apiobjects.NodeUsage] = []
+        self._pods: list[apiobjects.PodUsage] = []
 
     def read(
         self, nodes: list[topology.Node], now: float, *, turn: int
-    ) -> tuple[list[records.NodeUsage], list[records.PodUsage]]:
+    ) -> tuple[list[apiobjects.NodeUsage], list[apiobjects.PodUsage]]:
         """Usage of nodes and pods at the last scrape before `now`; `turn` counts the state's changes."""
         tick = math.floor((now - self._start) / TICK)
         if self._seen != (tick, turn):
@@ -141,7 +140,7 @@ class Meter:
         measured = measure(node, self._start + tick * TICK, tick=tick, known=known)
         stamp, window = node_moment(node, self._start, tick=tick)
         self._nodes.append(
-            records.NodeUsage(
+            apiobjects.NodeUsage(
                 node.name,
                 labels=node.labels,
                 timestamp=stamp,
@@ -154,7 +153,7 @@ class Meter:
         for pod, mixed, containers in measured.rows:
             late = lateness(mixed)
             self._pods.append(
-                records.PodUsage(
+                apiobjects.PodUsage(
                     pod.namespace,
                     pod.name,
                     labels=pod.labels,

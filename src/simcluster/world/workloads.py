@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import dataclasses
 
-from simcluster import records
-from simcluster.world import documents, network, owners, pod_spec, pods, wire
+from simcluster import apiobjects
+from simcluster.world import json_text, manifests, network, pod_spec_json, pods, workload_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from simcluster.world import blueprint as blueprints
-    from simcluster.world import catalogue, state
+    from simcluster.world import catalogue, cluster_state, pod_template
 
-_RESOURCES = records.RESOURCES
+_RESOURCES = apiobjects.RESOURCES
 _KINDS = {
-    "StatefulSet": (_RESOURCES["statefulsets.apps"], owners.stateful_set),
-    "DaemonSet": (_RESOURCES["daemonsets.apps"], owners.daemon_set),
+    "StatefulSet": (_RESOURCES["statefulsets.apps"], workload_json.stateful_set),
+    "DaemonSet": (_RESOURCES["daemonsets.apps"], workload_json.daemon_set),
 }
 
 
@@ -74,7 +73,7 @@ class Workload:
         return f"<Workload {self.kind} {self.namespace}/{self.name}>"
 
     def open_set(
-        self, state: state.State, *, created: float, desired: int, name: str = "", tag: str = ""
+        self, state: cluster_state.State, *, created: float, desired: int, name: str = "", tag: str = ""
     ) -> pods.PodSet:
         """A new set of pods: a deployment's next ReplicaSet, a cron job's next Job, or the one of the others.
 
@@ -85,15 +84,15 @@ class Workload:
         )
         uid = self.uid if kind == self.kind else state.uid()
         labels = dict(self.labels)
-        annotations = {"kubectl.kubernetes.io/restartedAt": wire.timestamp(created)}
+        annotations = {"kubectl.kubernetes.io/restartedAt": json_text.timestamp(created)}
         if self.kind == "Deployment":
-            template_hash = f"{state.suffix(1)}{wire.name_suffix(uid[:8])}"
+            template_hash = f"{state.suffix(1)}{json_text.name_suffix(uid[:8])}"
             name = f"{self.name}-{template_hash}"
             labels["pod-template-hash"] = template_hash
             if self.namespace not in ("kube-system", "default"):
                 annotations |= {"prometheus.io/scrape": "true", "prometheus.io/port": "8080"}
         elif self.kind in ("StatefulSet", "DaemonSet"):
-            labels["controller-revision-hash"] = f"{wire.name_suffix(uid[:9])}"
+            labels["controller-revision-hash"] = f"{json_text.name_suffix(uid[:9])}"
         elif kind == "Job":
             name = name or self.name
             labels |= {
@@ -109,7 +108,7 @@ class Workload:
             annotations = {
                 "kubernetes.io/config.hash": digits,
                 "kubernetes.io/config.mirror": digits,
-                "kubernetes.io/config.seen": wire.timestamp(created),
+                "kubernetes.io/config.seen": json_text.timestamp(created),
                 "kubernetes.io/config.source": "file",
             }
         else:
@@ -123,7 +122,7 @@ class Workload:
             created=created,
             labels=labels,
             annotations=annotations,
-            blueprint=self._blueprint(tag),
+            template=self._pod_template(tag),
             workload=self,
             desired=desired,
             revision=self.sets[-1].revision + 1 if self.sets else 1,
@@ -131,20 +130,20 @@ class Workload:
         self.sets.append(pod_set)
         return pod_set
 
-    def _blueprint(self, tag: str) -> blueprints.Blueprint:
-        blueprint = self.entry.blueprint
+    def _pod_template(self, tag: str) -> pod_template.PodTemplate:
+        template = self.entry.template
         if not tag:
-            return blueprint
-        first, *others = blueprint.containers
+            return template
+        first, *others = template.containers
         first = dataclasses.replace(first, image=f"{first.image.rsplit(':', 1)[0]}:{tag}")
-        return dataclasses.replace(blueprint, containers=(first, *others))
+        return dataclasses.replace(template, containers=(first, *others))
 
     def job_template(self) -> dict[str, Any]:
         """The pod template of a cron job."""
-        template = pod_spec.template(self.sets[-1])
+        template = pod_spec_json.template(self.sets[-1])
         return {**template, "metadata": {}}
 
-    def objects(self, state: state.State) -> Iterator[documents.Document]:
+    def objects(self, state: cluster_state.State) -> Iterator[manifests.Manifest]:
         """Its objects as they should be now."""
         if self.kind == "Deployment":
             yield from self._deployment()
@@ -160,9 +159,9 @@ class Workload:
             yield network.autoscaler(self, state)
 
     def _document(
-        self, resource: records.Resource, make: Any, arguments: tuple[Any, ...], *, generation: int = 1
-    ) -> documents.Document:
-        return documents.Document(
+        self, resource: apiobjects.Resource, make: Any, arguments: tuple[Any, ...], *, generation: int = 1
+    ) -> manifests.Manifest:
+        return manifests.Manifest(
             resource,
             self.name,
             namespace=self.namespace,
@@ -175,21 +174,21 @@ class Workload:
             annotations={"argocd.argoproj.io/tracking-id": f"{self.namespace}:{self.kind}/{self.name}"},
         )
 
-    def _deployment(self) -> Iterator[documents.Document]:
+    def _deployment(self) -> Iterator[manifests.Manifest]:
         total = ready = updated = 0
         for pod_set in self.sets:
             set_total, set_ready = _counts(pod_set)
             total += set_total
             ready += set_ready
             updated = set_total
-            yield documents.Document(
+            yield manifests.Manifest(
                 _RESOURCES["replicasets.apps"],
                 pod_set.name,
                 namespace=self.namespace,
                 uid=pod_set.uid,
                 labels=pod_set.labels,
                 created=pod_set.created,
-                make=owners.replica_set,
+                make=workload_json.replica_set,
                 arguments=(pod_set, pod_set.desired, set_total, set_ready),
                 extra={"status.replicas": str(set_total)},
                 annotations={
@@ -202,7 +201,7 @@ class Workload:
         newest = self.sets[-1]
         document = self._document(
             _RESOURCES["deployments.apps"],
-            owners.deployment,
+            workload_json.deployment,
             (self, newest, self.desired, (total, updated, ready)),
             generation=newest.revision,
         )
@@ -210,7 +209,7 @@ class Workload:
         document.annotations = {**(document.annotations or {}), **revision}
         yield document
 
-    def _jobs(self) -> Iterator[documents.Document]:
+    def _jobs(self) -> Iterator[manifests.Manifest]:
         active_jobs = []
         for pod_set in self.sets:
             phases = [pod.phase for pod in pod_set.pods.values()]
@@ -220,14 +219,14 @@ class Workload:
             succeeded = phases.count("Succeeded")
             ready = sum(pod.ready for pod in pod_set.pods.values())
             counts = (active, ready, succeeded, phases.count("Failed"))
-            yield documents.Document(
+            yield manifests.Manifest(
                 _RESOURCES["jobs.batch"],
                 pod_set.name,
                 namespace=self.namespace,
                 uid=pod_set.uid,
                 labels=pod_set.labels,
                 created=pod_set.created,
-                make=owners.job,
+                make=workload_json.job,
                 arguments=(pod_set, counts, self.finished.get(pod_set.name, 0.0)),
                 extra={"status.successful": str(succeeded)},
                 owner=("batch/v1", "CronJob", self.name, self.uid) if self.kind == "CronJob" else None,
@@ -235,7 +234,7 @@ class Workload:
             )
         if self.kind == "CronJob":
             arguments = (self, tuple(active_jobs), self.scheduled, self.succeeded)
-            yield self._document(_RESOURCES["cronjobs.batch"], owners.cron_job, arguments)
+            yield self._document(_RESOURCES["cronjobs.batch"], workload_json.cron_job, arguments)
 
 
 def _counts(pod_set: pods.PodSet) -> tuple[int, int]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from simcluster.world import build, counters, life, usage
+from simcluster.world import builder, controller_manager, counters, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from simcluster import readings, records
+    from simcluster import apiobjects, stats
 
 
 class World:
@@ -23,27 +23,27 @@ class World:
     """
 
     def __init__(self, *, nodes: int = 6, pods: int = 72, seed: int = 1, start: float) -> None:
-        self._state = build.build(node_count=nodes, pod_count=pods, seed=seed, start=start)
+        self._state = builder.build(node_count=nodes, pod_count=pods, seed=seed, start=start)
         self._start = start
         self._tick = 0
         self._turn = 0
         self._meter = usage.Meter(start)
         self._counters: counters.Counters | None = None
-        self._life = life.Life(self._state)
+        self._controllers = controller_manager.ControllerManager(self._state)
         self._state.live = True
 
-    def items(self) -> Iterator[records.Item]:
+    def items(self) -> Iterator[apiobjects.Item]:
         """Every object as it is now; at the beginning, those of the start."""
         return self._state.items()
 
-    def advance(self, now: float) -> list[records.Change]:
+    def advance(self, now: float) -> list[apiobjects.Change]:
         """Live up to `now` (epoch) and tell what changed since the last call, in order."""
         last = math.floor((now - self._start) / usage.TICK)
         state = self._state
         while self._tick < last:
             self._tick += 1
             state.now = self._start + self._tick * usage.TICK
-            self._life.tick(self._tick)
+            self._controllers.tick(self._tick)
             state.settle()
             if self._counters is not None:
                 self._counters.step(self._tick)
@@ -51,15 +51,15 @@ class World:
         self._turn += bool(changes)
         return changes
 
-    def node_usage(self, now: float) -> list[records.NodeUsage]:
+    def node_usage(self, now: float) -> list[apiobjects.NodeUsage]:
         """What metrics-server would say of the nodes; call `advance(now)` before."""
         return self._meter.read(self._state.nodes, now, turn=self._turn)[0]
 
-    def pod_usage(self, now: float) -> list[records.PodUsage]:
+    def pod_usage(self, now: float) -> list[apiobjects.PodUsage]:
         """What metrics-server would say of the pods; call `advance(now)` before."""
         return self._meter.read(self._state.nodes, now, turn=self._turn)[1]
 
-    def read_kubelet(self, name: str) -> readings.NodeReading | None:
+    def read_kubelet(self, name: str) -> stats.NodeStats | None:
         """What the kubelet of a node measured last; None if it is silent, or there is none of that name.
 
         It holds until the next `advance`. Counters run from the first call on, which guesses what they stood

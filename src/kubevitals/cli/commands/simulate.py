@@ -17,7 +17,7 @@ from kubevitals.cli import multicluster
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from simcluster import cluster
+    from simcluster import simulation
 
 SUMMARY = "serve a simulated cluster on this machine"
 DESCRIPTION = """\
@@ -146,11 +146,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    from simcluster import cluster
+    from simcluster import simulation
 
     target: str | None = arguments.write_kubeconfig
     with multicluster.stop_on_signals() as stopped, contextlib.ExitStack() as cleanup:
-        simulated = cluster.SimulatedCluster(
+        simulated = simulation.SimulatedCluster(
             nodes=arguments.nodes,
             pods=arguments.pods,
             seed=arguments.seed,
@@ -178,7 +178,7 @@ def _serve(arguments: argparse.Namespace) -> None:
 
 def list_faults() -> str:
     """The faults, a line or two each."""
-    from simcluster.apiserver import faults
+    from simcluster import faults
 
     lines = []
     for fault in faults.FAULTS.values():
@@ -195,7 +195,7 @@ def list_faults() -> str:
     return "\n".join(lines)
 
 
-def _announce(simulated: cluster.SimulatedCluster, target: str) -> None:
+def _announce(simulated: simulation.SimulatedCluster, target: str) -> None:
     ready = f"simulated cluster ready at {simulated.url}"
     if target == "-":
         print(simulated.kubeconfig(), end="", flush=True)

@@ -177,6 +177,6 @@ def _simulation(part: str) -> list[Candidate]:
 
 
 def _faults() -> list[Candidate]:
-    from simcluster.apiserver import faults
+    from simcluster import faults
 
     return [(fault.name, fault.summary) for fault in faults.FAULTS.values()]

@@ -1,0 +1,354 @@
+"""A simulated cluster that one can start, point clients at, and stop: world, store, API and server together.
+
+It lives in threads of this process and listens on 127.0.0.1 only.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from simcluster import apiobjects, faults, kubeconfig_text, stats
+from simcluster.apiserver import alterations, api_errors, authorizer, handler, metrics_server, watch_cache
+from simcluster.http import certificates, server
+from simcluster.kubelets import endpoints, listeners
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterable, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from simcluster.http import messages
+
+TICK = 15.0
+"""Seconds of simulated time between two steps of the world's life."""
+
+_HOSTS = ("localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
+
+
+class World(metrics_server.UsageWorld, Protocol):
+    """What is simulated: objects, their life, their usage.
+
+    It may have a `read_kubelet` too, as the real one has; without it no kubelet answers.
+    """
+
+    def items(self) -> Iterable[apiobjects.Item]:
+        """Everything at the start."""
+
+    def advance(self, now: float) -> list[apiobjects.Change]:
+        """What happened since the last call."""
+
+
+class SimulatedCluster:
+    """A context manager; `url`, `ca` and `token` (an administrator's) are there after start().
+
+    `nodes`, `pods` and `seed` make the world, or `world` is given ready. `port` 0 takes any that is free.
+    `faults` are names from `simcluster.faults.FAULTS`, some with a value (`slow=2s`).
+    `metrics_versions` are the versions of metrics.k8s.io that are registered. `clock` gives epoch seconds,
+    and simulated time runs `speed` times as fast from the moment of creation on; at 0 it stands still.
+    With `kubelets` each Node's own kubelet can be reached over HTTPS too, at the address, port and path that
+    it states; its certificate is of `ca`.
+    """
+
+    def __init__(
+        self,
+        *,
+        nodes: int | None = None,
+        pods: int | None = None,
+        seed: int = 1,
+        port: int = 0,
+        tls: bool = True,
+        faults: Sequence[str] = (),
+        metrics_versions: Sequence[str] = ("v1beta1",),
+        clock: Callable[[], float] = time.time,
+        speed: float = 1.0,
+        kubelets: bool = False,
+        world: World | None = None,
+        bookmark_seconds: float = 60.0,
+        keep_seconds: float = 300.0,
+    ) -> None:
+        self._clock = clock
+        self._speed = speed
+        self._start = clock()
+        self._tls = tls
+        self._metrics_versions = tuple(metrics_versions)
+        self._fault_set = _parse(faults)
+        self._life_lock = threading.Lock()
+        self._tick = 0
+        self._stop = threading.Event()
+        self._ticker: threading.Thread | None = None
+        self._hidden: list[apiobjects.Item] = []
+        self._doors = listeners.Listeners(self._answer_kubelet) if kubelets else None
+        self._shown_ports: dict[str, int] = {}
+        self._world = world if world is not None else _build_world(nodes, pods, seed, self._start)
+        items = [self._as_shown(item) for item in self._world.items() if self._registered(item)]
+        self._store = watch_cache.WatchCache(items, keep_seconds=keep_seconds)
+        namespaces = [item.name for item in items if item.resource.key == "namespaces"]
+        self._registry = authorizer.Registry(secrets.token_bytes(32), namespaces)
+        self._kubelets = endpoints.Kubelets(
+            [item.name for item in items if listeners.is_node(item)],
+            measured=self._measure,
+            tick=lambda: self._tick,
+            fault_set=self._fault_set,
+            registry=self._registry,
+        )
+        if kubelets:
+            self._measure("", lambda _: b"")  # counters run from the start, whenever they are asked for
+        self._usage = metrics_server.MetricsServer(
+            self._world, clock=self.now, start=self._start, faults=self._fault_set
+        )
+        self._api = handler.Handler(
+            objects=self._store,
+            usage=self._usage,
+            registry=self._registry,
+            fault_set=self._fault_set,
+            metrics_versions=self._metrics_versions,
+            clock=self.now,
+            live=self._live,
+            set_faults=self.set_faults,
+            relay=self._relay,
+            bookmark_seconds=bookmark_seconds,
+        )
+        self._server = server.Server(self._answer, port=port, context=self._context)
+        self._contexts: dict[bool, ssl.SSLContext] = {}
+        self._clients: certificates.Authority | None = None
+        self._client_pairs: dict[str, certificates.Pair] = {}
+        self.ca = b""
+        self._show_faults()
+
+    # --- running
+
+    def start(self) -> None:
+        """Begins to listen; PortError if the port cannot be had."""
+        if self._tls or self._doors is not None:
+            self._make_certificates()
+        self._server.start()
+        self._ticker = threading.Thread(target=self._run, name="simulation-life", daemon=True)
+        self._ticker.start()
+
+    def stop(self) -> None:
+        """Ends every connection and all threads; may be called twice."""
+        self._stop.set()
+        self._store.close()
+        self._kubelets.stop()
+        if self._doors is not None:
+            self._doors.stop()
+        self._server.stop()
+        if self._ticker is not None:
+            self._ticker.join(2.0)
+            self._ticker = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def now(self) -> float:
+        """The simulated epoch."""
+        return self._start + (self._clock() - self._start) * self._speed
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.5):
+            self._live()
+
+    def _live(self) -> None:
+        now = self.now()
+        if int((now - self._start) // TICK) == self._tick:
+            return
+        with self._life_lock:
+            tick = int((now - self._start) // TICK)
+            if tick > self._tick:
+                self._tick = tick
+                changes = self._world.advance(now)
+                self._store.apply(
+                    [apiobjects.Change(each.type, self._as_shown(each.item)) for each in changes]
+                )
+
+    # --- credentials
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._server.port}"
+
+    @property
+    def token(self) -> str:
+        """The administrator's bearer token."""
+        return self._registry.token("admin")
+
+    def users(self) -> list[str]:
+        """Names that token_for() knows: admin, reader, metrics-reader, nothing, and viewer-NAMESPACE."""
+        return self._registry.names()
+
+    def token_for(self, user: str) -> str:
+        """A user's bearer token; KeyError if nobody is called so."""
+        return self._registry.token(user)
+
+    def client_certificate(
+        self, user: str = "admin", groups: Sequence[str] = (authorizer.MASTERS,)
+    ) -> certificates.Pair:
+        """A client certificate that the server accepts; needs TLS and a started cluster."""
+        assert self._clients is not None, "the cluster has no TLS, or has not been started"
+        return self._clients.issue_client(user, groups)
+
+    def _make_certificates(self) -> None:
+        now = time.time()  # certificates are judged by real clocks
+        authority = certificates.Authority("kubevitals-simulation", now=now)
+        self._clients = certificates.Authority("kubevitals-simulation-clients", now=now)
+        self.ca = authority.pem
+        for expired in (False, True):
+            pair = authority.issue_server(_HOSTS, expired=expired)
+            self._contexts[expired] = certificates.open_server_context(pair, clients=self._clients.pem)
+        if self._doors is not None:
+            self._doors.start(authority, clients=self._clients.pem, now=now)
+
+    def _context(self) -> ssl.SSLContext | None:
+        if not self._tls:
+            return None
+        return self._contexts[self._fault_set.active("expired-certificate")]
+
+    def kubeconfig(self) -> str:
+        """A kubeconfig as YAML: the context `simulated` is the administrator's, `simulated-USER` everybody
+        else's.
+
+        `simulated-certificate` is the administrator with a client certificate instead of a token.
+        """
+        users = {name: f"    token: {self._registry.token(name)}\n" for name in self._registry.names()}
+        if self._tls:
+            pair = self.client_certificate()
+            users["certificate"] = (
+                f"    client-certificate-data: {kubeconfig_text.encode(pair.certificate)}\n"
+                f"    client-key-data: {kubeconfig_text.encode(pair.key)}\n"
+            )
+        return kubeconfig_text.write(self.url, self.ca if self._tls else b"", users)
+
+    # --- faults
+
+    def set_faults(self, names: Sequence[str]) -> None:
+        """Puts exactly these faults in force; SimulationError, and nothing changes, if one is unknown."""
+        self._fault_set.replace(names)
+        self._show_faults()
+
+    def faults(self) -> list[str]:
+        """The faults in force."""
+        return self._fault_set.names()
+
+    def forget(self) -> None:
+        """Drops the past: older resource versions and continue tokens are answered 410 from now on."""
+        self._store.forget()
+
+    def _registered(self, item: apiobjects.Item) -> bool:
+        return (
+            not alterations.is_metrics_service(item) or item.name.partition(".")[0] in self._metrics_versions
+        )
+
+    def _show_faults(self) -> None:
+        """Makes the objects behind the metrics API look as the faults in force want it."""
+        with self._life_lock:
+            changes = [*self._registration_changes(), *self._endpoint_changes(), *self._node_changes()]
+            self._store.apply(changes)
+
+    def _registration_changes(self) -> list[apiobjects.Change]:
+        present = self._items("apiservices.apiregistration.k8s.io", alterations.is_metrics_service)
+        if self._fault_set.active("metrics-absent"):
+            self._hidden.extend(_original(item) for item in present)
+            return [apiobjects.Change("DELETED", item) for item in present]
+        changes = [apiobjects.Change("ADDED", item) for item in self._hidden]
+        present, self._hidden = [*present, *self._hidden], []
+        reason = self._fault_set.value("metrics-unavailable")
+        for item in present:
+            if reason is not None:
+                altered = alterations.unavailable(_original(item), reason, since=self.now())
+                changes.append(apiobjects.Change("MODIFIED", altered))
+            elif isinstance(item, alterations.AlteredItem):
+                changes.append(apiobjects.Change("MODIFIED", item.original))
+        return changes
+
+    def _endpoint_changes(self) -> list[apiobjects.Change]:
+        changes = []
+        missing = self._fault_set.value("metrics-unavailable") == "MissingEndpoints"
+        for item in self._items("endpointslices.discovery.k8s.io", alterations.is_metrics_endpoints):
+            if missing:
+                changes.append(apiobjects.Change("MODIFIED", alterations.without_endpoints(_original(item))))
+            elif isinstance(item, alterations.AlteredItem):
+                changes.append(apiobjects.Change("MODIFIED", item.original))
+        return changes
+
+    def _node_changes(self) -> list[apiobjects.Change]:
+        """Nodes whose kubelet has another port than before."""
+        if self._doors is None:
+            return []
+        changes = []
+        for item in self._items("nodes", listeners.is_node):
+            port = self._kubelets.port(item.name, self._doors)
+            if self._shown_ports.get(item.name, self._doors.usual) != port:
+                changes.append(apiobjects.Change("MODIFIED", self._as_shown(_original(item))))
+            self._shown_ports[item.name] = port
+        return changes
+
+    def _as_shown(self, item: apiobjects.Item) -> apiobjects.Item:
+        doors = self._doors
+        if doors is None or not listeners.is_node(item):
+            return item
+        return listeners.reachable(
+            item, lambda name: self._kubelets.port(name, doors), dead=lambda: doors.dead
+        )
+
+    def _items(self, key: str, wanted: Callable[[apiobjects.Item], bool]) -> list[apiobjects.Item]:
+        return [entry.item for entry in self._store.current(key).entries if wanted(entry.item)]
+
+    # --- answering
+
+    def _answer(self, request: messages.Request, peer: server.Peer | None) -> messages.Response:
+        user = None
+        if peer is not None:
+            user = self._registry.by_certificate(peer.common_name, peer.organisations)
+        return self._api.answer(request, user)
+
+    # --- kubelets
+
+    def _answer_kubelet(self, request: messages.Request, peer: server.Peer | None) -> messages.Response:
+        self._live()
+        user = None
+        if peer is not None:
+            user = self._registry.by_certificate(peer.common_name, peer.organisations)
+        return self._kubelets.answer(request, user)
+
+    def _measure(self, name: str, render: endpoints.Render) -> bytes | None:
+        read = getattr(self._world, "read_kubelet", None)
+        if read is None:
+            return None
+        with self._life_lock:  # what is read holds until the world lives on
+            reading: stats.NodeStats | None = read(name)
+            return None if reading is None else render(reading)
+
+    def _relay(self, name: str, path: str, request: messages.Request) -> messages.Response:
+        if self._kubelets.silent(name):
+            return api_errors.reply(endpoints.unreachable(self._address(name)))
+        return self._kubelets.relay(name, path, request)
+
+    def _address(self, name: str) -> str:
+        (node,) = self._items("nodes", lambda item: item.name == name)
+        return listeners.stated(node)
+
+
+def _original(item: apiobjects.Item) -> apiobjects.Item:
+    return item.original if isinstance(item, alterations.AlteredItem) else item
+
+
+def _parse(names: Sequence[str]) -> faults.FaultSet:
+    return faults.FaultSet(names)
+
+
+def _build_world(nodes: int | None, pods: int | None, seed: int, start: float) -> World:
+    from simcluster.world import world
+
+    sizes = {name: size for name, size in (("nodes", nodes), ("pods", pods)) if size is not None}
+    return world.World(seed=seed, start=start, **sizes)

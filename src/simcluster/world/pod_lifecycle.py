@@ -1,0 +1,320 @@
+"""What can happen to a pod: it is admitted, starts, ends, crashes, is evicted or deleted, with its events.
+
+Each function moves one pod at `state.now` (or at a moment given). When and why is `life`'s business.
+"""
+
+from __future__ import annotations
+
+from simcluster.world import pods
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from simcluster.world import cluster_state as states
+    from simcluster.world import pod_template, topology
+
+Pod = pods.Pod
+States = tuple[pods.ContainerState, ...]
+
+
+def before_start(template: pod_template.PodTemplate) -> tuple[States, States]:
+    """Init containers and containers of a pod that has just come to its node."""
+    reason = "PodInitializing" if template.init else "ContainerCreating"
+    state = pods.waiting(reason)
+    return (state,) * len(template.init), (state,) * len(template.containers)
+
+
+def initializing(template: pod_template.PodTemplate, since: float) -> tuple[States, States]:
+    """Its first ordinary init container at work (sidecars before it run)."""
+    init: list[pods.ContainerState] = []
+    begun = False
+    for container in template.init:
+        if begun:
+            init.append(pods.waiting("PodInitializing"))
+        elif container.sidecar:
+            init.append(pods.running(since))
+        else:
+            begun = True
+            init.append(pods.ContainerState(pods.RUNNING, started=since))
+    return tuple(init), (pods.waiting("PodInitializing"),) * len(template.containers)
+
+
+def initialized(template: pod_template.PodTemplate, since: float) -> States:
+    """Init containers that have done their work, and sidecars that go on."""
+    return tuple(pods.running(since) if container.sidecar else _done(since) for container in template.init)
+
+
+def _done(since: float) -> pods.ContainerState:
+    state = pods.terminated("Completed", 0, started=since - 9, finished=since - 2)
+    state.ready = True
+    return state
+
+
+def going(template: pod_template.PodTemplate, since: float) -> tuple[States, States]:
+    """All containers running."""
+    return initialized(template, since), (pods.running(since),) * len(template.containers)
+
+
+def admit(
+    state: states.State,
+    pod_set: pods.PodSet,
+    *,
+    name: str = "",
+    node: topology.Node | None = None,
+    created: float | None = None,
+) -> Pod:
+    """A new pod, on the node given or that the scheduler finds; else it stays Pending."""
+    pod = state.new_pod(pod_set, name=name, created=created)
+    found = node or state.scheduler.find(pod_set.template)
+    if found is None:
+        pod.message = state.scheduler.refusal(state.nodes, pod_set.template)
+        state.add_pod(pod, node=None)
+        refuse(state, pod)
+        return pod
+    _arrive(state, pod, found)
+    state.add_pod(pod, node=found)
+    return pod
+
+
+def _arrive(state: states.State, pod: Pod, node: topology.Node) -> None:
+    pod.started = pod.ready_at = max(pod.created, state.now) if state.live else pod.created
+    pod.init, pod.containers = before_start(pod.pod_set.template)
+    message = f"Successfully assigned {pod.namespace}/{pod.name} to {node.name}"
+    tell(state, pod, "Scheduled", message, source="default-scheduler", when=pod.started)
+
+
+def schedule(state: states.State, pod: Pod) -> Pod | None:
+    """Try a Pending pod once more; None if there is still no room."""
+    node = state.scheduler.find(pod.pod_set.template)
+    if node is None:
+        return None
+    init, containers = before_start(pod.pod_set.template)
+    pod = state.change_pod(
+        pod, node=node, message="", started=state.now, ready_at=state.now, init=init, containers=containers
+    )
+    message = f"Successfully assigned {pod.namespace}/{pod.name} to {node.name}"
+    tell(state, pod, "Scheduled", message, source="default-scheduler")
+    return pod
+
+
+def refuse(state: states.State, pod: Pod) -> None:
+    """Say that there is no room."""
+    tell(state, pod, "FailedScheduling", pod.message, source="default-scheduler", warning=True)
+
+
+def tell(
+    state: states.State,
+    pod: Pod,
+    reason: str,
+    message: str,
+    *,
+    source: str = "kubelet",
+    when: float | None = None,
+    first: float | None = None,
+    count: int = 1,
+    warning: bool = False,
+    container: str = "",
+) -> None:
+    """An event about a pod; what is older than an hour is not worth recording."""
+    if (state.now if when is None else when) < state.now - 3600:
+        return
+    host = pod.node.name if pod.node is not None and source == "kubelet" else ""
+    state.events.record(
+        "Pod",
+        pod,
+        reason,
+        message,
+        source=source,
+        when=when,
+        first=first,
+        count=count,
+        warning=warning,
+        container=container,
+        host=host,
+    )
+
+
+def begin(state: states.State, pod: Pod, *, when: float | None = None) -> Pod:
+    """All its containers run."""
+    now = state.now if when is None else when
+    template = pod.pod_set.template
+    init, containers = going(template, now)
+    for container in template.containers:
+        image = container.image
+        name = container.name
+        tell(
+            state,
+            pod,
+            "Pulled",
+            f'Container image "{image}" already present on machine and can be accessed by the pod',
+            when=now,
+            container=name,
+        )
+        tell(state, pod, "Created", f"Container created: {name}", when=now, container=name)
+        tell(state, pod, "Started", f"Container started: {name}", when=now, container=name)
+    return state.change_pod(pod, phase="Running", init=init, containers=containers, ready_at=now)
+
+
+def finish(state: states.State, pod: Pod, *, exit_code: int = 0, when: float | None = None) -> Pod:
+    """Its containers end, and with them the pod."""
+    now = state.now if when is None else when
+    reason = "Completed" if exit_code == 0 else "Error"
+    containers = tuple(
+        pods.terminated(
+            reason, exit_code, started=old.started or now - 60, finished=now, restarts=old.restarts
+        )
+        for old in pod.containers
+    )
+    phase = "Succeeded" if exit_code == 0 else "Failed"
+    return state.change_pod(pod, phase=phase, containers=containers, ready_at=now)
+
+
+def stop_first(state: states.State, pod: Pod, reason: str, exit_code: int) -> Pod:
+    """Its first container ends and will start again."""
+    old = pod.containers[0]
+    ended = pods.terminated(reason, exit_code, started=old.started, finished=state.now, restarts=old.restarts)
+    ended.last = old.last
+    return state.change_pod(pod, containers=(ended, *pod.containers[1:]), ready_at=state.now)
+
+
+def restart_first(state: states.State, pod: Pod, *, ready: bool = True) -> Pod:
+    """Its first container runs again."""
+    old = pod.containers[0]
+    last = old if old.kind == pods.TERMINATED else old.last
+    again = pods.running(state.now, restarts=old.restarts + (old.kind == pods.TERMINATED), last=last)
+    again.ready = ready
+    return state.change_pod(pod, containers=(again, *pod.containers[1:]), ready_at=state.now)
+
+
+def restart_all(state: states.State, pod: Pod) -> Pod:
+    """Its machine has been started anew, and with it everything that ran in it."""
+
+    def again(old: pods.ContainerState) -> pods.ContainerState:
+        if old.kind != pods.RUNNING:
+            return old
+        ended = pods.terminated(
+            "Unknown", 255, started=old.started, finished=state.now, restarts=old.restarts
+        )
+        return pods.running(state.now, restarts=old.restarts + 1, last=ended)
+
+    return state.change_pod(
+        pod,
+        lost=0.0,
+        ready_at=state.now,
+        init=tuple(map(again, pod.init)),
+        containers=tuple(map(again, pod.containers)),
+    )
+
+
+def back_off_text(pod: Pod) -> str:
+    """What the kubelet says while it waits to restart the first container."""
+    name = pod.pod_set.template.containers[0].name
+    return f"back-off 5m0s restarting failed container={name} pod={pod.name}_{pod.namespace}({pod.uid})"
+
+
+def back_off(state: states.State, pod: Pod) -> Pod:
+    """Its first container has failed again and waits."""
+    old = pod.containers[0]
+    last = pods.terminated("Error", 1, started=old.started, finished=max(old.started + 4, state.now - 3))
+    waiting = pods.waiting("CrashLoopBackOff", back_off_text(pod), restarts=old.restarts + 1, last=last)
+    name = pod.pod_set.template.containers[0].name
+    message = f"Back-off restarting failed container {name} in pod {pod.name}_{pod.namespace}({pod.uid})"
+    tell(state, pod, "BackOff", message, warning=True, container=name)
+    return state.change_pod(pod, containers=(waiting, *pod.containers[1:]), ready_at=state.now)
+
+
+def evict(state: states.State, pod: Pod) -> Pod:
+    """The kubelet puts it out for lack of memory."""
+    message = (
+        "The node was low on resource: memory. Threshold quantity: 100Mi, available: 88532Ki. Container "
+        f"{pod.pod_set.template.containers[0].name} was using 251036Ki, request is 0, "
+        "has larger consumption of memory."
+    )
+    tell(state, pod, "Evicted", message, warning=True)
+    return state.change_pod(
+        pod, phase="Failed", reason="Evicted", message=message, init=(), containers=(), ready_at=state.now
+    )
+
+
+def delete(state: states.State, pod: Pod, *, disrupted: str = "") -> Pod:
+    """Ask for its end; it is Terminating until it is removed."""
+    grace = pod.pod_set.template.grace
+    if not pod.lost and pod.node is not None:
+        for container in pod.pod_set.template.containers:
+            tell(state, pod, "Killing", f"Stopping container {container.name}", container=container.name)
+    return state.change_pod(pod, deleted=state.now + grace, disrupted=disrupted)
+
+
+def tell_out_of_memory(state: states.State, pod: Pod, *, when: float | None = None) -> None:
+    """The kernel's word, on the node, that it killed the pod's first container."""
+    assert pod.node is not None
+    container = pod.pod_set.template.containers[0]
+    kibibytes = container.memory[1] * 1024
+    state.events.record(
+        "Node",
+        Machine(pod.node),
+        "OOMKilling",
+        f"Memory cgroup out of memory: Killed process {pod.salt % 900000 + 1000} ({container.name}) "
+        f"total-vm:{kibibytes * 3}kB, anon-rss:{kibibytes - 2048}kB",
+        source="kernel-monitor",
+        when=when,
+        warning=True,
+        host=pod.node.name,
+    )
+
+
+def tell_node(state: states.State, node: topology.Node, reason: str, *, when: float | None = None) -> None:
+    """The node controller's (or the kubelet's) word on the node's readiness."""
+    state.events.record(
+        "Node",
+        Machine(node),
+        reason,
+        f"Node {node.name} status is now: {reason}",
+        source="node-controller" if reason == "NodeNotReady" else "kubelet",
+        when=when,
+    )
+
+
+def tell_rebooted(state: states.State, node: topology.Node, boot_id: str) -> None:
+    """The kubelet's word that its machine is not the one it was."""
+    state.events.record(
+        "Node",
+        Machine(node),
+        "Rebooted",
+        f"Node {node.name} has been rebooted, boot id: {boot_id}",
+        source="kubelet",
+        warning=True,
+        host=node.name,
+    )
+
+
+def tell_unhealthy(
+    state: states.State, pod: Pod, *, when: float | None = None, first: float | None = None, count: int = 1
+) -> None:
+    """A readiness probe that was answered too late."""
+    container = next(item for item in pod.pod_set.template.containers if item.port)
+    message = (
+        f'Readiness probe failed: Get "http://{pod.ip}:{container.port}/readyz": context deadline exceeded '
+        "(Client.Timeout exceeded while awaiting headers)"
+    )
+    tell(
+        state,
+        pod,
+        "Unhealthy",
+        message,
+        when=when,
+        first=first,
+        count=count,
+        warning=True,
+        container=container.name,
+    )
+
+
+class Machine:
+    """A node as the subject of an event: nodes have no namespace."""
+
+    __slots__ = ("name", "namespace", "uid")
+
+    def __init__(self, node: topology.Node) -> None:
+        self.name = node.name
+        self.namespace = ""
+        self.uid = node.uid
