@@ -7,7 +7,6 @@ import gzip
 import http.client
 import socket
 import stat
-import threading
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,6 @@ import pytest
 from tests.test_exposition import NODE, POD, PROMETHEUS_2, STATUS, parse, snapshot
 
 from kubevitals import cli, collector, errors
-from kubevitals.cli.commands import export
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import exporter as exporters
 from kubevitals.surfaces.exposition import httpserver
@@ -192,40 +190,6 @@ def test_a_port_that_is_taken_is_told(server: httpserver.Server) -> None:
     assert "--port" in str(caught.value.remedy)
 
 
-def test_the_textfile_is_written_in_one_step(tmp_path: Path) -> None:
-    """Readers find the old file or the new one; nothing else is left in the directory; others may read it."""
-    path = tmp_path / "kubevitals.prom"
-    bodies = [f"x {number}\n".encode() * 20_000 for number in range(2)]
-    export.write_file(str(path), bodies[0])
-    stopping = threading.Event()
-    partial: list[int] = []
-
-    def read() -> None:
-        while not stopping.is_set():
-            if path.read_bytes() not in bodies:
-                partial.append(1)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    for number in range(50):
-        export.write_file(str(path), bodies[number % 2])
-    stopping.set()
-    reader.join()
-    assert not partial
-    assert [each.name for each in tmp_path.iterdir()] == ["kubevitals.prom"]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
-
-
-def test_a_textfile_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
-    """A directory that is none is told with a remedy; where replacing fails nothing is left behind."""
-    with pytest.raises(errors.ConfigurationError, match="nowhere"):
-        export.write_file(str(tmp_path / "nowhere" / "x.prom"), b"")
-    (tmp_path / "directory").mkdir()
-    with pytest.raises(errors.ConfigurationError):
-        export.write_file(str(tmp_path / "directory"), b"")
-    assert [each.name for each in tmp_path.iterdir()] == ["directory"]
-
-
 def run(*arguments: str) -> int:
     return cli.main(["export", "--simulation", "nodes=3,pods=20", *arguments])
 
@@ -247,6 +211,7 @@ def test_once_without_usage_still_tells_the_rest(tmp_path: Path, capsys: pytest.
     assert [said for key, said in series.items() if key[0] == "kubevitals_source_up"] == [0]
     assert [key for key in series if key[0] == "kubevitals_pod_cpu_request_cores"]
     assert not [key for key in series if "_usage_" in key[0]]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644  # the collector runs as another user
     assert "note:" in capsys.readouterr().err
 
 

@@ -331,20 +331,6 @@ def test_a_parquet_file(tmp_path: pathlib.Path) -> None:
     assert rows[0]["timestamp"] == NOW - timedelta(seconds=15)
 
 
-def test_only_files_are_replaced(tmp_path: pathlib.Path) -> None:
-    """A pipe, a device or a directory stays what it is; a link stays one, and leads to the new file."""
-    pipe, link, file = tmp_path / "pipe", tmp_path / "link", tmp_path / "usage"
-    os.mkfifo(pipe)
-    for place in (pipe, tmp_path):
-        with pytest.raises(errors.ConfigurationError, match="is no file"):
-            historyfiles.write(str(place), parts(), form="csv")
-    assert pipe.is_fifo()
-    link.symlink_to(file)
-    assert historyfiles.write(str(link), parts(), form="csv") == 3
-    assert link.is_symlink()
-    assert file.read_text(encoding="utf-8").count("\n") == 4
-
-
 @pytest.mark.parametrize("form", historyfiles.FORMATS)
 def test_nothing_to_write(tmp_path: pathlib.Path, form: str) -> None:
     """Nothing to write leaves the file as it was."""

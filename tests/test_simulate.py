@@ -132,12 +132,17 @@ def test_unwritable_file(tmp_path: pathlib.Path) -> None:
 
 
 def test_own_kubeconfig_is_overwritten(tmp_path: pathlib.Path) -> None:
-    """A kubeconfig of an earlier run is replaced in one step, and stays private."""
+    """A kubeconfig of an earlier run is replaced, and what follows it is removed."""
     target = tmp_path / "config"
-    simulate._write_private(str(target), simulate._MARK + "a")
-    simulate._check_target(str(target))
-    simulate._write_private(str(target), simulate._MARK + "b")
-    assert target.read_text() == simulate._MARK + "b"
+    target.write_text(simulate._MARK + "a" * 100_000)
+    with running("--nodes", "1", "--pods", "1", "--no-tls", "--write-kubeconfig", str(target)) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        written = target.read_text()
+        assert written.startswith(simulate._MARK)
+        assert yaml.safe_load(written)["clusters"]
+        process.terminate()
+        process.communicate(timeout=10)
     assert [each.name for each in tmp_path.iterdir()] == ["config"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubevitals import errors
-from kubevitals.cli import sourceoptions
+from kubevitals.cli import sourceoptions, values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def add_cluster_options(
     )
     group.add_argument(
         "--request-timeout",
-        type=parse_duration,
+        type=values.parse_timeout,
         default=15.0,
         metavar="TIME",
         help="how long one request may take with its retries: 15s (the default), 1m, 500ms",
@@ -159,19 +159,6 @@ def connect(arguments: argparse.Namespace) -> clusters.Cluster:
         )
     given |= sourceoptions.read(arguments)
     return clusters.connect(request_timeout=arguments.request_timeout, **given)
-
-
-def parse_duration(text: str) -> float:
-    """Return seconds: a Go duration, or a bare number of seconds as kubectl allows; 0 means no limit."""
-    from kubevitals.kube import timestamps
-
-    try:
-        seconds = float(text) if text.replace(".", "", 1).isdigit() else timestamps.parse_duration(text)
-    except errors.DecodingError:
-        import argparse
-
-        raise argparse.ArgumentTypeError(f"{text!r} is not a duration like 15s, 1m or 500ms") from None
-    return seconds or 86_400.0
 
 
 def parse_simulation(text: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from kubevitals import errors, model
 from kubevitals import history as histories
+from kubevitals.cli import values
 from kubevitals.history import chunks
 from kubevitals.surfaces.view import recorderstatus, times
 
@@ -28,8 +29,6 @@ else:
 HOW_TO_RECORD = "kubevitals record, or kubevitals serve --history, begins to record"
 _STEPS = (86_400.0, 3600.0, 60.0)  # by which the ends of what was recorded are found
 _OLDEST = timedelta(days=800)  # nothing is kept for longer
-_SIZES = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40}
-_LEAST_SIZE = 16 << 20
 _LAST = 1.5  # seconds that writing the last snapshots may take
 
 
@@ -60,8 +59,8 @@ def add_recording_options(parser: argparse.ArgumentParser, *, optional: bool) ->
         )
     group.add_argument(
         "--history-size",
-        type=_parse_size,
-        default=_SIZES["Gi"],
+        type=values.parse_size,
+        default=1 << 30,
         metavar="SIZE",
         help="what the file may grow to, as 500Mi or 4Gi: 1Gi, the default; then the oldest goes first",
     )
@@ -238,14 +237,3 @@ def _find_bounds(
         each.points[end].timestamp for part in chunks.read(held, query) for each in part for end in (0, -1)
     ]
     return (min(ends) - timedelta(seconds=step), max(ends)) if ends else None
-
-
-def _parse_size(text: str) -> int:
-    number, suffix = text[:-2], text[-2:]
-    if number.isascii() and number.isdigit() and suffix in _SIZES:
-        size = int(number) * _SIZES[suffix]
-        if _LEAST_SIZE <= size <= 1 << 50:
-            return size
-    import argparse
-
-    raise argparse.ArgumentTypeError(f"{text!r} is not a size of 16Mi or more, as 500Mi or 4Gi")

@@ -13,7 +13,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     import contextlib
-    from threading import Event
 
     from kubevitals import cluster as clusters
     from kubevitals.kube import livestate
@@ -74,42 +73,3 @@ def open_states(
         )
         for cluster in connected
     ]
-
-
-class stop_on_signals:  # noqa: N801 - used like a function
-    """SIGTERM and Ctrl-C set the event instead of ending the program at once."""
-
-    def __enter__(self) -> Event:
-        import signal
-        import threading
-
-        stopping = threading.Event()
-        self._before = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, lambda *_: stopping.set())
-        return stopping
-
-    def __exit__(self, *_: object) -> None:
-        import signal
-
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-
-def parse_port(said: str) -> int:
-    """Return a port from 0 to 65535, for argparse."""
-    if said.isascii() and said.isdigit() and int(said) <= 65_535:
-        return int(said)
-    import argparse
-
-    raise argparse.ArgumentTypeError(f"{said!r} is no port from 0 to 65535")
-
-
-def parse_count(said: str) -> int:
-    """Return a whole number above 0, for argparse."""
-    if said.isascii() and said.isdigit() and 0 < int(said) < 1_000_000:
-        return int(said)
-    import argparse
-
-    raise argparse.ArgumentTypeError(f"{said!r} is not a number above 0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubevitals import errors
+from kubevitals.cli import values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--remote-write-rate",
-        type=_parse_rate,
-        default=50_000.0,
+        type=values.parse_count,
+        default=50_000,
         metavar="N",
         help="samples a second at most: 50000, the default",
     )
@@ -161,11 +162,3 @@ _TAKEN = frozenset(
         "phase", "reason", "problem", "condition",
     }
 )  # fmt: skip
-
-
-def _parse_rate(said: str) -> float:
-    if said.isascii() and said.isdigit() and int(said) > 0:
-        return float(said)
-    import argparse
-
-    raise argparse.ArgumentTypeError(f"{said!r} is not a number of samples above 0")

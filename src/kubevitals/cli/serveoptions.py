@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubevitals import errors
-from kubevitals.cli import clusteroptions, historyoptions, multicluster, remotewriteoptions
+from kubevitals.cli import clusteroptions, historyoptions, remotewriteoptions, values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,11 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
         help="where to listen: 127.0.0.1, unless told otherwise",
     )
     group.add_argument(
-        "--port", type=multicluster.parse_port, default=8080, metavar="N", help="8080, the default; 0: any"
+        "--port",
+        type=values.parse_listening_port,
+        default=8080,
+        metavar="N",
+        help="8080, the default; 0: any",
     )
     group.add_argument(
         "--tls-cert", metavar="FILE", help="a certificate with its chain; read again when it changes"
@@ -38,14 +42,14 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--tls-key", metavar="FILE", help="and its private key")
     group.add_argument(
         "--connections",
-        type=multicluster.parse_count,
+        type=values.parse_count,
         default=1000,
         metavar="N",
         help="at most so many at once: 1000",
     )
     group.add_argument(
         "--streams",
-        type=multicluster.parse_count,
+        type=values.parse_count,
         default=200,
         metavar="N",
         help="event streams among them: 200",
@@ -82,20 +86,20 @@ def _add_content(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--interval",
-        type=clusteroptions.parse_duration,
+        type=values.parse_duration,
         default=15.0,
         metavar="TIME",
         help="between polls of usage: 15s",
     )
     group.add_argument(
         "--max-age",
-        type=clusteroptions.parse_duration,
+        type=values.parse_duration,
         metavar="TIME",
         help="that a snapshot may have while its source fails; then the service is not ready: 5m",
     )
     group.add_argument(
         "--samples",
-        type=multicluster.parse_count,
+        type=values.parse_count,
         default=120,
         metavar="N",
         help="of each series that are kept in memory: 120, half an hour",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from kubevitals import errors, sources
+from kubevitals.cli import values
 from kubevitals.sources import factory
 
 TYPE_CHECKING = False
@@ -160,18 +161,4 @@ def _given(
     return {key: value for key, value in values.items() if value not in (None, False)}
 
 
-def _parse_port(said: str) -> int:
-    if said.isascii() and said.isdigit() and 0 < int(said) <= 65_535:
-        return int(said)
-    import argparse
-
-    raise argparse.ArgumentTypeError(f"{said!r} is no port from 1 to 65535")
-
-
-def _parse_window(said: str) -> float:
-    from kubevitals.cli import clusteroptions
-
-    return clusteroptions.parse_duration(said)
-
-
-_TYPES: dict[str, Callable[[str], Any]] = {"N": _parse_port, "TIME": _parse_window}
+_TYPES: dict[str, Callable[[str], Any]] = {"N": values.parse_port, "TIME": values.parse_duration}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from kubevitals import errors, sources
-from kubevitals.cli import clusteroptions, multicluster, oneshot
+from kubevitals.cli import clusteroptions, multicluster, oneshot, signals, values
 from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serving = parser.add_argument_group("serving")
     serving.add_argument(
         "--port",
-        type=multicluster.parse_port,
+        type=values.parse_listening_port,
         default=9100,
         metavar="N",
         help="where to listen: 9100 (the default); 0: any",
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     serving.add_argument(
         "--interval",
-        type=clusteroptions.parse_duration,
+        type=values.parse_duration,
         default=15.0,
         metavar="TIME",
         help="how often usage is read: 15s, the default",
@@ -152,6 +152,7 @@ def _serve(
 ) -> int:
     import contextlib
     import gc
+    import threading
 
     from kubevitals import collector
     from kubevitals.surfaces.exposition import exporter as exporters
@@ -169,7 +170,8 @@ def _serve(
     exporter = exporters.Exporter(collectors, wanted, states=states)
     gc.enable()  # the command line turns it off, but this runs for months
     gc.set_threshold(50_000, 20, 50)  # records come by the ten thousand and hardly ever make a cycle
-    with contextlib.ExitStack() as running, multicluster.stop_on_signals() as stopping:
+    stopping = threading.Event()
+    with contextlib.ExitStack() as running, signals.StopSignals(stopping.set):
         server = httpserver.Server(
             exporter, address=arguments.address, port=arguments.port, gzip=not arguments.no_gzip
         )
@@ -187,7 +189,7 @@ def _serve(
 def _export_once(
     connected: list[clusters.Cluster], arguments: argparse.Namespace, wanted: exposition.Options
 ) -> int:
-    from kubevitals import reader
+    from kubevitals import files, reader
     from kubevitals.kube import livestate
     from kubevitals.surfaces import exposition
     from kubevitals.surfaces.exposition import kube_state_metrics
@@ -220,39 +222,11 @@ def _export_once(
         further=kube_state_metrics.samples(held),
     )
     if arguments.textfile:
-        write_file(arguments.textfile, body)
+        # The collector runs as another user, and reads nothing but what ends in .prom.
+        files.write(arguments.textfile, body, what="the metrics", mode=0o644)
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(body)
     for problem in problems:
         print(f"note: {console.clean(problem.message)}", file=sys.stderr)
     return code
-
-
-def write_file(path: str, body: bytes) -> None:
-    """Write the file in one step: a reader finds the old text or the new one, never a part.
-
-    Raises:
-        errors.ConfigurationError: it cannot be written.
-    """
-    import contextlib
-    import os
-    import tempfile
-
-    folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120 pathlib starts slowly
-    temporary = ""
-    try:
-        # The collector reads what ends in .prom: the file in the making must not.
-        handle, temporary = tempfile.mkstemp(prefix=".kubevitals-", suffix=".tmp", dir=folder)
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-        os.chmod(temporary, 0o644)  # noqa: PTH101 - node_exporter runs as another user
-        os.replace(temporary, path)  # noqa: PTH105
-    except OSError as error:
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108
-        raise errors.ConfigurationError(
-            f"the metrics cannot be written to {path}: {error.strerror}",
-            remedy="name a file in a directory that exists and that you may write to",
-        ) from error

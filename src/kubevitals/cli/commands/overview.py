@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from kubevitals import analysis, errors, problems, quantity, reader, vitals
-from kubevitals.cli import clusteroptions, notes, oneshot
+from kubevitals.cli import clusteroptions, notes, oneshot, values
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns as column_sets
 
@@ -62,12 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--namespace", metavar="NAME", help="pods of one namespace only")
     parser.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces (the default)")
     parser.add_argument(
-        "--limit", type=_parse_count, metavar="N", help="how many pods and, of many nodes, nodes (10)"
+        "--limit", type=values.parse_count, metavar="N", help="how many pods and, of many nodes, nodes (10)"
     )
     parser.add_argument("-w", "--watch", action="store_true", help="refresh until Ctrl-C")
     parser.add_argument(
         "--interval",
-        type=clusteroptions.parse_duration,
+        type=values.parse_duration,
         default=5.0,
         metavar="TIME",
         help="between refreshes (5s)",
@@ -314,11 +314,3 @@ def _round(value: float) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _parse_count(text: str) -> int:
-    import argparse
-
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return int(text)

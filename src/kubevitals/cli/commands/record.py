@@ -11,7 +11,7 @@ import sys
 import time
 
 from kubevitals import errors
-from kubevitals.cli import clusteroptions, historyoptions, multicluster, remotewriteoptions
+from kubevitals.cli import clusteroptions, historyoptions, multicluster, remotewriteoptions, signals, values
 from kubevitals.surfaces.terminal import console
 from kubevitals.surfaces.view import recorderstatus
 
@@ -40,14 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     historyoptions.add_recording_options(parser, optional=False)
     parser.add_argument(
         "--interval",
-        type=clusteroptions.parse_duration,
+        type=values.parse_duration,
         default=15.0,
         metavar="TIME",
         help="between polls of usage: 15s, the default",
     )
     parser.add_argument(
         "--duration",
-        type=clusteroptions.parse_duration,
+        type=values.parse_duration,
         metavar="TIME",
         help="end after so long; without end else",
     )
@@ -70,6 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     import gc
     import logging
+    import threading
 
     from kubevitals import collector
 
@@ -91,7 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
         held = stack.enter_context(historyoptions.recording(arguments, collectors))
         gc.enable()  # the command line turns it off, but this runs for months
         gc.set_threshold(50_000, 20, 50)  # records come by the ten thousand and hardly ever make a cycle
-        stopping = stack.enter_context(multicluster.stop_on_signals())
+        stopping = threading.Event()
+        stack.enter_context(signals.StopSignals(stopping.set))
         for one in collectors:
             stack.enter_context(one)
         names = ", ".join(console.clean(one.name) for one in collectors)

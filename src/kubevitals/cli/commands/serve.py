@@ -9,14 +9,13 @@ from __future__ import annotations
 import sys
 
 from kubevitals import errors
-from kubevitals.cli import historyoptions, multicluster, serveoptions
+from kubevitals.cli import historyoptions, multicluster, serveoptions, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     import contextlib
     import ssl
-    from typing import Any
 
     from kubevitals import cluster as clusters
     from kubevitals import collector
@@ -70,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         stack.callback(authenticator.close)
         collectors, server = _build(arguments, connected, authenticator, stack)
         server.config.ssl = tls
-        with _ending_on_signals(server):
+        with signals.StopSignals(server.end):
             for one in collectors.values():
                 one.start()
             url = webserver.url_of(listening, tls=tls is not None)
@@ -185,31 +184,3 @@ def _stop(collectors: dict[str, collector.Collector]) -> None:
     from kubevitals import reader
 
     reader.together([lambda one=one: one.stop(timeout=1.5) for one in collectors.values()])  # type: ignore[misc]
-
-
-class _ending_on_signals:  # noqa: N801 - used like a function
-    """SIGTERM and Ctrl-C end the server instead of the program; the second one is obeyed at once."""
-
-    def __init__(self, server: webserver.Server) -> None:
-        self._server = server
-
-    def __enter__(self) -> None:
-        import signal
-        import threading
-
-        self._before: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._end)
-
-    def _end(self, number: int, _: object) -> None:
-        import signal
-
-        signal.signal(number, self._before[number])
-        self._server.end()
-
-    def __exit__(self, *_: object) -> None:
-        import signal
-
-        for number, handler in self._before.items():
-            signal.signal(number, handler)

@@ -11,9 +11,10 @@ import gc
 import os
 import sys
 import textwrap
+import threading
 
-from kubevitals import errors
-from kubevitals.cli import multicluster
+from kubevitals import errors, files
+from kubevitals.cli import signals, values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,8 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     size = parser.add_argument_group("the world")
-    size.add_argument("--nodes", type=_size(1, 20_000), metavar="N", help="how many nodes (default: a few)")
-    size.add_argument("--pods", type=_size(0, 500_000), metavar="M", help="how many pods at the start")
+    size.add_argument(
+        "--nodes", type=values.WholeNumber(1, 20_000), metavar="N", help="how many nodes (default: a few)"
+    )
+    size.add_argument(
+        "--pods", type=values.WholeNumber(0, 500_000), metavar="M", help="how many pods at the start"
+    )
     size.add_argument(
         "--seed",
         type=int,
@@ -80,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serving = parser.add_argument_group("serving")
     serving.add_argument(
         "--port",
-        type=_size(0, 65_535),
+        type=values.parse_listening_port,
         default=0,
         metavar="P",
         help="port to listen on (default: any free one)",
@@ -101,27 +106,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="begin with this fault in force; may be repeated",
     )
     trouble.add_argument("--list-faults", action="store_true", help="list the faults and exit")
-
-
-def _size(least: int, most: int) -> _Size:
-    return _Size(least, most)
-
-
-class _Size:
-    """A whole number within bounds, as argparse wants to have it."""
-
-    def __init__(self, least: int, most: int) -> None:
-        self._least = least
-        self._most = most
-
-    def __call__(self, text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = self._least - 1
-        if not self._least <= number <= self._most:
-            raise argparse.ArgumentTypeError(f"{text!r} is no number from {self._least} to {self._most}")
-        return number
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -149,7 +133,8 @@ def _serve(arguments: argparse.Namespace) -> None:
     from simcluster import simulation
 
     target: str | None = arguments.write_kubeconfig
-    with multicluster.stop_on_signals() as stopped, contextlib.ExitStack() as cleanup:
+    stopped = threading.Event()
+    with signals.StopSignals(stopped.set), contextlib.ExitStack() as cleanup:
         simulated = simulation.SimulatedCluster(
             nodes=arguments.nodes,
             pods=arguments.pods,
@@ -201,7 +186,8 @@ def _announce(simulated: simulation.SimulatedCluster, target: str) -> None:
         print(simulated.kubeconfig(), end="", flush=True)
         print(ready, file=sys.stderr, flush=True)
     else:
-        _write_private(target, _MARK + simulated.kubeconfig())
+        content = _MARK + simulated.kubeconfig()
+        files.write(target, content.encode(), what="the kubeconfig", mode=0o600)
         print(f"{ready}; use it with KUBECONFIG={target}", flush=True)
 
 
@@ -219,25 +205,6 @@ def _check_target(target: str) -> None:
             f"{target} exists and was not written by kubevitals simulate",
             remedy="name another file for --write-kubeconfig, or remove that one",
         )
-
-
-def _write_private(target: str, text: str) -> None:
-    """Writes in one step, mode 0600."""
-    import tempfile
-
-    folder = os.path.dirname(os.path.abspath(target))  # noqa: PTH100, PTH120 pathlib starts slowly
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".kubeconfig-", dir=folder)
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, target)  # noqa: PTH105 as above
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108 as above
-        raise _unwritable(target, error) from error
 
 
 def _unwritable(target: str, error: OSError) -> errors.ConfigurationError:

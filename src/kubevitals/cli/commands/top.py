@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from kubevitals import analysis, errors, model, reader
-from kubevitals.cli import clusteroptions, notes, oneshot
+from kubevitals.cli import clusteroptions, notes, oneshot, values
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns as column_sets
 
@@ -98,7 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sort-by", action="append", metavar="COLUMN[,...]", help="cpu, memory, name or any key of -o json"
     )
-    parser.add_argument("--limit", type=_parse_count, metavar="N", help="the first N rows only")
+    parser.add_argument("--limit", type=values.parse_count, metavar="N", help="the first N rows only")
     parser.add_argument("--containers", action="store_true", help="one row a container (of pods)")
     parser.add_argument("--sum", action="store_true", help="a last row with the total")
     parser.add_argument(
@@ -124,7 +124,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-w", "--watch", action="store_true", help="refresh until Ctrl-C")
     parser.add_argument(
         "--interval",
-        type=clusteroptions.parse_duration,
+        type=values.parse_duration,
         default=5.0,
         metavar="TIME",
         help="between refreshes (5s)",
@@ -397,14 +397,6 @@ def _bare_name(text: str) -> str:
     """Return NAME of "NAME", "pod/NAME" or "pod/NAME/CONTAINER", so that `-o name` can be fed back."""
     parts = text.split("/")
     return parts[1] if len(parts) > 1 else text
-
-
-def _parse_count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        import argparse
-
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return int(text)
 
 
 def _parse_group(text: str) -> tuple[str, str]:

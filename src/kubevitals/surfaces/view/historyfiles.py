@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
+import io
 
-from kubevitals import errors
+from kubevitals import errors, files
 from kubevitals.surfaces.view import historydocuments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import Any
+    from typing import Any, BinaryIO
 
     from kubevitals import history as histories
 
@@ -52,32 +50,10 @@ def write(
     Raises:
         errors.ConfigurationError: it cannot be written.
     """
-    path = os.path.realpath(path)  # a link stays, and leads to the new file
-    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - as everywhere here
-        # To put a file in the place of /dev/null is more than anybody means.
-        raise errors.ConfigurationError(
-            f"{path} is no file, and the history is written to one",
-            remedy="name a file; kubevitals history KIND -o csv writes to stdout",
-        )
-    folder = os.path.dirname(path)  # noqa: PTH120
-    temporary = ""
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".kubevitals-", suffix=".tmp", dir=folder)
-        os.close(handle)
-        count = _WRITERS[form](temporary, _counted(parts, progress))
-        if count:
-            os.chmod(temporary, 0o644 & ~_umask())  # noqa: PTH101
-            os.replace(temporary, path)  # noqa: PTH105
-            temporary = ""
-    except OSError as error:
-        raise errors.ConfigurationError(
-            f"the history cannot be written to {path}: {error.strerror or error}",
-            remedy="name a file in a directory that exists, that you may write to and that has room",
-        ) from error
-    finally:
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108
+    with files.AtomicFile(path, what="the history") as made:
+        count = _WRITERS[form](made.file, _counted(parts, progress))
+        if not count:
+            made.discard()
     return count
 
 
@@ -92,17 +68,18 @@ def _counted(
         progress(count)
 
 
-def _write_csv(path: str, parts: Iterable[list[tuple[Any, ...]]]) -> int:
+def _write_csv(binary: BinaryIO, parts: Iterable[list[tuple[Any, ...]]]) -> int:
     count = 0
-    with open(path, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123
-        historydocuments.write_csv((), file)
-        for rows in parts:
-            historydocuments.write_csv(rows, file, headers=False)
-            count += len(rows)
+    file = io.TextIOWrapper(binary, encoding="utf-8", newline="")
+    historydocuments.write_csv((), file)
+    for rows in parts:
+        historydocuments.write_csv(rows, file, headers=False)
+        count += len(rows)
+    file.detach()  # flushes, and leaves the file open
     return count
 
 
-def _write_parquet(path: str, parts: Iterable[list[tuple[Any, ...]]]) -> int:
+def _write_parquet(file: BinaryIO, parts: Iterable[list[tuple[Any, ...]]]) -> int:
     import pyarrow
     import pyarrow.parquet
 
@@ -113,7 +90,7 @@ def _write_parquet(path: str, parts: Iterable[list[tuple[Any, ...]]]) -> int:
         ]
     )
     count = 0
-    with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+    with pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
         for rows in parts:
             columns = list(zip(*rows, strict=True))
             arrays = [
@@ -129,13 +106,6 @@ def _arrow_type(kind: str) -> Any:
 
     plain = kind.removesuffix(" | None")
     return pyarrow.timestamp("ms", tz="UTC") if plain == "datetime" else getattr(pyarrow, _ARROW[plain])()
-
-
-def _umask() -> int:
-    """Return which rights new files lack here."""
-    before = os.umask(0o077)
-    os.umask(before)
-    return before
 
 
 _WRITERS = {"csv": _write_csv, "parquet": _write_parquet}

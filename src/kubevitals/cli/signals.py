@@ -1,0 +1,43 @@
+"""How a command that runs for long is ended: Ctrl-C and SIGTERM ask it to stop, the second one insists."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class StopSignals:
+    """Within the `with` block, the first SIGINT or SIGTERM calls `stop` instead of ending the program.
+
+    The second one of its kind does what it did before, so that a command that hangs can be ended. `stop` is
+    called in the main thread, between two instructions of it, and must return at once. In another thread
+    than the main one the block changes nothing: signals are not delivered there.
+    """
+
+    def __init__(self, stop: Callable[[], object]) -> None:
+        self._stop = stop
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        import signal
+        import threading
+
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._handle)
+
+    def _handle(self, number: int, _: object) -> None:
+        self._restore(number)
+        self._stop()
+
+    def _restore(self, number: int) -> None:
+        import signal
+
+        before = self._before[number]
+        signal.signal(number, signal.SIG_DFL if before is None else before)  # None: not of Python's making
+
+    def __exit__(self, *_: object) -> None:
+        for number in self._before:
+            self._restore(number)
