@@ -53,7 +53,7 @@ class _Place:
         self.namespace = namespace
 
     @property
-    def connection(self) -> _Place:
+    def config(self) -> _Place:
         """Where `top` looks for the namespace."""
         return self
 
