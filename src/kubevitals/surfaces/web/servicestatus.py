@@ -49,6 +49,16 @@ SOURCE_TYPES = {
 
 LISTS = ("nodes", "pods", "node_usage", "pod_usage")
 
+_KINDS = ("nodes", "pods")
+_USAGE_RIGHTS = {  # by API group and resource: whose usage it lets read
+    ("metrics.k8s.io", "nodes"): ("nodes",),
+    ("metrics.k8s.io", "pods"): ("pods",),
+    ("", "nodes/metrics"): _KINDS,
+    ("", "nodes/proxy"): _KINDS,
+    ("", "services"): _KINDS,  # to find Prometheus
+    ("", "services/proxy"): _KINDS,
+}
+
 
 def make_status(
     sources: Mapping[str, collector.Collector], recorded: recorderstatus.RecorderStatus | None = None
@@ -95,28 +105,41 @@ def _describe(name: str, source: collector.Collector) -> dict[str, Any]:
             kind: {"with_usage": with_usage, "total": total}
             for kind, (with_usage, total) in status.coverage.items()
         },
-        "rights": describe_rights(problems, held),
+        "rights": describe_rights(
+            [*problems, *(each.problem for each in status.sources if each.problem is not None)], held
+        ),
         "problems": [problem.to_dict() for problem in problems],
     }
 
 
-def describe_rights(problems: Iterable[model.Problem], held: model.Snapshot | None) -> dict[str, str]:
-    """Return of each thing that is read whether it is granted, forbidden or unknown, as far as was seen."""
+def describe_rights(problems: Sequence[model.Problem], held: model.Snapshot | None) -> dict[str, str]:
+    """Return of each of LISTS whether reading it is granted, forbidden or unknown, as far as was seen.
+
+    `problems` are those of the snapshot and of the sources of usage.
+    """
     codes = {problem.code for problem in problems}
-    refusals = [problem.message for problem in problems if problem.code == "usage_forbidden"]
     rights = {}
-    for kind in ("nodes", "pods"):
+    for kind in _KINDS:
+        rows: Sequence[Any] = () if held is None else (held.nodes if kind == "nodes" else held.pods)
         if f"{kind}_forbidden" in codes:
             rights[kind] = "forbidden"
         else:
             rights[kind] = "unknown" if held is None else "granted"
-        rows: Sequence[Any] = () if held is None else (held.nodes if kind == "nodes" else held.pods)
-        usage = f"{kind[:-1]}_usage"
-        if any(f"{kind}.metrics" in text or f"metrics.k8s.io {kind}" in text for text in refusals):
-            rights[usage] = "forbidden"
-        else:
-            rights[usage] = "granted" if any(row.timestamp is not None for row in rows) else "unknown"
+        rights[f"{kind[:-1]}_usage"] = _describe_usage_right(kind, problems, rows)
     return {name: rights[name] for name in LISTS}
+
+
+def _describe_usage_right(kind: str, problems: Iterable[model.Problem], rows: Sequence[Any]) -> str:
+    measured = any(row.timestamp is not None for row in rows)
+    for problem in problems:
+        refused = problem.code == "usage_forbidden"
+        # With usage in hand the refusal of one kubelet says nothing, nor that of a source that is not in use.
+        if problem.right is None or (measured and not refused):
+            continue
+        right = problem.right.group, problem.right.resource
+        if kind in _USAGE_RIGHTS.get(right, _KINDS if refused else ()):
+            return "forbidden"
+    return "granted" if measured else "unknown"
 
 
 def not_ready(sources: Mapping[str, collector.Collector]) -> list[str]:
