@@ -196,7 +196,7 @@ def test_missing_plugin(tmp_path: pathlib.Path) -> None:
     """A plugin that is not installed gives its install hint, without its control characters."""
     with pytest.raises(errors.CredentialsError, match="does not exist") as caught:
         open_it(str(tmp_path / "none"), installHint="Run\n  \x1b[1mmake install").fetch()
-    assert caught.value.remedy == "Run [1mmake install"
+    assert caught.value.remedy == "Run make install"
     with pytest.raises(errors.CredentialsError) as caught:
         open_it(str(tmp_path / "none")).fetch()
     assert "Install the plugin" in str(caught.value.remedy)
@@ -220,7 +220,7 @@ def test_failing_plugin(tmp_path: pathlib.Path) -> None:
         open_it(put_plugin(tmp_path, script)).fetch()
     assert caught.value.message == (
         f'exec plugin {tmp_path}/plugin of user "jane" in /x/config failed with exit code 3: '
-        "token has [31mexpired, log in"
+        "token has expired, log in"
     )
     assert "log in again" in str(caught.value.remedy)
 
@@ -243,8 +243,8 @@ def test_complaints_are_scrubbed(complaint: str) -> None:
     plugin = parse(
         "p", env=[{"name": "MY_TOKEN", "value": SECRET}], args=["--client-secret=arg-" + SECRET, "get-token"]
     )
-    assert SECRET not in execplugin.scrub(complaint, plugin)
-    assert "[hidden]" in execplugin.scrub(complaint, plugin)
+    assert SECRET not in execplugin.clean_complaint(complaint, plugin)
+    assert "[hidden]" in execplugin.clean_complaint(complaint, plugin)
 
 
 def test_complaints_are_shortened(tmp_path: pathlib.Path) -> None:

@@ -13,8 +13,7 @@ import pytest
 import yaml
 from hypothesis import strategies
 
-from kubevitals import model
-from kubevitals.surfaces.terminal import console
+from kubevitals import model, sanitize
 from kubevitals.surfaces.view import documents
 
 NOW = datetime(2026, 7, 30, 10, 0, 0, tzinfo=UTC)
@@ -125,7 +124,7 @@ def test_csv_comes_back(text: str) -> None:
     """Any text stays in its cell, as it was but for the guard and for control characters."""
     heading, row = cells("pods", [model.Pod("shop", "p", reason=text)])
     found = dict(zip(heading, row, strict=True))["reason"]
-    assert found.removeprefix("'") == console.clean(text).removeprefix("'")
+    assert found.removeprefix("'") == sanitize.printable(text).removeprefix("'")
 
 
 def test_names() -> None:

@@ -194,9 +194,3 @@ def test_paths() -> None:
     assert make().file("f") == ""
     with pytest.raises(errors.ConfigurationError, match="is no path"):
         make(f="a\0").file("f")
-
-
-def test_printable() -> None:
-    """Text for messages has no control characters and at most 200 characters."""
-    assert kubeconfig_file.printable("a\x1b[31m\nb\u202e") == "a [31m b"
-    assert len(kubeconfig_file.printable("x" * 5000)) == 200

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 
-import hypothesis
 import pytest
-from hypothesis import strategies
 
 from kubevitals import analysis
 from kubevitals.surfaces.terminal import console
@@ -66,33 +64,6 @@ def test_a_terminal_without_unicode() -> None:
 def test_a_width_that_is_none(columns: str) -> None:
     """A COLUMNS that is no width is ignored, and a screen that cannot be measured is as wide as it comes."""
     assert console.detect_style(Screen(), environ={"COLUMNS": columns}).width is None
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("web-0", "web-0"),
-        ("grün", "grün"),
-        ("\x1b[31mred", "\ufffd[31mred"),
-        ("a\nb\tc\r", "a\ufffdb\ufffdc\ufffd"),
-        ("\u202eevil", "\ufffdevil"),
-        ("\x9b31m", "\ufffd31m"),
-        ("zero\u200bwidth", "zero\ufffdwidth"),
-        ("\ud800", "\ufffd"),
-    ],
-)
-def test_clean(text: str, shown: str) -> None:
-    """What could steer a terminal, turn the text around or hide in it is replaced."""
-    assert console.clean(text) == shown
-
-
-@hypothesis.given(strategies.text())
-def test_clean_is_printable(text: str) -> None:
-    """Whatever the text, what is left is printable and as long."""
-    cleaned = console.clean(text)
-    assert cleaned.replace("\ufffd", "").isprintable()
-    assert len(cleaned) == len(text)
-    assert console.clean(cleaned).isprintable() or "\ufffd" in cleaned
 
 
 def test_a_stream_that_cannot_hold_the_text() -> None:

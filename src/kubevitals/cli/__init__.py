@@ -10,7 +10,7 @@ import os
 import sys
 
 import kubevitals
-from kubevitals import errors, garbage
+from kubevitals import errors, garbage, sanitize
 from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
@@ -120,11 +120,12 @@ def _run_bare(argv: Sequence[str], program: str) -> int:
         close = difflib.get_close_matches(words[0], COMMANDS, n=1, cutoff=0.5)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise errors.UsageError(
-            f"there is no command {console.clean(words[0])[:60]!r}{hint}",
+            f"there is no command {sanitize.printable(words[0])[:60]!r}{hint}",
             remedy=f"{program} --help lists the commands",
         )
     raise errors.UsageError(
-        f"no command after {console.clean(argv[-1])[:60]!r}", remedy=f"{program} --help lists the commands"
+        f"no command after {sanitize.printable(argv[-1])[:60]!r}",
+        remedy=f"{program} --help lists the commands",
     )
 
 
@@ -161,4 +162,4 @@ def tell_error(error: errors.KubevitalsError) -> None:
 
 def _lines(text: str) -> str:
     """Return the text made harmless, its own line breaks kept and indented."""
-    return "\n       ".join(console.clean(line) for line in text.splitlines())
+    return "\n       ".join(sanitize.printable(line) for line in text.splitlines())

@@ -5,9 +5,8 @@ One command prints, another serves over HTTP; both read the same clusters in the
 
 from __future__ import annotations
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.cli import clusteroptions, sourceoptions
-from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def connect_all(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> l
             cluster.config.context = name
         if cluster.name in connected:
             raise errors.UsageError(
-                f"two clusters are called {console.clean(cluster.name)[:60]!r}",
+                f"two clusters are called {sanitize.printable(cluster.name)[:60]!r}",
                 remedy="give contexts with different names",
             )
         connected[cluster.name] = cluster

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import analysis, snapshot
-from kubevitals.surfaces.terminal import console
+from kubevitals import analysis, sanitize, snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def tell_missing(names: Sequence[str], kind: str, *, usage_only: bool = False) -
     With `usage_only` nobody has looked whether there is such an object: only that it has no sample is known.
     """
     for name in names:
-        what = f"{kind.removesuffix('s')} {console.clean(name)!r}"
+        what = f"{kind.removesuffix('s')} {sanitize.printable(name)!r}"
         said = f"no usage of {what}: not there, or not measured yet" if usage_only else f"{what} not found"
         print(f"error: {said}", file=sys.stderr)
     return 1 if names else 0
@@ -81,5 +80,5 @@ def describe_unknown(rows: Sequence[Any], kind: str) -> list[str]:
 
 
 def _print(text: str, stream: TextIO | None = None) -> None:
-    lines = [console.clean(line) for line in text.splitlines()]
+    lines = [sanitize.printable(line) for line in text.splitlines()]
     print("\n    ".join(lines), file=stream or sys.stderr)

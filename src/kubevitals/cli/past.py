@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import errors, model
+from kubevitals import errors, model, sanitize
 from kubevitals.cli import historyoptions
-from kubevitals.surfaces.terminal import console
 from kubevitals.surfaces.view import times
 from kubevitals.surfaces.web import queries, selectors
 
@@ -112,12 +111,12 @@ def _nothing(
     moment: datetime, cluster: str | None, held: histories.History, now: datetime
 ) -> errors.HistoryError:
     extent = historyoptions.find_extent(held, now=now)
-    of = f" of cluster {console.clean(cluster)!r}" if cluster else ""
+    of = f" of cluster {sanitize.printable(cluster)!r}" if cluster else ""
     if extent is None:
         return errors.HistoryError(f"nothing{of} was recorded yet", remedy=historyoptions.HOW_TO_RECORD)
     first, last = map(times.format_moment, extent)
     names = historyoptions.find_clusters(held, extent[1])
-    others = [console.clean(name) for name in names if cluster is not None and name != cluster]
+    others = [sanitize.printable(name) for name in names if cluster is not None and name != cluster]
     choose = f"; --context {others[0]} asks for another cluster" if others else ""
     return errors.HistoryError(
         f"nothing{of} was recorded near {times.format_moment(moment)}",

@@ -10,7 +10,7 @@ import gc
 import sys
 import time
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
@@ -64,7 +64,7 @@ def _write(body: str, remarks: list[str], *, in_place: bool) -> None:
         sys.stdout.write(body + "\n")
         sys.stdout.flush()
         for remark in remarks:
-            print(console.clean(remark), file=sys.stderr)
+            print(sanitize.printable(remark), file=sys.stderr)
         return
     style = console.detect_style(sys.stdout)
     height = _measure_height()
@@ -76,7 +76,7 @@ def _write(body: str, remarks: list[str], *, in_place: bool) -> None:
         foot[0] += f"  ({len(lines) - room} more rows; a larger window or --limit shows the most important)"
         lines = lines[:room]
     width = style.width or 80
-    text = [*lines, *(style.dim(console.clean(line)[:width]) for line in foot)]
+    text = [*lines, *(style.dim(sanitize.printable(line)[:width]) for line in foot)]
     end = console.CLEAR_LINE_END
     sys.stdout.write(_HOME + f"{end}\n".join(text) + end + console.CLEAR_BELOW)
     sys.stdout.flush()

@@ -10,8 +10,7 @@ import sqlite3
 import struct
 from typing import TYPE_CHECKING
 
-from kubevitals import errors, model
-from kubevitals.kube.http import failures
+from kubevitals import errors, model, sanitize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +63,7 @@ class StoreError(errors.HistoryError):
     """A file of history cannot be used now; `code` is one of those above."""
 
     def __init__(self, code: str, path: Path | str, what: str) -> None:
-        super().__init__(f"history in {failures.clean(str(path))}: {what}", remedy=_REMEDIES.get(code))
+        super().__init__(f"history in {sanitize.excerpt(str(path))}: {what}", remedy=_REMEDIES.get(code))
         self.code = code
 
     def to_problem(self) -> model.Problem:
@@ -81,7 +80,7 @@ def explain(error: Exception, path: Path | str) -> StoreError:
     """Return the error in words, with what the system said behind them."""
     if isinstance(error, StoreError):
         return error
-    said = failures.clean(str(error), 120)
+    said = sanitize.excerpt(str(error), 120)
     if isinstance(error, sqlite3.Error):
         name = getattr(error, "sqlite_errorname", "") or ""
         for start, code, what in _SQLITE:
@@ -90,7 +89,7 @@ def explain(error: Exception, path: Path | str) -> StoreError:
         return StoreError("history_damaged", path, f"it is not as it was written ({said})")
     if isinstance(error, OSError):
         code, what = _SYSTEM.get(error.errno or 0, ("history_unreadable", "it cannot be opened"))
-        return StoreError(code, path, f"{what} ({failures.clean(error.strerror or said, 120)})")
+        return StoreError(code, path, f"{what} ({sanitize.excerpt(error.strerror or said, 120)})")
     if isinstance(error, errors.HistoryError):
         return StoreError("history_damaged", path, error.message)
     return StoreError("history_damaged", path, f"it is not as it was written ({type(error).__name__})")

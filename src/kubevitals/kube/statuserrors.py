@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 import re
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.kube import resourceattributes
-from kubevitals.kube.http import failures
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def from_status(
 ) -> errors.StatusError:
     """See failures.from_status."""
     content = parse_status(body)
-    said = failures.clean(content.get("message", "") if content else _plain_text(body, headers))
+    said = sanitize.excerpt(content.get("message", "") if content else _plain_text(body, headers))
     about = attributes or resourceattributes.parse_request(*_split_request(request))
     remedy: str | None = _REMEDIES.get(status)
     right: resourceattributes.ResourceAttributes | None = None
@@ -91,7 +90,7 @@ def from_status(
         message = f"the server redirects {request} ({status}), and redirects are not followed"
         remedy = "The address may be that of a login page or a proxy; give the API server's own."
     else:
-        message = f"{request} failed: {status} {failures.clean(reason, 60)}".rstrip() + (
+        message = f"{request} failed: {status} {sanitize.excerpt(reason, 60)}".rstrip() + (
             f": {said}" if said else ""
         )
     if said and status in (401, 403) and said not in message and said != "Unauthorized":
@@ -102,8 +101,8 @@ def from_status(
         remedy=remedy,
         request=request,
         status=status,
-        reason=failures.clean(reason, 60),
-        body=failures.clean(body),
+        reason=sanitize.excerpt(reason, 60),
+        body=sanitize.excerpt(body),
         headers=dict(headers),
     )
     error.content = body
@@ -160,8 +159,8 @@ def _describe_forbidden(
     elif match := _FORBIDDEN_PATH.search(text):
         user = match["user"]
         about = resourceattributes.ResourceAttributes(match["verb"], path=match["path"])
-    shown = failures.clean(user, 80) or "the user"
-    message = f"{shown} may not {failures.clean(str(about), 160)}"
+    shown = sanitize.excerpt(user, 80) or "the user"
+    message = f"{shown} may not {sanitize.excerpt(str(about), 160)}"
     parts = (about.verb, about.resource or about.path.lstrip("/") or "x", about.group, about.namespace)
     if not all(_PLAIN.match(part) for part in parts if part):
         return message, "Ask the cluster's administrator for the right.", None

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.kube import client as http_client
 from kubevitals.kube import clientconfig, pages
-from kubevitals.kube.http import failures, urls
+from kubevitals.kube.http import urls
 from kubevitals.promql import client as promql_client
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _match(
     for wanted in convention.ports:
         for number, port_name in ports:
             if wanted in (number, port_name):
-                how = f"by the label {convention.label}={failures.clean(value or '', 60)}"
+                how = f"by the label {convention.label}={sanitize.excerpt(value or '', 60)}"
                 return Place(namespace, name, number, convention.prefix, how)
     return None
 

@@ -6,9 +6,8 @@ before it is shown.
 
 from __future__ import annotations
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.kube import statuserrors
-from kubevitals.kube.http import failures
 from kubevitals.promql import results
 
 _CREDENTIALS = {
@@ -70,7 +69,7 @@ def _describe_status(error: errors.StatusError, server: str, who: str) -> tuple[
     if error.status == 401:
         return f"{server} does not accept the credentials ({who})", _CREDENTIALS.get(who)
     if error.status == 403:
-        text = words or failures.clean(error.body, 120)
+        text = words or sanitize.excerpt(error.body, 120)
         return (
             f"{server} refuses the account ({who}){': ' + text if text else ''}",
             "ask for the right to query; a tenant is given by --prometheus-header X-Scope-OrgID=NAME",
@@ -94,7 +93,7 @@ def _describe_status(error: errors.StatusError, server: str, who: str) -> tuple[
         return f"{server} has no Prometheus API there ({error.status})", _WHERE
     if error.status == 429:
         return f"{server} limits how often it may be asked (429)", "ask less often, by --interval"
-    text = failures.clean(error.body, 120)
+    text = sanitize.excerpt(error.body, 120)
     return (
         f"{server} failed: {error.status} {error.reason}".rstrip() + (f": {text}" if text else ""),
         "does the server behind it run, and is it ready?",
@@ -118,4 +117,4 @@ def _describe_proxied(error: errors.StatusError, server: str) -> tuple[str, str 
 def _target(error: errors.StatusError) -> str:
     """Where a redirection leads, without what may be secret in it."""
     place = error.headers.get("location", "").partition("?")[0].partition("#")[0]
-    return f" to {failures.clean(place, 120)}" if place else ""
+    return f" to {sanitize.excerpt(place, 120)}" if place else ""

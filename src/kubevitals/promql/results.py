@@ -11,8 +11,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from kubevitals import errors, model
-from kubevitals.kube.http import failures
+from kubevitals import errors, model, sanitize
 
 LabelsT = TypeVar("LabelsT")
 Labels = dict[str, str]
@@ -128,7 +127,7 @@ def decode_failure(body: bytes) -> tuple[str, str] | None:
         return None
     if found.status != "error" and not found.errorType:
         return None
-    return failures.clean(found.errorType, 40), failures.clean(found.error)
+    return sanitize.excerpt(found.errorType, 40), sanitize.excerpt(found.error)
 
 
 def _points(each: _Series[LabelsT]) -> list[Point]:
@@ -147,7 +146,7 @@ def _problems(answer: _Envelope) -> tuple[model.Problem, ...]:
                 "look at the health of its storage nodes",
             )
         )
-    said = list(dict.fromkeys(failures.clean(each) for each in answer.warnings or ()))
+    said = list(dict.fromkeys(sanitize.excerpt(each) for each in answer.warnings or ()))
     found += [model.Problem("prometheus_warning", f"Prometheus warns: {each}") for each in said[:_WARNINGS]]
     if len(said) > _WARNINGS:
         found.append(
@@ -167,7 +166,7 @@ def _decode(body: bytes, kind: type[WireT]) -> WireT:
     except (ValueError, RecursionError) as error:  # malformed, not UTF-8, or nested without end
         raise _unreadable("it is not JSON") from error
     if answer.status != "success":
-        raise _unreadable(f"its status is {failures.clean(answer.status, 40) or 'missing'!r}")
+        raise _unreadable(f"its status is {sanitize.excerpt(answer.status, 40) or 'missing'!r}")
     return answer
 
 
@@ -187,7 +186,7 @@ def _no_series() -> errors.PrometheusError:
 
 def _unreadable(why: str) -> errors.PrometheusError:
     return errors.PrometheusError(
-        f"the server does not answer as Prometheus does: {failures.clean(why, 120)}",
+        f"the server does not answer as Prometheus does: {sanitize.excerpt(why, 120)}",
         remedy="check that --prometheus-url is the address under which /api/v1/query answers",
     )
 

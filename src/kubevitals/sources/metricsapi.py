@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import errors, model, quantity, sources
+from kubevitals import errors, model, quantity, sanitize, sources
 from kubevitals.kube.http import plainjson, urls
 
 TYPE_CHECKING = False
@@ -93,9 +93,7 @@ class MetricsAPI:
         offered = [str(each.get("version", "")) for each in group.get("versions") or ()]
         readable = [version for version in offered if version in READABLE_VERSIONS]
         if not readable:
-            from kubevitals.kube.http import failures
-
-            said = failures.clean(", ".join(offered), 80) or "no version at all"
+            said = sanitize.excerpt(", ".join(offered), 80) or "no version at all"
             raise errors.MetricsNotInstalledError(
                 f"the cluster serves metrics.k8s.io only as {said}, which this kubevitals cannot read",
                 remedy="upgrade kubevitals",

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import errors, sources
+from kubevitals import errors, sanitize, sources
 from kubevitals.cli import clusteroptions, multicluster, oneshot, signals, values
-from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise errors.UsageError("--compat-only without --compat leaves nothing", remedy="add --compat")
     if not (arguments.once or arguments.auth == "none" or _is_loopback(arguments.address)):
         raise errors.UsageError(
-            f"--address {console.clean(arguments.address)[:60]}: there everyone who reaches it could read",
+            f"--address {sanitize.printable(arguments.address)[:60]}: there everybody could read",
             remedy="add --auth none if that is meant, or use kubevitals serve with --auth kubernetes",
         )
 
@@ -228,5 +227,5 @@ def _export_once(
         sys.stdout.flush()
         sys.stdout.buffer.write(body)
     for problem in problems:
-        print(f"note: {console.clean(problem.message)}", file=sys.stderr)
+        print(f"note: {sanitize.printable(problem.message)}", file=sys.stderr)
     return code

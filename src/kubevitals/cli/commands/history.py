@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime, timedelta
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.cli import historyoptions, sourceoptions
 from kubevitals.history import chunks
 from kubevitals.surfaces.terminal import console, summary, table
@@ -272,7 +272,7 @@ class View:
             self._tell_nothing()
             return
         print(
-            f"error: nothing of {self.kind} {console.clean(name)[:80]!r} {between(self.query)}",
+            f"error: nothing of {self.kind} {sanitize.printable(name)[:80]!r} {between(self.query)}",
             file=sys.stderr,
         )
         import difflib
@@ -280,13 +280,13 @@ class View:
         near = difflib.get_close_matches(name, known, n=_NEAR, cutoff=0.5)
         near = near or [each for each in known if name in each][:_NEAR]
         if near:
-            print(f"  try: {', '.join(map(console.clean, near))}", file=sys.stderr)
+            print(f"  try: {', '.join(map(sanitize.printable, near))}", file=sys.stderr)
 
     def _tell_nothing(self) -> None:
         """Print that there is nothing in the range, and in which there is."""
         what = KINDS[self.kind]
-        place = f" in namespace {console.clean(self.query.namespace)!r}" if self.query.namespace else ""
-        of = f" of cluster {console.clean(self.query.cluster)!r}" if self.query.cluster else ""
+        place = f" in namespace {sanitize.printable(self.query.namespace)!r}" if self.query.namespace else ""
+        of = f" of cluster {sanitize.printable(self.query.cluster)!r}" if self.query.cluster else ""
         print(f"error: no {what}{place}{of} were recorded {between(self.query)}", file=sys.stderr)
         extent = historyoptions.find_extent(self.held, now=self.now)
         if extent is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.cli import historyoptions
 from kubevitals.cli.commands import history
 from kubevitals.history import chunks
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace, held: histories.History, *, now: datetime
     query = history.make_query(arguments, kinds[0], now=now, points=1, since=extent[0])
     with _Progress() as progress:
         count = historyfiles.write(path, read(), form=form, progress=progress.tell)
-    shown = console.clean(path)
+    shown = sanitize.printable(path)
     if not count:
         print(
             f"error: nothing was recorded {history.between(query)}, so {shown} was not written",

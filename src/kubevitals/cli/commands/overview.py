@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import analysis, errors, problems, quantity, reader, vitals
+from kubevitals import analysis, errors, problems, quantity, reader, sanitize, vitals
 from kubevitals.cli import clusteroptions, notes, oneshot, values
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns as column_sets
@@ -45,8 +45,8 @@ _PLAIN_WIDTH = 110  # of the summary where no terminal bounds it
 _GAP = "   "
 
 _POD_COLUMNS = [
-    column_sets.Column("NAMESPACE", "namespace", console.clean, drop=2),
-    column_sets.Column("NAME", "name", console.clean),
+    column_sets.Column("NAMESPACE", "namespace", sanitize.printable, drop=2),
+    column_sets.Column("NAME", "name", sanitize.printable),
     column_sets.Column("CPU", "cpu_usage_cores", column_sets.cpu, numeric=True),
     column_sets.Column("CPU%REQ", "cpu_of_request", column_sets.percent, ratio=True, drop=4),
     column_sets.Column("CPU%LIM", "cpu_of_limit", column_sets.percent, ratio=True, drop=6),
@@ -142,12 +142,12 @@ def compose(snapshot: model.Snapshot, view: View, *, style: console.Style, heigh
 
 def _render_summary(snapshot: model.Snapshot, view: View, style: console.Style) -> str:
     sums = vitals.sum_up(snapshot.nodes, snapshot.pods)
-    phases = [f"{count} {console.clean(phase)}" for phase, count in sums.phases.items()]
-    place = "" if view.namespace is None else f" in {console.clean(view.namespace)}"
+    phases = [f"{count} {sanitize.printable(phase)}" for phase, count in sums.phases.items()]
+    place = "" if view.namespace is None else f" in {sanitize.printable(view.namespace)}"
     pods = _count(sums.pods, "pod") if snapshot.pods or not _unread(snapshot, "pods") else "pods unknown"
-    source = console.clean(snapshot.source)
+    source = sanitize.printable(snapshot.source)
     groups = [
-        [f"cluster {console.clean(snapshot.cluster)}"],
+        [f"cluster {sanitize.printable(snapshot.cluster)}"],
         [f"usage from {source}" if source != "none" else "usage unknown"],
         [f"{sums.nodes_ready} of {_count(sums.nodes, 'node')} ready" if sums.nodes else "nodes unknown"],
         [f"{pods}{place}: {phases[0]}", *phases[1:]] if phases else [pods + place],
@@ -244,10 +244,10 @@ def _trouble_lines(found: Sequence[problems.Trouble], now: datetime, style: cons
     glyphs = style.glyphs or {}
     rows = [
         (
-            (f"{glyphs[each.pressure]} " if glyphs else "") + console.clean(each.word),
-            console.clean(_whom(each)),
+            (f"{glyphs[each.pressure]} " if glyphs else "") + sanitize.printable(each.word),
+            sanitize.printable(_whom(each)),
             _ago(each, now),
-            console.clean(each.detail),
+            sanitize.printable(each.detail),
         )
         for each in found
     ]

@@ -10,7 +10,7 @@ import contextlib
 import sys
 import time
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.cli import clusteroptions, historyoptions, multicluster, remotewriteoptions, signals, values
 from kubevitals.surfaces.terminal import console
 from kubevitals.surfaces.view import recorderstatus
@@ -96,9 +96,9 @@ def run(arguments: argparse.Namespace) -> int:
         stack.enter_context(signals.StopSignals(stopping.set))
         for one in collectors:
             stack.enter_context(one)
-        names = ", ".join(console.clean(one.name) for one in collectors)
+        names = ", ".join(sanitize.printable(one.name) for one in collectors)
         print(
-            f"recording {names} to {console.clean(str(held.store.path))}; Ctrl-C ends",
+            f"recording {names} to {sanitize.printable(str(held.store.path))}; Ctrl-C ends",
             file=sys.stderr,
             flush=True,
         )
@@ -153,4 +153,4 @@ class _Line:
 
     def _print(self, text: str) -> None:
         start = f"\r{console.CLEAR_LINE_END}" if self._in_place else ""
-        print(start + "\n".join(map(console.clean, text.splitlines())), file=sys.stderr, flush=True)
+        print(start + "\n".join(map(sanitize.printable, text.splitlines())), file=sys.stderr, flush=True)

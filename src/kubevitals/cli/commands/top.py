@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import analysis, errors, model, reader
+from kubevitals import analysis, errors, model, reader, sanitize
 from kubevitals.cli import clusteroptions, notes, oneshot, values
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns as column_sets
@@ -289,7 +289,9 @@ class View:
         if not rows:
             if not self.names:
                 place = (
-                    "" if request.namespace is None else f" in {console.clean(request.namespace)} namespace"
+                    ""
+                    if request.namespace is None
+                    else f" in {sanitize.printable(request.namespace)} namespace"
                 )
                 print(f"No resources found{place}.", file=sys.stderr)
             return everything, ""

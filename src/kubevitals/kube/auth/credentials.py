@@ -10,7 +10,7 @@ import os
 import time
 from _thread import allocate_lock, get_ident  # threading costs 4 ms
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.kube.auth import kubeconfig_file
 from kubevitals.kube.http import authentication
 
@@ -64,7 +64,7 @@ class WatchedFile:
             if self._data is None:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 raise errors.CredentialsError(
-                    f"{self.what} {kubeconfig_file.printable(self.path)} cannot be used: {reason}",
+                    f"{self.what} {sanitize.excerpt(self.path)} cannot be used: {reason}",
                     remedy="Check that the file exists and that you may read it.",
                 ) from error
         return self._data
@@ -189,7 +189,7 @@ def bearer(token: str, where: str) -> str:
     if not token or not token.isascii() or not token.isprintable():
         what = "is empty" if not token else "holds characters that cannot be sent"
         raise errors.CredentialsError(
-            f"the token of {kubeconfig_file.printable(where)} {what}", remedy="Put the token there anew."
+            f"the token of {sanitize.excerpt(where)} {what}", remedy="Put the token there anew."
         )
     return f"Bearer {token}"
 
@@ -296,7 +296,7 @@ def _open_provider(
         from kubevitals.kube.auth import credentials_oidc
 
         return credentials_oidc.open_oidc(entry, stored, clock=clock)
-    known = kubeconfig_file.printable(name)
+    known = sanitize.excerpt(name)
     raise errors.ConfigurationError(
         f'{user.where} uses the auth-provider "{known}", which is not supported (kubectl has only oidc left)',
         remedy=_PROVIDERS_GONE.get(name, "Use an exec plugin, a token or a client certificate instead."),

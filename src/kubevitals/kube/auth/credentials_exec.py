@@ -9,8 +9,8 @@ import os
 import time
 from _thread import allocate_lock
 
-from kubevitals import errors
-from kubevitals.kube.auth import credentials, execplugin, kubeconfig_file
+from kubevitals import errors, sanitize
+from kubevitals.kube.auth import credentials, execplugin
 from kubevitals.kube.http import authentication
 
 TYPE_CHECKING = False
@@ -202,7 +202,7 @@ def _kill(process: subprocess.Popen[bytes], *, whole_session: bool) -> None:
 
 def _not_installed(plugin: execplugin.Plugin) -> errors.CredentialsError:
     place = "does not exist or may not be run" if os.sep in plugin.command else "is not in PATH"
-    hint = " ".join(kubeconfig_file.printable(line) for line in plugin.hint.splitlines()[:20]).strip()
+    hint = " ".join(sanitize.excerpt(line) for line in plugin.hint.splitlines()[:20]).strip()
     return errors.CredentialsError(
         f"exec plugin {plugin.name} of {plugin.where} {place}",
         remedy=hint or "Install the plugin, or correct the command of the entry.",
@@ -212,7 +212,7 @@ def _not_installed(plugin: execplugin.Plugin) -> errors.CredentialsError:
 def _failed(plugin: execplugin.Plugin, code: int, complaints: bytes) -> errors.CredentialsError:
     how = f"exit code {code}" if code >= 0 else f"signal {-code}"
     lines = [line for line in complaints[-16_384:].decode("utf-8", "replace").splitlines() if line.strip()]
-    said = f": {execplugin.scrub(lines[-1], plugin)}" if lines else ""
+    said = f": {execplugin.clean_complaint(lines[-1], plugin)}" if lines else ""
     return errors.CredentialsError(
         f"exec plugin {plugin.name} of {plugin.where} failed with {how}{said}",
         remedy="Run it by hand; often one must log in again.",

@@ -5,7 +5,7 @@ It must not know how the two were chosen, nor read the environment.
 
 from __future__ import annotations
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.kube import clientconfig
 from kubevitals.kube.auth import credentials, kubeconfig_file
 from kubevitals.kube.http import authentication
@@ -91,7 +91,7 @@ def parse_server(cluster: kubeconfig_file.Entry) -> str:
             raise cluster.wrong("server", "has a path but no scheme", remedy="Write https://host:port/path.")
     scheme = scheme.lower()
     if scheme not in {"https", "http"}:
-        known = kubeconfig_file.printable(scheme)
+        known = sanitize.excerpt(scheme)
         raise cluster.wrong("server", f'has the scheme "{known}"', remedy="Write https://host:port.")
     rest = rest.partition("#")[0].partition("?")[0].rstrip("/")
     authority = rest.partition("/")[0]
@@ -132,7 +132,7 @@ def read_ca(cluster: kubeconfig_file.Entry) -> bytes | None:
         except OSError as error:
             raise cluster.wrong(
                 field,
-                f"cannot be read from {kubeconfig_file.printable(path)}: {error.strerror}",
+                f"cannot be read from {sanitize.excerpt(path)}: {error.strerror}",
                 remedy="Check that the file exists and that you may read it.",
             ) from error
     if pem is not None and b"-----BEGIN CERTIFICATE-----" not in pem:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.kube.auth import credentials, kubeconfig_file
 from kubevitals.kube.http import authentication
 
@@ -53,7 +53,7 @@ class Plugin:
     @property
     def name(self) -> str:
         """The command for messages."""
-        return kubeconfig_file.printable(self.command)
+        return sanitize.excerpt(self.command)
 
 
 def parse_plugin(user: kubeconfig_file.Entry) -> Plugin:
@@ -71,14 +71,14 @@ def parse_plugin(user: kubeconfig_file.Entry) -> Plugin:
             remedy="Update the plugin and its entry to client.authentication.k8s.io/v1.",
         )
     if version not in {_GROUP + "v1", _GROUP + "v1beta1"}:
-        what = f'is "{kubeconfig_file.printable(version)}"' if version else "is missing"
+        what = f'is "{sanitize.excerpt(version)}"' if version else "is missing"
         raise entry.wrong("apiVersion", what, remedy=f"Write {_GROUP}v1 or {_GROUP}v1beta1.")
     if not command or "\0" in command:
         raise entry.wrong("command", "is missing" if not command else "is no command")
     if not mode and version.endswith("/v1beta1"):
         mode = "IfAvailable"  # v1 has no default
     if mode not in _MODES:
-        what = f'is "{kubeconfig_file.printable(mode)}"' if mode else "is missing"
+        what = f'is "{sanitize.excerpt(mode)}"' if mode else "is missing"
         raise entry.wrong("interactiveMode", what, remedy="Write Never, IfAvailable or Always.")
     return Plugin(
         entry.resolve(command) if os.sep in command else command,  # else it is looked up in PATH
@@ -103,23 +103,15 @@ def _parse_env(entry: kubeconfig_file.Entry) -> dict[str, str]:
     return env
 
 
-def scrub(text: str, plugin: Plugin) -> str:
-    """One line of a plugin's complaints without what looks like a secret, shortened for a message."""
-    import re
-
-    for name, value in plugin.env.items():
-        if len(value) > 3 and any(word in name.lower() for word in _SECRET_NAMES):
-            text = text.replace(value, "[hidden]")
-    for arg in plugin.args:
-        name, _, value = arg.partition("=")
-        if len(value) > 3 and any(word in name.lower() for word in _SECRET_NAMES):
-            text = text.replace(value, "[hidden]")
-    text = re.sub(r"(?i)\b(bearer|basic)\s+\S+", r"\1 [hidden]", text)
-    text = re.sub(r"\beyJ[\w-]+\.[\w.-]+", "[hidden]", text)
-    assigned = r"(?i)(\b[\w-]*(?:token|secret|password|passwd|credential)[\w-]*['\"]?\s*[=:]\s*)\S+"
-    text = re.sub(assigned, r"\1[hidden]", text)
-    text = re.sub(r"[A-Za-z0-9_+=-]{32,}", "[hidden]", text)
-    return kubeconfig_file.printable(text)
+def clean_complaint(text: str, plugin: Plugin) -> str:
+    """Return a line of a plugin's error output for a message, without anything that may be a secret."""
+    pairs = [*plugin.env.items(), *(arg.partition("=")[::2] for arg in plugin.args)]
+    secrets = [
+        value
+        for name, value in pairs
+        if len(value) > 3 and any(word in name.lower() for word in _SECRET_NAMES)
+    ]
+    return sanitize.excerpt(text, secrets=secrets, opaque=True)
 
 
 def parse_answer(output: bytes, plugin: Plugin) -> tuple[authentication.Credential, float | None]:
@@ -133,7 +125,7 @@ def parse_answer(output: bytes, plugin: Plugin) -> tuple[authentication.Credenti
     if not isinstance(answer, dict) or answer.get("kind") != "ExecCredential":
         raise _bad_answer(plugin, "is not an ExecCredential")
     if answer.get("apiVersion") != plugin.api_version:
-        got = kubeconfig_file.printable(str(answer.get("apiVersion")))[:80]
+        got = sanitize.excerpt(str(answer.get("apiVersion")))[:80]
         raise _bad_answer(plugin, f"is of {got}, while the kubeconfig says {plugin.api_version}")
     status = answer.get("status")
     if not isinstance(status, dict):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.kube.auth import endpoint, incluster, kubeconfig_file, overrides
 
 TYPE_CHECKING = False
@@ -160,7 +160,7 @@ def read_files(paths: Sequence[str], *, required: bool = False) -> kubeconfig_fi
             merged.merge(config)
         elif required:
             raise errors.ConfigurationError(
-                f"there is no kubeconfig {kubeconfig_file.printable(path)}",
+                f"there is no kubeconfig {sanitize.excerpt(path)}",
                 remedy=f"Correct --kubeconfig, or {_SIMULATE}.",
             )
     return merged
@@ -242,13 +242,13 @@ def _origin(context: kubeconfig_file.Entry, cluster: kubeconfig_file.Entry, *, l
 
 
 def _join_paths(paths: Sequence[str]) -> str:
-    return kubeconfig_file.printable(", ".join(paths)) or "any kubeconfig"
+    return sanitize.excerpt(", ".join(paths)) or "any kubeconfig"
 
 
 def _no_such(kind: str, name: str, known: Mapping[str, object], *, where: str) -> errors.ConfigurationError:
-    names = [kubeconfig_file.printable(other) for other in _closest_first(name, list(known))[:12]]
+    names = [sanitize.excerpt(other) for other in _closest_first(name, list(known))[:12]]
     more = f" and {len(known) - 12} more" if len(known) > 12 else ""
-    said = kubeconfig_file.printable(name)
+    said = sanitize.excerpt(name)
     message = f'there is no {kind} "{said}" in {where}'
     if where.startswith("--") or kind != "context":
         message = f'{where} names the {kind} "{said}", which no kubeconfig holds'
@@ -271,7 +271,7 @@ def _no_cluster(
 ) -> errors.NoClusterError:
     places = _join_paths(paths)
     if config.contexts:
-        names = ", ".join(kubeconfig_file.printable(name) for name in list(config.contexts)[:12])
+        names = ", ".join(sanitize.excerpt(name) for name in list(config.contexts)[:12])
         return errors.NoClusterError(
             f"{places} names no current context",
             remedy=f"Choose one with --context: {names}; or {_SIMULATE}.",

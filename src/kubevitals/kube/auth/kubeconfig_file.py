@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.kube.auth import plainyaml
 
 TYPE_CHECKING = False
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 _SIZE_LIMIT = 64 << 20  # bytes; a kubeconfig of 1,000 contexts has 6 MB
 _NAME_LIMIT = 200
 _DEPTH_LIMIT = 100
-
-
-def printable(text: str) -> str:
-    """Text of unknown origin for a message: control characters removed, at most 200 characters."""
-    cleaned = "".join(character if character.isprintable() else " " for character in text[: _NAME_LIMIT * 4])
-    cleaned = " ".join(cleaned.split())
-    return cleaned if len(cleaned) <= _NAME_LIMIT else cleaned[: _NAME_LIMIT - 1] + "…"
 
 
 class Entry:
@@ -48,8 +41,8 @@ class Entry:
     @property
     def where(self) -> str:
         """For messages: which entry of which file."""
-        named = f'{self.kind} "{printable(self.name)}"' if self.name else self.kind
-        return f"{named} in {printable(self.path)}" if self.path else named
+        named = f'{self.kind} "{sanitize.excerpt(self.name)}"' if self.name else self.kind
+        return f"{named} in {sanitize.excerpt(self.path)}" if self.path else named
 
     def replaced(self, fields: Mapping[str, Any]) -> Entry:
         """The same entry with some fields set anew; None takes a field away."""
@@ -186,7 +179,9 @@ def parse_kubeconfig(text: str, *, path: str) -> Kubeconfig:
     top = Entry("kubeconfig", "", body=document, path=path)
     kind, version = top.text("kind"), top.text("apiVersion")
     if kind not in {"", "Config"} or version not in {"", "v1"}:
-        raise _no_kubeconfig(path, f"its kind is {printable(kind)} of {printable(version)}, not Config of v1")
+        raise _no_kubeconfig(
+            path, f"its kind is {sanitize.excerpt(kind)} of {sanitize.excerpt(version)}, not Config of v1"
+        )
     config.current_context = top.text("current-context")
     config.contexts = _read_entries(top, "contexts", "context")
     config.clusters = _read_entries(top, "clusters", "cluster")
@@ -201,7 +196,7 @@ def _read_entries(top: Entry, field: str, kind: str) -> dict[str, Entry]:
         body = Entry(kind, name, body=item, path=top.path).mapping(kind)
         if name in entries:
             raise errors.ConfigurationError(
-                f'{field} of {printable(top.path)} holds the name "{printable(name)}" twice',
+                f'{field} of {sanitize.excerpt(top.path)} holds the name "{sanitize.excerpt(name)}" twice',
                 remedy="Take one of them away, or give it another name.",
             )
         entries[name] = Entry(kind, name, body=body, path=top.path)
@@ -216,12 +211,12 @@ def _read_bytes(path: str) -> bytes | None:
         return None
     except IsADirectoryError:
         raise errors.ConfigurationError(
-            f"{printable(path)} is a folder, not a kubeconfig file", remedy="Name the file inside it."
+            f"{sanitize.excerpt(path)} is a folder, not a kubeconfig file", remedy="Name the file inside it."
         ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "this is no path"
         raise errors.ConfigurationError(
-            f"kubeconfig {printable(path)} cannot be read: {reason}",
+            f"kubeconfig {sanitize.excerpt(path)} cannot be read: {reason}",
             remedy="Check its permissions, or name another with --kubeconfig or KUBECONFIG.",
         ) from error
     if len(data) > _SIZE_LIMIT:
@@ -307,16 +302,16 @@ def _yaml_error(error: Exception, text: str, path: str) -> errors.ConfigurationE
     import re
 
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "a value that does not fit"
-    problem = re.sub(r"(['\"]).{2,}\1", "(a text)", printable(str(problem)))
+    problem = re.sub(r"(['\"]).{2,}\1", "(a text)", sanitize.excerpt(str(problem)))
     return errors.ConfigurationError(
-        f"{printable(path)} is not valid YAML{place}: {problem}",
+        f"{sanitize.excerpt(path)} is not valid YAML{place}: {problem}",
         remedy="Correct that line, or name another file with --kubeconfig.",
     )
 
 
 def _no_kubeconfig(path: str, why: str) -> errors.ConfigurationError:
     return errors.ConfigurationError(
-        f"{printable(path)} is not a kubeconfig: {why}",
+        f"{sanitize.excerpt(path)} is not a kubeconfig: {why}",
         remedy="Name a kubeconfig with --kubeconfig or KUBECONFIG.",
     )
 

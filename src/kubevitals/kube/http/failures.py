@@ -1,7 +1,6 @@
 """What went wrong with a request, in words: each failure an error of its own, with a remedy.
 
-Loaded only when something failed. It must not send anything. Text from a server is hostile: `clean` shortens
-it and takes control characters and everything like a credential out of it.
+Loaded only when something failed.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import _socket
 import _ssl
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from kubevitals.kube.http import proxy as proxies
     from kubevitals.kube.http import urls
 
-_SHOWN = 200  # characters of a server's text
 _CLIENT_CERTIFICATE_ALERTS = (
     "ALERT_BAD_CERTIFICATE",
     "ALERT_CERTIFICATE_EXPIRED",
@@ -35,27 +33,6 @@ _WRONG_HOST = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MI
 _UNKNOWN_CA = (2, 18, 19, 20, 21, 27)  # no issuer, self-signed (leaf, in chain), no local issuer, untrusted
 _NOT_YET_VALID = 9
 _EXPIRED = 10
-
-
-def clean(text: str | bytes, limit: int = _SHOWN) -> str:
-    """One line of at most `limit` printable characters, credentials replaced by "[hidden]"."""
-    import re
-
-    if isinstance(text, bytes):
-        text = text[: 16 * limit].decode("utf-8", "replace")
-    text = text[: 16 * limit]
-    text = re.sub(r"(?i)\b(bearer|basic|negotiate)\s+[A-Za-z0-9._~+/=-]{4,}", r"\1 [hidden]", text)
-    text = re.sub(r"\bey[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*", "[hidden]", text)  # a JSON web token
-    text = re.sub(r"-----BEGIN [^-]*PRIVATE KEY-----.*", "[hidden]", text, flags=re.DOTALL)
-    text = re.sub(r"(?<=://)[^/@\s]+@", "[hidden]@", text)
-    text = re.sub(
-        r"(?i)(password|passwd|secret|token|api[_-]?key)([\"']?\s*[:=]\s*[\"']?)[^\s\"'&,;]+",
-        r"\1\2[hidden]",
-        text,
-    )
-    text = "".join(character if character.isprintable() else " " for character in text)
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def from_exception(
@@ -84,7 +61,7 @@ def from_exception(
         )
     if isinstance(error, _socket.gaierror):
         return errors.HostNotFoundError(
-            f"the host name {clean(address.host)!r} does not resolve: {_name(error)}",
+            f"the host name {sanitize.excerpt(address.host)!r} does not resolve: {_name(error)}",
             remedy=_check_server(origin) + " Is a VPN or another DNS server needed?",
             request=request,
         )
@@ -117,7 +94,7 @@ def from_exception(
 
 def _name(error: OSError) -> str:
     text = error.strerror or str(error) or type(error).__name__
-    return clean(text[:1].lower() + text[1:])
+    return sanitize.excerpt(text[:1].lower() + text[1:])
 
 
 def _check_server(origin: str) -> str:
@@ -168,7 +145,7 @@ def _from_tls(
         if not certificate:
             remedy = "Give the kubeconfig's user a client-certificate and client-key."
         return errors.TLSError(
-            f"{where} {sent} ({clean(reason.lower().replace('_', ' '))})",
+            f"{where} {sent} ({sanitize.excerpt(reason.lower().replace('_', ' '))})",
             remedy=remedy,
             request=request,
         )
@@ -192,7 +169,8 @@ def _from_tls(
             request=request,
         )
     return errors.TLSError(
-        f"TLS with {where} failed: {clean(reason.lower().replace('_', ' ') or str(error))}", request=request
+        f"TLS with {where} failed: {sanitize.excerpt(reason.lower().replace('_', ' ') or str(error))}",
+        request=request,
     )
 
 
@@ -201,10 +179,10 @@ def _from_verification(
 ) -> errors.TLSError:
     where = connection.address.authority
     code = int(getattr(error, "verify_code", 0))
-    detail = clean(str(getattr(error, "verify_message", "")))
+    detail = sanitize.excerpt(str(getattr(error, "verify_message", "")))
     if code in _WRONG_HOST:
         return errors.TLSError(
-            f"the certificate of {where} is not for {clean(connection.server_name)!r}",
+            f"the certificate of {where} is not for {sanitize.excerpt(connection.server_name)!r}",
             remedy="Use a name that stands in the certificate as the server's address, "
             "or give that name as tls-server-name in the kubeconfig.",
             request=request,
@@ -248,7 +226,7 @@ def from_proxy(status: int, reason: str, *, proxy: proxies.Proxy, address: urls.
             remedy="Write them into the proxy's address: http://USER:PASSWORD@HOST:PORT.",
         )
     return errors.ProxyError(
-        f"the proxy {name} refuses a tunnel to {address.authority}: {status} {clean(reason, 80)}",
+        f"the proxy {name} refuses a tunnel to {address.authority}: {status} {sanitize.excerpt(reason, 80)}",
         remedy="Except the host by NO_PROXY if it can be reached directly.",
     )
 
@@ -292,22 +270,12 @@ def not_json(body: bytes, *, request: str = "", content_type: str = "") -> error
             remedy="Check the server's address, and log in to what stands before it.",
             request=request,
         )
-    what = f"it begins with {clean(body[:400], 60)!r}" if start else "it is empty"
+    what = f"it begins with {sanitize.excerpt(body[:400], 60)!r}" if start else "it is empty"
     return errors.NotJSONError(
         f"the answer is not JSON: {what}",
         remedy="Is this the address of a Kubernetes API server?",
         request=request,
     )
-
-
-def check_kind(kind: str, expected: str, *, request: str = "") -> None:
-    """Raise errors.WrongKindError unless `kind`, as the answer says, is the `expected` one."""
-    if kind != expected:
-        raise errors.WrongKindError(
-            f"the answer is of the kind {clean(kind, 60) or 'nothing'!r}, not {expected}",
-            remedy="Is this the address of a Kubernetes API server?",
-            request=request,
-        )
 
 
 def _in_tenths(seconds: float) -> str:
@@ -326,6 +294,6 @@ def parse_warnings(value: str) -> list[str]:
     import re
 
     return [
-        clean(re.sub(r"\\(.)", r"\1", text))
+        sanitize.excerpt(re.sub(r"\\(.)", r"\1", text))
         for text in re.findall(r'\b299 \S+ "((?:[^"\\]|\\.)*)"', value[:16384])
     ]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from kubevitals import errors, model
+from kubevitals import errors, model, sanitize
 from kubevitals.kube import resourceattributes, statuserrors
-from kubevitals.kube.http import failures
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def classify(error: errors.ClusterError, *, proxy: bool = False) -> Failure:
     said = error.message
     if isinstance(error, errors.StatusError) and not refusal:
         status = statuserrors.parse_status(error.content)
-        words = error.body if status is None else failures.clean(status["message"])
+        words = error.body if status is None else sanitize.excerpt(status["message"])
         said = f"HTTP {error.status} {error.reason}".rstrip() + (f": {words}" if words else "")
     return Failure(code, said, refusal)
 
@@ -125,7 +124,7 @@ def tell_details(missing: Mapping[str, Failure]) -> list[model.Problem]:
     return [
         model.Problem(
             "details_unknown",
-            f"not all details of {_name(nodes)} are known: {failures.clean(first.said)}",
+            f"not all details of {_name(nodes)} are known: {sanitize.excerpt(first.said)}",
             f"grant these rights:\n{_DETAIL_RULE.rstrip()}" if refused else _WORDS[first.code][1],
             nodes[0] if len(nodes) == 1 else None,
             _STATS if refused else None,
@@ -137,7 +136,7 @@ def _tell(code: str, nodes: list[str], failed: Mapping[str, Failure], *, proxy: 
     what, remedy = _WORDS[code]
     remedy = _PROXIED.get(code, remedy) if proxy else remedy
     kubelets = "the kubelet" if len(nodes) == 1 else "the kubelets"
-    said = failures.clean(failed[nodes[0]].said)
+    said = sanitize.excerpt(failed[nodes[0]].said)
     right = _PROXY if proxy and failed[nodes[0]].is_refusal else _METRICS
     return model.Problem(
         code,
@@ -150,7 +149,7 @@ def _tell(code: str, nodes: list[str], failed: Mapping[str, Failure], *, proxy: 
 
 def _name(nodes: list[str]) -> str:
     """Return the first of the names, and how many more there are."""
-    named = ", ".join(failures.clean(node, 80) for node in nodes[:_NAMED])
+    named = ", ".join(sanitize.excerpt(node, 80) for node in nodes[:_NAMED])
     return named if len(nodes) <= _NAMED else f"{named} and {len(nodes) - _NAMED} more"
 
 

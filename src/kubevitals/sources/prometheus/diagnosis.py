@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubevitals import errors
-from kubevitals.kube.http import failures
+from kubevitals import errors, sanitize
 from kubevitals.promql import expressions
 
 if TYPE_CHECKING:
@@ -73,10 +72,10 @@ def _find_reason(
         known = prometheus.query(f'count by ({cluster_label}) ({{__name__=~"up|{family}"}})', at=at).series
         names = sorted(filter(None, (each.labels.get(cluster_label) for each in known)))
         if not _count(prometheus, f"{family}{{{matcher}}}", at) and names:
-            shown = ", ".join(failures.clean(name, 60) for name in names[:_SHOWN])
+            shown = ", ".join(sanitize.excerpt(name, 60) for name in names[:_SHOWN])
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
             return (
-                f"knows no cluster {failures.clean(cluster, 60)!r}: {cluster_label} is {shown}{more}",
+                f"knows no cluster {sanitize.excerpt(cluster, 60)!r}: {cluster_label} is {shown}{more}",
                 "name one of them by --prometheus-cluster",
             )
     if _count(prometheus, f"{family}{{{matcher}}}", at):

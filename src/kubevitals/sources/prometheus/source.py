@@ -9,8 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from kubevitals import errors, model, sources
-from kubevitals.kube.http import failures
+from kubevitals import errors, model, sanitize, sources
 from kubevitals.promql import expressions
 from kubevitals.sources.prometheus import conversion, diagnosis, queries
 
@@ -212,7 +211,7 @@ class PrometheusSource:
             return
         names = sorted({each.labels.cluster for each in series} - {""})
         if len(names) > 1:
-            shown = ", ".join(failures.clean(name, 60) for name in names[:_SHOWN])
+            shown = ", ".join(sanitize.excerpt(name, 60) for name in names[:_SHOWN])
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
             raise errors.PrometheusError(
                 f"{self.prometheus.server} holds several clusters: {shown}{more}",

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubevitals import errors
-from kubevitals.kube.http import failures, retries
+from kubevitals import errors, sanitize
+from kubevitals.kube.http import retries
 from kubevitals.surfaces.remotewrite import protobuf
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 PROTOCOLS = ("auto", "1.0", "2.0")
 _WRITTEN = "x-prometheus-remote-write-samples-written"
-_SAID = 200  # characters of the receiver's words in a message
 
 
 class Outcome(NamedTuple):
@@ -96,10 +95,9 @@ class Sender:
         if 200 <= status < 300 and not ignorant:
             self._known = True
             return Outcome(written=True)
-        said = failures.clean(content.decode("utf-8", "replace"), _SAID)
+        words = describe(status, content)
         if status < 300 and ignorant:
-            said = "it does not know version 2.0 of the protocol"
-        words = f"HTTP {status}{f': {said}' if said else ''}"
+            words = f"HTTP {status}: it does not know version 2.0 of the protocol"
         if status == 429 or status >= 500:
             delay = retries.parse_retry_after(answer.get("retry-after"))
             return Outcome(written=False, retry=-1 if delay is None else delay, said=words)
@@ -114,6 +112,12 @@ class Sender:
         if status == 415 or (200 <= status < 300 and _WRITTEN not in answer):
             return True
         return not self._known and status in (400, 404, 405, 422) and _WRITTEN not in answer
+
+
+def describe(status: int, body: bytes) -> str:
+    """Return an answer for a message: its status and the beginning of its body, without credentials."""
+    said = sanitize.excerpt(body)
+    return f"HTTP {status}{f': {said}' if said else ''}"
 
 
 def _count(said: str | None) -> int | None:

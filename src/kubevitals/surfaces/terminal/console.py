@@ -1,4 +1,4 @@
-"""What the place we print to can show: colour, glyphs, width; and making hostile text harmless for it."""
+"""What the place we print to can show: colour, glyphs, width."""
 
 from __future__ import annotations
 
@@ -73,13 +73,6 @@ def _measure_width(stream: TextIO, environ: Mapping[str, str]) -> int | None:
         return os.get_terminal_size(stream.fileno()).columns or None
     except (OSError, ValueError):
         return None
-
-
-def clean(text: str) -> str:
-    """Return the text without what could steer a terminal: names and reasons come from the cluster."""
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def make_robust(stream: TextIO) -> None:

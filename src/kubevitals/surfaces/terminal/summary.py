@@ -9,9 +9,8 @@ from __future__ import annotations
 from array import array
 from datetime import timedelta
 
-from kubevitals import quantity
+from kubevitals import quantity, sanitize
 from kubevitals.history import chunks
-from kubevitals.surfaces.terminal import console
 from kubevitals.surfaces.view import columns
 
 TYPE_CHECKING = False
@@ -189,4 +188,4 @@ def _memory(size: float) -> str:
 
 
 def _text(value: str) -> str:
-    return console.clean(value)
+    return sanitize.printable(value)

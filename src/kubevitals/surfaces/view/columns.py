@@ -5,8 +5,7 @@ A column's `key` is the field's name on the wire, by which one also sorts.
 
 from __future__ import annotations
 
-from kubevitals import analysis, errors, quantity
-from kubevitals.surfaces.terminal import console
+from kubevitals import analysis, errors, quantity, sanitize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,11 +131,11 @@ def _pair(large: int, large_unit: str, small: int, small_unit: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return console.clean(str(value))
+    return sanitize.printable(str(value))
 
 
 def _join(values: Any) -> str:
-    return ",".join(console.clean(str(value)) for value in values) or "<none>"
+    return ",".join(sanitize.printable(str(value)) for value in values) or "<none>"
 
 
 def _conditions(values: Any) -> str:
@@ -150,11 +149,11 @@ def _conditions(values: Any) -> str:
             else each.type in analysis.PRESSURES and each.status == "True"
         )
     ]
-    return console.clean(",".join(bad)) or "<none>"
+    return sanitize.printable(",".join(bad)) or "<none>"
 
 
 def _taints(values: Any) -> str:
-    return console.clean(",".join(f"{each.key}:{each.effect}" for each in values)) or "<none>"
+    return sanitize.printable(",".join(f"{each.key}:{each.effect}" for each in values)) or "<none>"
 
 
 def _ready(pod: model.Pod) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from kubevitals import model
-from kubevitals.surfaces.terminal import console
+from kubevitals import model, sanitize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,5 +99,5 @@ def _flatten(value: Any) -> str:
 
 
 def _guard(text: str) -> str:
-    text = console.clean(text)
+    text = sanitize.printable(text)
     return "'" + text if text.startswith(_FORMULA) else text

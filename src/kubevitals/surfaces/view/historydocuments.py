@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from kubevitals import model
-from kubevitals.surfaces.terminal import console
+from kubevitals import model, sanitize
 from kubevitals.surfaces.view import times
 
 TYPE_CHECKING = False
@@ -147,5 +146,5 @@ def write_csv(rows: Iterable[tuple[Any, ...]], out: Any, *, headers: bool = True
 
 
 def _guard(text: str) -> str:
-    text = console.clean(text)
+    text = sanitize.printable(text)
     return "'" + text if text.startswith(_FORMULA) else text

@@ -14,6 +14,7 @@ from starlette import exceptions, responses
 from starlette.middleware import cors
 
 import kubevitals
+from kubevitals import sanitize
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import exporter as exporters
 from kubevitals.surfaces.view import recorderstatus
@@ -199,6 +200,6 @@ async def _refuse_http(request: requests.Request, error: Exception) -> responses
     status = error.status_code
     remedy = "/ links to everything there is" if status == 404 else None
     code = http.HTTPStatus(status).phrase.lower().replace(" ", "_")
-    detail = f"there is no {problemdetails.shorten(request.url.path)}" if status == 404 else str(error.detail)
+    detail = f"there is no {sanitize.shorten(request.url.path, 100)}" if status == 404 else str(error.detail)
     refusal = problemdetails.Refusal(status, code, detail, remedy=remedy, headers=error.headers)
     return await _refuse(request, refusal)

@@ -11,7 +11,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.surfaces.web import problemdetails
 
 if TYPE_CHECKING:
@@ -198,12 +198,12 @@ def check_exposure(host: str, mode: str | None, *, tls: bool) -> list[str]:
         return []
     if mode is None:
         raise errors.UsageError(
-            f"listening on {problemdetails.shorten(host)} lets others in, and nothing says whom",
+            f"listening on {sanitize.shorten(host, 100)} lets others in, and nothing says whom",
             remedy="--auth kubernetes asks the cluster, --auth token-file lets in who has a token, "
             "--auth none lets in everybody who reaches the port; or listen on 127.0.0.1",
         )
     if mode == "none":
-        return [f"everybody who reaches {problemdetails.shorten(host)} can read this service (--auth none)"]
+        return [f"everybody who reaches {sanitize.shorten(host, 100)} can read this service (--auth none)"]
     if not tls:
         return ["tokens come over plain HTTP: give --tls-cert and --tls-key, or end TLS in front of it"]
     return []

@@ -11,7 +11,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals import history as histories
 from kubevitals.history import sums
 from kubevitals.surfaces.view import historydocuments, times
@@ -176,7 +176,7 @@ def _moment(given: Mapping[str, list[str]], name: str, default: str, now: dateti
         return times.parse_moment(_UNESCAPED.sub(r"\1+\2", text), now=now, zone=UTC)
     except errors.UsageError as error:
         raise problemdetails.bad_parameter(
-            name, f"{problemdetails.shorten(text)!r} is no time", allowed=[times.MOMENTS]
+            name, f"{sanitize.shorten(text, 100)!r} is no time", allowed=[times.MOMENTS]
         ) from error
 
 
@@ -185,7 +185,7 @@ def _length(name: str, text: str) -> float:
         return times.parse_length(text)
     except errors.UsageError as error:
         raise problemdetails.bad_parameter(
-            name, f"{problemdetails.shorten(text)!r} is no length of time", allowed=[times.LENGTHS]
+            name, f"{sanitize.shorten(text, 100)!r} is no length of time", allowed=[times.LENGTHS]
         ) from error
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.history import chunks
 from kubevitals.surfaces.exposition import negotiation
 from kubevitals.surfaces.view import historydocuments
@@ -96,7 +96,7 @@ def _make(
     first = asked.queries[0]
     if path and not total:
         raise problemdetails.not_found(
-            f"there is no history of {first.kind} {problemdetails.shorten('/'.join(path))} in that range",
+            f"there is no history of {first.kind} {sanitize.shorten('/'.join(path), 100)} in that range",
             remedy="ask for a longer range with since or range",
         )
     tell = getattr(history, "problems", ())

@@ -9,7 +9,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from kubevitals.surfaces.terminal import console
+from kubevitals import sanitize
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -27,7 +27,7 @@ class TextLines(logging.Formatter):
         """Return the line."""
         fields = read_fields(record)
         words = " ".join(f"{key}={value}" for key, value in fields.items() if key != "event")
-        return _clean(
+        return sanitize.shorten(
             f"{_time(record)} {record.levelname} {record.getMessage()} {words}".rstrip(), 2 * _LONGEST
         )
 
@@ -41,16 +41,16 @@ class JSONLines(logging.Formatter):
             "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _clean(record.getMessage(), _LONGEST),
+            "message": sanitize.shorten(record.getMessage(), _LONGEST),
             **read_fields(record),
         }
-        return json.dumps(line, default=lambda value: _clean(str(value), _LONGEST))
+        return json.dumps(line, default=lambda value: sanitize.shorten(str(value), _LONGEST))
 
 
 def read_fields(record: logging.LogRecord) -> dict[str, Any]:
     """Return what an event brings besides its words; of an exception its type and where, never its text."""
     fields: dict[str, Any] = {
-        key: _clean(value, _LONGEST) if isinstance(value, str) else value
+        key: sanitize.shorten(value, _LONGEST) if isinstance(value, str) else value
         for key, value in vars(record).items()
         if key not in _PLAIN
     }
@@ -75,7 +75,3 @@ def set_up(form: str, level: str, *, stream: TextIO | None = None) -> None:
 def _time(record: logging.LogRecord) -> str:
     moment = datetime.fromtimestamp(record.created, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _clean(text: str, length: int) -> str:
-    return console.clean(text)[:length]

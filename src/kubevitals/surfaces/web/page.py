@@ -11,8 +11,8 @@ import urllib.parse
 from typing import TYPE_CHECKING, NamedTuple
 
 import kubevitals
+from kubevitals import sanitize
 from kubevitals.surfaces.view import recorderstatus
-from kubevitals.surfaces.web import problemdetails
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -268,4 +268,4 @@ def _commands(place: str, *, tls: bool, token: bool) -> str:
 
 
 def _escape(text: str) -> str:
-    return html.escape(problemdetails.shorten(text, 300))
+    return html.escape(sanitize.shorten(text, 300))

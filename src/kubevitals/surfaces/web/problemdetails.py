@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from kubevitals import sanitize
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -46,19 +48,13 @@ class Refusal(Exception):  # noqa: N818 - what a handler raises, not an error of
                 "title": http.HTTPStatus(self.status).phrase,
                 "status": self.status,
                 "detail": self.detail,
-                "instance": shorten(path, 200),
+                "instance": sanitize.shorten(path, 200),
                 "code": self.code,
                 "remedy": self.remedy,
                 "parameter": self.parameter,
                 "allowed": list(self.allowed) if self.allowed is not None else None,
             }
         )
-
-
-def shorten(text: str, length: int = _SHOWN) -> str:
-    """Return text that somebody sent, shortened and without anything that is not printed."""
-    clean = "".join(each if each.isprintable() else "?" for each in text[: length + 1])
-    return clean if len(clean) <= length else clean[: length - 1] + "…"
 
 
 def bad_parameter(name: str, detail: str, *, allowed: Sequence[str] | None = None) -> Refusal:
@@ -74,7 +70,7 @@ def bad_word(name: str, word: str, allowed: Iterable[str]) -> Refusal:
         or [each for each in words if word and word.strip("-") in each][:2]
     )
     hint = f"; did you mean {' or '.join(close)}?" if close else ""
-    return bad_parameter(name, f"{shorten(word)!r} is not allowed{hint}", allowed=words)
+    return bad_parameter(name, f"{sanitize.shorten(word, 100)!r} is not allowed{hint}", allowed=words)
 
 
 def unknown_parameter(name: str, allowed: Iterable[str]) -> Refusal:
@@ -82,7 +78,7 @@ def unknown_parameter(name: str, allowed: Iterable[str]) -> Refusal:
     words = sorted(allowed)
     close = difflib.get_close_matches(name[:_SHOWN], words, n=2, cutoff=0.5)
     hint = f"; did you mean {' or '.join(close)}?" if close else ""
-    shown = shorten(name)
+    shown = sanitize.shorten(name, 100)
     return Refusal(
         422, "unknown_parameter", f"there is no parameter {shown!r}{hint}", parameter=shown, allowed=words
     )
@@ -98,7 +94,7 @@ def no_snapshot(cluster: str, reason: str, remedy: str | None, *, retry_seconds:
     return Refusal(
         503,
         "no_snapshot",
-        f"no snapshot of {shorten(cluster)} yet: {reason}",
+        f"no snapshot of {sanitize.shorten(cluster, 100)} yet: {reason}",
         remedy=remedy or "wait: the first snapshot takes a few seconds; /api/v1/status tells more",
         headers={"Retry-After": str(max(1, round(retry_seconds)))},
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import urllib.parse
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kubevitals import analysis
+from kubevitals import analysis, sanitize
 from kubevitals.surfaces.web import kinds, problemdetails, selectors
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def number(given: Mapping[str, list[str]], name: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 7 and int(text) <= MOST):
         raise problemdetails.bad_parameter(
             name,
-            f"{problemdetails.shorten(text)!r} is no whole number from 0 to {MOST}",
+            f"{sanitize.shorten(text, 100)!r} is no whole number from 0 to {MOST}",
             allowed=[f"0 to {MOST}"],
         )
     return int(text)
@@ -205,7 +205,7 @@ def _labels(given: Mapping[str, list[str]]) -> str:
         except ValueError as error:
             raise problemdetails.bad_parameter(
                 "label_selector",
-                f"{problemdetails.shorten(text)!r}: {error}",
+                f"{sanitize.shorten(text, 100)!r}: {error}",
                 allowed=["key=value", "key!=value", "key in (a, b)", "key notin (a, b)", "key", "!key"],
             ) from error
     return text
@@ -229,7 +229,7 @@ def _fields_are(given: Mapping[str, list[str]], kind: str) -> tuple[tuple[str, s
     except ValueError as error:
         raise problemdetails.bad_parameter(
             "field_selector",
-            f"{problemdetails.shorten(text)!r}: {error}",
+            f"{sanitize.shorten(text, 100)!r}: {error}",
             allowed=[f"{key}=VALUE" for key in keys],
         ) from error
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kubevitals import analysis, problems, snapshot
+from kubevitals import analysis, problems, sanitize, snapshot
 from kubevitals.surfaces.web import answercache, kinds, problemdetails, queries, rowencoder, vitalsrow
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _find(held: model.Snapshot, kind: str, path: tuple[str, ...]) -> Any:
         if kind == "containers" and found is not None:
             found = next((each for each in found.containers if each.name == named["name"]), None)
     if found is None:
-        word = problemdetails.shorten("/".join(path))
+        word = sanitize.shorten("/".join(path), 100)
         raise problemdetails.not_found(
             f"the snapshot of {held.cluster} has no {kinds.KINDS[kind].item.lower()} {word}",
             remedy=f"/api/v1/{kind} lists what there is",

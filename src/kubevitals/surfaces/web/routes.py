@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette import responses
 
+from kubevitals import sanitize
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import negotiation
 from kubevitals.surfaces.web import page, problemdetails, queries, renderer, servicestatus, stream
@@ -187,7 +188,7 @@ def _show(source: collector.Collector) -> page.ClusterState:
 
 
 def _probe(reasons: list[str]) -> responses.Response:
-    text = "\n".join(problemdetails.shorten(reason, 300) for reason in reasons) or "ok"
+    text = "\n".join(sanitize.shorten(reason, 300) for reason in reasons) or "ok"
     return responses.Response(
         text + "\n", status_code=503 if reasons else 200, media_type=PLAIN, headers=_NO_STORE
     )

@@ -16,7 +16,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.surfaces.web import auth, problemdetails
 
 if TYPE_CHECKING:
@@ -134,6 +134,6 @@ def read_tokens(path: str) -> Tokens:
                 f"line {number} of the token file {path} is neither TOKEN nor NAME TOKEN",
                 remedy=f"a token has {_LEAST} characters or more of A-Z a-z 0-9 - . _ ~ + / and = at the end",
             )
-        name = problemdetails.shorten(words[0], 60) if len(words) == 2 else f"token of line {number}"
+        name = sanitize.shorten(words[0], 60) if len(words) == 2 else f"token of line {number}"
         tokens.append((hashlib.sha256(words[-1].encode()).digest(), name))
     return tuple(tokens)

@@ -15,7 +15,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from kubevitals import errors, rbac
+from kubevitals import errors, rbac, sanitize
 from kubevitals.kube import client as clients
 from kubevitals.surfaces.web import auth, problemdetails
 
@@ -78,8 +78,8 @@ class ReviewBackend:
             (identity, verb, asked), lambda: self._review_access(identity, verb, asked)
         )
         if not allowed:
-            name = problemdetails.shorten(identity.name)
-            shown = problemdetails.shorten(asked, 200)
+            name = sanitize.shorten(identity.name, 100)
+            shown = sanitize.shorten(asked, 200)
             raise problemdetails.Refusal(
                 403,
                 "forbidden",

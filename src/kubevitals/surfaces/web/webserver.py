@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from kubevitals import errors
-from kubevitals.surfaces.web import limits, problemdetails
+from kubevitals import errors, sanitize
+from kubevitals.surfaces.web import limits
 
 if TYPE_CHECKING:
     import contextlib
@@ -98,7 +98,7 @@ def listen(address: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         raise errors.ConfigurationError(
-            f"cannot listen on {problemdetails.shorten(host)} port {port}: {error.strerror or error}",
+            f"cannot listen on {sanitize.shorten(host, 100)} port {port}: {error.strerror or error}",
             remedy="give another --address or --port; port 0 takes any that is free",
         ) from error
     return made

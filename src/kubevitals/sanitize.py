@@ -1,0 +1,81 @@
+"""Text from outside made safe to show: no control characters, no credentials, no more than fits.
+
+Everything a server, a plugin, a file or a user has written passes here before it stands in a message, a log
+or a table. Only `re` is imported, and only when a message is made.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HIDDEN = "[hidden]"
+LIMIT = 200  # characters of foreign text in a message
+_REPLACEMENT = "\ufffd"
+
+# The key, its quote, the sign, and a value in quotes or without; backslashes may stand before quotes.
+_ASSIGNMENT = (
+    r"(?i)((?:password|passwd|secret|token|credential|api[_-]?key)[\w-]*\\*[\"']?\s*[:=]\s*)"
+    r"(?:\\*\"[^\"]*\"?|\\*'[^']*'?|[^\s\"'&,;]+)"
+)
+# Each with what replaces it. What could be read as a word of prose is hidden too: better too much.
+_CREDENTIALS = (
+    (r"(?s)-----BEGIN [^-]*PRIVATE KEY-----.*", HIDDEN),
+    (r"(?<=://)[^\s\"'<>]*@", HIDDEN + "@"),  # user and password of a URL, which may hold "/" and "@"
+    (r"(?i)\b(bearer|basic|negotiate)\s+[^\s\"',;]{4,}", r"\1 " + HIDDEN),
+    (r"\bey[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*", HIDDEN),  # a JSON web token
+    (r"\b(k8s-aws-v1|ya29)\.[\w.-]+|\bsha256~[\w-]+", HIDDEN),  # tokens of EKS, GKE and OpenShift
+    (_ASSIGNMENT, r"\1" + HIDDEN),
+)
+_OPAQUE = r"[A-Za-z0-9_+=-]{32,}"
+_COLORS = r"\x1b\[[0-?]*[ -/]*[@-~]"
+
+
+def printable(text: str) -> str:
+    """Return the text with U+FFFD for each character that could steer a terminal or turn its direction."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else _REPLACEMENT for character in text)
+
+
+def shorten(text: str, limit: int = LIMIT) -> str:
+    """Return at most `limit` printable characters of the text, the last of them "…" where it is longer."""
+    shown = printable(text[: limit + 1])
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def excerpt(
+    text: str | bytes, limit: int = LIMIT, *, secrets: Iterable[str] = (), opaque: bool = False
+) -> str:
+    """Return one line of at most `limit` printable characters for a message, without credentials.
+
+    `secrets` are values known to be secret. With `opaque` each run of 32 letters and digits goes too, as in
+    the output of a program that handles tokens.
+    """
+    import re
+
+    text = text[: 16 * limit]  # bounds the time that hostile text takes
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    text = _scrub(text)
+    # Invisible characters may stand in the middle of a word that the patterns look for.
+    text = re.sub(_COLORS, "", text)
+    text = "".join(
+        each if each.isprintable() else " " if each.isspace() or each < " " else "" for each in text
+    )
+    text = _scrub(text)
+    if opaque:
+        text = re.sub(_OPAQUE, HIDDEN, text)
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _scrub(text: str) -> str:
+    import re
+
+    for pattern, replacement in _CREDENTIALS:
+        text = re.sub(pattern, replacement, text)
+    return text
