@@ -240,7 +240,7 @@ def test_bad_quantity(top: Top, world: simulated.SimulatedCluster) -> None:
     assert shown.cells[changed[0]][3:5] == ["-", "-"]
     name = shown.cells[changed[0]][0]
     assert f"warning: CPU usage of {name}: '12x' is not a Kubernetes quantity" in shown.err
-    assert "1 with a value that is missing or no quantity" in shown.err
+    assert "1 with a value that is missing, no quantity or impossible" in shown.err
     pods = top("pods", "-A", "--usage")
     assert pods.code == 0
     assert pods.column("CPU(cores)").count("-") == 1

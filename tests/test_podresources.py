@@ -119,6 +119,48 @@ def test_infeasible_resize() -> None:
     assert resized("8", "200m", "300m", infeasible=True) == 0.3
 
 
+LIMITED = {"cpu": "1", "memory": "1Gi"}
+
+
+@pytest.mark.parametrize(
+    ("in_force", "expected"),
+    [
+        ({"cpu": "500m", "memory": "512Mi"}, (0.5, 512 * MI)),
+        ({"cpu": "2", "memory": "2Gi"}, (2.0, 2048 * MI)),
+        ({"memory": "512Mi"}, (1.0, 512 * MI)),
+        ({"cpu": "0"}, (None, 1024 * MI)),
+        ({}, (1.0, 1024 * MI)),
+        (None, (1.0, 1024 * MI)),
+    ],
+)
+def test_the_limit_in_force(in_force: Json | None, expected: podresources.Amounts) -> None:
+    """While a container is resized its limit is what its status says, of one container and of its pod."""
+    spec = {"containers": [container(limits=LIMITED)]}
+    made = pod(spec, {"containerStatuses": [{"name": "app", "resources": {"limits": in_force}}]})
+    status = (made.status.container_statuses or [])[0]
+    assert podresources.container_limits(made.spec.containers[0], status) == expected
+    assert podresources.sum_limits(made) == expected
+
+
+def test_a_limit_of_zero_is_none() -> None:
+    """A limit of 0 bounds nothing: the runtime takes it for no limit, of containers and of pods."""
+    zero = container(limits={"cpu": "0", "memory": "0"})
+    assert podresources.sum_limits(pod({"containers": [zero]})) == (None, None)
+    assert podresources.sum_limits(pod({"containers": [zero, container("b", limits=LIMITED)]})) == (
+        None,
+        None,
+    )
+    level = {"limits": {"cpu": "0", "memory": "2Gi"}}
+    assert podresources.sum_limits(pod({"containers": [zero], "resources": level})) == (None, 2048 * MI)
+
+
+@pytest.mark.parametrize("value", ["-1", "-5m", "-1Gi", -3])
+def test_a_negative_amount_is_refused(value: str | int) -> None:
+    """Nothing can be asked for that is less than nothing."""
+    with pytest.raises(errors.QuantityError, match="is negative"):
+        podresources.parse_amounts(msgspec.convert({"cpu": value}, objects.ResourceList))
+
+
 def test_an_init_container_counts_by_its_spec() -> None:
     """The status of an init container that ends changes nothing: it is never resized."""
     spec = {"containers": [container(cpu="100m")], "initContainers": [container("init", cpu="500m")]}

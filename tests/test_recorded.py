@@ -153,7 +153,8 @@ def test_requests_count_init_containers_and_sidecars(snapshot: model.Snapshot) -
     assert pod.memory_request_bytes == 80 * MEBIBYTE  # 64Mi + 16Mi of the sidecar
     usage = {each.name: each.memory_usage_bytes for each in pod.containers}
     assert usage == {"app": 61 * MEBIBYTE, "shipper": 61 * MEBIBYTE, "proxy": None}
-    assert pod.memory_usage_bytes == 122 * MEBIBYTE
+    # Only a played kubelet leaves a running sidecar out: what the others use is not the pod's usage.
+    assert (pod.memory_usage_bytes, pod.problem) == (None, "usage_incomplete")
 
 
 def test_nothing_is_complained_about_a_sound_cluster(snapshot: model.Snapshot) -> None:

@@ -179,6 +179,70 @@ def test_its_containers() -> None:
     )
 
 
+RUNS: Json = {"running": {"startedAt": "2026-07-30T09:00:00Z"}}
+
+
+@pytest.mark.parametrize(
+    ("state", "there"),
+    [
+        (RUNS, True),
+        ({"waiting": {"reason": "CrashLoopBackOff"}}, True),
+        ({"waiting": {"reason": "ImagePullBackOff"}}, True),
+        ({"terminated": {"exitCode": 1, "reason": "Error"}}, True),
+        ({"waiting": {"reason": "PodInitializing"}}, False),
+        ({"waiting": {}}, False),
+        ({"terminated": {"exitCode": 0, "reason": "Completed"}}, False),
+        (None, False),
+    ],
+)
+def test_an_init_container_is_a_row_while_it_matters(state: Json | None, there: bool) -> None:
+    """An init container is a row of its own while it runs or fails, and none before and after that."""
+    pod = read_pod(
+        {
+            "metadata": {"name": "p", "namespace": "n"},
+            "spec": {"containers": [{"name": "app"}], "initContainers": [{"name": "setup"}]},
+            "status": {"initContainerStatuses": [{"name": "setup", "state": state}]},
+        }
+    )
+    assert [(each.name, each.type) for each in pod.containers] == [
+        ("app", "container"),
+        *([("setup", "init")] if there else []),
+    ]
+
+
+def test_an_ephemeral_container_is_a_row_while_it_runs() -> None:
+    """A container of `kubectl debug` is a row with its type while it runs."""
+    made: Json = {
+        "metadata": {"name": "p", "namespace": "n"},
+        "spec": {
+            "containers": [{"name": "app"}],
+            "ephemeralContainers": [{"name": "shell"}, {"name": "old"}],
+        },
+        "status": {
+            "ephemeralContainerStatuses": [
+                {"name": "shell", "state": RUNS},
+                {"name": "old", "state": {"terminated": {"exitCode": 0}}},
+            ]
+        },
+    }
+    assert [(each.name, each.type) for each in read_pod(made).containers] == [
+        ("app", "container"),
+        ("shell", "ephemeral"),
+    ]
+
+
+def test_the_limit_in_force_is_the_rows() -> None:
+    """A container that is resized in place has the limit of its status in its row, as its pod has."""
+    status = {"name": "app", "resources": {"limits": {"cpu": "1", "memory": "512Mi"}}}
+    made: Json = {
+        "metadata": {"name": "p", "namespace": "n"},
+        "spec": {"containers": [{"name": "app", "resources": {"limits": {"cpu": "1", "memory": "256Mi"}}}]},
+        "status": {"containerStatuses": [status]},
+    }
+    pod = read_pod(made)
+    assert pod.containers[0].memory_limit_bytes == pod.memory_limit_bytes == 512 * 2**20
+
+
 def test_a_bare_pod() -> None:
     """A pod of which hardly anything is known has None for it, and no zeros."""
     pod = read_pod({"metadata": {"name": "p", "namespace": "n"}, "spec": {"containers": [{"name": "c"}]}})

@@ -126,13 +126,83 @@ def test_a_source_that_fails() -> None:
 
 
 def test_one_container_is_missing() -> None:
-    """A container that the sample leaves out is unknown; the pod is as the source told it."""
+    """A running container without a sample leaves its pod's usage unknown; the others keep theirs."""
     (row,) = join([pod(containers=("app", "proxy"))], {"web-0": sample(("app", 0.25, 100))})
-    assert (row.cpu_usage_cores, row.problem) == (0.25, None)
-    assert [each.problem for each in row.containers] == [None, "no_sample"]
+    assert (row.cpu_usage_cores, row.memory_usage_bytes, row.problem) == (None, None, "usage_incomplete")
+    assert [(each.cpu_usage_cores, each.problem) for each in row.containers] == [
+        (0.25, None),
+        (None, "no_sample"),
+    ]
     assert row.containers[1].age_seconds is None
+
+
+def test_a_container_that_does_not_run_is_not_missed() -> None:
+    """A container that waits or has ended uses nothing: the pod's usage is that of the others."""
+    stopped = pod(containers=("app", "job"))
+    app, job = stopped.containers
+    stopped = stopped._replace(containers=(app, job._replace(status="Completed")))
+    (row,) = join([stopped], {"web-0": sample(("app", 0.25, 100))})
+    assert (row.cpu_usage_cores, row.memory_usage_bytes, row.problem) == (0.25, 100, None)
+    assert [each.problem for each in row.containers] == [None, "not_running"]
     (row,) = join([pod(word="CrashLoopBackOff")], {"web-0": sample(("proxy", 0.1, 1))})
-    assert [each.problem for each in row.containers] == ["not_running"]
+    assert (row.cpu_usage_cores, [each.problem for each in row.containers]) == (None, ["not_running"])
+
+
+@pytest.mark.parametrize("foreign", [("other", 9.0, 900), ("app2", 0.1, 1), ("", 1.0, 1), ("POD", 0.0, 0)])
+def test_names_that_a_pod_does_not_have(foreign: sources.ContainerSample) -> None:
+    """What a sample says of containers that the pod does not have is in no sum."""
+    for measured in ([("app", 0.25, 100), foreign], [foreign, ("app", 0.25, 100)]):
+        (row,) = join([pod()], {"web-0": sample(*measured)})
+        assert (row.cpu_usage_cores, row.memory_usage_bytes, row.problem) == (0.25, 100, None)
+        assert [each.name for each in row.containers] == ["app"]
+    (row,) = join([pod()], {"web-0": sample(foreign)})
+    assert (row.cpu_usage_cores, row.memory_usage_bytes, row.problem) == (None, None, "usage_incomplete")
+
+
+@pytest.mark.parametrize(("age", "own"), [(3600, True), (11, True), (10, True), (9, False), (0, False)])
+def test_a_sample_that_is_older_than_the_pod(age: float, own: bool) -> None:
+    """A sample from before the pod was created is that of its predecessor of the same name."""
+    (row,) = join(
+        [pod(created_at=NOW - timedelta(seconds=age))], {"web-0": sample(("app", 0.5, 900), stamp=STAMP)}
+    )
+    assert row.problem == (None if own else "older_sample")
+    assert row.memory_usage_bytes == (900 if own else None)
+    assert row.containers[0].memory_usage_bytes == (900 if own else None)
+
+
+IMPOSSIBLE = [
+    (-0.005, 100), (-1e-9, 100), (float("nan"), 100), (float("inf"), 100), (float("-inf"), 100), (1e7, 100),
+    (0.5, -1), (0.5, 1 << 61), (0.5, 1 << 80),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cores", "size"), IMPOSSIBLE)
+def test_numbers_that_no_machine_has(cores: float, size: int) -> None:
+    """A negative, endless or absurd number is unknown, and costs nothing but itself."""
+    known = (None, size) if not 0 <= cores <= model.MOST_CORES else (cores, None)
+    (row,) = join([pod()], {"web-0": sample(("app", cores, size))})
+    assert (row.cpu_usage_cores, row.memory_usage_bytes, row.problem) == (*known, "bad_quantity")
+    (container,) = row.containers
+    assert (container.cpu_usage_cores, container.memory_usage_bytes) == known
+    both = {"web-0": sample(("app", cores, size), ("proxy", 0.1, 20))}
+    (row,) = join([pod(containers=("app", "proxy"))], both)
+    assert row.problem == "bad_quantity"
+    assert [each.problem for each in row.containers] == ["bad_quantity", None]
+    (row,) = snapshot.rows_of_samples({("shop", "web-0"): both["web-0"]}, now=NOW)
+    assert None in (row.cpu_usage_cores, row.memory_usage_bytes)
+    (node,) = snapshot.join_nodes([], {"node-1": (STAMP, WINDOW, cores, size)}, now=NOW)
+    assert (node.cpu_usage_cores, node.memory_usage_bytes, node.problem) == (*known, "bad_quantity")
+
+
+@pytest.mark.parametrize("seconds", [31, 600, 3 * 3600, 40 * 86_400])
+def test_a_sample_from_the_future(seconds: int) -> None:
+    """A sample of a clock that is ahead keeps its numbers, counts as taken now, has no age, and says so."""
+    stamp = (NOW + timedelta(seconds=seconds)).isoformat()
+    (row,) = join([pod()], {"web-0": sample(("app", 0.5, 900), stamp=stamp)})
+    assert (row.cpu_usage_cores, row.timestamp, row.age_seconds, row.stale) == (0.5, NOW, None, None)
+    assert (row.problem, row.containers[0].problem) == ("clock_ahead", "clock_ahead")
+    (node,) = snapshot.join_nodes([], {"node-1": (stamp, WINDOW, 0.5, 900)}, now=NOW)
+    assert (node.cpu_usage_cores, node.timestamp, node.problem) == (0.5, NOW, "clock_ahead")
 
 
 def test_a_bad_number() -> None:
@@ -143,7 +213,7 @@ def test_a_bad_number() -> None:
     assert (row.cpu_usage_cores, row.memory_usage_bytes, row.problem) == (None, 120, "bad_quantity")
     assert [each.problem for each in row.containers] == ["bad_quantity", None]
     (row,) = join([pod()], {"web-0": sample()})
-    assert (row.cpu_usage_cores, row.memory_usage_bytes, row.problem) == (None, None, "bad_quantity")
+    assert (row.cpu_usage_cores, row.memory_usage_bytes, row.problem) == (None, None, "usage_incomplete")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,9 @@ else:
 
 SCHEMA = "kubevitals/v1"
 STALE_AFTER_WINDOWS = 3  # a sample older than this many of its own windows is stale
+# What no machine has: a number beyond these, or below zero, is no measurement, whoever states it.
+MOST_CORES = 1e6
+MOST_BYTES = 1 << 60
 
 
 class Problem(NamedTuple):
@@ -91,7 +94,11 @@ def _text(moment: datetime | None) -> str | None:
 
 
 class Container(NamedTuple):
-    """One container of a pod (a sidecar too), its usage beside its own request and limit."""
+    """One container of a pod, its usage beside its own request and limit.
+
+    A pod's ordinary containers and sidecars are always there. An init container is while it runs or fails, an
+    ephemeral one (of `kubectl debug`) while it runs.
+    """
 
     namespace: str
     pod: str
@@ -116,6 +123,7 @@ class Container(NamedTuple):
     cpu_limit_cores: float | None = None
     memory_request_bytes: int | None = None
     memory_limit_bytes: int | None = None
+    type: str | None = None  # container, sidecar, init or ephemeral
     detail: details.Detail | None = None
     timestamp: datetime | None = None
     window_seconds: float | None = None

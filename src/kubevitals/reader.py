@@ -6,7 +6,7 @@ becomes a problem of the snapshot as long as something of what was asked for can
 
 from __future__ import annotations
 
-from kubevitals import errors, garbage, model, snapshot, sources
+from kubevitals import clocks, errors, garbage, model, snapshot, sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,6 +128,13 @@ class _Reading:
         nodes = self._join_nodes(now) if self._request.nodes else []
         pods = self._join_pods(now) if self._request.pods and self._request.pod_usage else []
         usages = [usage for usage in (self._node_usage, self._pod_usage) if usage is not None]
+        self._problems += clocks.find_problems(
+            nodes,
+            pods,
+            node_samples=self._node_usage.nodes if self._node_usage is not None else {},
+            pod_samples=self._pod_usage.pods if self._pod_usage is not None else {},
+            now=now,
+        )
         for usage in usages:
             self._problems += usage.problems
             nodes = snapshot.add_details_of_nodes(nodes, usage.details if usage is self._node_usage else {})

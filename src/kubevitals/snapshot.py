@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from kubevitals import errors, model
+from kubevitals import clocks, errors, model, reservations
 from kubevitals.kube import timestamps
 
 TYPE_CHECKING = False
@@ -29,7 +29,10 @@ REASONS = {
     "node_silent": "on a node without any sample (look at its kubelet)",
     "no_sample": "running without a sample (the kubelet or the runtime gives none)",
     "gone": "in the metrics only (just ended, or not readable)",
-    "bad_quantity": "with a value that is missing or no quantity",
+    "bad_quantity": "with a value that is missing, no quantity or impossible",
+    "usage_incomplete": "with a running container that has no sample",
+    "older_sample": "with a sample older than the pod itself (of its predecessor, or by a slow clock)",
+    "clock_ahead": "with a sample from the future (the clock of its node, or of this machine, is wrong)",
     "stale": "with a sample older than three of its windows",
     "metrics_not_installed": "without the metrics API, which is not installed",
     "metrics_unavailable": "without the metrics API, which is unavailable",
@@ -49,6 +52,7 @@ REASONS = {
     "prometheus_empty": "without a series in Prometheus",
 }
 _NOTHING: Mapping[Any, str] = {}  # never changed
+_LONGEST_WINDOW = 86_400.0  # seconds: no source averages over more
 _STARTING_SECONDS = 120.0  # kubectl too expects a sample after two minutes, and not before
 
 _POD_FACTS = model.Pod._fields.index("timestamp")
@@ -126,9 +130,9 @@ def rows_of_samples(
     moments = _Moments(now)
     make, a_pod, a_container = _make, model.Pod, model.Container
     rows = []
-    for (namespace, name), (timestamp, window, measured) in samples.items():
-        moment = moments.read(timestamp, window)
-        doubt = "stale" if moment[3] else None
+    for (namespace, name), (timestamp, window, told) in samples.items():
+        moment, doubt = moments.read(timestamp, window)
+        measured = _plausible(told)
         unread = partial.get((namespace, name), "bad_quantity") if partial else "bad_quantity"
         containers: tuple[model.Container, ...] = ()
         if with_containers:
@@ -171,11 +175,11 @@ def join_nodes(
     `silent` is what the source says of nodes without a sample, as in `sources.Usage`.
     """
     moments = _Moments(now)
-    held = None if pods is None else _sum_by_node(pods)
+    held = None if pods is None else reservations.sum_by_node(pods)
     rows = []
     unseen = dict(samples)
     for node in nodes:
-        record = node if held is None else _with_held(node, held.get(node.name, _Held()))
+        record = node if held is None else reservations.with_sums(node, held.get(node.name))
         sample = unseen.pop(node.name, None)
         if sample is None:
             why = failure or ("not_ready" if not node.ready else silent.get(node.name, "no_sample"))
@@ -270,16 +274,17 @@ class _Moments:
 
     def __init__(self, now: datetime) -> None:
         self._now = now
-        self._known: dict[tuple[sources.Time, sources.Time], _Moment] = {}
+        self._known: dict[tuple[sources.Time, sources.Time], tuple[_Moment, str | None]] = {}
 
-    def read(self, timestamp: sources.Time, window: sources.Time) -> _Moment:
+    def read(self, timestamp: sources.Time, window: sources.Time) -> tuple[_Moment, str | None]:
+        """Return when a sample was measured, and the code of why its age is a problem, if it is one."""
         key = (timestamp, window)
         moment = self._known.get(key)
         if moment is None:
             moment = self._known[key] = self._parse(timestamp, window)
         return moment
 
-    def _parse(self, timestamp: sources.Time, window: sources.Time) -> _Moment:
+    def _parse(self, timestamp: sources.Time, window: sources.Time) -> tuple[_Moment, str | None]:
         seconds: float | None
         try:
             at = (
@@ -288,23 +293,29 @@ class _Moments:
                 else timestamps.from_epoch(timestamp)
             )
         except errors.DecodingError:
-            return _NEVER
+            return _NEVER, None
         try:
             seconds = timestamps.parse_duration(window) if isinstance(window, str) else window
         except errors.DecodingError:
             seconds = None
-        # Clocks differ: a sample from the future is as fresh as can be.
+        if seconds is not None and not 0.0 <= seconds <= _LONGEST_WINDOW:
+            seconds = None
         age = round((self._now - at).total_seconds(), 3)
-        age = max(age, 0.0)
+        if age < -clocks.TOLERANCE_SECONDS:
+            # Its own time would be refused by databases, and hide what comes after it: it was read just now.
+            return (self._now, seconds, None, None), "clock_ahead"
+        age = max(age, 0.0)  # clocks differ a little: such a sample is as fresh as can be
         stale = None if seconds is None else age > model.STALE_AFTER_WINDOWS * seconds
-        return at, seconds, age, stale
+        return (at, seconds, age, stale), "stale" if stale else None
 
 
 def _with_usage(pod: model.Pod, sample: sources.PodSample, moments: _Moments, unread: str) -> model.Pod:
     """Return the pod with its sample; `unread` is why one of its numbers is missing, if one is."""
     timestamp, window, measured = sample
-    moment = moments.read(timestamp, window)
-    doubt = "stale" if moment[3] else None
+    moment, doubt = moments.read(timestamp, window)
+    if moment[0] is not None and pod.created_at is not None and moment[0] < pod.created_at:
+        return _without_usage(pod, "older_sample")
+    measured = _plausible(measured)
     tail: tuple[object, ...]
     if len(pod.containers) == len(measured) == 1 and pod.containers[0].name == measured[0][0]:
         _, cpu, memory = measured[0]  # most pods are like that, and have one and the same tail
@@ -313,19 +324,45 @@ def _with_usage(pod: model.Pod, sample: sources.PodSample, moments: _Moments, un
         return _make(model.Pod, (*pod[:_POD_FACTS], *tail, (container,)))
     by_name = {each[0]: each for each in measured}
     containers = []
+    owned = []  # what a sample says of names that the pod does not have is not the pod's
+    incomplete = False
     for container in pod.containers:
         found = by_name.get(container.name)
         if found is None:
-            why = "no_sample" if container.status == "Running" else "not_running"
-            tail = (*_NEVER, None, None, why)
+            runs = container.status == "Running"
+            incomplete = incomplete or runs
+            tail = (*_NEVER, None, None, "no_sample" if runs else "not_running")
         else:
+            owned.append(found)
             lacks = found[1] is None or found[2] is None
             tail = (*moment, found[1], found[2], unread if lacks else doubt)
         containers.append(_make(model.Container, container[:_CONTAINER_FACTS] + tail))
-    cpu, memory = _sum_sample(measured)
+    if incomplete:
+        return _make(
+            model.Pod, (*pod[:_POD_FACTS], *moment, None, None, "usage_incomplete", tuple(containers))
+        )
+    cpu, memory = _sum_sample(owned)
     if cpu is None or memory is None:
         doubt = unread
     return _make(model.Pod, (*pod[:_POD_FACTS], *moment, cpu, memory, doubt, tuple(containers)))
+
+
+def _plausible(measured: list[sources.ContainerSample]) -> list[sources.ContainerSample]:
+    """Return the sample, with numbers that no container can have (negative, NaN, beyond bounds) unknown."""
+    for _, cpu, memory in measured:
+        if (cpu is not None and not 0.0 <= cpu <= model.MOST_CORES) or (
+            memory is not None and not 0 <= memory <= model.MOST_BYTES
+        ):
+            return [(name, _bounded_cores(cpu), _bounded_bytes(memory)) for name, cpu, memory in measured]
+    return measured
+
+
+def _bounded_cores(cpu: float | None) -> float | None:
+    return cpu if cpu is not None and 0.0 <= cpu <= model.MOST_CORES else None
+
+
+def _bounded_bytes(memory: int | None) -> int | None:
+    return memory if memory is not None and 0 <= memory <= model.MOST_BYTES else None
 
 
 def _sum_sample(measured: Sequence[sources.ContainerSample]) -> tuple[float | None, int | None]:
@@ -360,73 +397,14 @@ def _why_silent(pod: model.Pod, now: datetime, silent_nodes: frozenset[str]) -> 
 
 
 def _node_with_usage(node: model.Node, sample: sources.Sample, moments: _Moments, unread: str) -> model.Node:
-    moment = moments.read(sample[0], sample[1])
-    problem = "stale" if moment[3] else None
-    if sample[2] is None or sample[3] is None:
+    moment, problem = moments.read(sample[0], sample[1])
+    cpu, memory = _bounded_cores(sample[2]), _bounded_bytes(sample[3])
+    if cpu is None or memory is None:
         problem = unread
-    return _node(node, moment, sample[2], sample[3], problem)
+    return _node(node, moment, cpu, memory, problem)
 
 
 def _node(
     node: model.Node, moment: _Moment, cpu: float | None, memory: int | None, problem: str | None
 ) -> model.Node:
     return model.Node._make((*node[:_NODE_FACTS], *moment, cpu, memory, problem))
-
-
-class _Held:
-    """What the pods of one node hold together."""
-
-    __slots__ = ("cpu_limits", "cpu_requests", "memory_limits", "memory_requests", "pods")
-
-    def __init__(self) -> None:
-        self.pods = 0
-        self.cpu_requests: list[float] = []
-        self.cpu_limits: list[float] = []
-        self.memory_requests = 0
-        self.memory_limits = 0
-
-    def add_limits(self, pod: model.Pod) -> None:
-        """Add the pod's limit; of one that is not bounded as a whole, the limits its containers do have.
-
-        `kubectl describe node` counts so too.
-        """
-        cpu, memory = pod.cpu_limit_cores, pod.memory_limit_bytes
-        self.cpu_limits += (
-            [cpu]
-            if cpu is not None
-            else [each.cpu_limit_cores for each in pod.containers if each.cpu_limit_cores is not None]
-        )
-        self.memory_limits += (
-            memory
-            if memory is not None
-            else sum(
-                each.memory_limit_bytes for each in pod.containers if each.memory_limit_bytes is not None
-            )
-        )
-
-
-def _sum_by_node(pods: Iterable[model.Pod]) -> dict[str, _Held]:
-    held: dict[str, _Held] = {}
-    for pod in pods:
-        if pod.node is None or pod.terminated:
-            continue
-        of_node = held.get(pod.node)
-        if of_node is None:
-            of_node = held[pod.node] = _Held()
-        of_node.pods += 1
-        if pod.cpu_request_cores:
-            of_node.cpu_requests.append(pod.cpu_request_cores)
-        of_node.memory_requests += pod.memory_request_bytes or 0
-        of_node.add_limits(pod)
-    return held
-
-
-def _with_held(node: model.Node, held: _Held) -> model.Node:
-    """Return the node with the sums over its pods; here nothing is unknown: no request is a sum of 0."""
-    return node._replace(
-        pods=held.pods,
-        cpu_request_cores=round(math.fsum(held.cpu_requests), 9),
-        cpu_limit_cores=round(math.fsum(held.cpu_limits), 9),
-        memory_request_bytes=held.memory_requests,
-        memory_limit_bytes=held.memory_limits,
-    )

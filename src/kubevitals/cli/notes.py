@@ -21,7 +21,6 @@ _FATAL = frozenset(
         "kubelets_unreadable", "prometheus_unavailable", "prometheus_empty",
     }
 )  # fmt: skip
-_QUIET = frozenset({"usage_incomplete"})  # its members say why themselves
 _SHOWN_PROBLEMS = 5
 
 
@@ -64,7 +63,7 @@ def tell_problems(taken: model.Snapshot, unknown: Sequence[str] = ()) -> int:
 def describe_unknown(rows: Sequence[Any], kind: str) -> list[str]:
     """Return the lines that count the rows without usage by reason."""
     counts = analysis.count_problems(rows)
-    for code in (*_FATAL, *_QUIET):
+    for code in _FATAL:
         counts.pop(code, None)
     stale = counts.pop("stale", 0)
     lines = []

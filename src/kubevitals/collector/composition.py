@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubevitals import errors, model, snapshot, sources
+from kubevitals import clocks, errors, model, snapshot, sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +91,13 @@ def compose(
         pods=held.pods if whole and may_list_pods else None,
         failure=problem_of(of_nodes).code if of_nodes is not None else missing,
         silent=usage.nodes.silent if usage.nodes is not None else {},
+    )
+    problems += clocks.find_problems(
+        nodes,
+        pods,
+        node_samples=usage.nodes.nodes if usage.nodes is not None else {},
+        pod_samples=samples,
+        now=now,
     )
     if usage.nodes is not None:
         nodes = snapshot.add_details_of_nodes(nodes, usage.nodes.details)

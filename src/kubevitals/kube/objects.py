@@ -59,6 +59,7 @@ class PodSpec(_Wire):
     node_name: str | None = None
     containers: list[ContainerSpec] = []
     init_containers: list[ContainerSpec] | None = None
+    ephemeral_containers: list[ContainerSpec] | None = None
     overhead: ResourceList | None = None
     resources: ResourceRequirements | None = None
 
@@ -119,6 +120,7 @@ class PodStatus(_Wire):
     conditions: list[PodCondition] | None = None
     container_statuses: list[ContainerStatus] | None = None
     init_container_statuses: list[ContainerStatus] | None = None
+    ephemeral_container_statuses: list[ContainerStatus] | None = None
 
 
 class Pod(_Wire):

@@ -5,10 +5,11 @@ As in Kubernetes' component-helpers (`PodRequests`, `PodLimits`):
 - containers and sidecars add up;
 - an init container needs its own share on top of the sidecars started before it, and the pod needs the
   larger of that and the sum;
-- a container that is being resized in place counts with the larger of what is asked and what it has;
+- a container that is being resized in place requests the larger of what is asked and what it has, and is
+  limited by what it has;
 - pod-level resources replace the sum; overhead comes on top (of limits only where there is one).
 
-A resource that nobody declares is None: unknown is not zero.
+A resource that nobody declares is None: unknown is not zero. A limit of 0 is no limit, as for the runtime.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from kubevitals import quantity
+from kubevitals import errors, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,17 +33,19 @@ def parse_amounts(resources: objects.ResourceList | None) -> Amounts:
     """Return the CPU (cores) and memory (bytes) of a resource list, None where it names none.
 
     Raises:
-        errors.QuantityError: a value is no quantity.
+        errors.QuantityError: a value is no quantity, or is negative.
     """
     return UNDECLARED if resources is None else _parse_pair(resources.cpu, resources.memory)
 
 
 @functools.lru_cache(maxsize=4096)  # the same few pairs, say 100m and 128Mi, stand in thousands of pods
 def _parse_pair(cpu: objects.Quantity | None, memory: objects.Quantity | None) -> Amounts:
-    return (
-        None if cpu is None else quantity.parse_cpu(str(cpu)),
-        None if memory is None else quantity.parse_memory(str(memory)),
-    )
+    cores = None if cpu is None else quantity.parse_cpu(str(cpu))
+    size = None if memory is None else quantity.parse_memory(str(memory))
+    for value, text in ((cores, cpu), (size, memory)):
+        if value is not None and value < 0:
+            raise errors.QuantityError(f"{str(text)[:60]!r} is negative")
+    return cores, size
 
 
 def sum_requests(pod: objects.Pod) -> Amounts:
@@ -53,19 +56,12 @@ def sum_requests(pod: objects.Pod) -> Amounts:
         statuses = pod.status.container_statuses
         if not statuses or _has_what_it_asks(statuses[0], requests):
             return parse_amounts(requests)
-    actual = {each.name: each for each in pod.status.container_statuses or ()}
-    actual.update({each.name: each for each in pod.status.init_container_statuses or ()})
+    statuses_by_name = _statuses_by_name(pod)
 
     def asked(container: objects.ContainerSpec) -> Amounts:
-        amounts = parse_amounts(requests_of(container.resources))
         # An init container that ends is never resized: the scheduler takes its word from the spec alone.
-        status = actual.get(container.name) if _stays(container, spec) else None
-        if status is None or status.resources is None:
-            return amounts
-        given = _larger(
-            parse_amounts(requests_of(status.resources)), parse_amounts(status.allocated_resources)
-        )
-        return given if _resize_is_infeasible(pod) else _larger(amounts, given)
+        status = statuses_by_name.get(container.name) if _stays(container, spec) else None
+        return container_requests(container, status, pod)
 
     total = _aggregate(spec, asked)
     if spec.resources is not None:
@@ -76,11 +72,13 @@ def sum_requests(pod: objects.Pod) -> Amounts:
 def sum_limits(pod: objects.Pod) -> Amounts:
     """Return what the pod may use: None where one of its containers may use as much as it likes."""
     spec = pod.spec
+    statuses = pod.status.container_statuses
     if _is_plain(spec):
-        return parse_amounts(limits_of(spec.containers[0].resources))
+        return container_limits(spec.containers[0], statuses[0] if statuses else None)
+    statuses_by_name = _statuses_by_name(pod)
 
     def allowed(container: objects.ContainerSpec) -> Amounts:
-        return parse_amounts(limits_of(container.resources))
+        return container_limits(container, statuses_by_name.get(container.name))
 
     total = _aggregate(spec, allowed)
     bounds = [
@@ -92,9 +90,46 @@ def sum_limits(pod: objects.Pod) -> Amounts:
             None if any(memory is None for _, memory in bounds) else total[1],
         )
     if spec.resources is not None:
-        total = _override(total, parse_amounts(spec.resources.limits))
+        total = _override(total, _without_zero(parse_amounts(spec.resources.limits)))
     overhead_cpu, overhead_memory = parse_amounts(spec.overhead)
     return add(total, (overhead_cpu if total[0] else None, overhead_memory if total[1] else None))
+
+
+def container_requests(
+    container: objects.ContainerSpec, status: objects.ContainerStatus | None, pod: objects.Pod
+) -> Amounts:
+    """Return what is reserved for one container: while it is resized, the larger of what it asks and has.
+
+    A resize that is infeasible on its node will not happen: then only what it has counts.
+    """
+    amounts = parse_amounts(requests_of(container.resources))
+    if status is None or status.resources is None:
+        return amounts
+    given = _larger(parse_amounts(requests_of(status.resources)), parse_amounts(status.allocated_resources))
+    return given if _resize_is_infeasible(pod) else _larger(amounts, given)
+
+
+def container_limits(container: objects.ContainerSpec, status: objects.ContainerStatus | None) -> Amounts:
+    """Return the limits that are in force for one container, which a resize in place changes later.
+
+    The kubelet tells them in the container's status. A resource that it leaves out is limited as declared.
+    """
+    declared = parse_amounts(limits_of(container.resources))
+    if status is not None and status.resources is not None and status.resources.limits is not None:
+        declared = _override(declared, parse_amounts(status.resources.limits))
+    return _without_zero(declared)
+
+
+def _without_zero(limits: Amounts) -> Amounts:
+    return (limits[0] or None, limits[1] or None)
+
+
+def _statuses_by_name(pod: objects.Pod) -> dict[str, objects.ContainerStatus]:
+    statuses = pod.status
+    return {
+        each.name: each
+        for each in (*(statuses.container_statuses or ()), *(statuses.init_container_statuses or ()))
+    }
 
 
 def _is_plain(spec: objects.PodSpec) -> bool:

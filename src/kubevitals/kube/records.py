@@ -12,7 +12,7 @@ from kubevitals import errors, model, quantity
 from kubevitals.kube import podresources, podstatus, timestamps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from kubevitals.kube import objects
@@ -44,8 +44,8 @@ class Reader:
         place = (spec.node_name, state.pod_ip, app, *find_workload(meta, labels), state.phase)
         created_at = _parse_time(meta.creation_timestamp)
         containers = [
-            self._read_container(container, status, pod, place=place, created_at=created_at)
-            for container, status in _lasting_containers(pod)
+            self._read_container(container, status, pod, kind=kind, place=place, created_at=created_at)
+            for kind, container, status in _present_containers(pod)
         ]
         health = podstatus.describe_health(pod)
         reason = state.reason or next((each.reason for each in containers if each.reason), None)
@@ -53,7 +53,8 @@ class Reader:
             reason = _init_reason(health.status) or _unscheduled_reason(state)
         ended = [each for each in containers if each.last_termination_at is not None]
         last = max(ended, key=_END) if ended else None
-        request, limit = self._pod_amounts(pod)
+        request = self._amounts(meta, podresources.sum_requests, pod)
+        limit = self._amounts(meta, podresources.sum_limits, pod)
         return model.Pod(
             meta.namespace,
             meta.name,
@@ -84,14 +85,15 @@ class Reader:
         status: objects.ContainerStatus | None,
         pod: objects.Pod,
         *,
+        kind: str,
         place: _Place,
         created_at: datetime | None,
     ) -> model.Container:
         meta = pod.metadata
         word, why = _describe_state(status) if status is not None else (None, None)
         ended = _last_termination(status) if status is not None else None
-        request = self._amounts(podresources.requests_of(container.resources), meta)
-        limit = self._amounts(podresources.limits_of(container.resources), meta)
+        request = self._amounts(meta, podresources.container_requests, container, status, pod)
+        limit = self._amounts(meta, podresources.container_limits, container, status)
         return model.Container(
             meta.namespace,
             meta.name,
@@ -111,6 +113,7 @@ class Reader:
             limit[0],
             request[1],
             limit[1],
+            kind,
         )
 
     def read_node(self, node: objects.Node) -> model.Node:
@@ -119,8 +122,8 @@ class Reader:
         labels = self._share(meta.labels)
         ready = next((each.status for each in state.conditions or () if each.type == "Ready"), None)
         status = {"True": "Ready", None: "Unknown"}.get(ready, "NotReady")
-        allocatable = self._amounts(state.allocatable, meta)
-        capacity = self._amounts(state.capacity, meta)
+        allocatable = self._amounts(meta, podresources.parse_amounts, state.allocatable)
+        capacity = self._amounts(meta, podresources.parse_amounts, state.capacity)
         return model.Node(
             name=meta.name,
             ready=None if ready is None else ready == "True",
@@ -154,20 +157,14 @@ class Reader:
         return self._label_sets.setdefault(tuple(labels.items()), labels)
 
     def _amounts(
-        self, resources: objects.ResourceList | None, meta: objects.ObjectMeta
+        self, meta: objects.ObjectMeta, amounts_of: Callable[..., podresources.Amounts], *given: object
     ) -> podresources.Amounts:
+        """Return what `amounts_of` makes of what is given; a bad quantity is a problem of this object."""
         try:
-            return podresources.parse_amounts(resources)
+            return amounts_of(*given)
         except errors.QuantityError as error:
             self._complain(error, meta)
             return podresources.UNDECLARED
-
-    def _pod_amounts(self, pod: objects.Pod) -> tuple[podresources.Amounts, podresources.Amounts]:
-        try:
-            return podresources.sum_requests(pod), podresources.sum_limits(pod)
-        except errors.QuantityError as error:
-            self._complain(error, pod.metadata)
-            return podresources.UNDECLARED, podresources.UNDECLARED
 
     def _count(self, resources: objects.ResourceList | None, meta: objects.ObjectMeta) -> int | None:
         if resources is None or resources.pods is None:
@@ -185,18 +182,50 @@ class Reader:
             self.problems.append(problem)
 
 
-def _lasting_containers(
+def _present_containers(
     pod: objects.Pod,
-) -> list[tuple[objects.ContainerSpec, objects.ContainerStatus | None]]:
-    """Return the containers that run as long as the pod does, sidecars last, each with its status."""
+) -> list[tuple[str, objects.ContainerSpec, objects.ContainerStatus | None]]:
+    """Return the containers that a pod has now, each with its type and status.
+
+    Those that run as long as the pod come first, sidecars behind the ordinary ones. An init container is
+    there while it runs or fails, an ephemeral one while it runs: before and after it uses nothing.
+    """
     spec, state = pod.spec, pod.status
     statuses = {each.name: each for each in state.container_statuses or ()}
-    found = [(each, statuses.get(each.name)) for each in spec.containers]
-    sidecars = [each for each in spec.init_containers or () if each.restart_policy == "Always"]
-    if sidecars:
+    found = [("container", each, statuses.get(each.name)) for each in spec.containers]
+    if spec.init_containers:
         statuses = {each.name: each for each in state.init_container_statuses or ()}
-        found += [(each, statuses.get(each.name)) for each in sidecars]
+        begun = [(each, statuses.get(each.name)) for each in spec.init_containers]
+        found += [("sidecar", each, status) for each, status in begun if each.restart_policy == "Always"]
+        found += [
+            ("init", each, status)
+            for each, status in begun
+            if each.restart_policy != "Always" and status is not None and _runs_or_fails(status)
+        ]
+    if spec.ephemeral_containers:
+        statuses = {each.name: each for each in state.ephemeral_container_statuses or ()}
+        found += [
+            ("ephemeral", each, status)
+            for each in spec.ephemeral_containers
+            if (status := statuses.get(each.name)) is not None and _runs(status)
+        ]
     return found
+
+
+def _runs(status: objects.ContainerStatus) -> bool:
+    return status.state is not None and status.state.running is not None
+
+
+def _runs_or_fails(status: objects.ContainerStatus) -> bool:
+    """Return whether an init container is at work, or has not come to a good end."""
+    state = status.state
+    if state is None:
+        return False
+    if state.terminated is not None:
+        return state.terminated.exit_code != 0
+    if state.waiting is not None:
+        return state.waiting.reason not in (None, "PodInitializing")
+    return state.running is not None
 
 
 def find_workload(meta: objects.ObjectMeta, labels: Mapping[str, str]) -> tuple[str | None, str | None]:
