@@ -1,23 +1,19 @@
 # kubevitals. On a fresh machine with Python >= 3.11 and make: `make run`, `make test`.
 
-PYTHON ?= $(shell tools/find-python)
-VENV := .venv
-BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+# a version or a program; empty: the newest at hand
+PYTHON ?=
+PYTHONS := 3.11 3.12 3.13 3.14 3.15
+BIN := .venv/bin
 ARGS ?= --simulate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run look test check e2e-tools e2e record format bench lock clean
+.PHONY: help setup run look test test-all check e2e-tools e2e record format bench lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) ## make .venv with pinned, hashed dependencies
-
-$(READY): requirements/dev.txt requirements/runtime.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "kubevitals needs Python 3.11 or newer, and none was found on PATH" >&2; exit 1; }
-	tools/setup-venv "$(PYTHON)" $(VENV)
-	@touch $@
+setup: ## make .venv with pinned, hashed dependencies
+	@tools/setup-venv .venv requirements/dev.txt $(PYTHON)
 
 run: setup ## serve a simulated cluster on http://127.0.0.1:8080; ARGS="--context prod" serves a real one
 	@$(BIN)/kubevitals serve $(ARGS)
@@ -25,8 +21,13 @@ run: setup ## serve a simulated cluster on http://127.0.0.1:8080; ARGS="--contex
 look: setup ## look at it on one screen; ARGS="--context prod" looks at a real one
 	@$(BIN)/kubevitals overview $(ARGS)
 
-test: setup ## run all tests, on every Python from 3.11 to 3.14 at hand
-	tools/test-pythons
+test: setup ## run the fast tests, on as many processes as the machine has cores
+	$(BIN)/python -m pytest -q -n auto
+
+test-all: setup ## run them on every Python from 3.11 to 3.15 at hand
+	@failed=; for version in $(PYTHONS); do \
+		tools/test-python $$version || failed="$$failed $$version"; \
+	done; [ -z "$$failed" ] || { echo "the tests failed on Python$$failed" >&2; exit 1; }
 
 e2e-tools: setup ## build the real control plane for the tests, once (about 20 minutes, needs Go)
 	$(BIN)/python -m tests.e2e.build_tools
