@@ -8,16 +8,12 @@ from __future__ import annotations
 import functools
 import shutil
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from tests import waiting
 from tests.e2e import controlplane, metricsserver, population
 
 from benchmarks import realcluster
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 RESOLUTION_SECONDS = 60  # so that collecting disturbs the measuring only now and then
 WAIT_SECONDS = 600.0
@@ -31,7 +27,12 @@ def main() -> None:
     with controlplane.ControlPlane() as cluster:
         _fill(cluster, nodes, pods)
         cluster.metrics_server.install()
-        _wait(lambda: cluster.metrics_server.counts() == (nodes, pods), pause=3, what="usage of everything")
+        waiting.until(
+            lambda: cluster.metrics_server.counts() == (nodes, pods),
+            seconds=WAIT_SECONDS,
+            pause=3,
+            what="usage of everything",
+        )
         shutil.copy(cluster.kubeconfig, folder / "kubeconfig")
         print("ready", flush=True)
         sys.stdin.read()
@@ -45,21 +46,15 @@ def _fill(cluster: controlplane.ControlPlane, nodes: int, pods: int) -> None:
     make = functools.partial(_pod, names=names, namespaces=namespaces)
     population.create(cluster.api, [make(number) for number in range(pods)])
     path = "/api/v1/pods?fieldSelector=status.phase%21%3DRunning&limit=1"
-    _wait(lambda: not cluster.api.get(path)["items"], pause=1, what="running pods")
+    waiting.until(
+        lambda: not cluster.api.get(path)["items"], seconds=WAIT_SECONDS, pause=1, what="running pods"
+    )
 
 
 def _pod(number: int, *, names: list[str], namespaces: list[str]) -> dict[str, object]:
     namespace = namespaces[number % len(namespaces)]
     node = names[number % len(names)]
     return population.varied_pod(f"pod-{number}", number, node, namespace=namespace)
-
-
-def _wait(done: Callable[[], bool], *, pause: float, what: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not done():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"no {what} after {WAIT_SECONDS:.0f} s")
-        time.sleep(pause)
 
 
 if __name__ == "__main__":

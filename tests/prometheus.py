@@ -15,6 +15,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,6 +73,19 @@ class Prometheus:
         found: dict[str, Any] = self.ask("targets")["activeTargets"][0]
         return found
 
+    def answers(self, process: subprocess.Popen[bytes], log: Path) -> bool:
+        """Whether it answers queries. Fails with the end of its log if its process has ended."""
+        assert process.poll() is None, log.read_text(encoding="utf-8")[-2000:]
+        try:
+            self.query("vector(1)")
+        except urllib.error.HTTPError as error:
+            error.close()
+        except OSError:
+            pass
+        else:
+            return True
+        return False
+
     def wait_for(self, promql: str, *, seconds: float = 20.0) -> list[Sample]:
         """The samples of a query once there are any."""
         found: list[Sample] = self.wait_until(lambda: self.query(promql), what=promql, seconds=seconds)
@@ -79,11 +93,9 @@ class Prometheus:
 
     def wait_until(self, found: Any, *, what: str, seconds: float = 20.0) -> Any:
         """What `found()` returns once it is true."""
-        deadline = time.monotonic() + seconds
-        while not (answer := found()):
-            assert time.monotonic() < deadline, f"{what}: {self.target().get('lastError')}"
-            time.sleep(0.1)
-        return answer
+        return waiting.until(
+            found, what=lambda: f"{what}: {self.target().get('lastError')}", seconds=seconds, pause=0.1
+        )
 
 
 @contextlib.contextmanager
@@ -168,14 +180,7 @@ def _started(
         )
     try:
         server = Prometheus(port)
-        deadline = time.monotonic() + 30
-        while True:
-            assert process.poll() is None, (directory / "prometheus.log").read_text(encoding="utf-8")[-2000:]
-            with contextlib.suppress(OSError, urllib.error.URLError):
-                server.query("vector(1)")
-                break
-            assert time.monotonic() < deadline, "Prometheus did not start"
-            time.sleep(0.05)
+        waiting.until(lambda: server.answers(process, directory / "prometheus.log"), what="Prometheus")
         yield server
     finally:
         process.kill()

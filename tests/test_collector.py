@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import connected, small_world
-from tests.web_service import wait_for
+from tests import connected, small_world, waiting
 
 import kubevitals
 from kubevitals import collector, errors, model
@@ -201,7 +200,7 @@ def test_the_last_good_snapshot_stays_with_the_problem(scene: Scene, fault: str,
     scene.collector.tick()
     assert len(scene.published) == 2, "the same failure again is nothing new"
     scene.world.set_faults([])
-    wait_for(lambda: not scene.collector.inventory.problems)
+    waiting.until(lambda: not scene.collector.inventory.problems)
     scene.collector.tick()
     assert scene.latest.snapshot.problems == ()
     assert scene.collector.status().last_error is None
@@ -283,11 +282,11 @@ def test_recovers_by_itself(world: simulation.SimulatedCluster, caplog: pytest.L
         made = collector.Collector(cluster, wait=wait)
         made.start()
         made.start()
-        wait_for(lambda: made.status().failures)
+        waiting.until(lambda: made.status().failures)
         assert made.status().live
         assert made.latest is None
         world.set_faults([])
-        wait_for(lambda: made.latest is not None)
+        waiting.until(lambda: made.latest is not None)
         stop.set()
         made.stop()
     assert not made.status().live
@@ -377,7 +376,7 @@ def test_a_bug_does_not_end_the_thread(world: simulation.SimulatedCluster) -> No
     with connected.connect(world, source=Broken()) as cluster:
         made = collector.Collector(cluster, wait=lambda _: made._stopping.wait(0.01))
         with made:
-            wait_for(lambda: sum(made.status().failures.values()) >= 2)
+            waiting.until(lambda: sum(made.status().failures.values()) >= 2)
             error = made.status().last_error
     assert error is not None
     assert "ZeroDivisionError" in error.message
@@ -389,7 +388,7 @@ def test_it_stops_in_time(world: simulation.SimulatedCluster) -> None:
     with connected.connect(world, request_timeout=20.0) as cluster:
         made = collector.Collector(cluster)
         made.start()
-        wait_for(lambda: made.latest is not None)
+        waiting.until(lambda: made.latest is not None)
         world.set_faults(["slow=3s"])
         started = time.monotonic()
         made.stop(timeout=1.0)
@@ -410,7 +409,7 @@ def test_around_is_entered_for_each_tick(world: simulation.SimulatedCluster) -> 
     with connected.connect(world) as cluster:
         made = collector.Collector(cluster, around=around, wait=lambda _: len(seen) >= 4)
         made.start()
-        wait_for(lambda: len(seen) >= 4)
+        waiting.until(lambda: len(seen) >= 4)
         made.stop()
     assert seen == ["in", "out"] * 2
 

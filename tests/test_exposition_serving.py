@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests import waiting
 from tests.test_exposition import NODE, POD, PROMETHEUS_2, STATUS, parse, snapshot
 
 from kubevitals import cli, collector, errors
@@ -160,13 +161,13 @@ def test_connections_are_bounded_and_those_beyond_are_closed(server: httpserver.
             for _ in range(3):  # the last ones may still be on their way in
                 ask(server)
                 time.sleep(0.1)
-    deadline = time.monotonic() + 5
-    while True:
+
+    def answers() -> bool:
         with contextlib.suppress(http.client.HTTPException, OSError):
-            if ask(server)[0] == 200:
-                break
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+            return ask(server)[0] == 200
+        return False
+
+    waiting.until(answers, seconds=5)
 
 
 def test_the_end_does_not_wait_for_idle_connections(fake: Fake) -> None:

@@ -11,12 +11,12 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests import made_past as past
+from tests import waiting
 
 from kubevitals import errors, history
 from kubevitals.history import holding, recording, schema
@@ -476,7 +476,4 @@ def test_a_lock_is_given_back(path: Path) -> None:
 @pytest.fixture(autouse=True)
 def _no_threads_left() -> Iterator[None]:
     yield
-    until = time.monotonic() + 5
-    while any(thread.name == "history" for thread in threading.enumerate()):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    waiting.until(lambda: all(thread.name != "history" for thread in threading.enumerate()), seconds=5)

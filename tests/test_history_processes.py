@@ -9,11 +9,11 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests import waiting
 
 import kubevitals
 from kubevitals.history import store
@@ -63,14 +63,6 @@ def count_nodes(environment: dict[str, str], *words: str) -> int:
     return len(json.loads(done.stdout)["items"]) if done.stdout else 0
 
 
-def wait_for_nodes(environment: dict[str, str], *words: str) -> int:
-    until = time.monotonic() + 30
-    while not (found := count_nodes(environment, *words)):
-        assert time.monotonic() < until
-        time.sleep(0.2)
-    return found
-
-
 def earlier(snapshot: model.Snapshot, moment: datetime) -> model.Snapshot:
     """The snapshot as if it had been taken at that time."""
     shift = moment - snapshot.generated_at
@@ -106,7 +98,7 @@ def yesterday(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, model.Snap
 def test_what_was_recorded_survives_a_kill(environment: dict[str, str]) -> None:
     """A recorder that is killed leaves what it had; the next one goes on in the same file."""
     with running(environment, "record", "--interval", "1s", *SMALL) as process:
-        found = wait_for_nodes(environment)
+        found = waiting.until(lambda: count_nodes(environment))
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait(10) == -signal.SIGKILL
     assert count_nodes(environment) == found
@@ -121,7 +113,7 @@ def test_the_end(environment: dict[str, str], tmp_path: pathlib.Path, number: in
     """Ctrl-C and SIGTERM end a recorder well, with all of it in the file."""
     place = ("--history", str(tmp_path / "mine.db"))
     with running(environment, "record", "--interval", "1s", *place, *SMALL) as process:
-        wait_for_nodes(environment, *place)
+        waiting.until(lambda: count_nodes(environment, *place))
         process.send_signal(number)
         assert process.wait(10) == 0
     assert not (tmp_path / "state").exists()
@@ -131,7 +123,7 @@ def test_the_end(environment: dict[str, str], tmp_path: pathlib.Path, number: in
 def test_a_second_recorder_says_that_it_waits(environment: dict[str, str]) -> None:
     """Two recorders of one file: the second one says that the first one records."""
     with running(environment, "record", "--interval", "1s", *SMALL):
-        wait_for_nodes(environment)
+        waiting.until(lambda: count_nodes(environment))
         done = run(environment, "record", "--interval", "1s", "--duration", "2s", *SMALL)
     assert done.returncode == 0
     assert "records there" in done.stderr
@@ -141,7 +133,7 @@ def test_the_service_records(environment: dict[str, str], tmp_path: pathlib.Path
     """`serve --history` records until it is ended."""
     place = str(tmp_path / "service.db")
     with running(environment, "serve", "--port", "0", "--interval", "1s", "--history", place, *SMALL) as made:
-        wait_for_nodes(environment, "--history", place)
+        waiting.until(lambda: count_nodes(environment, "--history", place))
         made.send_signal(signal.SIGTERM)
         assert made.wait(10) == 0
     assert count_nodes(environment, "--history", place)

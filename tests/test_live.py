@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import servers, simulated, small_world
+from tests import servers, simulated, small_world, waiting
 
 import kubevitals
 from kubevitals import errors
@@ -29,13 +29,6 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "_FIRST_DELAY", 0.02)
     monkeypatch.setattr(watch, "_LONGEST_DELAY", 0.2)
     monkeypatch.setattr(retries, "_FIRST_DELAY", 0.02)
-
-
-def wait_for(condition: Callable[[], object], *, seconds: float = 5.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 class Scene:
@@ -93,7 +86,7 @@ def test_changes_arrive(scene: Scene) -> None:
         apiobjects.Change("DELETED", small_world.pod("pod-003")),
         apiobjects.Change("ADDED", small_world.node("node-3")),
     )
-    wait_for(
+    waiting.until(
         lambda: len(scene.live.read().nodes) == 3 and "new" in scene.pods() and "pod-003" not in scene.pods()
     )
     assert {pod.name: pod.phase for pod in scene.live.read().pods}["pod-001"] == "Failed"
@@ -114,7 +107,7 @@ def test_bookmarks_move_the_position(scene: Scene) -> None:
     """Changes elsewhere move the position of a list in which nothing happens."""
     before = int(scene.live.resource_versions["pods"])
     scene.step(apiobjects.Change("MODIFIED", small_world.node("node-1")))
-    wait_for(lambda: int(scene.live.resource_versions["pods"]) > before)
+    waiting.until(lambda: int(scene.live.resource_versions["pods"]) > before)
     assert scene.live.relists["pods"] == 0
 
 
@@ -126,13 +119,13 @@ def test_forgotten_history_is_listed_again(scene: Scene) -> None:
     with contextlib.ExitStack() as stack:
         second = stack.enter_context(live.LiveInventory(scene.cluster.client))
         assert second.wait_until_ready(5)
-        wait_for(lambda: second.relists["pods"] >= 3)
+        waiting.until(lambda: second.relists["pods"] >= 3)
         assert "pod-003" not in [pod.name for pod in second.read().pods]
         assert equals_fresh_list(scene.cluster, second)
         scene.simulated.set_faults([])
         time.sleep(0.3)
         scene.step(apiobjects.Change("ADDED", small_world.pod("late")))
-        wait_for(lambda: "late" in [pod.name for pod in second.read().pods])
+        waiting.until(lambda: "late" in [pod.name for pod in second.read().pods])
         assert second.problems == ()
 
 
@@ -143,9 +136,9 @@ def test_resets_are_survived() -> None:
         made.simulated.set_faults(["connection-reset=7"])
         assert made.live.wait_until_ready(5)
         made.simulated.set_faults(["connection-reset=5"])
-        wait_for(lambda: made.live.restarts["pods"] >= 2)
+        waiting.until(lambda: made.live.restarts["pods"] >= 2)
         made.step(apiobjects.Change("ADDED", small_world.pod("late")))
-        wait_for(lambda: "late" in made.pods())
+        waiting.until(lambda: "late" in made.pods())
         assert equals_fresh_list(made.cluster, made.live)
         assert made.live.problems == ()
         assert made.live.relists == {"nodes": 0, "pods": 0}
@@ -161,9 +154,9 @@ def test_a_living_cluster_is_followed() -> None:
         assert cluster.world is not None
         assert following_.wait_until_ready(5)
         first = {pod.uid for pod in following_.read().pods}
-        wait_for(lambda: {pod.uid for pod in following_.read().pods} != first, seconds=8)
-        wait_for(lambda: following_.restarts["pods"] > 0)
-        wait_for(lambda: equals_fresh_list(cluster, following_))
+        waiting.until(lambda: {pod.uid for pod in following_.read().pods} != first, seconds=8)
+        waiting.until(lambda: following_.restarts["pods"] > 0)
+        waiting.until(lambda: equals_fresh_list(cluster, following_))
         assert "jobs" in following_.resource_versions
         kinds = {pod.workload_kind for pod in following_.read().pods}
         assert "CronJob" in kinds
@@ -200,7 +193,7 @@ def test_a_part_of_the_cluster() -> None:
         assert {pod.namespace for pod in held.pods} == {"default"}
         assert "pod-001" in made.pods()
         made.step(apiobjects.Change("MODIFIED", small_world.pod("pod-001", phase="Failed")))
-        wait_for(lambda: "pod-001" not in made.pods())
+        waiting.until(lambda: "pod-001" not in made.pods())
 
 
 def test_half_an_answer() -> None:
@@ -218,7 +211,7 @@ def test_half_an_answer() -> None:
         assert problem.code == "nodes_forbidden"
         assert problem.message.startswith("nodes unknown: ")
         made.simulated.set_faults([])
-        wait_for(lambda: len(second.read().nodes) == 2)
+        waiting.until(lambda: len(second.read().nodes) == 2)
         assert second.problems == ()
 
 
@@ -228,7 +221,7 @@ def test_nothing_but_refusals_is_not_ready() -> None:
         made = Scene(stack)
         made.simulated.set_faults(["forbidden"])
         second = stack.enter_context(live.LiveInventory(made.cluster.client))
-        wait_for(lambda: len(second.problems) == 2)
+        waiting.until(lambda: len(second.problems) == 2)
         assert not second.wait_until_ready(0.1)
         assert second.read().pods == ()
 
@@ -240,7 +233,7 @@ def test_a_cluster_that_comes_late() -> None:
         port = probe.getsockname()[1]
     plain = clientconfig.ClientConfig(f"http://127.0.0.1:{port}")
     with client.Client(plain, environ={}) as late, live.LiveInventory(late) as following_:
-        wait_for(lambda: len(following_.problems) == 2)
+        waiting.until(lambda: len(following_.problems) == 2)
         assert {problem.code for problem in following_.problems} == {"nodes_unreachable", "pods_unreachable"}
         assert not following_.ready
         pods = b'{"kind":"PodList","metadata":{"resourceVersion":"5"},"items":[]}'
@@ -301,7 +294,7 @@ def test_a_refused_watch_is_not_hammered(monkeypatch: pytest.MonkeyPatch) -> Non
         live.LiveInventory(plain, nodes=False) as following_,
     ):
         assert following_.wait_until_ready(5)
-        wait_for(lambda: [each.code for each in following_.problems] == ["pods_forbidden"])
+        waiting.until(lambda: [each.code for each in following_.problems] == ["pods_forbidden"])
         assert following_.problems[0].message.startswith("pods not current: ")
         time.sleep(0.4)
         assert len(server.requests) <= 12  # after 0.02, 0.04, 0.08, 0.16, 0.32 seconds
@@ -323,14 +316,14 @@ def test_a_bad_quantity_is_a_problem_as_long_as_its_pod_is_there() -> None:
         bad = small_world.pod("bad")
         bad.body["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "12x"}}
         made.step(apiobjects.Change("ADDED", bad))
-        wait_for(lambda: made.live.problems)
+        waiting.until(lambda: made.live.problems)
         assert {problem.object for problem in made.live.problems} == {"default/bad"}
         made.simulated.forget()
         second = stack.enter_context(live.LiveInventory(made.cluster.client))
         assert second.wait_until_ready(5)
         assert second.problems == made.live.problems
         made.step(apiobjects.Change("DELETED", bad))
-        wait_for(lambda: not made.live.problems and not second.problems)
+        waiting.until(lambda: not made.live.problems and not second.problems)
 
 
 def test_stopping_is_prompt_and_leaves_no_thread(scene: Scene) -> None:
@@ -371,8 +364,8 @@ def test_an_unexpected_failure_is_told_and_retried(scene: Scene, monkeypatch: py
 
     monkeypatch.setattr(following.Follower, "_take", take)
     scene.step(apiobjects.Change("ADDED", small_world.pod("new")))
-    wait_for(broken.is_set)
-    wait_for(lambda: "new" in scene.pods())
+    waiting.until(broken.is_set)
+    waiting.until(lambda: "new" in scene.pods())
     assert scene.live.relists["pods"] == 1
     assert scene.live.problems == ()
 

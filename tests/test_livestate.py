@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import connected, simulated
+from tests import connected, simulated, waiting
 from tests.test_exposition import parse, value
 
 from kubevitals.kube import livestate, pages, stateobjects
@@ -48,13 +47,6 @@ def series_of(*held: livestate.Held) -> Series:
         further=kube_state_metrics.samples(held),
     )
     return parse(body.decode(), openmetrics=True)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_each_list_is_read_once(cluster: clusters.Cluster, world: worlds.SimulatedCluster) -> None:
@@ -104,7 +96,7 @@ def test_changes_are_followed() -> None:
             expected.update((f"{pod.namespace}/{pod.name}".encode(),) for pod in cluster.pods() if pod.phase)
             return set(state.read()["pods"].values()) == expected != before
 
-        wait_until(caught_up)
+        waiting.until(caught_up)
         assert state.version > version
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette import requests
-from tests import accounts_simulated, connected, small_world
+from tests import accounts_simulated, connected, small_world, waiting
 
 from kubevitals import cli, collector, errors, rbac
 from kubevitals.kube import livestate
@@ -24,7 +23,7 @@ from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     import pathlib
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 SUBJECT = rbac.Subject("ServiceAccount", "kubevitals", "kubevitals")
 NAMESPACE = "shop"
@@ -39,14 +38,6 @@ def rules_in(feature: str, namespace: str | None) -> list[rbac.Rule]:
     rules = rules_of(feature)
     within = [rule for rule in rules if rule.namespaced and not rule.path]
     return within if namespace is not None and within else rules
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Whether it came true in time."""
-    until = time.monotonic() + seconds
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.02)
-    return condition()
 
 
 class OwnedPod(small_world.PlainItem):
@@ -92,10 +83,10 @@ def test_the_service(world: simulated.SimulatedCluster, namespace: str | None) -
         connected.connect(world, user="service") as cluster,
         collector.Collector(cluster, namespace=namespace, nodes=namespace is None) as running,
     ):
-        assert wait_until(lambda: running.latest is not None)
+        waiting.until(lambda: running.latest is not None)
         assert running.latest is not None
         held = running.latest.snapshot
-        wait_until(lambda: set(account.asked) >= granted)
+        waiting.until(lambda: set(account.asked) >= granted, what=lambda: granted - set(account.asked))
     assert not held.problems
     assert held.pods
     assert bool(held.nodes) == (namespace is None)
@@ -123,10 +114,13 @@ def test_the_service_with_another_source(source: str, namespace: str | None) -> 
                 cluster.client, source, kubelet={"detail": True} if source == "kubelet" else None
             )
             with collector.Collector(cluster, namespace=namespace, nodes=namespace is None) as running:
-                assert wait_until(lambda: running.latest is not None)
+                waiting.until(lambda: running.latest is not None)
                 assert running.latest is not None
                 held = running.latest.snapshot
-                wait_until(lambda: set(account.asked) >= wanted - owners)
+                waiting.until(
+                    lambda: set(account.asked) >= wanted - owners,
+                    what=lambda: wanted - owners - set(account.asked),
+                )
     assert held.source == source
     assert any(pod.memory_usage_bytes is not None for pod in held.pods) == (source == "kubelet")
     assert account.refused == []
@@ -149,7 +143,7 @@ def test_kube_state(world: simulated.SimulatedCluster, namespace: str | None) ->
     with connected.connect(world, user="state") as cluster:
         state = livestate.LiveState(cluster.client, kube_state_metrics.converts(), namespace=namespace)
         state.start()
-        wait_until(lambda: set(account.asked) >= granted)
+        waiting.until(lambda: set(account.asked) >= granted, what=lambda: granted - set(account.asked))
         state.stop()
     assert account.refused == []
     assert set(account.asked) == granted

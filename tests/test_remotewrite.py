@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-import threading
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import prometheus, servers, victoria
+from tests import prometheus, servers, victoria, waiting
 
 from kubevitals import errors, model
 from kubevitals.cli import remotewriteoptions
@@ -248,7 +246,7 @@ def test_a_receiver_that_is_away_is_caught_up_with(tmp_path: Path) -> None:
     with sender_to(f"http://127.0.0.1:{port}") as sender:  # nobody listens
         away = writer.Writer(queue, sender)
         with away:
-            wait_for(lambda: away.status().problem)
+            waiting.until(lambda: away.status().problem)
         problem = away.status().problem
         assert problem is not None
         assert problem.code == "remote_write_away"
@@ -256,7 +254,7 @@ def test_a_receiver_that_is_away_is_caught_up_with(tmp_path: Path) -> None:
     queue.kept.append(snapshot(5))
     with prometheus.receiving(tmp_path, port=port) as server, sender_to(server.url) as sender:
         with writer.Writer(queue, sender) as again:
-            wait_for(lambda: again.status().tick == 5)
+            waiting.until(lambda: again.status().tick == 5)
         assert again.status().refused == 0
         found = server.ask("query", query='kubevitals_pod_cpu_usage_cores{pod="web-0"}[1h]')["result"]
     assert [float(value) for _, value in found[0]["values"]] == [1.5, 2.5, 3.5, 4.5, 5.5]
@@ -519,10 +517,3 @@ def note(pauses: list[float]) -> Callable[[float], bool]:
 def written(samples: int) -> bytes:
     """What a receiver of 2.0 answers."""
     return servers.answer(204, headers=[f"X-Prometheus-Remote-Write-Samples-Written: {samples}"])
-
-
-def wait_for(found: Any, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < deadline, "it did not happen"
-        threading.Event().wait(0.05)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import prometheus, victoria
+from tests import prometheus, victoria, waiting
 
 from kubevitals.history import store
 from simcluster import simulation as simulated
@@ -62,13 +62,6 @@ def sent(server: prometheus.Prometheus) -> dict[str, list[float]]:
     return {each["metric"]["node"]: [moment for moment, _ in each["values"]] for each in found}
 
 
-def wait_for(found: Callable[[], object], seconds: float = 30.0) -> None:
-    until = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.1)
-
-
 @pytest.mark.parametrize(
     ("receiver", "words"),
     [(prometheus.receiving, RECORD), (victoria.running, RECORD), (prometheus.receiving, SERVE)],
@@ -84,14 +77,14 @@ def test_nothing_is_lost_and_nothing_is_there_twice(
     port = prometheus.free_port()
     with receiver(tmp_path, port=port) as server:
         recording = record(world, tmp_path, port, words)
-        wait_for(lambda: any(len(times) >= 2 for times in sent(server).values()))
+        waiting.until(lambda: any(len(times) >= 2 for times in sent(server).values()))
     time.sleep(2.5)  # ticks that nobody takes
     recording.kill()
     recording.wait(10)
     with receiver(tmp_path, port=port) as server:
         again = record(world, tmp_path, port, words)
         started = datetime.now(UTC).timestamp()
-        wait_for(lambda: any(times[-1] > started + 2 for times in sent(server).values()))
+        waiting.until(lambda: any(times[-1] > started + 2 for times in sent(server).values()))
         again.send_signal(signal.SIGTERM)
         assert again.wait(10) == 0, (tmp_path / "record.log").read_text(encoding="utf-8")
         held = sent(server)
@@ -111,7 +104,7 @@ def test_the_command_says_what_is_wrong(world: simulated.SimulatedCluster, tmp_p
     """A receiver that is away is told on stderr, and recording goes on."""
     recording = record(world, tmp_path, prometheus.free_port())
     log = tmp_path / "record.log"
-    wait_for(lambda: "remote-write waits for its receiver" in log.read_text(encoding="utf-8"))
+    waiting.until(lambda: "remote-write waits for its receiver" in log.read_text(encoding="utf-8"))
     recording.send_signal(signal.SIGTERM)
     assert recording.wait(10) == 0
     assert "Traceback" not in log.read_text(encoding="utf-8")
@@ -124,14 +117,14 @@ def test_the_service_tells_and_ends_while_its_receiver_is_silent(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         serving = record(world, tmp_path, silent.getsockname()[1], SERVE)
         log = tmp_path / "record.log"
-        wait_for(lambda: "serving http" in log.read_text(encoding="utf-8"))
+        waiting.until(lambda: "serving http" in log.read_text(encoding="utf-8"))
         (url,) = re.findall(r"serving (http://[0-9.:]+)", log.read_text(encoding="utf-8"))
 
         def ask() -> Any:
             with urllib.request.urlopen(f"{url}/api/v1/status", timeout=5) as answer:
                 return json.load(answer)
 
-        wait_for(lambda: (ask()["history"]["ticks"] or 0) >= 3)
+        waiting.until(lambda: (ask()["history"]["ticks"] or 0) >= 3)
         told = ask()
         assert told["remote_write"]["sent_samples"] == 0
         assert told["remote_write"]["lag_seconds"] > 0

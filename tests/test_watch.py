@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import servers
+from tests import servers, waiting
 
 from kubevitals import errors
 from kubevitals.kube import client, clientconfig
@@ -113,17 +113,10 @@ def test_bookmarks_move_the_position() -> None:
         assert take(changes, 1) == ["BOOKMARK 50"]
         thread = threading.Thread(target=lambda: list(changes))
         thread.start()
-        _wait_for(lambda: versions(server) == ["10", "50"])
+        waiting.until(lambda: versions(server) == ["10", "50"])
         changes.close()
         thread.join(2)
         assert not thread.is_alive()
-
-
-def _wait_for(condition: Any) -> None:
-    until = time.monotonic() + 3
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +206,7 @@ def test_close_ends_a_silent_watch_promptly(*, tls: bool) -> None:
         changes = cluster.watch("/p", resource_version="1")
         thread = threading.Thread(target=lambda: list(changes))
         thread.start()
-        _wait_for(lambda: server.requests)
+        waiting.until(lambda: server.requests)
         time.sleep(0.05)
         started = time.monotonic()
         changes.close()
@@ -295,7 +288,7 @@ def test_closing_a_watched_list_ends_it() -> None:
         changes = watch.watch_list(cluster, "/p", Listed)
         thread = threading.Thread(target=lambda: list(changes))
         thread.start()
-        _wait_for(lambda: len(server.requests) == 2)
+        waiting.until(lambda: len(server.requests) == 2)
         time.sleep(0.05)
         changes.close()
         thread.join(2)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import web_service
+from tests import waiting, web_service
 
 import kubevitals
 from kubevitals import model, vitals
@@ -428,7 +428,7 @@ def test_503_before_the_first_snapshot(own: web_service.Service) -> None:
     assert answer.json()["code"] == "no_snapshot"
     assert answer.json()["remedy"]
     own.world.set_faults(["unauthorized"])
-    web_service.wait_for(lambda: own.collector.inventory.problems)
+    waiting.until(lambda: own.collector.inventory.problems)
     own.tick()
     if own.collector.latest is None:
         told = own.get("/api/v1/infra/nodes")
@@ -480,7 +480,7 @@ def test_probes(own: web_service.Service) -> None:
     assert (ready.status_code, "no snapshot yet" in ready.text) == (503, True)
     assert own.get("/livez").status_code == 503
     own.collector.start()
-    web_service.wait_for(lambda: own.collector.latest is not None)
+    waiting.until(lambda: own.collector.latest is not None)
     for path in ("/readyz", "/livez", "/healthz"):
         answer = own.get(path)
         assert (answer.status_code, answer.text) == (200, "ok\n")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from tests import web_service
+from tests import waiting, web_service
 
 from kubevitals import errors
 from kubevitals.surfaces.web import limits, logs, settings, webserver
@@ -79,11 +79,11 @@ def test_streams_are_bounded_and_forgotten() -> None:
         with contextlib.ExitStack() as stack:
             for _ in range(2):
                 stack.enter_context(httpx.stream("GET", f"{url}/api/v1/stream"))
-            web_service.wait_for(lambda: hub.count == 2)
+            waiting.until(lambda: hub.count == 2)
             refused = httpx.get(f"{url}/api/v1/stream")
             assert refused.status_code == 503
             assert refused.json()["code"] == "too_many_streams"
-        web_service.wait_for(lambda: hub.count == 0)
+        waiting.until(lambda: hub.count == 0)
 
 
 def test_a_stream_of_an_unknown_cluster(service: web_service.Service) -> None:
@@ -98,7 +98,7 @@ def test_the_drain_is_quick(service: web_service.Service) -> None:
             answer = stack.enter_context(httpx.stream("GET", f"{url}/api/v1/stream"))
             idle = stack.enter_context(httpx.Client())
             idle.get(f"{url}/livez")
-            web_service.wait_for(lambda: service.app.state.hub.count == 1)
+            waiting.until(lambda: service.app.state.hub.count == 1)
             started = time.monotonic()
         assert time.monotonic() - started < 2.0
         assert list(answer.iter_lines()) != []
@@ -163,7 +163,7 @@ def test_connections_are_bounded(service: web_service.Service) -> None:
             time.sleep(0.1)
             with _connect(url) as third, contextlib.suppress(ConnectionResetError):
                 assert third.recv(10) == b""
-        web_service.wait_for(lambda: _answers(url))
+        waiting.until(lambda: _answers(url))
 
 
 def _answers(url: str) -> bool:
@@ -279,9 +279,9 @@ def _find_url(log: Path) -> str:
 def test_the_command_serves_and_ends(tmp_path: Path) -> None:
     """It says where it serves, is ready within moments, and SIGTERM ends it with 0 while a stream is open."""
     with _running("--simulation", "nodes=5,pods=20", tmp_path=tmp_path) as (process, log):
-        web_service.wait_for(lambda: _find_url(log), seconds=20)
+        waiting.until(lambda: _find_url(log), seconds=20)
         url = _find_url(log)
-        web_service.wait_for(lambda: httpx.get(f"{url}/readyz").status_code == 200)
+        waiting.until(lambda: httpx.get(f"{url}/readyz").status_code == 200)
         with httpx.stream("GET", f"{url}/api/v1/stream") as answer:
             assert read_events(answer.iter_lines(), 1)
             started = time.monotonic()

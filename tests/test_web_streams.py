@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.parse
+
+from tests import waiting
 
 
 def test_dropped_streams_leave_nothing() -> None:
@@ -33,18 +34,17 @@ def test_dropped_streams_leave_nothing() -> None:
             url = next(told["url"] for line in service.stderr if (told := json.loads(line)).get("url"))
             place = urllib.parse.urlsplit(url)
             address = (str(place.hostname), int(place.port or 0))
-            deadline = time.monotonic() + 20
-            while status_of(address, "/readyz") != 200:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+            waiting.until(lambda: status_of(address, "/readyz") == 200, pause=0.1)
             for _ in range(150):
                 with socket.create_connection(address, timeout=10) as client:
                     client.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: service\r\n\r\n")
                     client.recv(64)
-            deadline = time.monotonic() + 10
-            while status_of(address, "/api/v1/stream") != 200:
-                assert time.monotonic() < deadline, "streams of clients that have gone are still open"
-                time.sleep(0.2)
+            waiting.until(
+                lambda: status_of(address, "/api/v1/stream") == 200,
+                what="streams of clients that have gone are closed",
+                seconds=10,
+                pause=0.2,
+            )
         finally:
             service.send_signal(signal.SIGTERM)
             service.communicate(timeout=20)

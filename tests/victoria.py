@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from tests import prometheus
+from tests import prometheus, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,14 +79,7 @@ def running(
         )
     try:
         server = Victoria(port)
-        deadline = time.monotonic() + 30
-        while True:
-            assert process.poll() is None, (directory / "victoria.log").read_text(encoding="utf-8")[-2000:]
-            with contextlib.suppress(OSError, urllib.error.URLError):
-                server.query("vector(1)")
-                break
-            assert time.monotonic() < deadline, "VictoriaMetrics did not start"
-            time.sleep(0.05)
+        waiting.until(lambda: server.answers(process, directory / "victoria.log"), what="VictoriaMetrics")
         yield server
     finally:
         process.terminate()  # killed, it loses what it took in within the last seconds

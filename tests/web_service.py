@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import socket
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from tests import waiting
 
 import kubevitals
 from kubevitals import collector
@@ -17,17 +17,10 @@ from kubevitals.history import ring
 from kubevitals.surfaces.web import app, settings, webserver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from kubevitals import cluster as clusters
     from simcluster import simulation as simulated
-
-
-def wait_for(condition: Callable[[], object], *, seconds: float = 8.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 class Service:
@@ -93,7 +86,7 @@ def listening(service: Service, *, send_buffer: int | None = None, **options: An
         thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
         thread.start()
         try:
-            wait_for(lambda: server.started)
+            waiting.until(lambda: server.started)
             yield url
         finally:
             server.end(hard=False)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests import waiting
 from tests.e2e import apiclient, processes
 
 if TYPE_CHECKING:
@@ -106,12 +106,9 @@ class MetricsServer:
 
     def wait_until_empty_or_full(self, *, seconds: float = 60) -> tuple[int, int]:
         """Return when the metrics API answers at all; what it has then."""
-        deadline = time.monotonic() + seconds
-        while (counts := self.counts()) is None:
-            if time.monotonic() > deadline:
-                raise processes.StartError(f"the metrics API did not answer within {seconds:.0f} s")
-            time.sleep(0.1)
-        return counts
+        answer = waiting.until(self.counts, what="an answer of the metrics API", seconds=seconds, pause=0.1)
+        assert answer is not None
+        return answer
 
     def usage(self, kind: str) -> Any:
         """The raw list of `nodes` or `pods`, as the metrics API gives it."""

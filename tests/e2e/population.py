@@ -6,9 +6,9 @@ Usage is not measured by anything: kwok reports what a pod's annotations say (se
 from __future__ import annotations
 
 import functools
-import time
 from typing import TYPE_CHECKING, Any
 
+from tests import waiting
 from tests.e2e import apiclient
 
 if TYPE_CHECKING:
@@ -117,7 +117,12 @@ def add_nodes(api: apiclient.Client, count: int, *, prefix: str = "node", **deta
     names = [f"{prefix}-{number}" for number in range(count)]
     create(api, [node(name, **details) for name in names])
     wanted = set(names)
-    _wait(lambda: wanted <= _names(api, "/api/v1/nodes", _is_ready), what="ready nodes")
+    waiting.until(
+        lambda: wanted <= _names(api, "/api/v1/nodes", _is_ready),
+        what="ready nodes: see kwok.log",
+        seconds=WAIT_SECONDS,
+        pause=0.2,
+    )
     return names
 
 
@@ -140,7 +145,12 @@ def add_pods(
     create(api, [build(name, number, nodes[number % len(nodes)]) for number, name in enumerate(names)])
     wanted = set(names)
     path = f"/api/v1/namespaces/{namespace}/pods"
-    _wait(lambda: wanted <= _names(api, path, _is_running), what="running pods")
+    waiting.until(
+        lambda: wanted <= _names(api, path, _is_running),
+        what="running pods: see kwok.log",
+        seconds=WAIT_SECONDS,
+        pause=0.2,
+    )
     return names
 
 
@@ -193,11 +203,3 @@ def _is_ready(item: Mapping[str, Any]) -> bool:
 def _is_running(item: Mapping[str, Any]) -> bool:
     phase: str = item["status"].get("phase", "")
     return phase == "Running"
-
-
-def _wait(done: Callable[[], bool], *, what: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not done():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"no {what} after {WAIT_SECONDS:.0f} s: see kwok.log")
-        time.sleep(0.2)

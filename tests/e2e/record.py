@@ -20,7 +20,7 @@ import time
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
-from tests import recordings
+from tests import recordings, waiting
 from tests.e2e import apiclient, controlplane, metricsserver, questions, schemas, scrub
 
 if TYPE_CHECKING:
@@ -145,12 +145,8 @@ class Recorder:
         return self._cluster.api.raw("GET", path)[0]
 
     @staticmethod
-    def _wait(done: Callable[[], bool], *, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while not done():
-            if time.monotonic() > deadline:
-                raise TimeoutError("the cluster does not get to where its answers are recorded")
-            time.sleep(0.1)
+    def _wait(done: Callable[[], bool]) -> None:
+        waiting.until(done, what="a cluster whose answers can be recorded", seconds=60, pause=0.1)
 
     # asking
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
+from tests import waiting
 from tests.e2e import product
 
 if TYPE_CHECKING:
@@ -80,7 +80,4 @@ class Account:
 
 def until(check: Callable[[], bool]) -> None:
     """Return when the change of roles that `check` looks for has an effect."""
-    deadline = time.monotonic() + SOON
-    while not check():
-        assert time.monotonic() < deadline, "the change of roles has no effect"
-        time.sleep(0.1)
+    waiting.until(check, what="an effect of the change of roles", seconds=SOON, pause=0.1)

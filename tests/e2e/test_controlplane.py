@@ -9,11 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests import waiting
 from tests.e2e import apiclient, controlplane, population, processes
 
 if TYPE_CHECKING:
@@ -29,15 +29,6 @@ def _alive(pid: int) -> bool:
     except OSError:
         return False
     return state not in "ZX"
-
-
-def _within(seconds: float, check: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if check():
-            return True
-        time.sleep(0.05)
-    return check()
 
 
 def _rows(text: str) -> list[list[str]]:
@@ -90,7 +81,7 @@ def test_users_have_the_rights_they_are_granted_and_no_others(cluster: controlpl
     cluster.accounts.revoke("list-pods")
     for kubeconfig in (person, robot):
         refused = functools.partial(_is_refused, cluster, kubeconfig)
-        assert _within(5, refused)
+        waiting.until(refused, seconds=5)
 
 
 def _is_refused(cluster: controlplane.ControlPlane, kubeconfig: Path) -> bool:
@@ -168,7 +159,7 @@ def test_controllers_turn_a_deployment_into_running_pods(
     def phases() -> list[str]:
         return [pod["status"]["phase"] for pod in cluster.api.get("/api/v1/namespaces/default/pods")["items"]]
 
-    assert _within(30, lambda: phases() == ["Running"] * 3), cluster.server("kube-scheduler").tail()
+    waiting.until(lambda: phases() == ["Running"] * 3, what=cluster.server("kube-scheduler").tail)
     assert cluster.api.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/view")["rules"]
 
 
@@ -230,8 +221,8 @@ def test_killed_parent_leaves_nothing(bare_tools: None, number: signal.Signals) 
         told: dict[str, Any] = json.loads(starter.stdout.readline())
         assert all(_alive(pid) for pid in told["pids"])
         os.killpg(starter.pid, number)
-    assert _within(10, lambda: not any(_alive(pid) for pid in told["pids"]))
-    assert _within(10, lambda: not Path(told["directory"]).exists())
+    waiting.until(lambda: not any(_alive(pid) for pid in told["pids"]), seconds=10)
+    waiting.until(lambda: not Path(told["directory"]).exists(), seconds=10)
 
 
 def test_many_threads_create_objects(private_cluster: controlplane.ControlPlane) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from tests import waiting
 from tests.e2e import audited, controlplane, population, product, provision
 
 if TYPE_CHECKING:
@@ -349,13 +350,15 @@ def test_usage_from_the_kubelets(ground: controlplane.ControlPlane, audit: audit
     asked = settle(audit, service, rights - {of_kubelets})
     assert {(each.verb, each.what) for each in asked} | {of_kubelets} == rights
     assert {each.status for each in asked} <= {200, 201}
-    until = time.monotonic() + 60
-    while not all(
-        each["cpu_usage_cores"] is not None
-        for each in json.loads(service.ask("/api/v1/nodes", token=token)[1])["items"]
-    ):
-        assert time.monotonic() < until
-        time.sleep(1)
+    waiting.until(
+        lambda: all(
+            each["cpu_usage_cores"] is not None
+            for each in json.loads(service.ask("/api/v1/nodes", token=token)[1])["items"]
+        ),
+        what="usage of all nodes",
+        seconds=60,
+        pause=1,
+    )
     service.server.terminate()
 
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from tests import waiting
 from tests.e2e import controlplane, metricsserver, population, product
 
 import kubevitals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from kubevitals import model
 
@@ -128,13 +128,6 @@ def _numbers(taken: model.Snapshot) -> Iterator[float | None]:
         yield row.memory_usage_bytes
 
 
-def _within(seconds: float, check: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def _start_empty(life: Life) -> None:
     """Start metrics-server and catch it while it answers and has collected nothing.
 
@@ -148,7 +141,7 @@ def _start_empty(life: Life) -> None:
         if metrics.wait_until_empty_or_full() == (0, 0):
             return
         metrics.kill()
-        _within(10, lambda: _answers(life, 503))
+        waiting.until(lambda: _answers(life, 503), seconds=10)
         del life.glances[seen:]
     pytest.fail("metrics-server was never seen ready and empty")
 
@@ -161,7 +154,7 @@ def _live(life: Life) -> None:
     metrics = life.cluster.metrics_server
     life.visit("not installed")
     metrics.install(run=False)
-    _within(10, lambda: _answers(life, 503))
+    waiting.until(lambda: _answers(life, 503), seconds=10)
     life.visit("installed, not ready")
     for empty, full in (("ready and empty", "full"), ("back and empty", "back and full")):
         _start_empty(life)
@@ -170,10 +163,10 @@ def _live(life: Life) -> None:
         life.visit(full)
         if full == "full":
             metrics.kill()
-            _within(10, lambda: _answers(life, 503))
+            waiting.until(lambda: _answers(life, 503), seconds=10)
             life.visit("killed")
     metrics.uninstall()
-    _within(10, lambda: _answers(life, 404))
+    waiting.until(lambda: _answers(life, 404), seconds=10)
     life.visit("uninstalled")
 
 

@@ -12,6 +12,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests import waiting
 from tests.e2e import apiclient, controlplane, population
 
 import kubevitals
@@ -43,13 +44,6 @@ def ground(bare_tools: None) -> Iterator[controlplane.ControlPlane]:
         yield running
 
 
-def wait_for(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.1)
-
-
 def differences(found: clusters.Cluster, held: live.LiveInventory, cluster: controlplane.ControlPlane) -> str:
     """What tells the inventory from fresh lists; empty if nothing does."""
     nodes, _ = inventory.fetch_nodes(found.client)
@@ -72,10 +66,11 @@ def wait_until_equal(
     found: clusters.Cluster, held: live.LiveInventory, cluster: controlplane.ControlPlane
 ) -> None:
     """Fails with the difference if the inventory does not come to equal a fresh list."""
-    until = time.monotonic() + 30
-    while said := differences(found, held, cluster):
-        assert time.monotonic() < until, said
-        time.sleep(0.2)
+    waiting.until(
+        lambda: not differences(found, held, cluster),
+        what=lambda: differences(found, held, cluster),
+        pause=0.2,
+    )
     assert held.problems == ()
 
 
@@ -132,7 +127,7 @@ def test_1000_changes_leave_the_inventory_equal_to_a_fresh_list(ground: controlp
         label_pods(api, names[100:220], "2")  # 900
         delete_pods(api, names[150:])  # 1,000
         wait_until_equal(found, held, ground)
-        wait_for(lambda: held.restarts["pods"] >= 2, seconds=8)
+        waiting.until(lambda: held.restarts["pods"] >= 2, seconds=8)
         assert held.relists == {"nodes": 0, "pods": 0}, time.monotonic() - started
         assert {"many-0", "many-149"} <= {pod.name for pod in held.read().pods}
         delete_pods(api, names[:150])
@@ -173,15 +168,15 @@ def test_a_bookmark_only_hour_moves_the_position(ground: controlplane.ControlPla
         assert held.wait_until_ready(10)
         first = held.resource_versions["pods"]
         with bustle(api, "pod-0"):
-            wait_for(lambda: held.restarts["pods"] >= 2)
+            waiting.until(lambda: held.restarts["pods"] >= 2)
             latest = int(api.get(pod_path("pod-0"))["metadata"]["resourceVersion"])
-            wait_for(lambda: int(held.resource_versions["pods"]) > latest, seconds=10)
+            waiting.until(lambda: int(held.resource_versions["pods"]) > latest, seconds=10)
         assert int(first) < latest
         assert held.read().pods == ()
         assert held.relists["pods"] == 0
         assert held.problems == ()
         label_pods(api, ["pod-1"], "quiet")
-        wait_for(lambda: [pod.name for pod in held.read().pods] == ["pod-1"], seconds=5)
+        waiting.until(lambda: [pod.name for pod in held.read().pods] == ["pod-1"], seconds=5)
 
 
 def test_silence_does_not_slow_a_watch_down(ground: controlplane.ControlPlane) -> None:
@@ -194,10 +189,10 @@ def test_silence_does_not_slow_a_watch_down(ground: controlplane.ControlPlane) -
     ):
         assert held.wait_until_ready(10)
         started = time.monotonic()
-        wait_for(lambda: held.restarts["pods"] >= 4)
+        waiting.until(lambda: held.restarts["pods"] >= 4)
         assert time.monotonic() - started < 7, "four streams of a second"
         label_pods(ground.api, ["pod-1"], "silent")
-        wait_for(lambda: held.read().pods, seconds=3)
+        waiting.until(lambda: held.read().pods, seconds=3)
         assert held.relists["pods"] == 0
 
 
@@ -233,9 +228,9 @@ def test_owners_are_followed_as_metadata(ground: controlplane.ControlPlane) -> N
         assert held.wait_until_ready(10)
         assert differences(found, held, ground) == ""
         api.create(pod_of("Job", "nightly-2", "nightly-2-a"))
-        wait_for(lambda: _workload(held, "nightly-2-a") == ("Job", "nightly-2"))
+        waiting.until(lambda: _workload(held, "nightly-2-a") == ("Job", "nightly-2"))
         api.create(job("nightly-2", "nightly"))
-        wait_for(lambda: _workload(held, "nightly-2-a") == ("CronJob", "nightly"))
+        waiting.until(lambda: _workload(held, "nightly-2-a") == ("CronJob", "nightly"))
         assert _workload(held, "nightly-1-a") == ("CronJob", "nightly")
         template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [population.container("app")]}}
         metadata = {
@@ -246,7 +241,7 @@ def test_owners_are_followed_as_metadata(ground: controlplane.ControlPlane) -> N
         spec = {"replicas": 0, "selector": {"matchLabels": {"a": "b"}}, "template": template}
         api.create({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": metadata, "spec": spec})
         api.create(pod_of("ReplicaSet", "rollout-1", "rollout-1-a"))
-        wait_for(lambda: _workload(held, "rollout-1-a") == ("Rollout", "rollout"))
+        waiting.until(lambda: _workload(held, "rollout-1-a") == ("Rollout", "rollout"))
         wait_until_equal(found, held, ground)
         assert held.resource_versions.keys() == {"nodes", "pods", "jobs", "replicasets"}
 
@@ -288,11 +283,11 @@ def test_a_compacted_history_is_listed_anew(make_cluster: Callable[..., controlp
         for number in range(5):
             cordon(cluster.api, f"node-{number % NODES}", on=number % 2 == 0)
         assert cluster.compact_history() > before
-        wait_for(lambda: held.relists["pods"] == 1, seconds=15)
+        waiting.until(lambda: held.relists["pods"] == 1, seconds=15)
         wait_until_equal(found, held, cluster)
         delete_pods(cluster.api, ["pod-3"])
         create_pods(cluster.api, "late", 3)
-        wait_for(lambda: {"late-0", "late-2"} <= {pod.name for pod in held.read().pods}, seconds=5)
+        waiting.until(lambda: {"late-0", "late-2"} <= {pod.name for pod in held.read().pods}, seconds=5)
         wait_until_equal(found, held, cluster)
         assert held.relists["pods"] == 1
 
@@ -306,7 +301,7 @@ def test_a_restart_of_the_api_server_is_survived(ground: controlplane.ControlPla
         assert held.wait_until_ready(10)
         known = {pod.name for pod in held.read().pods}
         ground.stop_api_server()
-        wait_for(
+        waiting.until(
             lambda: {"nodes_unreachable", "pods_unreachable"} <= {each.code for each in held.problems},
             seconds=20,
         )
@@ -324,6 +319,6 @@ def test_a_restart_of_the_api_server_is_survived(ground: controlplane.ControlPla
         assert "pod-2" not in names
         # and the watches stand again
         create_pods(ground.api, "later", 2)
-        wait_for(lambda: "later-1" in {pod.name for pod in held.read().pods}, seconds=5)
+        waiting.until(lambda: "later-1" in {pod.name for pod in held.read().pods}, seconds=5)
         wait_until_equal(found, held, ground)
     assert not [each for each in threading.enumerate() if each.name.startswith("live-")]
