@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 import kubevitals
-from kubevitals import analysis
+from kubevitals import totals
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     with kubevitals.connect(arguments.context, simulate=arguments.simulate) as cluster:
-        total = analysis.total_all(cluster.pods(namespace=arguments.namespace), arguments.namespace)
+        total = totals.total_all(cluster.pods(namespace=arguments.namespace), arguments.namespace)
 
     # A number that nobody knows is None, never 0: say so instead of printing a zero.
     cpu = "unknown" if total.cpu_usage_cores is None else f"{total.cpu_usage_cores:.3f} cores"

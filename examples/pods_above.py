@@ -10,7 +10,7 @@ import argparse
 import sys
 
 import kubevitals
-from kubevitals import analysis
+from kubevitals import selection
 
 
 def main() -> int:
@@ -30,7 +30,7 @@ def main() -> int:
     above = [
         pod for pod in pods if pod.memory_of_limit is not None and pod.memory_of_limit > arguments.threshold
     ]
-    for pod in analysis.rank(above, [("memory_of_limit", True)]):
+    for pod in selection.rank(above, [("memory_of_limit", True)]):
         print(f"{pod.memory_of_limit:6.1%}  {pod.namespace}/{pod.name}")
     return 1 if above else 0
 

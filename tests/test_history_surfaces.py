@@ -211,7 +211,7 @@ def terminal_text(line: str) -> str:
 @pytest.mark.parametrize("plain", [True, False])
 def test_plots(width: int, plain: bool) -> None:
     """A plot is as wide as the terminal; a terminal without braille gets ASCII, one without colour none."""
-    glyphs = {"calm": "."} if plain else {"calm": "○"}
+    glyphs = {"info": "."} if plain else {"info": "○"}
     style = console.Style(color=not plain, glyphs=glyphs, width=width)
     series = past.samples("web", [0.1 + 0.02 * (index % 20) for index in range(200)])
     text = plot.render(series, since=NOW - timedelta(hours=1), until=NOW, style=style)
@@ -231,7 +231,7 @@ def test_plots(width: int, plain: bool) -> None:
 
 def test_gaps_stay_gaps() -> None:
     """Where nothing was measured nothing is drawn."""
-    style = console.Style(glyphs={"calm": "○"}, width=110)
+    style = console.Style(glyphs={"info": "○"}, width=110)
     first = past.samples("web", [0.5] * 20, until=NOW - timedelta(minutes=40))
     last = past.samples("web", [0.5] * 20)
     series = first._replace(points=first.points + last.points)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import small_world
 
-from kubevitals import analysis, cli, model
+from kubevitals import cli, model, severity
 from kubevitals.cli.commands import overview
 from kubevitals.surfaces.terminal import console
 from simcluster import simulation as simulated
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MIB = 1 << 20
-GLYPHS = {analysis.CALM: "o", analysis.BUSY: "*", analysis.HOT: "#"}
+GLYPHS = {severity.INFO: "o", severity.WARNING: "*", severity.CRITICAL: "#"}
 
 
 def make_pod(number: int, **fields: Any) -> model.Pod:

@@ -54,7 +54,7 @@ def test_public_names() -> None:
         assert inspect.getdoc(value), name
         assert name in dir(kubevitals)
     assert sorted(kubevitals.__all__) == list(kubevitals.__all__)
-    for module in ("analysis", "compat", "errors", "model"):
+    for module in ("compat", "errors", "model", "selection", "severity", "totals"):
         assert inspect.ismodule(getattr(kubevitals, module))
     with pytest.raises(AttributeError, match="no attribute 'nope'"):
         kubevitals.nope  # noqa: B018 - the look-up is what is tested

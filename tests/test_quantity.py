@@ -235,3 +235,17 @@ def test_bytes(value: int, shown: str) -> None:
 def test_ratios(value: float, shown: str) -> None:
     """Ratios are shown as whole percents, halves upwards."""
     assert quantity.format_ratio(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90), ("15m", 900), ("1h30m", 5400), ("2.5d", 216_000), ("1w", 604_800), ("250ms", 0.25),
+        ("1y20d", 33_264_000), ("0s", 0), ("5m30s", 330),
+        ("", None), ("90", None), ("s", None), ("1x", None), ("1h ", None), ("-1h", None), ("1.h", None),
+        (".5h", None), ("1..5h", None), ("٣h", None), ("1h" * 31, None), ("1e3s", None),
+    ],
+)  # fmt: skip
+def test_lengths_of_time(text: str, seconds: float | None) -> None:
+    """A length of time is numbers with units; anything else is none."""
+    assert quantity.parse_length(text) == seconds

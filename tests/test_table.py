@@ -10,12 +10,12 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from kubevitals import analysis, model
+from kubevitals import model, totals
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns
 
 NOW = datetime(2026, 7, 30, 10, 0, 0, tzinfo=UTC)
-GLYPHS = {"calm": "○", "busy": "◐", "hot": "●"}
+GLYPHS = {"info": "○", "warning": "◐", "critical": "●"}
 
 
 def pod(name: str = "web-0", **facts: Any) -> model.Pod:
@@ -57,12 +57,12 @@ def test_no_rows_and_no_headers() -> None:
 
 def test_total() -> None:
     """A total is a last row under a rule; where a sum has no meaning it is empty."""
-    lines = render(PODS, total=analysis.total_rows(PODS))
+    lines = render(PODS, total=totals.total_rows(PODS))
     assert len(lines) == 6
     assert set(lines[-2]) == {"-", " "}
     assert lines[-1].split()[:2] == ["TOTAL", "800m"]
     assert "Running" not in lines[-1]
-    alone = render([], total=analysis.total_rows([]))
+    alone = render([], total=totals.total_rows([]))
     assert alone[-1].startswith("TOTAL")
 
 

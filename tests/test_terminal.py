@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from kubevitals import analysis
+from kubevitals import severity
 from kubevitals.surfaces.terminal import console
 
 
@@ -27,7 +27,7 @@ def test_a_pipe_gets_plain_text() -> None:
     """A pipe or a file gets no colour, no glyphs and all the width it wants, whatever is set."""
     style = console.detect_style(io.StringIO(), environ={"COLUMNS": "40", "TERM": "xterm"})
     assert (style.color, style.glyphs, style.width) == (False, None, None)
-    assert style.paint("x", "hot") == style.dim("x") == style.bold("x") == "x"
+    assert style.paint("x", "critical") == style.dim("x") == style.bold("x") == "x"
 
 
 def test_a_terminal_gets_colour_and_glyphs() -> None:
@@ -35,8 +35,8 @@ def test_a_terminal_gets_colour_and_glyphs() -> None:
     style = console.detect_style(Screen(), environ={"COLUMNS": "120", "TERM": "xterm"})
     assert (style.color, style.width) == (True, 120)
     assert style.glyphs is not None
-    assert len({style.glyphs[each] for each in (analysis.CALM, analysis.BUSY, analysis.HOT)}) == 3
-    painted = {style.paint("x", each) for each in (analysis.CALM, analysis.BUSY, analysis.HOT)}
+    assert len({style.glyphs[each] for each in (severity.INFO, severity.WARNING, severity.CRITICAL)}) == 3
+    painted = {style.paint("x", each) for each in (severity.INFO, severity.WARNING, severity.CRITICAL)}
     assert len(painted) == 3
     assert all(each.endswith("x\x1b[0m") for each in painted)
     assert style.paint("x", None) == "x"

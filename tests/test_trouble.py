@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kubevitals import analysis, model, problems
+from kubevitals import model, problems, severity
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 OLD = NOW - timedelta(days=2)
@@ -60,7 +60,7 @@ def test_crash_loop() -> None:
     assert found.word == "CrashLoopBackOff"
     assert found.detail == "14 restarts, Error (exit code 3)"
     assert found.since == NOW - timedelta(minutes=2)
-    assert found.pressure == analysis.HOT
+    assert found.pressure == severity.CRITICAL
 
 
 def test_init_crash_loop() -> None:
@@ -123,7 +123,7 @@ def test_near_limit() -> None:
     full = pod(containers=(large, small), memory_usage_bytes=104 * MIB, memory_limit_bytes=1000 * MIB)
     (found,) = problems.find([], [full], now=NOW)
     assert (found.word, found.detail) == ("memory 94%", "94Mi of 100Mi in container small")
-    assert found.pressure == analysis.BUSY
+    assert found.pressure == severity.WARNING
 
 
 def test_at_the_threshold() -> None:

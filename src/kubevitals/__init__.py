@@ -58,7 +58,7 @@ _HOMES = {
     "connect": "cluster",
     **dict.fromkeys(("Container", "Node", "Pod", "Problem", "Records", "Snapshot", "Total"), "model"),
     **dict.fromkeys(("format_cpu", "format_memory", "parse_cpu", "parse_memory"), "quantity"),
-    **dict.fromkeys(("analysis", "compat", "errors", "model"), ""),
+    **dict.fromkeys(("compat", "errors", "model", "selection", "severity", "totals"), ""),
 }
 
 

@@ -311,7 +311,7 @@ class Node(NamedTuple):
         row["detail"] = self.detail and self.detail.to_dict()
         row["created_at"] = _text(self.created_at)
         row["timestamp"] = _text(self.timestamp)
-        for ratio in _NODE_RATIOS:
+        for ratio in NODE_RATIOS:
             row[ratio] = getattr(self, ratio)
         return row
 
@@ -356,17 +356,23 @@ class Total(NamedTuple):
         return row
 
 
-_POD_RATIOS = ("cpu_of_request", "cpu_of_limit", "memory_of_request", "memory_of_limit")
-_NODE_RATIOS = (
-    "cpu_of_allocatable",
-    "cpu_of_capacity",
-    "cpu_request_of_allocatable",
-    "cpu_limit_of_allocatable",
-    "memory_of_allocatable",
-    "memory_of_capacity",
-    "memory_request_of_allocatable",
-    "memory_limit_of_allocatable",
-)
+# Ratio: (part, whole).
+POD_RATIOS = {
+    "cpu_of_request": ("cpu_usage_cores", "cpu_request_cores"),
+    "cpu_of_limit": ("cpu_usage_cores", "cpu_limit_cores"),
+    "memory_of_request": ("memory_usage_bytes", "memory_request_bytes"),
+    "memory_of_limit": ("memory_usage_bytes", "memory_limit_bytes"),
+}
+NODE_RATIOS = {
+    "cpu_of_allocatable": ("cpu_usage_cores", "cpu_allocatable_cores"),
+    "cpu_of_capacity": ("cpu_usage_cores", "cpu_capacity_cores"),
+    "cpu_request_of_allocatable": ("cpu_request_cores", "cpu_allocatable_cores"),
+    "cpu_limit_of_allocatable": ("cpu_limit_cores", "cpu_allocatable_cores"),
+    "memory_of_allocatable": ("memory_usage_bytes", "memory_allocatable_bytes"),
+    "memory_of_capacity": ("memory_usage_bytes", "memory_capacity_bytes"),
+    "memory_request_of_allocatable": ("memory_request_bytes", "memory_allocatable_bytes"),
+    "memory_limit_of_allocatable": ("memory_limit_bytes", "memory_allocatable_bytes"),
+}
 
 
 def _workload_row(record: Pod | Container) -> dict[str, Any]:
@@ -378,7 +384,7 @@ def _workload_row(record: Pod | Container) -> dict[str, Any]:
     row["created_at"] = _text(record.created_at)
     row["last_termination_at"] = _text(record.last_termination_at)
     row["timestamp"] = _text(record.timestamp)
-    for ratio in _POD_RATIOS:
+    for ratio in POD_RATIOS:
         row[ratio] = getattr(record, ratio)
     return row
 

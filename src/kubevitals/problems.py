@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from kubevitals import analysis, quantity
+from kubevitals import quantity, severity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Trouble(NamedTuple):
     @property
     def pressure(self) -> str:
         """Where it lies on the one scale of colours: something is broken, or may soon be."""
-        return analysis.HOT if self.rank < NEAR_LIMIT else analysis.BUSY
+        return severity.CRITICAL if self.rank < NEAR_LIMIT else severity.WARNING
 
 
 class Verdict(NamedTuple):
@@ -115,7 +115,7 @@ def _is_well(pod: model.Pod) -> bool:
         if each.last_termination_at is not None:
             return False
         used, limit = each.memory_usage_bytes, each.memory_limit_bytes
-        if used and limit and used / limit > analysis.HOT_ABOVE:
+        if used and limit and used / limit > severity.CRITICAL_ABOVE:
             return False
     return True
 
@@ -141,16 +141,16 @@ def judge_node(node: model.Node, *, stranded: int = 0) -> list[Trouble]:
         if condition.type == "Ready" and condition.status != "True":
             facts = [condition.reason or "", _count(stranded, "pod") + " on it" if stranded else ""]
             found.append(_of_node(node, NODE_LOST, "NotReady", since, _list(facts)))
-        elif condition.type in analysis.PRESSURES and condition.status == "True":
+        elif condition.type in severity.BAD_CONDITIONS and condition.status == "True":
             found.append(_of_node(node, NODE_PRESSED, condition.type, since, condition.reason or ""))
     if node.ready is False and not any(each.rank == NODE_LOST for each in found):
         found.append(_of_node(node, NODE_LOST, "NotReady", None, "it never reported"))
     ratio = node.memory_of_allocatable
-    if analysis.judge_pressure(ratio) == analysis.HOT and ratio is not None:
+    if severity.judge_ratio(ratio) == severity.CRITICAL and ratio is not None:
         detail = _share(node.memory_usage_bytes, node.memory_allocatable_bytes, quantity.format_memory)
         found.append(_of_node(node, NODE_BUSY, f"memory {quantity.format_ratio(ratio)}", None, detail))
     ratio = node.cpu_of_allocatable
-    if analysis.judge_pressure(ratio) == analysis.HOT and ratio is not None:
+    if severity.judge_ratio(ratio) == severity.CRITICAL and ratio is not None:
         detail = _share(node.cpu_usage_cores, node.cpu_allocatable_cores, quantity.format_cpu)
         found.append(_of_node(node, NODE_BUSY, f"CPU {quantity.format_ratio(ratio)}", None, detail))
     return found
@@ -268,7 +268,7 @@ def _nearest_to_limit(pod: model.Pod) -> tuple[str, float, str] | None:
     It is the container that is killed for it, however roomy the pod looks as a whole.
     """
     worst: model.Container | model.Pod | None = None
-    ratio = analysis.HOT_ABOVE
+    ratio = severity.CRITICAL_ABOVE
     candidates: list[model.Container | model.Pod] = [*pod.containers, pod]
     for each in candidates:
         of_limit = each.memory_of_limit

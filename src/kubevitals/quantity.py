@@ -21,6 +21,11 @@ _EXPONENT_MAX = 9999  # far outside int64 in both directions; keeps 10**exponent
 _QUANTITY = r"([+-]?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?"
 _DECIMAL_EXPONENT = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _CPU_DIVISOR = {"n": 10**9, "u": 10**6, "m": 10**3}
+# Seconds. A year is one of 365 days, as in the ages that kubectl shows.
+_LENGTHS = {
+    "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0, "y": 31_536_000.0
+}  # fmt: skip
+_LONGEST_LENGTH = 60  # characters
 _BINARY_FACTOR = {
     suffix: 1024**power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)
 }
@@ -63,6 +68,31 @@ def parse_memory(text: str) -> int:
             return size
     numerator, denominator = _parse_exact(text)
     return numerator // denominator if numerator < 0 else -(-numerator // denominator)
+
+
+def parse_length(text: str) -> float | None:
+    """Return a length of time in seconds ("90s", "1h30m", "2.5d", "1y20d"); None if the text is none."""
+    if not text.isascii() or len(text) > _LONGEST_LENGTH:
+        return None
+    total, position = 0.0, 0
+    while position < len(text):
+        start = position
+        while position < len(text) and (text[position].isdigit() or text[position] == "."):
+            position += 1
+        number = text[start:position]
+        unit = text[position : position + 2]
+        unit = unit if unit == "ms" else unit[:1]
+        if not _is_decimal(number) or unit not in _LENGTHS:
+            return None
+        total += float(number) * _LENGTHS[unit]
+        position += len(unit)
+    return total if text else None
+
+
+def _is_decimal(text: str) -> bool:
+    """Return whether it is ASCII digits, with a point between them or without."""
+    whole, point, fraction = text.partition(".")
+    return whole.isdigit() and (not point or fraction.isdigit())
 
 
 def _parse_exact(text: str) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import analysis, sanitize, snapshot
+from kubevitals import sanitize, snapshot, totals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def tell_problems(taken: model.Snapshot, unknown: Sequence[str] = ()) -> int:
 
 def describe_unknown(rows: Sequence[Any], kind: str) -> list[str]:
     """Return the lines that count the rows without usage by reason."""
-    counts = analysis.count_problems(rows)
+    counts = totals.count_problems(rows)
     for code in _FATAL:
         counts.pop(code, None)
     stale = counts.pop("stale", 0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import analysis, errors, problems, quantity, reader, sanitize, vitals
+from kubevitals import errors, problems, quantity, reader, sanitize, selection, vitals
 from kubevitals.cli import clusteroptions, notes, oneshot, values
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns as column_sets
@@ -196,7 +196,7 @@ def _render_nodes(snapshot: model.Snapshot, limit: int, style: console.Style) ->
     if len(nodes) > limit:
         order = [("cpu_of_allocatable", True), ("memory_of_allocatable", True), ("name", False)]
         title = style.bold(f"busiest nodes, {limit} of {len(nodes)}, by share of CPU") + "\n"
-        nodes = analysis.rank(nodes, order)[:limit]
+        nodes = selection.rank(nodes, order)[:limit]
     columns = [column for column in column_sets.NODES if not column.wide and _says_something(column, nodes)]
     return title + table.render_table(nodes, columns, now=snapshot.generated_at, style=style)
 
@@ -206,7 +206,7 @@ def _render_pods(snapshot: model.Snapshot, view: View, style: console.Style, *, 
     if not known:
         return ""
     order = [("cpu_usage_cores", True), ("memory_usage_bytes", True), ("namespace", False), ("name", False)]
-    pods = analysis.rank(known, order)[:limit]
+    pods = selection.rank(known, order)[:limit]
     title = style.bold(f"busiest pods, {len(pods)} of {len(snapshot.pods)}, by CPU") + "\n"
     columns = [
         column

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import analysis, errors, model, reader, sanitize
+from kubevitals import errors, model, reader, sanitize, selection, totals
 from kubevitals.cli import clusteroptions, notes, oneshot, values
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns as column_sets
@@ -317,7 +317,7 @@ class View:
 
     def rank(self, rows: Sequence[Any]) -> list[Any]:
         """Return the rows in the order that was asked for; by place and name otherwise."""
-        return analysis.rank(rows, self.order)
+        return selection.rank(rows, self.order)
 
     def _pods(self, snapshot: model.Snapshot) -> list[model.Pod]:
         """Return the pods that the rows are about."""
@@ -338,20 +338,20 @@ class View:
         pods = self._pods(snapshot)
         if self.arguments.group_by:
             by, key = self.arguments.group_by
-            return analysis.total_by_label(pods, key) if by == "label" else analysis.total_by_field(pods, key)
+            return totals.total_by_label(pods, key) if by == "label" else totals.total_by_field(pods, key)
         if self.base == "containers":
             return [container for pod in pods for container in pod.containers]
         if self.base == "namespaces":
-            return analysis.total_by_namespace(pods)
+            return totals.total_by_namespace(pods)
         if self.base == "workloads":
-            return analysis.total_by_workload(pods)
+            return totals.total_by_workload(pods)
         return pods
 
     def _total(self, snapshot: model.Snapshot, rows: Sequence[Any]) -> model.Total:
         """Return the sums over the rows; of roll-ups, over the pods in them."""
         if self.kind in ("pods", "containers"):
-            return analysis.total_rows(row for row in rows if row.phase not in ("Succeeded", "Failed"))
-        return analysis.total_all(self._pods(snapshot))
+            return totals.total_rows(row for row in rows if row.phase not in ("Succeeded", "Failed"))
+        return totals.total_all(self._pods(snapshot))
 
     def describe_unknown(self, snapshot: model.Snapshot, rows: Sequence[Any]) -> list[str]:
         """Return the lines that say how many of the rows, or of the pods behind sums, lack usage, and why."""
@@ -377,12 +377,12 @@ class View:
             columns = column_sets.of_capacity(columns)
         return [column for column in columns if wide or not column.wide]
 
-    def _choose_order(self) -> list[analysis.SortKey]:
+    def _choose_order(self) -> list[selection.SortKey]:
         words = [word for given in self.arguments.sort_by or () for word in given.split(",") if word]
         place = [(key, False) for key in ("namespace", "pod", "name") if key in _RECORDS[self.kind]._fields]
         return [*map(self._sort_key, words), *place]
 
-    def _sort_key(self, word: str) -> analysis.SortKey:
+    def _sort_key(self, word: str) -> selection.SortKey:
         name, _, direction = word.lower().partition(":")
         key = column_sets.find_key(_SORT_ALIASES.get(name, name), _COLUMNS[self.kind], _RECORDS[self.kind])
         if direction not in ("", "asc", "desc"):

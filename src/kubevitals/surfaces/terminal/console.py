@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from kubevitals import analysis
+from kubevitals import severity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _RESET = "\x1b[0m"
-_COLORS = {analysis.CALM: "\x1b[32m", analysis.BUSY: "\x1b[33m", analysis.HOT: "\x1b[31m"}
+_COLORS = {severity.INFO: "\x1b[32m", severity.WARNING: "\x1b[33m", severity.CRITICAL: "\x1b[31m"}
 _DIM, _BOLD = "\x1b[2m", "\x1b[1m"
-_GLYPHS = {analysis.CALM: "○", analysis.BUSY: "◐", analysis.HOT: "●"}
-_ASCII_GLYPHS = {analysis.CALM: ".", analysis.BUSY: "+", analysis.HOT: "!"}
+_GLYPHS = {severity.INFO: "○", severity.WARNING: "◐", severity.CRITICAL: "●"}
+_ASCII_GLYPHS = {severity.INFO: ".", severity.WARNING: "+", severity.CRITICAL: "!"}
 CLEAR_BELOW = "\x1b[J"
 CLEAR_LINE_END = "\x1b[K"
 

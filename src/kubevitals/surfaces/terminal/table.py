@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubevitals import analysis
+from kubevitals import severity
 from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
@@ -104,7 +104,7 @@ def _paint(
         for column, texts, width in zip(columns, cells, widths, strict=True):
             text = texts[index].rjust(width) if column.numeric else texts[index].ljust(width)
             if column.ratio:
-                pressure = analysis.judge_pressure(getattr(row, column.key, None))
+                pressure = severity.judge_ratio(getattr(row, column.key, None))
                 if style.glyphs is not None:
                     text += " " + style.glyphs.get(pressure or "", " ")
                 text = style.paint(text, pressure)

@@ -5,7 +5,7 @@ A column's `key` is the field's name on the wire, by which one also sorts.
 
 from __future__ import annotations
 
-from kubevitals import analysis, errors, quantity, sanitize
+from kubevitals import errors, quantity, sanitize, severity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _conditions(values: Any) -> str:
         if (
             each.status != "True"
             if each.type == "Ready"
-            else each.type in analysis.PRESSURES and each.status == "True"
+            else each.type in severity.BAD_CONDITIONS and each.status == "True"
         )
     ]
     return sanitize.printable(",".join(bad)) or "<none>"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from kubevitals import analysis, model
+from kubevitals import model, totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -50,7 +50,7 @@ class Kind(NamedTuple):
             field, convert = self.made_of[key]
             if field not in found:
                 part, whole = _RATIOS[field]
-                found[field] = analysis.divide(found[part], found[whole])
+                found[field] = totals.divide(found[part], found[whole])
             columns.append(found[field] if convert is None else convert(found[field]))
         return columns
 
@@ -62,7 +62,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "namespaces": model.Total._fields,
     "workloads": model.Total._fields,
 }
-_RATIOS = {**analysis.RATIOS, **analysis.NODE_RATIOS}
+_RATIOS = {**model.POD_RATIOS, **model.NODE_RATIOS}
 _NOT_SORTED = frozenset({"labels", "conditions", "taints", "roles", "detail"})
 _BY_CPU = (("cpu_usage_cores", True), ("namespace", False), ("name", False))
 

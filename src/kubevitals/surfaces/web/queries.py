@@ -8,7 +8,7 @@ from __future__ import annotations
 import urllib.parse
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kubevitals import analysis, sanitize
+from kubevitals import sanitize, totals
 from kubevitals.surfaces.web import kinds, problemdetails, selectors
 
 if TYPE_CHECKING:
@@ -278,9 +278,9 @@ def choose(query: Query, held: model.Snapshot, *, pools: Mapping[str, str | None
         if of == "containers":
             records = [each for pod in pods for each in pod.containers]
         elif of == "namespaces" and query.route != "names":
-            records = list(analysis.total_by_namespace(pods))
+            records = list(totals.total_by_namespace(pods))
         elif of == "workloads" and query.route != "names":
-            records = list(analysis.total_by_workload(pods))
+            records = list(totals.total_by_workload(pods))
         if of == "containers" and query.fields_are:
             records = list(filter(selectors.field_matcher(query.fields_are), records))
         if query.names is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kubevitals import analysis, problems, sanitize, snapshot
+from kubevitals import problems, sanitize, selection, severity, snapshot, totals
 from kubevitals.surfaces.web import answercache, kinds, problemdetails, queries, rowencoder, vitalsrow
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ PROBLEM_TYPES = {
     "pods": "int | None",
 }
 SEVERITIES = ("critical", "warning", "info")
-_SEVERITY = {analysis.HOT: "critical", analysis.BUSY: "warning"}
+_SEVERITY = {severity.CRITICAL: "critical", severity.WARNING: "warning"}
 _EXPECTED = ("ended", "starting", "not_running")  # reasons of rows that are nobody's fault
 
 
@@ -60,7 +60,7 @@ def _make_list(
     held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]
 ) -> answercache.Body:
     chosen = queries.choose(query, held, pools=pools)
-    places = analysis.order(chosen, query.sort)
+    places = selection.order(chosen, query.sort)
     end = None if query.limit is None else query.offset + query.limit
     content = rowencoder.write(
         held,
@@ -94,13 +94,13 @@ def _find(held: model.Snapshot, kind: str, path: tuple[str, ...]) -> Any:
         found: Any = next((node for node in held.nodes if node.name == named["name"]), None)
     elif kind == "namespaces":
         pods = [pod for pod in held.pods if pod.namespace == named["name"]]
-        found = next(iter(analysis.total_by_namespace(pods)), None)
+        found = next(iter(totals.total_by_namespace(pods)), None)
     elif kind == "workloads":
         pods = [pod for pod in held.pods if pod.namespace == named["namespace"]]
         found = next(
             (
                 total
-                for total in analysis.total_by_workload(pods)
+                for total in totals.total_by_workload(pods)
                 if total.name == named["name"] and total.workload_kind == named["workload_kind"]
             ),
             None,
@@ -168,8 +168,8 @@ def _of_rows(held: model.Snapshot) -> list[dict[str, Any]]:
     """Return why rows have no usage, or a doubtful one, counted by reason."""
     found = []
     for kind, counts in (
-        ("Node", analysis.count_problems(held.nodes)),
-        ("Pod", analysis.count_problems(held.pods)),
+        ("Node", totals.count_problems(held.nodes)),
+        ("Pod", totals.count_problems(held.pods)),
     ):
         for code, count in counts.items():
             severity = "info" if code in _EXPECTED else "warning"

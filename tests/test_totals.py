@@ -1,16 +1,14 @@
-"""What rows mean: totals, order, pressure."""
+"""Sums of pods and containers."""
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import hypothesis
-import pytest
 from hypothesis import strategies
 
-from kubevitals import analysis, model
+from kubevitals import model, totals
 
 NOW = datetime(2026, 7, 30, 10, 0, 0, tzinfo=UTC)
 
@@ -19,26 +17,9 @@ def pod(name: str = "a", namespace: str = "shop", **facts: Any) -> model.Pod:
     return model.Pod(namespace, name, **{"phase": "Running", **facts})
 
 
-@pytest.mark.parametrize(
-    ("ratio", "pressure"),
-    [
-        (None, None),
-        (0.0, "calm"),
-        (0.599, "calm"),
-        (0.6, "busy"),
-        (0.85, "busy"),
-        (0.851, "hot"),
-        (2.0, "hot"),
-    ],
-)
-def test_pressure(ratio: float | None, pressure: str | None) -> None:
-    """There is one scale: calm below 60 %, busy up to 85 %, hot above; of the unknown nothing is said."""
-    assert analysis.judge_pressure(ratio) == pressure
-
-
 def test_totals_of_namespaces() -> None:
     """A namespace has the sums of its pods, by name, and counts those of which a number is missing."""
-    rows = analysis.total_by_namespace(
+    rows = totals.total_by_namespace(
         [
             pod("a", cpu_usage_cores=0.1, memory_usage_bytes=10, cpu_request_cores=0.2),
             pod(
@@ -59,7 +40,7 @@ def test_totals_of_namespaces() -> None:
 
 def test_ended_pods_count_nowhere() -> None:
     """A pod that has ended holds nothing: it is in no sum and no count, and its namespace stays."""
-    (row,) = analysis.total_by_namespace([pod(phase="Succeeded", cpu_request_cores=1.0, cpu_usage_cores=1.0)])
+    (row,) = totals.total_by_namespace([pod(phase="Succeeded", cpu_request_cores=1.0, cpu_usage_cores=1.0)])
     assert (row.pods, row.cpu_request_cores, row.cpu_usage_cores, row.pods_without_usage) == (
         0,
         None,
@@ -70,7 +51,7 @@ def test_ended_pods_count_nowhere() -> None:
 
 def test_ratios_compare_like_with_like() -> None:
     """A total's ratio is over the pods of which both numbers are known, or it would compare strangers."""
-    row = analysis.total_all(
+    row = totals.total_all(
         [
             pod("a", cpu_usage_cores=0.5, cpu_request_cores=1.0),
             pod("b", cpu_usage_cores=9.0),
@@ -84,7 +65,7 @@ def test_ratios_compare_like_with_like() -> None:
 
 def test_the_oldest_sample_counts() -> None:
     """A total is as old as its oldest member, whose window and staleness it takes."""
-    row = analysis.total_all(
+    row = totals.total_all(
         [
             pod("a", timestamp=NOW, window_seconds=15.0, age_seconds=0.0, stale=False),
             pod("b", timestamp=NOW - timedelta(hours=1), window_seconds=10.0, age_seconds=3600.0, stale=True),
@@ -98,7 +79,7 @@ def test_the_oldest_sample_counts() -> None:
 def test_workloads() -> None:
     """Pods add up by what controls them, told apart by namespace and kind; a bare pod is its own workload."""
     owner = {"workload_kind": "Deployment", "workload_name": "web"}
-    rows = analysis.total_by_workload(
+    rows = totals.total_by_workload(
         [
             pod("web-1", **owner),
             pod("web-2", **owner),
@@ -122,23 +103,23 @@ def test_labels_and_fields() -> None:
         pod("b", "db", labels={"team": "red"}),
         pod("c", node="n1"),
     ]
-    rows = analysis.total_by_label(pods, "team")
+    rows = totals.total_by_label(pods, "team")
     assert [(row.name, row.namespace, row.pods) for row in rows] == [("<none>", None, 1), ("red", None, 2)]
-    rows = analysis.total_by_field(pods, "node")
+    rows = totals.total_by_field(pods, "node")
     assert [(row.name, row.pods) for row in rows] == [("<none>", 1), ("n1", 2)]
 
 
 def test_restarts_add_up() -> None:
     """Restarts are summed where they are known."""
-    assert analysis.total_all([pod("a", restarts=2), pod("b"), pod("c", restarts=3)]).restarts == 5
-    assert analysis.total_all([pod("a")]).restarts is None
+    assert totals.total_all([pod("a", restarts=2), pod("b"), pod("c", restarts=3)]).restarts == 5
+    assert totals.total_all([pod("a")]).restarts is None
 
 
 def test_nothing_at_all() -> None:
     """The total of nothing has no usage, rather than a usage of zero."""
-    row = analysis.total_all([])
+    row = totals.total_all([])
     assert (row.pods, row.cpu_usage_cores, row.timestamp, row.problem) == (0, None, None, None)
-    assert analysis.total_by_namespace([]) == []
+    assert totals.total_by_namespace([]) == []
 
 
 @hypothesis.given(strategies.lists(strategies.integers(0, 10**12), min_size=1))
@@ -146,64 +127,12 @@ def test_totals_are_exact(nanocores: list[int]) -> None:
     """Cores add up to the nanocore, in any order."""
     pods = [pod(str(index), cpu_usage_cores=each / 10**9) for index, each in enumerate(nanocores)]
     expected = sum(nanocores) / 10**9
-    assert analysis.total_all(pods).cpu_usage_cores == expected
-    assert analysis.total_all(reversed(pods)).cpu_usage_cores == expected
-    assert analysis.total_rows(pods).cpu_usage_cores == expected
+    assert totals.total_all(pods).cpu_usage_cores == expected
+    assert totals.total_all(reversed(pods)).cpu_usage_cores == expected
+    assert totals.total_rows(pods).cpu_usage_cores == expected
 
 
 # --- order
-
-
-def names(rows: list[model.Pod]) -> str:
-    return "".join(row.name for row in rows)
-
-
-def test_unknown_comes_last_in_either_direction() -> None:
-    """Rows without the number stand at the end, whichever way one sorts."""
-    pods = [
-        pod("a"),
-        pod("b", cpu_usage_cores=1.0),
-        pod("c", cpu_usage_cores=2.0),
-        pod("d", cpu_usage_cores=0.0),
-    ]
-    assert names(analysis.rank(pods, [("cpu_usage_cores", None)])) == "cbda"
-    assert names(analysis.rank(pods, [("cpu_usage_cores", True)])) == "cbda"
-    assert names(analysis.rank(pods, [("cpu_usage_cores", False)])) == "dbca"
-
-
-def test_several_keys() -> None:
-    """The first key decides, the next one where it is equal; text goes from a to z."""
-    pods = [
-        pod("b", restarts=1, node="n2"),
-        pod("a", restarts=1, node="n2"),
-        pod("c", restarts=5, node="n2"),
-        pod("d", restarts=1, node="n1"),
-    ]
-    assert names(analysis.rank(pods, [("restarts", None), ("node", None), ("name", None)])) == "cdab"
-    assert names(analysis.rank(pods, [("node", True), ("restarts", False), ("name", True)])) == "bacd"
-    assert names(analysis.rank(pods, [])) == "bacd"
-
-
-def test_by_ratio() -> None:
-    """Ratios order rows as fields do."""
-    pods = [
-        pod("a", cpu_usage_cores=1.0, cpu_limit_cores=4.0),
-        pod("b", cpu_usage_cores=0.5, cpu_limit_cores=1.0),
-    ]
-    assert names(analysis.rank(pods, [("cpu_of_limit", None)])) == "ba"
-
-
-@hypothesis.given(
-    strategies.lists(strategies.one_of(strategies.none(), strategies.floats(0, 100)), max_size=20)
-)
-def test_order_is_complete_and_stable(values: list[float | None]) -> None:
-    """Nobody is lost, the known are in order, equal rows keep their places."""
-    pods = [pod(str(index), cpu_usage_cores=value) for index, value in enumerate(values)]
-    rows = analysis.rank(pods, [("cpu_usage_cores", None)])
-    assert sorted(rows, key=lambda row: int(row.name)) == pods
-    keys = [(-1.0 if row.cpu_usage_cores is None else row.cpu_usage_cores, -int(row.name)) for row in rows]
-    assert keys == sorted(keys, reverse=True)
-    assert not any(math.isnan(key[0]) for key in keys)
 
 
 def test_problems_are_counted() -> None:
@@ -214,7 +143,7 @@ def test_problems_are_counted() -> None:
         pod("c", problem="stale"),
         pod("d"),
     ]
-    assert list(analysis.count_problems(rows).items()) == [("stale", 2), ("ended", 1)]
+    assert list(totals.count_problems(rows).items()) == [("stale", 2), ("ended", 1)]
 
 
 @hypothesis.given(
@@ -228,11 +157,11 @@ def test_problems_are_counted() -> None:
 def test_ratios_of_many_rows_are_those_of_each(pairs: list[tuple[float | None, float | None]]) -> None:
     """Dividing whole columns gives what the records' own properties give, for pods and for nodes."""
     records: list[tuple[Any, dict[str, tuple[str, str]]]] = [
-        (pod(), analysis.RATIOS),
-        (model.Node("n"), analysis.NODE_RATIOS),
+        (pod(), model.POD_RATIOS),
+        (model.Node("n"), model.NODE_RATIOS),
     ]
     for record, table in records:
         for ratio, (part, whole) in table.items():
             rows = [record._replace(**{part: one, whole: other}) for one, other in pairs]
             expected = [getattr(row, ratio) for row in rows]
-            assert analysis.divide([one for one, _ in pairs], [other for _, other in pairs]) == expected
+            assert totals.divide([one for one, _ in pairs], [other for _, other in pairs]) == expected

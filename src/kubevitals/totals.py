@@ -1,4 +1,4 @@
-"""What the rows mean: roll-ups, order and pressure. Pure functions over the model; no text, no I/O."""
+"""Sums of pods and containers: by namespace, by workload, by a label or a field, and of all."""
 
 from __future__ import annotations
 
@@ -13,63 +13,31 @@ if TYPE_CHECKING:
     from typing import Any
 
     GroupKey = tuple[str, str | None, str | None, str | None]  # name, namespace, workload kind and name
-    SortKey = tuple[str, bool | None]
-
-CALM, BUSY, HOT = "calm", "busy", "hot"
-# Conditions of a node that are bad when True: of the kubelet, of the network, of the node problem detector.
-# Others, such as EtcdIsVoter of k3s, are good news.
-PRESSURES = frozenset(
-    {
-        "MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable",
-        "KernelDeadlock", "ReadonlyFilesystem", "FrequentKubeletRestart", "FrequentContainerdRestart",
-        "FrequentDockerRestart", "CorruptDockerOverlay2", "XfsShutdown",
-    }
-)  # fmt: skip
-BUSY_FROM = 0.60
-HOT_ABOVE = 0.85
 
 
-def judge_pressure(ratio: float | None) -> str | None:
-    """Return where a ratio lies on the one scale: calm below 60 %, busy to 85 %, hot above."""
-    if ratio is None:
-        return None
-    if ratio < BUSY_FROM:
-        return CALM
-    return BUSY if ratio <= HOT_ABOVE else HOT
+def namespace_of(pod: model.Pod) -> GroupKey:
+    """Return the key of the pod's namespace."""
+    return pod.namespace, pod.namespace, None, None
 
 
-def total_by_namespace(pods: Iterable[model.Pod]) -> list[model.Total]:
-    """Return one total a namespace, by name."""
-    return _total_by(pods, lambda pod: (pod.namespace, pod.namespace, None, None))
+def workload_of(pod: model.Pod) -> GroupKey:
+    """Return the key of the pod's workload; a pod of its own is its own workload."""
+    name = pod.workload_name or pod.name
+    return name, pod.namespace, pod.workload_kind or "Pod", name
 
 
-def total_by_workload(pods: Iterable[model.Pod]) -> list[model.Total]:
-    """Return one total a workload, by namespace and name; a pod of its own is its own workload."""
-
-    def key(pod: model.Pod) -> GroupKey:
-        kind = pod.workload_kind or "Pod"
-        name = pod.workload_name or pod.name
-        return name, pod.namespace, kind, name
-
-    return _total_by(pods, key)
+def label_of(label: str) -> Callable[[model.Pod], GroupKey]:
+    """Return the function that keys pods by a label, across namespaces; "<none>" where they have none."""
+    return lambda pod: (pod.labels.get(label, "<none>"), None, None, None)
 
 
-def total_by_label(pods: Iterable[model.Pod], label: str) -> list[model.Total]:
-    """Return one total a value of `label`, across namespaces; pods without it are named "<none>"."""
-    return _total_by(pods, lambda pod: (pod.labels.get(label, "<none>"), None, None, None))
+def field_of(field: str) -> Callable[[model.Pod], GroupKey]:
+    """Return the function that keys pods by a text field: "node", "app", "qos", "status", "phase"."""
+    return lambda pod: (getattr(pod, field) or "<none>", None, None, None)
 
 
-def total_by_field(pods: Iterable[model.Pod], field: str) -> list[model.Total]:
-    """Return one total a value of a pod's text field: "node", "app", "qos", "status", "phase"."""
-    return _total_by(pods, lambda pod: (getattr(pod, field) or "<none>", None, None, None))
-
-
-def total_all(pods: Iterable[model.Pod], name: str = "") -> model.Total:
-    """Return the total of all the pods."""
-    return _total((name, None, None, None), list(pods))
-
-
-def _total_by(pods: Iterable[model.Pod], key_of: Callable[[model.Pod], GroupKey]) -> list[model.Total]:
+def total_by(pods: Iterable[model.Pod], key_of: Callable[[model.Pod], GroupKey]) -> list[model.Total]:
+    """Return one total a key, by namespace and name."""
     groups: dict[GroupKey, list[model.Pod]] = {}
     for pod in pods:
         key = key_of(pod)
@@ -81,6 +49,31 @@ def _total_by(pods: Iterable[model.Pod], key_of: Callable[[model.Pod], GroupKey]
         (_total(key, group) for key, group in groups.items()),
         key=lambda total: (total.namespace or "", total.name, total.workload_kind or ""),
     )
+
+
+def total_by_namespace(pods: Iterable[model.Pod]) -> list[model.Total]:
+    """Return one total a namespace, by name."""
+    return total_by(pods, namespace_of)
+
+
+def total_by_workload(pods: Iterable[model.Pod]) -> list[model.Total]:
+    """Return one total a workload, by namespace and name; a pod of its own is its own workload."""
+    return total_by(pods, workload_of)
+
+
+def total_by_label(pods: Iterable[model.Pod], label: str) -> list[model.Total]:
+    """Return one total a value of `label`, across namespaces; pods without it are named "<none>"."""
+    return total_by(pods, label_of(label))
+
+
+def total_by_field(pods: Iterable[model.Pod], field: str) -> list[model.Total]:
+    """Return one total a value of a pod's text field: "node", "app", "qos", "status", "phase"."""
+    return total_by(pods, field_of(field))
+
+
+def total_all(pods: Iterable[model.Pod], name: str = "") -> model.Total:
+    """Return the total of all the pods."""
+    return _total((name, None, None, None), list(pods))
 
 
 def _total(key: GroupKey, pods: list[model.Pod]) -> model.Total:
@@ -128,27 +121,9 @@ _COLUMNS = {
     for field in (*_SUMMED, "restarts", "timestamp")
 }
 
-# ratio: (part, whole)
-RATIOS = {
-    "cpu_of_request": ("cpu_usage_cores", "cpu_request_cores"),
-    "cpu_of_limit": ("cpu_usage_cores", "cpu_limit_cores"),
-    "memory_of_request": ("memory_usage_bytes", "memory_request_bytes"),
-    "memory_of_limit": ("memory_usage_bytes", "memory_limit_bytes"),
-}
-NODE_RATIOS = {
-    "cpu_of_allocatable": ("cpu_usage_cores", "cpu_allocatable_cores"),
-    "cpu_of_capacity": ("cpu_usage_cores", "cpu_capacity_cores"),
-    "cpu_request_of_allocatable": ("cpu_request_cores", "cpu_allocatable_cores"),
-    "cpu_limit_of_allocatable": ("cpu_limit_cores", "cpu_allocatable_cores"),
-    "memory_of_allocatable": ("memory_usage_bytes", "memory_allocatable_bytes"),
-    "memory_of_capacity": ("memory_usage_bytes", "memory_capacity_bytes"),
-    "memory_request_of_allocatable": ("memory_request_bytes", "memory_allocatable_bytes"),
-    "memory_limit_of_allocatable": ("memory_limit_bytes", "memory_allocatable_bytes"),
-}
-
 
 def divide(parts: Iterable[float | None], wholes: Iterable[float | None]) -> list[float | None]:
-    """Return each ratio as the records' properties do, of many rows at once: the fields of RATIOS."""
+    """Return each ratio as the records' properties do, of many rows at once: the ratios of `model`."""
     return [
         None if part is None or not whole else part / whole for part, whole in zip(parts, wholes, strict=True)
     ]
@@ -178,7 +153,9 @@ def _divide(parts: Iterable[float | None], wholes: Iterable[float | None]) -> fl
 
 
 def _divide_all(columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    return {ratio: _divide(columns[part], columns[whole]) for ratio, (part, whole) in RATIOS.items()}
+    return {
+        ratio: _divide(columns[part], columns[whole]) for ratio, (part, whole) in model.POD_RATIOS.items()
+    }
 
 
 def total_rows(rows: Iterable[model.Pod | model.Container]) -> model.Total:
@@ -190,52 +167,6 @@ def total_rows(rows: Iterable[model.Pod | model.Container]) -> model.Total:
     return model.Total(
         name="", restarts=sum(restarts) if restarts else None, **_add_all(sums), **_divide_all(columns)
     )
-
-
-def rank(rows: Sequence[model.RowT], keys: Sequence[SortKey]) -> list[model.RowT]:
-    """Return the rows ordered by several keys, unknown values last.
-
-    Each key is (field or ratio, descending); None for descending means numbers from the largest, all else
-    from the smallest.
-    """
-    rows = list(rows)
-    return [rows[place] for place in order(rows, keys)]
-
-
-def order(rows: Sequence[model.Row], keys: Sequence[SortKey]) -> list[int]:
-    """Return the places of the rows as `rank` puts them: the first is where the first row is now."""
-    keys = list(keys)
-    places = list(range(len(rows)))
-    if names := _last_names(keys):
-        del keys[-len(names) :]
-        column = list(map(operator.attrgetter(*names), rows))
-        places.sort(key=column.__getitem__)  # at once: rows mostly come in that order already
-    for name, turn in reversed(keys):  # stable sorts: the first key decides last
-        # Columns are read as the rows lie: in a large cluster reading them in any other order takes longer.
-        column = list(map(operator.attrgetter(name), rows))
-        known, unknown = places, []
-        if None in column:
-            known = [place for place in places if column[place] is not None]
-            unknown = [place for place in places if column[place] is None]
-        descending = turn
-        if descending is None:
-            descending = bool(known) and isinstance(column[known[0]], int | float)
-        known.sort(key=column.__getitem__, reverse=descending)
-        places = known + unknown
-    return places
-
-
-_NAMES = ("namespace", "pod", "name")  # that nothing is without
-
-
-def _last_names(keys: Sequence[SortKey]) -> list[str]:
-    """Return the names at the end of the keys by which one ascending sort will do."""
-    names: list[str] = []
-    for name, turn in reversed(keys):
-        if turn is not False or name not in _NAMES:
-            break
-        names.insert(0, name)
-    return names
 
 
 def count_problems(rows: Iterable[model.Row]) -> dict[str, int]:
