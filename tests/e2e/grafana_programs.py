@@ -19,6 +19,7 @@ from tests import prometheus
 from tests.e2e import toolchain
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 INFINITY = toolchain.MODULES / "infinity"
@@ -36,13 +37,14 @@ def read_with_json_api(questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return _run_script("jsonpath.cjs", questions)
 
 
-def show(panels: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what Grafana shows of {panel, frames}: see tools/grafana/panels.cjs."""
-    return _run_script("panels.cjs", panels)
+def show(panels: list[dict[str, Any]], *, at: datetime) -> list[dict[str, Any]]:
+    """Return what Grafana shows at that time of {panel, frames}: see tools/grafana/panels.cjs."""
+    return _run_script("panels.cjs", panels, str(round(at.timestamp() * 1000)))
 
 
-def _run_script(name: str, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return _run([prometheus.program("node"), str(GRAFANA / name)], asked, NODE_PATH=str(_installed()))
+def _run_script(name: str, asked: list[dict[str, Any]], *arguments: str) -> list[dict[str, Any]]:
+    command = [prometheus.program("node"), str(GRAFANA / name), *arguments]
+    return _run(command, asked, NODE_PATH=str(_installed()))
 
 
 def _run(command: list[str], asked: list[dict[str, Any]], **environment: str) -> list[dict[str, Any]]:

@@ -47,15 +47,22 @@ def test_kubectl_top_shows_every_node_and_pod(
 
 
 def test_usage_is_what_the_annotations_say(cluster: controlplane.ControlPlane) -> None:
-    """The usage that metrics-server works out of kwok's counters is the annotated one, for each container."""
-    shown = cluster.kubectl("top", "pod", "pod-3", "--containers", "--no-headers")
+    """The usage that metrics-server works out of kwok's counters is the annotated one, for each container.
+
+    Memory is so exactly. CPU is a rate over some ten seconds, and on a busy machine kwok stamps its counters some
+    tenths of a second after it has worked them out: it is within 2 % in one of a minute's readings.
+    """
     wanted = population.varied_pod("pod-3", 3, "node-3")["metadata"]["annotations"]
-    memory = wanted["usage.test/memory"]
-    rows = {row[1]: row[2:] for row in _rows(shown.stdout)}
-    assert sorted(rows) == ["app", "sidecar"]
-    for cpu, used in rows.values():
-        assert used == memory
-        assert abs(int(cpu.removesuffix("m")) - int(wanted["usage.test/cpu"].removesuffix("m"))) <= 2
+    memory, cpu = wanted["usage.test/memory"], int(wanted["usage.test/cpu"].removesuffix("m"))
+    found: list[list[str]] = []
+
+    def is_near() -> bool:
+        shown = cluster.kubectl("top", "pod", "pod-3", "--containers", "--no-headers")
+        found[:] = [row[1:] for row in _rows(shown.stdout)]
+        return all(abs(int(used.removesuffix("m")) - cpu) <= 0.02 * cpu for _, used, _ in found)
+
+    waiting.until(is_near, what=lambda: f"{cpu}m, but {found}", seconds=60, pause=1)
+    assert sorted((name, used) for name, _, used in found) == [("app", memory), ("sidecar", memory)]
 
 
 def test_metrics_api_is_aggregated_with_a_verified_certificate(cluster: controlplane.ControlPlane) -> None:

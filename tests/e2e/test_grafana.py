@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,7 @@ from kubevitals.surfaces.web import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 CHART = grafana.GRAFANA.parent / "helm" / "kubevitals"
 CHOSEN = {"cluster": "simulated", "namespace": "shop", "workload": "cart"}
@@ -49,6 +51,12 @@ def server(
     ):
         made.wait_for("kubevitals_pod_phase and on() kubevitals_ready == 1")
         yield made
+
+
+def seen_at(service: web_service.Service) -> datetime:
+    """The time at which the boards are looked at, the same for all sources: ages are shown in minutes."""
+    assert service.collector.latest is not None
+    return service.collector.latest.snapshot.generated_at + timedelta(seconds=100)
 
 
 def read(service: web_service.Service, targets: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -146,7 +154,7 @@ def shown(service: web_service.Service, server: servers.Prometheus) -> dict[str,
                 targets = [grafana.put_in(target, values) for target in panel["targets"]]
                 frames = tables(server, targets) if source == "prometheus" else read(service, targets)
                 asked.append({"panel": panel, "frames": frames})
-        found[source] = list(zip(described, grafana_programs.show(asked), strict=True))
+        found[source] = list(zip(described, grafana_programs.show(asked, at=seen_at(service)), strict=True))
     return found
 
 
@@ -259,7 +267,7 @@ def test_the_past_is_a_line_a_name(service: web_service.Service, source: str) ->
                 names.append({row["name"] for row in rows})
                 asked.append({"panel": panel, "frames": read(service, [target])})
     assert len(asked) == 2 * len(grafana.SLUGS)
-    for made, expected in zip(grafana_programs.show(asked), names, strict=True):
+    for made, expected in zip(grafana_programs.show(asked, at=seen_at(service)), names, strict=True):
         times, *lines = made["fields"]
         assert made["frames"] == 1
         assert times["type"] == "time"
