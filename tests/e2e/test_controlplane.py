@@ -49,7 +49,7 @@ def test_kubectl_top_shows_every_node_and_pod(
 def test_usage_is_what_the_annotations_say(cluster: controlplane.ControlPlane) -> None:
     """The usage that metrics-server works out of kwok's counters is the annotated one, for each container.
 
-    Memory is so exactly. CPU is a rate over some ten seconds, and on a busy machine kwok stamps its counters some
+    Memory is so exactly. CPU is a rate over some ten seconds, and on a busy machine kwok stamps its counters
     tenths of a second after it has worked them out: it is within 2 % in one of a minute's readings.
     """
     wanted = population.varied_pod("pod-3", 3, "node-3")["metadata"]["annotations"]
