@@ -1,7 +1,7 @@
-"""The Prometheus exposition: snapshots in, text 0.0.4 or OpenMetrics 1.0 out. Pure; it fetches nothing.
+"""The Prometheus exposition: snapshots in, text 0.0.4 or OpenMetrics 1.0 out. It fetches nothing.
 
-Unknown values have no sample. A snapshot that is older than it may be has none of its rows: a series that
-ends tells more than a flat line.
+An unknown value has no sample. Of a snapshot that is older than --max-age allows, no node, pod or container
+has one: a series that ends tells more than a flat line.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubevitals import snapshot as snapshots
-from kubevitals.surfaces.exposition import families, metrics_server_prom, packing, rows, selfmetrics, text
+from kubevitals.surfaces.exposition import cache as caches
+from kubevitals.surfaces.exposition import metrics_server_prom, objectmetrics, selfmetrics, text
 from kubevitals.surfaces.exposition import options as option_set
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def render(
     options: Options,
     clusters: Sequence[str] = (),
     requests: Mapping[tuple[str, int], int] | None = None,
-    further: Iterable[tuple[text.Family, Sequence[packing.Group]]] = (),
+    further: Iterable[tuple[text.Family, Sequence[caches.Piece]]] = (),
 ) -> bytes:
     """Return the whole exposition of one or several clusters.
 
@@ -52,7 +53,7 @@ def render(
         requests=requests,
         further=further,
     )
-    return b"".join(map(packing.text_of, pieces))
+    return b"".join(caches.join(pieces))
 
 
 def render_pieces(
@@ -62,16 +63,17 @@ def render_pieces(
     options: Options,
     clusters: Sequence[str] = (),
     requests: Mapping[tuple[str, int], int] | None = None,
-    further: Iterable[tuple[text.Family, Sequence[packing.Group]]] = (),
+    further: Iterable[tuple[text.Family, Sequence[caches.Piece]]] = (),
     recorded: recorderstatus.RecorderStatus | None = None,
-    kept: rows.Kept | None = None,
-    packed: bool = False,
-) -> Iterator[packing.Piece]:
-    """Yield what `render` returns, in pieces, so that a large one is never in memory twice.
+    cache: caches.Cache | None = None,
+    compressed: bool = False,
+) -> Iterator[caches.Piece]:
+    """Yield what `render` returns in pieces, so that a large exposition is never in memory twice.
 
-    With `kept` the lines of what has not changed since the last time are taken from there. `packed` says
-    that the pieces are for `packing.Packer`: what changes each time is then compressed while it is written.
-    `recorded` is how history and remote-write are doing.
+    Lines of what has not changed since the exposition before are taken from `cache`, where those of this one
+    are left; without it all lines are written. Say that the pieces are to be `compressed` if they will be
+    joined to a gzip stream: then what changes each time is compressed while it is written. `recorded` is how
+    history and remote-write are doing; the rest is as of `render`.
     """
     named = _name(published_by_cluster, clusters)
     shown = [
@@ -80,7 +82,8 @@ def render_pieces(
         if snapshot is not None and (status is None or status.ready)
     ]
     if options.own:
-        for family, pieces in _row_families(rows.Table(shown, options, kept=kept, packed=packed)):
+        table = objectmetrics.Table(shown, options, cache=cache, compressed=compressed)
+        for family, pieces in table.families():
             if pieces:
                 yield text.encode(family.header(openmetrics=openmetrics))
                 yield from pieces
@@ -97,13 +100,6 @@ def render_pieces(
         yield from groups
     if openmetrics:
         yield text.END
-
-
-def _row_families(table: rows.Table) -> Iterator[tuple[text.Family, Sequence[packing.Piece]]]:
-    for kind, family_rows in families.BY_KIND.items():
-        for row in family_rows:
-            yield row.family, table.pieces_of(kind, row)
-    yield families.CONDITION, table.condition_pieces()
 
 
 def _name(

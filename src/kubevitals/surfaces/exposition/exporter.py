@@ -9,7 +9,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from kubevitals.surfaces import exposition
-from kubevitals.surfaces.exposition import kube_state_metrics, packing, rows
+from kubevitals.surfaces.exposition import cache as caches
+from kubevitals.surfaces.exposition import kube_state_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,8 +43,7 @@ class Exporter:
         self._options = options
         self._states = list(states)
         self._lock = threading.Lock()
-        self._packer = packing.Packer()
-        self._rows = rows.Kept()
+        self._cache = caches.Cache()
         self._key: object = None
         self._kept: dict[tuple[bool, bool], list[bytes]] = {}
 
@@ -78,11 +78,13 @@ class Exporter:
                     clusters=list(published),
                     requests=self.requests,
                     recorded=None if self._recorded is None else self._recorded(),
-                    further=kube_state_metrics.samples([state.read() for state in self._states]),
-                    kept=self._rows,
-                    packed=gzip,
+                    further=kube_state_metrics.samples(
+                        [state.read() for state in self._states], cache=self._cache if gzip else None
+                    ),
+                    cache=self._cache,
+                    compressed=gzip,
                 )
-                body = self._packer.pack(pieces) if gzip else packing.merge(map(packing.text_of, pieces))
+                body = caches.join_compressed(pieces) if gzip else caches.join(pieces)
                 if sum(map(len, body)) <= _KEPT:
                     self._kept[openmetrics, gzip] = body
         return body

@@ -9,13 +9,18 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from kubevitals.surfaces.exposition import kube_state_objects, kube_state_pods, packing, text
+from kubevitals.surfaces.exposition import cache as caches
+from kubevitals.surfaces.exposition import kube_state_objects, kube_state_pods, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from kubevitals import compression
     from kubevitals.kube import livestate
+
+    _Members = tuple[tuple[bytes, ...], ...]  # of each object, its lines of each family
+    _Groups = Mapping[tuple[int, int], _Members]
 
 # the list's plural name: what its objects become
 _KINDS: dict[str, tuple[tuple[text.Family, ...], Callable[..., tuple[bytes, ...]]]] = {
@@ -30,7 +35,7 @@ _KINDS: dict[str, tuple[tuple[text.Family, ...], Callable[..., tuple[bytes, ...]
     "persistentvolumeclaims": (kube_state_objects.CLAIM, kube_state_objects.convert_claim),
     "resourcequotas": (kube_state_objects.QUOTA, kube_state_objects.convert_quota),
 }
-_GROUP = 256  # objects, at most, that are compressed together
+_GROUP_SIZE = 256  # objects, at most, that are compressed together
 FAMILIES = tuple(family for families, _ in _KINDS.values() for family in families)
 
 
@@ -43,27 +48,58 @@ def converts(cluster: str | None = None) -> Mapping[str, Callable[[Any], tuple[b
     }
 
 
-def samples(held: Sequence[livestate.Held]) -> Iterable[tuple[text.Family, Sequence[packing.Group]]]:
-    """Yield each family with the lines of all objects, of one or several clusters.
+def samples(
+    held: Sequence[livestate.Held], *, cache: caches.Cache | None = None
+) -> Iterator[tuple[text.Family, Sequence[caches.Piece]]]:
+    """Yield each family that has samples with the lines of all objects, of one or several clusters.
 
-    Objects come in groups that stay together whatever else comes and goes, so that those in which nothing
-    has changed need not be compressed again.
+    With `cache` the pieces are compressed, those in which nothing has changed since the last time not again.
     """
     for name, (families, _) in _KINDS.items():
-        buckets: list[tuple[object, tuple[tuple[bytes, ...], ...]]] = []
-        for number, one in enumerate(held):
-            for bucket, members in enumerate(_split(one.get(name, {}))):
-                buckets.append(((number, bucket), members))
-        for index, family in enumerate(families):
-            groups = [packing.Group((name, index, key), members, index) for key, members in buckets]
-            if any(made[index] for group in groups for made in group.members):
-                yield family, groups
+        groups = {
+            (number, bucket): members
+            for number, one in enumerate(held)
+            for bucket, members in _split(one.get(name, {}))
+        }
+        pieces: list[list[caches.Piece]] = [[] for _ in families]
+        for index, piece in _cached(name, groups, cache) if cache is not None else _joined(groups):
+            pieces[index].append(piece)
+        for family, some in zip(families, pieces, strict=True):
+            if some:
+                yield family, some
 
 
-def _split(objects: Mapping[Any, tuple[bytes, ...]]) -> list[tuple[tuple[bytes, ...], ...]]:
-    """Return the objects in groups of a few hundred; each object's group depends on its name alone."""
-    count = 1 << (len(objects) // _GROUP).bit_length()
+def _joined(groups: _Groups) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of each group and family, the family by its place."""
+    for members in groups.values():
+        for index, lines in _texts(members):
+            if lines:
+                yield index, lines
+
+
+def _cached(name: str, groups: _Groups, cache: caches.Cache) -> Iterator[tuple[int, compression.Chunk]]:
+    """Yield the same as chunks, and leave them in the cache."""
+    known = cache.groups("kube-state-metrics", name)
+    found: dict[Hashable, caches.Group] = {}
+    for key, members in groups.items():
+        group = known.get(key)
+        if group is None or group.members != members:
+            group = caches.Group(members, caches.make_chunks(_texts(members), group))
+        found[key] = group
+        yield from group.chunks.items()
+    cache.replace("kube-state-metrics", name, found)
+
+
+def _texts(members: _Members) -> Iterator[tuple[int, bytes]]:
+    return enumerate(map(b"".join, zip(*members, strict=True)))
+
+
+def _split(objects: Mapping[Any, tuple[bytes, ...]]) -> Iterator[tuple[int, _Members]]:
+    """Yield the objects in numbered groups of a few hundred; an object's name alone says which is its."""
+    count = 1 << (len(objects) // _GROUP_SIZE).bit_length()
     buckets: list[list[tuple[bytes, ...]]] = [[] for _ in range(count)]
-    for key, made in objects.items():
-        buckets[hash(key) % count].append(made)
-    return [tuple(bucket) for bucket in buckets if bucket]
+    for key, lines in objects.items():
+        buckets[hash(key) % count].append(lines)
+    for number, bucket in enumerate(buckets):
+        if bucket:
+            yield number, tuple(bucket)
