@@ -113,6 +113,54 @@ def test_helm_refuses(helm: Path, values: str) -> None:
     assert "don't meet the specifications of the schema" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"serviceMonitor.enabled": "true"}, "needs tls.existingSecret"),
+        (
+            {
+                "serviceMonitor.enabled": "true",
+                "tls.existingSecret": "tls",
+                "auth.audiences": "{kubevitals}",
+            },
+            "with auth.audiences",
+        ),
+    ],
+)
+def test_helm_refuses_to_give_a_token_away(helm: Path, values: dict[str, str], why: str) -> None:
+    """A ServiceMonitor whose token would travel in plain text, or be refused, is not made."""
+    settings = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
+    done = run(helm, "template", "kubevitals", str(CHART), *settings)
+    assert done.returncode != 0
+    assert why in done.stderr
+
+
+def test_a_cluster_that_gives_user_ids(helm: Path) -> None:
+    """On OpenShift, found out or said, the pod names no user id, which would be refused there."""
+    for words in (["--set", "openshift=yes"], ["--api-versions", "security.openshift.io/v1"]):
+        done = run(helm, "template", "kubevitals", str(CHART), *words)
+        assert "runAsNonRoot: true" in done.stdout
+        assert "runAsUser" not in done.stdout
+        assert "fsGroup" not in done.stdout
+    asked = ["--set", "openshift=no", "--api-versions", "security.openshift.io/v1"]
+    assert "runAsUser: 65532" in run(helm, "template", "kubevitals", str(CHART), *asked).stdout
+
+
+def test_the_account_that_scrapes(helm: Path) -> None:
+    """A ServiceMonitor over TLS brings the token of an account that may get /metrics and nothing else."""
+    objects = [each for each in yaml.safe_load_all(template(helm, VARIANTS["tls"])) if each]
+    by_kind = {(each["kind"], each["metadata"]["name"]): each for each in objects}
+    (endpoint,) = by_kind["ServiceMonitor", "kubevitals"]["spec"]["endpoints"]
+    assert endpoint["authorization"] == {"credentials": {"name": "kubevitals-scraper", "key": "token"}}
+    assert "bearerTokenFile" not in endpoint
+    assert endpoint["tlsConfig"]["serverName"] == "kubevitals.kubevitals.svc"
+    secret = by_kind["Secret", "kubevitals-scraper"]
+    assert secret["metadata"]["annotations"]["kubernetes.io/service-account.name"] == "kubevitals-scraper"
+    assert by_kind["ClusterRole", "kubevitals-scraper"]["rules"] == [
+        {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}
+    ]
+
+
 def test_manifests_are_the_chart(helm: Path) -> None:
     """The plain manifests are what the chart makes, to the byte."""
     done = run(Path(sys.executable), str(ROOT / "tools" / "render-deploy"), "--check")
@@ -398,6 +446,48 @@ def test_the_pod_is_admitted(ground: controlplane.ControlPlane) -> None:
     status, answer = ground.api.raw("POST", path, body=json.dumps(loose).encode())
     assert status == 403
     assert b"restricted" in answer  # the namespace does enforce it
+
+
+OPERATOR = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "servicemonitors.monitoring.coreos.com"},
+    "spec": {
+        "group": "monitoring.coreos.com",
+        "scope": "Namespaced",
+        "names": {"kind": "ServiceMonitor", "plural": "servicemonitors", "singular": "servicemonitor"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+                },
+            }
+        ],
+    },
+}
+
+
+def test_every_switch_is_an_upgrade(ground: controlplane.ControlPlane, helm: Path) -> None:
+    """Each variant of the chart is an upgrade of the default, and back, by server-side apply as Helm does."""
+    ground.api.json("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", OPERATOR)
+    path = ground.directory / "upgrade.yaml"
+    ground.add_namespace("upgrade")
+
+    def upgrade(values: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        path.write_text(template(helm, values, namespace="upgrade"))
+        return ground.kubectl("apply", "--server-side", "--field-manager=helm", "-f", str(path))
+
+    def established() -> bool:
+        return upgrade(VARIANTS["tls"]).returncode == 0
+
+    waiting.until(established, what="the API server to know ServiceMonitors", seconds=30)
+    for values in ({}, *VARIANTS.values()):
+        for step in (values, {}):
+            done = upgrade(step)
+            assert done.returncode == 0, (step, done.stderr)
 
 
 def test_the_printed_roles(ground: controlplane.ControlPlane) -> None:

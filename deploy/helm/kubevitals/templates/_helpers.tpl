@@ -68,3 +68,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "kubevitals.scheme" -}}
 {{- if .Values.tls.existingSecret }}HTTPS{{ else }}HTTP{{ end }}
 {{- end }}
+
+{{- /* Whether this is OpenShift, which gives each namespace user ids of its own: empty if not. */}}
+{{- define "kubevitals.openshift" -}}
+{{- if or (eq .Values.openshift "yes") (and (eq .Values.openshift "auto") (.Capabilities.APIVersions.Has "security.openshift.io/v1")) }}yes{{ end }}
+{{- end }}
+
+{{- /* Whether the ServiceMonitor brings a token of an account made for that: empty if not. */}}
+{{- define "kubevitals.scraper" -}}
+{{- if and .Values.serviceMonitor.enabled (eq .Values.auth.mode "kubernetes") (not .Values.serviceMonitor.authorization) }}
+{{- if not .Values.tls.existingSecret }}
+{{- fail "serviceMonitor.enabled with auth.mode kubernetes needs tls.existingSecret, or a token would travel in plain text; or set serviceMonitor.authorization, or auth.mode" }}
+{{- end }}
+{{- if .Values.auth.audiences }}
+{{- fail "a ServiceMonitor's token has the audience of the API server: with auth.audiences, set serviceMonitor.authorization" }}
+{{- end }}
+{{- include "kubevitals.fullname" . }}-scraper
+{{- end }}
+{{- end }}
