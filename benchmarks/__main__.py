@@ -143,7 +143,7 @@ def _measure(
             for row in measure(quick=quick):
                 rows.append(row)
                 print(f"{row.what}: {row.ours} / {row.peer or '-'} {row.ratio}", flush=True)
-        except processes.FailedError as error:
+        except (processes.FailedError, TimeoutError) as error:
             print(f"error: {name}: {error}", file=sys.stderr)
             failed = True
         except Exception:  # noqa: BLE001 - the boundary of a group: told, and the rest goes on

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import gc
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
 from datetime import timedelta
+
+from tests import ports, waiting
 
 from benchmarks import figures
 
@@ -38,7 +39,7 @@ def measure_remote_write(*, quick: bool) -> Iterator[figures.Row]:
         yield figures.skipped("remote-write", what, "no prometheus on PATH")
         return
     with tempfile.TemporaryDirectory() as folder:
-        port = _free_port()
+        port = ports.free()
         receiver = subprocess.Popen(
             [
                 program,
@@ -51,7 +52,7 @@ def measure_remote_write(*, quick: bool) -> Iterator[figures.Row]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            _wait_for(port)
+            waiting.until(lambda: _is_ready(port), what="the receiver", pause=0.1)
             rates, sent, took = _send(pods, f"http://127.0.0.1:{port}")
             theirs = _cpu_seconds(receiver.pid)
         finally:
@@ -131,22 +132,15 @@ def _write_configuration(folder: str) -> str:
     return path
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
-
-
-def _wait_for(port: int) -> None:
-    until = time.monotonic() + 30
-    while True:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5):
-                return
-        except (OSError, urllib.error.URLError):
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.1)
+def _is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5):
+            return True
+    except urllib.error.HTTPError as error:
+        error.close()
+    except OSError:
+        pass
+    return False
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import socket
 import subprocess
 import sys
 import time
+
+from tests import ports, waiting
 
 from benchmarks import figures, peers, processes, realcluster, running
 
@@ -76,13 +77,13 @@ def _beside_state_metrics(
     served: processes.Served, binary: str, what: str, *, count: int, change: Callable[[], None]
 ) -> Iterator[figures.Row]:
     """Yield the rows of both exporters of the same families, which follow the same cluster at once."""
-    port, telemetry = _free_port(), _free_port()
+    port, telemetry = ports.free(), ports.free()
     theirs = [
         *(binary, f"--kubeconfig={served.kubeconfig}", "--host=127.0.0.1", f"--port={port}"),
         *("--telemetry-host=127.0.0.1", f"--telemetry-port={telemetry}", "--enable-gzip-encoding"),
         *(f"--resources={_RESOURCES}", f"--metric-allowlist={_families()}"),
     ]
-    own_port = _free_port()
+    own_port = ports.free()
     ours = [
         *processes.kubevitals_command(),
         *("export", "--kubeconfig", served.kubeconfig, "--port", str(own_port)),
@@ -210,11 +211,12 @@ def _deleting(served: processes.Served, kubectl: str) -> Callable[[], None]:
 
 
 def _await_pods(server: running.Running) -> None:
-    deadline = time.perf_counter() + 120
-    while b"kube_pod_info{" not in running.await_answer(server, "/metrics"):
-        if time.perf_counter() > deadline:
-            raise processes.FailedError("an exporter shows no pods")
-        time.sleep(0.5)
+    waiting.until(
+        lambda: b"kube_pod_info{" in running.await_answer(server, "/metrics"),
+        what="an exporter that shows pods",
+        seconds=120,
+        pause=0.5,
+    )
 
 
 def _families() -> str:
@@ -225,9 +227,3 @@ def _families() -> str:
     )
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return asked.stdout.strip()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,7 +14,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import waiting
+from tests import ports, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -162,7 +161,7 @@ def _started(
     path: str | None = None,
 ) -> Iterator[Prometheus]:
     path = path or program("prometheus")
-    port = port or free_port()
+    port = port or ports.free()
     file = directory / "prometheus.yml"
     file.write_text(configuration, encoding="utf-8")
     with (directory / "prometheus.log").open("wb") as log:
@@ -185,10 +184,3 @@ def _started(
     finally:
         process.kill()
         process.wait(10)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port

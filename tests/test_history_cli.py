@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import listed_history, web_service
+from tests import listed_history, ports, web_service
 from tests import prometheus as servers
 from tests.commandline import Shown
 
@@ -368,18 +368,10 @@ def test_wrong_usage_of_top(run: Callable[..., Shown], words: tuple[str, ...], s
 def test_an_address_is_a_server(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """--history with an address asks that server; one that does not answer is told."""
     monkeypatch.setattr("gc.disable", lambda: None)
-    assert cli.main(["history", "nodes", "--history", f"http://127.0.0.1:{_free_port()}"]) == 1
+    assert cli.main(["history", "nodes", "--history", f"http://127.0.0.1:{ports.free()}"]) == 1
     shown = capsys.readouterr()
     assert "127.0.0.1" in shown.err
     assert "Traceback" not in shown.err
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        return int(made.getsockname()[1])
 
 
 def test_a_real_prometheus(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import prometheus, servers, victoria, waiting
+from tests import ports, prometheus, servers, victoria, waiting
 
 from kubevitals import errors, model
 from kubevitals.cli import remotewriteoptions
@@ -239,7 +239,7 @@ def test_victoriametrics_holds_what_was_sent(tmp_path: Path) -> None:
 def test_a_receiver_that_is_away_is_caught_up_with(tmp_path: Path) -> None:
     """Sender killed, receiver away: after both are back every sample is there once, in order."""
     queue = Recorded(snapshot(1), snapshot(2))
-    port = prometheus.free_port()
+    port = ports.free()
     with prometheus.receiving(tmp_path, port=port) as server, sender_to(server.url) as sender:
         writer.Writer(queue, sender).send_recorded()
     queue.kept += [snapshot(3), snapshot(4)]

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import prometheus, victoria, waiting
+from tests import ports, prometheus, victoria, waiting
 
 from kubevitals.history import store
 from simcluster import simulation as simulated
@@ -74,7 +74,7 @@ def test_nothing_is_lost_and_nothing_is_there_twice(
     tmp_path: Path,
 ) -> None:
     """With the receiver stopped and the sender killed, after both are back every tick is there once."""
-    port = prometheus.free_port()
+    port = ports.free()
     with receiver(tmp_path, port=port) as server:
         recording = record(world, tmp_path, port, words)
         waiting.until(lambda: any(len(times) >= 2 for times in sent(server).values()))
@@ -102,7 +102,7 @@ def test_nothing_is_lost_and_nothing_is_there_twice(
 
 def test_the_command_says_what_is_wrong(world: simulated.SimulatedCluster, tmp_path: Path) -> None:
     """A receiver that is away is told on stderr, and recording goes on."""
-    recording = record(world, tmp_path, prometheus.free_port())
+    recording = record(world, tmp_path, ports.free())
     log = tmp_path / "record.log"
     waiting.until(lambda: "remote-write waits for its receiver" in log.read_text(encoding="utf-8"))
     recording.send_signal(signal.SIGTERM)

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from tests import prometheus, waiting
+from tests import ports, prometheus, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +62,7 @@ def running(
         f"static_configs: [{{targets: {[each.url.removeprefix('http://') for each in below]}}}]}}]\n",
         encoding="utf-8",
     )
-    port = port or prometheus.free_port()
+    port = port or ports.free()
     with (directory / "victoria.log").open("wb") as log:
         process = subprocess.Popen(
             [
