@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests import connected, small_world
@@ -45,6 +46,57 @@ def test_simulated() -> None:
     assert not ours - before
     with pytest.raises(errors.ClusterError):
         cluster.nodes()
+
+
+def test_simulated_speaks_plain_http() -> None:
+    """A simulated cluster of this process is asked over plain HTTP, with its token and without a warning."""
+    with kubevitals.connect(simulation={"nodes": 1, "pods": 3}) as cluster:
+        assert cluster.config.server.startswith("http://127.0.0.1:")
+        assert cluster.config.warnings == ()
+        assert len(cluster.pods()) == 3
+        assert cluster.client.warnings == []
+
+
+def test_simulated_kubelets_have_their_own_ports() -> None:
+    """With certificates the kubelets are read at their nodes' addresses, over HTTPS."""
+    with kubevitals.connect(simulation={"nodes": 2, "pods": 6}, source="kubelet") as cluster:
+        assert cluster.world is not None
+        assert cluster.world.has_kubelet_ports
+        assert {each.memory_usage_bytes is None for each in cluster.nodes()} == {False}
+    settings = {"nodes": 2, "pods": 6, "faults": ["kubelet-self-signed"]}
+    with kubevitals.connect(simulation=settings, source="kubelet") as cluster:
+        assert "showed a certificate that cannot be trusted" in cluster.snapshot().problems[0].message
+
+
+@pytest.mark.parametrize("settings", [{}, {"kubelets": True}])
+def test_simulated_kubelets_without_certificates(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    """Without the package that makes certificates the kubelets are read through the node proxy."""
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with kubevitals.connect(simulation={"nodes": 2, "pods": 6, **settings}, source="kubelet") as cluster:
+        assert cluster.world is not None
+        assert not cluster.world.has_kubelet_ports
+        snapshot = cluster.snapshot()
+        assert snapshot.source == "kubelet"
+        assert {each.memory_usage_bytes is None for each in snapshot.nodes} == {False}
+
+
+def test_simulated_certificate() -> None:
+    """A fault that shows a certificate is seen over TLS, also by the process itself."""
+    with kubevitals.connect(simulation={"nodes": 1, "faults": ["expired-certificate"]}) as cluster:
+        assert cluster.config.server.startswith("https://")
+        with pytest.raises(errors.TLSError, match="expired"):
+            cluster.nodes()
+
+
+@pytest.mark.parametrize("fault", ["expired-certificate", "kubelet-self-signed=20%"])
+def test_simulated_certificate_without_the_extra(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """A fault that needs certificates names the extra where none can be made."""
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(errors.ConfigurationError, match=fault.partition("=")[0]) as caught:
+        kubevitals.connect(simulation={"nodes": 1, "faults": [fault]})
+    assert "kubevitals[simulate]" in (caught.value.remedy or "")
 
 
 def test_a_kubeconfig(world: simulated.SimulatedCluster, tmp_path: pathlib.Path) -> None:

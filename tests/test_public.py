@@ -125,6 +125,11 @@ def test_help_is_light(words: tuple[str, ...]) -> None:
     assert not {name for name in loaded if name.startswith("simcluster")}
 
 
+def test_simulate_needs_no_tls() -> None:
+    """A command with its own simulated cluster loads neither TLS nor what makes certificates."""
+    assert not loaded_by(RUN, "top", "pods", "-A", "--simulate") & {"ssl", "cryptography"}
+
+
 @pytest.fixture(scope="module")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     path = tmp_path_factory.mktemp("kube") / "config"
@@ -138,7 +143,7 @@ def test_usage_is_light(kubeconfig: str, words: tuple[str, ...]) -> None:
     """`top --usage` of a hundred pods, over TLS and with a kubeconfig, loads nothing that can be spared."""
     loaded = loaded_by(RUN, "top", *words, "--kubeconfig", kubeconfig)
     assert not loaded & HEAVY
-    assert not loaded & UNNEEDED
+    assert not loaded & UNNEEDED, loaded & UNNEEDED
     assert not {name for name in loaded if name.startswith(("simcluster", "kubevitals.kube.objects"))}
 
 

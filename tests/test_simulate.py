@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+import kubevitals
 from kubevitals import errors
 from kubevitals.cli.commands import simulate
 from simcluster import faults
@@ -39,9 +40,12 @@ except errors.KubevitalsError as error:
 
 
 @contextlib.contextmanager
-def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def running(*arguments: str, before: str = "") -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", before + PROGRAM, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         yield process
@@ -89,6 +93,61 @@ def test_kubeconfig_to_stdout() -> None:
         process.terminate()
         out, _ = process.communicate(timeout=10)
         assert yaml.safe_load(out)["current-context"] == "simulated"
+
+
+def test_plain_http(tmp_path: pathlib.Path) -> None:
+    """Over plain HTTP the kubeconfig works without credentials, which clients do not send there."""
+    target = tmp_path / "sim.yaml"
+    with running("--nodes", "2", "--pods", "9", "--no-tls", "--write-kubeconfig", str(target)) as process:
+        assert process.stdout is not None
+        assert "simulated cluster ready at http://127.0.0.1:" in process.stdout.readline()
+        assert "token" not in target.read_text()
+        with kubevitals.connect(kubeconfig=str(target)) as cluster:
+            assert cluster.config.warnings == ()
+            assert len(cluster.nodes()) == 2
+        with (
+            kubevitals.connect("simulated-metrics-reader", kubeconfig=str(target)) as cluster,
+            pytest.raises(errors.ForbiddenError, match="metrics-reader may not list nodes"),
+        ):
+            cluster.client.fetch("/api/v1/nodes")
+        process.terminate()
+        _, err = process.communicate(timeout=10)
+        assert (process.returncode, err) == (0, "")
+
+
+def test_without_certificates(tmp_path: pathlib.Path) -> None:
+    """Without the package that makes certificates it serves plain HTTP, and says so in one line."""
+    target = tmp_path / "sim.yaml"
+    words = ("--nodes", "1", "--pods", "1", "--write-kubeconfig", str(target))
+    with running(*words, before="import sys; sys.modules['cryptography'] = None") as process:
+        assert process.stdout is not None
+        assert "simulated cluster ready at http://127.0.0.1:" in process.stdout.readline()
+        with kubevitals.connect(kubeconfig=str(target)) as cluster:
+            assert len(cluster.nodes()) == 1
+        process.terminate()
+        _, err = process.communicate(timeout=10)
+    assert err == "note: served over plain HTTP; TLS needs an extra: pip install 'kubevitals[simulate]'\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["--kubelets"], "the kubelets' own HTTPS"),
+        (["--kubelets", "--no-tls"], "the kubelets' own HTTPS"),
+        (["--fault", "expired-certificate"], "the fault expired-certificate"),
+        (["--fault", "kubelet-self-signed=20%"], "the fault kubelet-self-signed"),
+    ],
+)
+def test_what_needs_certificates(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], what: str
+) -> None:
+    """What cannot do without certificates names the extra that makes them."""
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(errors.ConfigurationError) as caught:
+        simulate.run(parse("--nodes", "1", "--pods", "1", *arguments))
+    assert str(caught.value).startswith(f"{what} needs certificates")
+    assert "pip install 'kubevitals[simulate]'" in (caught.value.remedy or "")
+    assert capsys.readouterr().err == ""
 
 
 def test_without_kubeconfig() -> None:

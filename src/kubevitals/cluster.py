@@ -66,6 +66,8 @@ def connect(
         # Its kubelets listen only where they are wanted: their nodes' addresses are this machine's then.
         settings = {"kubelets": source == "kubelet", **(simulation or {})}
         client, world = _open_simulated(settings, request_timeout)
+        if settings["kubelets"] and not world.has_kubelet_ports:
+            kubelet = {**(kubelet or {}), "proxy": True}
     else:
         client, world = _open_client(context, options, request_timeout), None
     try:
@@ -90,10 +92,20 @@ def _open_client(context: str | None, options: dict[str, Any], request_timeout: 
 def _open_simulated(
     settings: dict[str, Any], request_timeout: float
 ) -> tuple[kube_client.Client, simulated.SimulatedCluster]:
+    """Start a simulated cluster that speaks plain HTTP: a process that talks to itself needs no TLS.
+
+    TLS is there for a fault that shows a certificate. Without the package that makes certificates, kubelets
+    have no ports of their own.
+    """
     from simcluster import errors as simulated_errors
+    from simcluster import faults
     from simcluster import simulation as simulated
+    from simcluster.http import certificates
 
     try:
+        shown = faults.showing_certificates(settings.get("faults", ()))
+        settings = {"tls": faults.EXPIRED_CERTIFICATE in shown, **settings}
+        settings["kubelets"] = settings["kubelets"] and certificates.can_be_made()
         world = simulated.SimulatedCluster(**settings)
         world.start()
     except simulated_errors.SimulationError as error:
@@ -102,7 +114,7 @@ def _open_simulated(
         world.url,
         _Token(world.token),
         context="simulated",
-        ca=world.ca,
+        ca=world.ca or None,
         origin="the simulation",
         compression=False,  # on loopback it costs more than it saves
     )
@@ -110,10 +122,12 @@ def _open_simulated(
 
 
 def translate_simulation_error(error: simulated_errors.SimulationError) -> errors.KubevitalsError:
-    """Return our own exception for one of a simulated cluster: UsageError, for a port ConfigurationError."""
+    """Return our own exception for one of a simulated cluster: UsageError for what it cannot be asked for,
+    ConfigurationError for what this machine does not have.
+    """
     from simcluster import errors as simulated_errors
 
-    if isinstance(error, simulated_errors.PortError):
+    if isinstance(error, simulated_errors.PortError | simulated_errors.CertificatesError):
         return errors.ConfigurationError(error.message, remedy=error.remedy)
     return errors.UsageError(error.message, remedy=error.remedy)
 

@@ -12,5 +12,9 @@ class SimulationError(ValueError):
         self.remedy = remedy
 
 
+class CertificatesError(SimulationError):
+    """The package that makes certificates is not installed."""
+
+
 class PortError(SimulationError):
     """The port to listen on is taken, or this process may not use it."""

@@ -59,10 +59,10 @@ def _parse_delay(text: str) -> fault_targets.Targets:
 
 class Fault:
     """One fault: `argument` names what may follow `name=`, "" if nothing may; `default` is what stands for
-    none.
+    none. `certificate` says that it shows a bad certificate.
     """
 
-    __slots__ = ("argument", "default", "name", "parse", "summary")
+    __slots__ = ("argument", "certificate", "default", "name", "parse", "summary")
 
     def __init__(
         self,
@@ -72,14 +72,17 @@ class Fault:
         argument: str = "",
         default: Any = None,
         parse: Callable[[str], Any] | None = None,
+        certificate: bool = False,
     ) -> None:
         self.name = name
         self.summary = summary
         self.argument = argument
         self.default = default
         self.parse = parse
+        self.certificate = certificate
 
 
+EXPIRED_CERTIFICATE = "expired-certificate"
 REASONS = ("FailedDiscoveryCheck", "MissingEndpoints")
 
 _TABLE = (
@@ -129,9 +132,20 @@ _TABLE = (
         argument="COUNT",
         parse=_parse_count,
     ),
-    Fault("expired-certificate", "new TLS connections see a server certificate that expired yesterday"),
+    Fault(
+        EXPIRED_CERTIFICATE,
+        "new TLS connections see a server certificate that expired yesterday",
+        certificate=True,
+    ),
     *(
-        Fault(name, summary, argument="NODES", default=fault_targets.Targets(), parse=_parse_targets)
+        Fault(
+            name,
+            summary,
+            argument="NODES",
+            default=fault_targets.Targets(),
+            parse=_parse_targets,
+            certificate=name == "kubelet-self-signed",
+        )
         for name, summary in (
             ("kubelet-refused", "nobody listens where the kubelet should"),
             ("kubelet-hangs", "the kubelet takes each request and never answers"),
@@ -180,6 +194,11 @@ def parse_faults(names: Iterable[str]) -> dict[str, Any]:
                 remedy=f"for example {name}={_EXAMPLES[fault.argument]}",
             ) from error
     return active
+
+
+def showing_certificates(names: Iterable[str]) -> list[str]:
+    """Return those of the faults that show a bad certificate. Raises as `parse_faults`."""
+    return [name for name in parse_faults(names) if FAULTS[name].certificate]
 
 
 _EXAMPLES = {

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from simcluster import apiobjects, faults, kubeconfig_text, stats
+from simcluster import apiobjects, errors, faults, kubeconfig_text, stats
 from simcluster.apiserver import alterations, api_errors, authorizer, handler, metrics_server, watch_cache
 from simcluster.http import certificates, server
 from simcluster.kubelets import endpoints, listeners
@@ -51,6 +51,12 @@ class SimulatedCluster:
     and simulated time runs `speed` times as fast from the moment of creation on; at 0 it stands still.
     With `kubelets` each Node's own kubelet can be reached over HTTPS too, at the address, port and path that
     it states; its certificate is of `ca`.
+
+    Without `tls` the API server speaks plain HTTP. With `anonymous_admin` as well, requests without a
+    credential are the administrator's, since kubectl sends no credential over plain HTTP.
+
+    Raises SimulationError for a setting or fault that does not exist, and CertificatesError if certificates
+    are needed (for `tls`, `kubelets` or a fault) and cannot be made.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class SimulatedCluster:
         seed: int = 1,
         port: int = 0,
         tls: bool = True,
+        anonymous_admin: bool = False,
         faults: Sequence[str] = (),
         metrics_versions: Sequence[str] = ("v1beta1",),
         clock: Callable[[], float] = time.time,
@@ -74,6 +81,12 @@ class SimulatedCluster:
         self._speed = speed
         self._start = clock()
         self._tls = tls
+        if kubelets:
+            certificates.require("the kubelets' own HTTPS")
+        self._check_certificates(faults)
+        if tls:
+            certificates.require("TLS")
+        self._anonymous_admin = anonymous_admin and not tls
         self._metrics_versions = tuple(metrics_versions)
         self._fault_set = _parse(faults)
         self._life_lock = threading.Lock()
@@ -88,6 +101,7 @@ class SimulatedCluster:
         self._store = watch_cache.WatchCache(items, keep_seconds=keep_seconds)
         namespaces = [item.name for item in items if item.resource.key == "namespaces"]
         self._registry = authorizer.Registry(secrets.token_bytes(32), namespaces)
+        self._anonymous = self._registry.by_token(self.token) if self._anonymous_admin else None
         self._kubelets = endpoints.Kubelets(
             [item.name for item in items if listeners.is_node(item)],
             measured=self._measure,
@@ -183,6 +197,11 @@ class SimulatedCluster:
         """The administrator's bearer token."""
         return self._registry.token("admin")
 
+    @property
+    def has_kubelet_ports(self) -> bool:
+        """Whether kubelets can be reached at their nodes' addresses, besides through the node proxy."""
+        return self._doors is not None
+
     def users(self) -> list[str]:
         """Names that token_for() knows: admin, reader, metrics-reader, nothing, and viewer-NAMESPACE."""
         return self._registry.names()
@@ -212,7 +231,7 @@ class SimulatedCluster:
     def _context(self) -> ssl.SSLContext | None:
         if not self._tls:
             return None
-        return self._contexts[self._fault_set.active("expired-certificate")]
+        return self._contexts[self._fault_set.active(faults.EXPIRED_CERTIFICATE)]
 
     def kubeconfig(self) -> str:
         """A kubeconfig as YAML: the context `simulated` is the administrator's, `simulated-USER` everybody
@@ -221,6 +240,8 @@ class SimulatedCluster:
         `simulated-certificate` is the administrator with a client certificate instead of a token.
         """
         users = {name: f"    token: {self._registry.token(name)}\n" for name in self._registry.names()}
+        if self._anonymous_admin:
+            users = {name: "    {}\n" if name == "admin" else f"    as: {name}\n" for name in users}
         if self._tls:
             pair = self.client_certificate()
             users["certificate"] = (
@@ -233,8 +254,18 @@ class SimulatedCluster:
 
     def set_faults(self, names: Sequence[str]) -> None:
         """Puts exactly these faults in force; SimulationError, and nothing changes, if one is unknown."""
+        self._check_certificates(names)
         self._fault_set.replace(names)
         self._show_faults()
+
+    def _check_certificates(self, names: Sequence[str]) -> None:
+        for name in faults.showing_certificates(names):
+            certificates.require(f"the fault {name}")
+            if not self._tls and name == faults.EXPIRED_CERTIFICATE:
+                raise errors.SimulationError(
+                    f"the fault {name} needs TLS, and this cluster serves plain HTTP",
+                    remedy="start the simulated cluster with TLS",
+                )
 
     def faults(self) -> list[str]:
         """The faults in force."""
@@ -307,7 +338,7 @@ class SimulatedCluster:
     # --- answering
 
     def _answer(self, request: messages.Request, peer: server.Peer | None) -> messages.Response:
-        user = None
+        user = self._anonymous
         if peer is not None:
             user = self._registry.by_certificate(peer.common_name, peer.organisations)
         return self._api.answer(request, user)

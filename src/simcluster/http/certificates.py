@@ -6,8 +6,11 @@ Nothing here outlives the process, except for what the caller writes to a file.
 from __future__ import annotations
 
 import datetime
+import importlib.util
 import ipaddress
 from typing import TYPE_CHECKING
+
+from simcluster import errors
 
 if TYPE_CHECKING:
     import ssl
@@ -17,6 +20,20 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
 
 _DAY = datetime.timedelta(days=1)
+
+
+def can_be_made() -> bool:
+    """Return whether the package that makes certificates is installed; it is not imported."""
+    return importlib.util.find_spec("cryptography") is not None
+
+
+def require(what: str) -> None:
+    """Raise CertificatesError, which says what needs certificates, if none can be made."""
+    if not can_be_made():
+        raise errors.CertificatesError(
+            f"{what} needs certificates, and the package cryptography, which makes them, is not installed",
+            remedy="install the extra `simulate`: pip install 'kubevitals[simulate]'",
+        )
 
 
 class Pair:

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 SUMMARY = "serve a simulated cluster on this machine"
 DESCRIPTION = """\
-Serves a deterministic cluster on 127.0.0.1, over TLS with a certificate of its own: nodes, pods,
-workloads, events and the metrics API, alive and with the troubles of real ones. kubectl and every other
-client can be pointed at it. It runs until Ctrl-C or SIGTERM. Nothing it does reaches another machine.
+Serves a deterministic cluster on 127.0.0.1: nodes, pods, workloads, events and the metrics API, alive and
+with the problems of real ones. kubectl and every other client can use it. It runs until Ctrl-C or SIGTERM.
+Nothing it does reaches another machine. It speaks TLS, with a certificate of its own, if the extra `simulate`
+is installed (pip install 'kubevitals[simulate]'), and plain HTTP if not.
 """
 EXAMPLES = """\
 examples:
@@ -49,6 +50,7 @@ simulated-certificate, with a client certificate.
 """
 _BIG = 10_000  # pods from which on the start takes long enough to be told about
 _VERSIONS = {"v1beta1": ("v1beta1",), "v1": ("v1",), "both": ("v1", "v1beta1")}
+_PLAIN = "note: served over plain HTTP; TLS needs an extra: pip install 'kubevitals[simulate]'"
 _MARK = "# Written by kubevitals simulate; it may be overwritten by it.\n"
 
 
@@ -96,7 +98,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where to write the kubeconfig, readable by you only; - is stdout "
         "(default: a file of its own, removed at the end)",
     )
-    serving.add_argument("--no-tls", action="store_true", help="speak plain HTTP")
+    serving.add_argument(
+        "--no-tls",
+        action="store_true",
+        help="speak plain HTTP; a request without credentials is the administrator's then",
+    )
     trouble = parser.add_argument_group("faults")
     trouble.add_argument(
         "--fault",
@@ -131,8 +137,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _serve(arguments: argparse.Namespace) -> None:
     from simcluster import simulation
+    from simcluster.http import certificates
 
     target: str | None = arguments.write_kubeconfig
+    tls = not arguments.no_tls and certificates.can_be_made()
     stopped = threading.Event()
     with signals.StopSignals(stopped.set), contextlib.ExitStack() as cleanup:
         simulated = simulation.SimulatedCluster(
@@ -140,7 +148,8 @@ def _serve(arguments: argparse.Namespace) -> None:
             pods=arguments.pods,
             seed=arguments.seed,
             port=arguments.port,
-            tls=not arguments.no_tls,
+            tls=tls,
+            anonymous_admin=not tls,
             faults=arguments.fault,
             metrics_versions=_VERSIONS[arguments.metrics_api],
             kubelets=arguments.kubelets,
@@ -156,17 +165,26 @@ def _serve(arguments: argparse.Namespace) -> None:
 
                 folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="kubevitals-"))
                 target = os.path.join(folder, "kubeconfig")  # noqa: PTH118 pathlib starts slowly
+            if not tls and not arguments.no_tls:
+                print(_PLAIN, file=sys.stderr, flush=True)
             _announce(simulated, target)
             while not stopped.wait(3600):
                 pass
 
 
+def faults() -> list[tuple[str, str]]:
+    """Return name and summary of each fault."""
+    from simcluster import faults as simulated
+
+    return [(fault.name, fault.summary) for fault in simulated.FAULTS.values()]
+
+
 def list_faults() -> str:
-    """The faults, a line or two each."""
-    from simcluster import faults
+    """Return the faults with their arguments and summaries, a line or two each."""
+    from simcluster import faults as simulated
 
     lines = []
-    for fault in faults.FAULTS.values():
+    for fault in simulated.FAULTS.values():
         name = f"{fault.name}[={fault.argument}]" if fault.argument else fault.name
         lines.append(
             textwrap.fill(

@@ -72,7 +72,9 @@ def _simple(dest: str, names: clusternames.Names) -> list[Candidate]:
         "user": names.users,
     }
     if dest == "fault":
-        return _faults()
+        from kubevitals.cli.commands import simulate
+
+        return simulate.faults()
     return plain(sorted(sources[dest]())) if dest in sources else []
 
 
@@ -168,15 +170,11 @@ def _simulation(part: str) -> list[Candidate]:
     if not equals:
         return list(_SIMULATION.items())
     if key == "fault":
-        return [(f"fault={name}", about) for name, about in _faults()]
+        from kubevitals.cli.commands import simulate
+
+        return [(f"fault={name}", about) for name, about in simulate.faults()]
     if key == "kubelets":
         return plain("kubelets=true")
     if key == "metrics-api":
         return plain(f"metrics-api={version}" for version in ("v1", "v1beta1", "both"))
     return []
-
-
-def _faults() -> list[Candidate]:
-    from simcluster import faults
-
-    return [(fault.name, fault.summary) for fault in faults.FAULTS.values()]
