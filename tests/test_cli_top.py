@@ -213,6 +213,78 @@ def test_field_selector_and_node(top: Callable[..., Shown]) -> None:
     assert set(both.column("NODE")) == {"gpu-1"}
 
 
+@pytest.mark.parametrize("kind", ["nodes", "pods", "containers", "namespaces", "workloads"])
+def test_filter(top: Callable[..., Shown], kind: str) -> None:
+    """A filter leaves the rows that meet it; with its negation it leaves all of them."""
+    everything = json.loads(top(kind, *([] if kind == "nodes" else ["-A"]), "-o", "json").out)["items"]
+    found = {}
+    for term in ("mem>500Mi", "!mem>500Mi"):
+        words = [kind, *([] if kind == "nodes" else ["-A"]), "--filter", term]
+        found[term] = json.loads(top(*words, "-o", "json").out)["items"]
+    assert found["mem>500Mi"] == [
+        each for each in everything if (each["memory_usage_bytes"] or 0) > 500 << 20
+    ]
+    assert 0 < len(found["mem>500Mi"]) < len(everything)
+    kept = [each for each in everything if each not in found["mem>500Mi"]]
+    assert found["!mem>500Mi"] == kept
+
+
+def test_filter_with_other_options(top: Callable[..., Shown]) -> None:
+    """Order, limit, sums and notes are those of the rows that the filter leaves."""
+    words = ("pods", "-A", "--filter", "ns:shop search,cart", "--sort-by", "memory", "--sum")
+    shown = top(*words)
+    assert [name[:4] for name in shown.column("NAME")[:-2]] == ["sear", "sear", "cart", "cart"]
+    total = sum(int(cell.removesuffix("Mi")) for cell in shown.column("MEMORY(bytes)")[:-2])
+    (summed,) = (int(cell.removesuffix("Mi")) for cell in shown.cells[-1] if cell.endswith("Mi"))
+    assert summed == pytest.approx(total, abs=4)
+    assert shown.err == ""
+    assert len(top(*words, "--limit", "1").lines) == 4
+    assert top("pods", "-A", "--filter", "app:search usage:none").err == "No resources found.\n"
+
+
+def test_filter_of_sums(top: Callable[..., Shown]) -> None:
+    """Of sums a filter is about the sums, and about what sums have not it chooses the pods in them."""
+    of_node = top("pods", "-A", "--node", "memory-1", "--group-by", "node", "--sum")
+    by_filter = top("pods", "-A", "--filter", "node:memory-1", "--group-by", "node", "--sum")
+    assert by_filter.out == of_node.out
+    shown = top("namespaces", "--filter", "node:memory-1 cpu>100m", "--sum")
+    rows = top("namespaces", "--filter", "node:memory-1")
+    assert 2 < len(shown.lines) < len(rows.lines) + 2
+    cells = [int(cell.removesuffix("m")) for cell in shown.column("CPU(cores)") if cell[0] != "-"]
+    assert all(cell >= 100 for cell in cells)
+    assert cells[-1] == pytest.approx(sum(cells[:-1]), abs=4)
+    # Who owns a Job is looked up where the filter asks for it.
+    owned = top("pods", "-A", "--filter", "kind:cronjob", "-o", "json")
+    assert {item["workload_kind"] for item in json.loads(owned.out)["items"]} == {"CronJob"}
+    assert len(top("pods", "-A", "--filter", "kind:cronjob").lines) == len(json.loads(owned.out)["items"]) + 1
+
+
+def test_filter_of_usage_alone(top: Callable[..., Shown]) -> None:
+    """--usage can be filtered by names and usage, and refuses what the metrics API does not say."""
+    shown = top("pods", "-A", "--usage", "--filter", "mem>500Mi !kube-system")
+    assert shown.code == 0
+    assert all(int(cell.removesuffix("Mi")) >= 500 for cell in shown.column("MEMORY(bytes)"))
+    assert "kube-system" not in shown.column("NAMESPACE")
+    assert len(top("nodes", "--usage", "--filter", "cpu%alloc>0 status:ready").lines) == 6
+    for kind, text in (
+        ("pods", "node:x"),
+        ("pods", "cpu%limit>1"),
+        ("nodes", "pods>1"),
+        ("nodes", "req:none"),
+    ):
+        refused = top(kind, "--usage", "--filter", text)
+        assert (refused.code, "--usage asks the metrics API alone" in refused.err) == (2, True), text
+
+
+def test_a_bad_filter(top: Callable[..., Shown]) -> None:
+    """A filter that is none ends with 2, and with what is allowed."""
+    shown = top("pods", "--filter", "ns:shop memmory>1Gi")
+    assert shown.code == 2
+    assert "filter: 'memmory>1Gi' at character 9: pods have no 'memmory'; did you mean mem" in shown.err
+    assert "try: one of name, ns," in shown.err
+    assert "names and --filter exclude each other" in top("pods", "web-0", "--filter", "cpu>1").err
+
+
 def test_a_silent_node(top: Callable[..., Shown]) -> None:
     """Pods on a node without samples are told so; nobody claims that nothing was collected."""
     shown = top("pods", "-A", "--node", "general-3")

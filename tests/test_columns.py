@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from kubevitals import errors, model
+from kubevitals import errors, kinds, model
 from kubevitals.surfaces.view import columns
 
 NOW = datetime(2026, 7, 30, 10, 0, 0, tzinfo=UTC)
@@ -151,9 +151,9 @@ def test_hostile_texts(text: str) -> None:
 def test_sort_keys() -> None:
     """One sorts by a key or a heading; what has no order, or is not there, is refused with suggestions."""
     find = columns.find_key
-    assert find("memory_of_limit", columns.PODS, model.Pod) == "memory_of_limit"
-    assert find("mem%lim", columns.PODS, model.Pod) == "memory_of_limit"
-    assert find("cpu(cores)", columns.NODES, model.Node) == "cpu_usage_cores"
+    assert find("memory_of_limit", kinds.PODS) == "memory_of_limit"
+    assert find("mem%lim", kinds.PODS) == "memory_of_limit"
+    assert find("cpu(cores)", kinds.NODES) == "cpu_usage_cores"
     for word in (
         "labels",
         "containers",
@@ -165,23 +165,22 @@ def test_sort_keys() -> None:
         "x" * 500,
     ):
         with pytest.raises(errors.UsageError) as caught:
-            find(word, columns.PODS, model.Pod)
+            find(word, kinds.PODS)
         assert len(caught.value.message) < 150
         assert "restarts" in str(caught.value.remedy)
     with pytest.raises(errors.UsageError, match="did you mean restarts"):
-        find("restart", columns.PODS, model.Pod)
+        find("restart", kinds.PODS)
 
 
-@pytest.mark.parametrize("name", ["NODES", "PODS", "CONTAINERS", "NAMESPACES"])
-def test_every_sort_key_sorts(name: str) -> None:
+@pytest.mark.parametrize("kind", [*kinds.KINDS.values(), kinds.GROUPS])
+def test_every_sort_key_sorts(kind: kinds.Kind) -> None:
     """Whatever is offered for sorting is a field or ratio of the record, not a method."""
-    chosen, record, blank = SETS[name]
     with pytest.raises(errors.UsageError) as caught:
-        columns.find_key("?", chosen, record)
+        columns.find_key("?", kind)
     offered = str(caught.value.remedy).removeprefix("one of ").split(", ")
     for word in set(offered) - {"cpu", "memory"}:
-        assert not callable(getattr(blank, word)), word
-        assert columns.find_key(word, chosen, record) == word
+        assert not callable(getattr(kind.blank, word)), word
+        assert columns.find_key(word, kind) == word
 
 
 def test_of_capacity() -> None:

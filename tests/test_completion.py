@@ -98,6 +98,9 @@ def ask(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[list[str], str
         ("top pods --sort-by age:|", ["age:asc", "age:desc"]),
         ("top nodes --sort-by cpu_of|", ["cpu_of_allocatable", "cpu_of_capacity"]),
         ("top pods --group-by n|", ["node"]),
+        ("top pods --filter phase:R|", ["phase:Running"]),
+        ("top pods --filter !ready:|", ["!ready:true", "!ready:false", "!ready:none"]),
+        ("top pods --filter nonsense:|", []),
         ("top pods --field-selector status.phase=R|", ["status.phase=Running"]),
         ("top pods --insecure-skip-tls-verify=f|", ["false"]),
         ("top pods --insecure-skip-tls-verify n|", []),
@@ -139,6 +142,13 @@ def test_after_double_dash(capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_space(capsys: pytest.CaptureFixture[str]) -> None:
     """After a key that wants a value no blank is put."""
     assert ask(capsys, "top", "pods", "--group-by", "la") == (["label="], ":6")
+    found = ["cpu%request>", "cpu%limit>"]
+    assert ask(capsys, "top", "pods", "--filter", "cpu%") == (found, ":6")
+    assert ask(capsys, "top", "pods", "--filter", "ns:shop !cpu%") == (
+        [f"ns:shop !{each}" for each in found],
+        ":6",
+    )
+    assert ask(capsys, "top", "nodes", "--filter", "lab") == (["label."], ":6")
 
 
 def test_files(capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,6 +182,9 @@ def test_live_names(capsys: pytest.CaptureFixture[str], live: str) -> None:
     near = ("--kubeconfig", live)
     assert ask(capsys, "top", "pods", *near, "-n", "")[0] == ["default", "shop"]
     assert ask(capsys, "top", "nodes", *near, "")[0] == ["node-1", "node-2"]
+    assert ask(capsys, "top", "pods", *near, "--filter", "cpu>1 ns:")[0] == [
+        "cpu>1 ns:default", "cpu>1 ns:shop", "cpu>1 ns:none",
+    ]  # fmt: skip
     assert ask(capsys, "top", "pods", *near, "-A", "--node", "")[0] == ["node-1", "node-2"]
     assert ask(capsys, "top", "namespaces", *near, "d")[0] == ["default"]
     assert ask(capsys, "top", "pods", *near, "-n", "shop", "pod-00")[0] == [

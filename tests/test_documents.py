@@ -13,9 +13,10 @@ import pytest
 import yaml
 from hypothesis import strategies
 
-from kubevitals import model, sanitize
+from kubevitals import kinds, model, sanitize
 from kubevitals.surfaces.view import documents
 
+KINDS = {**kinds.KINDS, "groups": kinds.GROUPS}
 NOW = datetime(2026, 7, 30, 10, 0, 0, tzinfo=UTC)
 POD = model.Pod(
     "shop",
@@ -53,17 +54,17 @@ def snapshot(**parts: Any) -> model.Snapshot:
 @pytest.mark.parametrize("kind", ROWS)
 def test_json_and_yaml(kind: str) -> None:
     """Both are the one envelope, with every key of every row, in the order of the schema."""
-    document = json.loads(documents.render_json(snapshot(), kind, ROWS[kind]))
-    assert document["kind"] == documents.KINDS[kind][1]
+    document = json.loads(documents.render_json(snapshot(), KINDS[kind], ROWS[kind]))
+    assert document["kind"] == KINDS[kind].list_item
     assert document["items"] == [row.to_dict() for row in ROWS[kind]]
     assert [list(item) for item in document["items"]] == [list(row.to_dict()) for row in ROWS[kind]]
-    assert yaml.safe_load(documents.render_yaml(snapshot(), kind, ROWS[kind])) == document
+    assert yaml.safe_load(documents.render_yaml(snapshot(), KINDS[kind], ROWS[kind])) == document
 
 
 def test_json_is_harmless() -> None:
     """JSON is ASCII: nothing in a message can steer a terminal; it ends with a line end."""
     problem = model.Problem("x", "\x1b[31m\x9b31m\u202e grün")
-    text = documents.render_json(snapshot(problems=(problem,)), "pods", [])
+    text = documents.render_json(snapshot(problems=(problem,)), kinds.PODS, [])
     assert text.isascii()
     assert text.replace("\n", "").isprintable()
     assert text.endswith("}\n")
@@ -75,12 +76,12 @@ def test_yaml_comes_back(text: str) -> None:
     """Any text comes back from YAML as it was."""
     rows = [model.Pod(text, "p", labels={"l": text})]
     hypothesis.assume(not any("\ud800" <= character <= "\udfff" for character in text))
-    (item,) = yaml.safe_load(documents.render_yaml(snapshot(), "pods", rows))["items"]
+    (item,) = yaml.safe_load(documents.render_yaml(snapshot(), kinds.PODS, rows))["items"]
     assert item == rows[0].to_dict()
 
 
 def cells(kind: str, rows: list[Any], **options: Any) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(documents.render_csv(kind, rows, **options))))
+    return list(csv.reader(io.StringIO(documents.render_csv(KINDS[kind], rows, **options))))
 
 
 @pytest.mark.parametrize("kind", ROWS)
@@ -129,9 +130,9 @@ def test_csv_comes_back(text: str) -> None:
 
 def test_names() -> None:
     """Names are kind/name, as kubectl prints them; a container's has its pod, a workload's its kind."""
-    assert documents.render_names("pods", ROWS["pods"]) == "pod/web-0\npod/web-1\n"
-    assert documents.render_names("nodes", ROWS["nodes"]) == "node/n\nnode/m\n"
-    assert documents.render_names("containers", ROWS["containers"]) == "pod/web-0/app\npod/web-0/proxy\n"
-    assert documents.render_names("workloads", ROWS["workloads"]) == "deployment/web\n"
-    assert documents.render_names("namespaces", ROWS["namespaces"]) == "namespace/shop\n"
-    assert documents.render_names("pods", []) == ""
+    assert documents.render_names(kinds.PODS, ROWS["pods"]) == "pod/web-0\npod/web-1\n"
+    assert documents.render_names(kinds.NODES, ROWS["nodes"]) == "node/n\nnode/m\n"
+    assert documents.render_names(kinds.CONTAINERS, ROWS["containers"]) == "pod/web-0/app\npod/web-0/proxy\n"
+    assert documents.render_names(kinds.WORKLOADS, ROWS["workloads"]) == "deployment/web\n"
+    assert documents.render_names(kinds.NAMESPACES, ROWS["namespaces"]) == "namespace/shop\n"
+    assert documents.render_names(kinds.PODS, []) == ""

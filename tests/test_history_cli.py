@@ -308,6 +308,21 @@ def test_top_at_selects(run: Callable[..., Shown], taken: model.Snapshot) -> Non
     assert names(pod.name) == {pod.name}
 
 
+def test_top_at_filters(run: Callable[..., Shown], taken: model.Snapshot) -> None:
+    """A filter means the same of the state as it was; ages are those of then."""
+    words = ("top", "pods", "-A", "--at", "1h", "-o", "json", "--filter")
+    found = json.loads(run(*words, "restarts>0 age>1m !kube-system").out)["items"]
+    assert {(item["namespace"], item["name"]) for item in found} == {
+        (pod.namespace, pod.name)
+        for pod in taken.pods
+        if pod.restarts
+        and "kube-system" not in pod.namespace
+        and pod.created_at is not None
+        and (taken.generated_at - pod.created_at).total_seconds() > 60
+    }
+    assert found
+
+
 def test_top_nodes_at(run: Callable[..., Shown], taken: model.Snapshot) -> None:
     """Nodes are selected by their labels."""
     label = "kubernetes.io/hostname"
@@ -352,7 +367,7 @@ def test_top_at_of_a_cluster_that_no_kubeconfig_knows(
         (("--at", "1h", "-w"), "does not change"),
         (("--history", "file"), "goes with --at"),
         (("--at", "1h", "-l", "a=("), "not a label selector"),
-        (("--at", "1h", "--field-selector", "colour=red"), "have no field"),
+        (("--at", "1h", "--field-selector", "colour=red"), "there is no field 'colour'"),
     ],
 )
 def test_wrong_usage_of_top(run: Callable[..., Shown], words: tuple[str, ...], said: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests import waiting, web_service
 
 import kubevitals
+from kubevitals import kinds as row_kinds
 from kubevitals import model, vitals
 from kubevitals.kube.http import retries, watch
 from kubevitals.surfaces.view import documents
@@ -113,7 +114,7 @@ def test_rows_are_the_schema(service: web_service.Service, name: str) -> None:
     """Rows in base units are those of `-o json`, key by key and in order."""
     answer = service.get(f"/api/v1/{name}?sort=name").json()
     records = sorted(getattr(held(service), name), key=lambda record: (record.name, repr(record)))
-    expected = json.loads(documents.render_json(held(service), name, records))
+    expected = json.loads(documents.render_json(held(service), row_kinds.KINDS[name], records))
     assert list(answer) == list(expected)
     assert {key: answer[key] for key in answer if key != "items"} == {
         key: expected[key] for key in expected if key != "items"

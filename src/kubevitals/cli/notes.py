@@ -24,25 +24,25 @@ _FATAL = frozenset(
 _SHOWN_PROBLEMS = 5
 
 
-def tell_warnings(cluster: clusters.Cluster) -> None:
+def print_warnings(cluster: clusters.Cluster) -> None:
     """Print what the connection warns of, say an unchecked certificate."""
     for warning in cluster.config.warnings:
         _print(f"warning: {warning}")
 
 
-def tell_missing(names: Sequence[str], kind: str, *, usage_only: bool = False) -> int:
+def print_missing(names: Sequence[str], noun: str, *, unlisted: bool = False) -> int:
     """Print which of the names were not found; return the exit code for it.
 
-    With `usage_only` nobody has looked whether there is such an object: only that it has no sample is known.
+    `unlisted` says that the objects were not listed: it is known of them only that there is no sample.
     """
     for name in names:
-        what = f"{kind.removesuffix('s')} {sanitize.printable(name)!r}"
-        said = f"no usage of {what}: not there, or not measured yet" if usage_only else f"{what} not found"
-        print(f"error: {said}", file=sys.stderr)
+        what = f"{noun} {sanitize.printable(name)!r}"
+        message = f"no usage of {what}: not there, or not measured yet" if unlisted else f"{what} not found"
+        print(f"error: {message}", file=sys.stderr)
     return 1 if names else 0
 
 
-def tell_problems(taken: model.Snapshot, unknown: Sequence[str] = ()) -> int:
+def print_problems(taken: model.Snapshot, unknown: Sequence[str] = ()) -> int:
     """Print the snapshot's problems and the lines about what is unknown; return the exit code for it."""
     fatal = [problem for problem in taken.problems if problem.code in _FATAL]
     rows: list[model.Node | model.Pod] = [*taken.nodes, *taken.pods]

@@ -15,15 +15,36 @@ from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Protocol
+
     from kubevitals import cluster as clusters
-    from kubevitals.cli.commands import top
+    from kubevitals import model, reader
+
+    class View(Protocol):
+        """What can be refreshed: how it is read, and how it is shown."""
+
+        def request(self, default_namespace: str) -> reader.Request:
+            """Return what has to be read."""
+            ...
+
+        def render(
+            self, snapshot: model.Snapshot, request: reader.Request, *, style: console.Style
+        ) -> tuple[list[Any], str]:
+            """Return the rows and the text."""
+            ...
+
+        def describe_unknown(self, snapshot: model.Snapshot, rows: Sequence[Any]) -> list[str]:
+            """Return the lines on what is unknown of the rows."""
+            ...
+
 
 _HOME = "\x1b[H"
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 _CLEAR = "\x1b[2J"
 
 
-def watch(cluster: clusters.Cluster, view: top.View, *, interval: float) -> int:
+def watch(cluster: clusters.Cluster, view: View, *, interval: float) -> int:
     """Show `view` every `interval` seconds; return 0 when the user ends it."""
     gc.enable()  # which the command line turned off: this may run for days
     in_place = sys.stdout.isatty()
@@ -51,8 +72,8 @@ def watch(cluster: clusters.Cluster, view: top.View, *, interval: float) -> int:
             sys.stdout.flush()
 
 
-def _read(cluster: clusters.Cluster, view: top.View) -> tuple[str, list[str]]:
-    request = view.request(cluster)
+def _read(cluster: clusters.Cluster, view: View) -> tuple[str, list[str]]:
+    request = view.request(cluster.config.namespace)
     snapshot = cluster.read(request)
     rows, body = view.render(snapshot, request, style=console.detect_style(sys.stdout))
     remarks = [f"error: {problem.message}" for problem in snapshot.problems]

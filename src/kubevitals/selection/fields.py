@@ -15,6 +15,7 @@ else:
 # How the value of a field is written. The first four are matched (`:`), the others are compared (`>`).
 TEXT, TRUTH, LABEL, PAIR = "text", "true or false", "label", "CPU and memory"
 CPU, MEMORY, PERCENT, NUMBER, LENGTH = "CPU", "memory", "percent", "number", "time"
+MATCHED = (TEXT, TRUTH, LABEL, PAIR)
 COMPARED = {
     CPU: "cores, as 500m or 2",
     MEMORY: "bytes, as 512Mi or 1Gi",

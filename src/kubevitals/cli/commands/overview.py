@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any, TextIO
 
-    from kubevitals import cluster as clusters
     from kubevitals import model
 
 EPILOG = """\
@@ -79,18 +78,19 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the overview, once or until interrupted."""
     if arguments.namespace and arguments.all_namespaces:
         raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
-    view: Any = View(namespace=arguments.namespace, limit=arguments.limit)
+    view = View(namespace=arguments.namespace, limit=arguments.limit)
     with clusteroptions.connect(arguments) as cluster:
-        notes.tell_warnings(cluster)
+        notes.print_warnings(cluster)
         if arguments.watch:
             from kubevitals.cli import refresh
 
             return refresh.watch(cluster, view, interval=arguments.interval)
-        snapshot = oneshot.take(cluster, view.request(cluster), patience=oneshot.patience_of(arguments))
-        _, text = view.render(snapshot, view.request(cluster), style=console.detect_style(sys.stdout))
+        request = view.request(cluster.config.namespace)
+        snapshot = oneshot.take(cluster, request, patience=oneshot.patience_of(arguments))
+        _, text = view.render(snapshot, request, style=console.detect_style(sys.stdout))
         sys.stdout.write(text)
         sys.stdout.flush()
-        return notes.tell_problems(snapshot, view.describe_unknown(snapshot, snapshot.pods))
+        return notes.print_problems(snapshot, view.describe_unknown(snapshot, snapshot.pods))
 
 
 class View:
@@ -102,9 +102,9 @@ class View:
         self.namespace = namespace
         self.limit = limit  # None: ten, or as many as the terminal has room for
 
-    def request(self, cluster: clusters.Cluster) -> reader.Request:
+    def request(self, default_namespace: str) -> reader.Request:
         """Return what has to be read for it."""
-        del cluster
+        del default_namespace
         # Owners that a pod does not tell by itself would take further requests and rights.
         return reader.Request(namespace=self.namespace, with_owners=False)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import errors, model, reader, sanitize, selection, totals
+from kubevitals import errors, kinds, reader, sanitize, selection, totals
 from kubevitals.cli import clusteroptions, notes, oneshot, values
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns as column_sets
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kubevitals import cluster as clusters
+    from kubevitals import model
+    from kubevitals.selection import filters
 
 EPILOG = """\
 columns:
@@ -34,6 +36,7 @@ examples:
   kubevitals top pods -A --sort-by memory_of_limit,name --limit 10
   kubevitals top pods web-0 db-0 --containers   the containers of two pods
   kubevitals top pods -A --node node-1 -o wide  what runs on one node
+  kubevitals top pods -A --filter 'cpu%limit>80 !kube-system'   see docs/filters.md
   kubevitals top pods -A --group-by label=team  sums by a label (or node, app, qos, status, phase)
   kubevitals top workloads -A -o csv            one line a Deployment, CronJob, DaemonSet ...
   kubevitals top pods -A --usage                as quick and as plain as kubectl top
@@ -44,36 +47,17 @@ Sorting: numbers from the largest, text from a to z; append :asc or :desc to tur
 Exit codes: 0 good, 1 no usage could be read or another failure, 2 wrong usage.
 """
 
-_KINDS = {
-    "nodes": "nodes", "node": "nodes", "no": "nodes",
-    "pods": "pods", "pod": "pods", "po": "pods",
-    "containers": "containers", "container": "containers",
-    "namespaces": "namespaces", "namespace": "namespaces", "ns": "namespaces",
-    "workloads": "workloads", "workload": "workloads",
-}  # fmt: skip
-_COLUMNS = {
-    "nodes": column_sets.NODES,
-    "pods": column_sets.PODS,
-    "containers": column_sets.CONTAINERS,
-    "namespaces": column_sets.NAMESPACES,
-    "workloads": column_sets.WORKLOADS,
-    "groups": column_sets.GROUPS,
-}
-_USAGE_COLUMNS = {
-    "nodes": column_sets.USAGE_NODES,
-    "pods": column_sets.USAGE_PODS,
-    "containers": column_sets.USAGE_CONTAINERS,
-}
-_RECORDS: dict[str, Any] = {
-    "nodes": model.Node,
-    "pods": model.Pod,
-    "containers": model.Container,
-    "namespaces": model.Total,
-    "workloads": model.Total,
-    "groups": model.Total,
-}
-_GROUP_FIELDS = ("node", "app", "qos", "status", "phase")
-_SORT_ALIASES = {
+GROUP_FIELDS = ("node", "app", "qos", "status", "phase")
+# What the samples of the metrics API say of pods and containers, and what nodes are without their pods.
+_FIELDS_OF_USAGE = frozenset(
+    {
+        "namespace", "name", "pod", "usage", "cpu_usage_cores", "memory_usage_bytes", "age_seconds", "stale",
+        "problem",
+    }
+)  # fmt: skip
+_FIELDS_OF_PODS = frozenset({"pods", "request", "limit"})
+_PREFIXES_OF_PODS = ("cpu_request", "cpu_limit", "memory_request", "memory_limit")
+SORT_ALIASES = {
     "cpu": "cpu_usage_cores",
     "memory": "memory_usage_bytes",
     "mem": "memory_usage_bytes",
@@ -95,6 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--field-selector", metavar="FIELDS", help="field selector of pods, as status.phase=Running"
     )
     parser.add_argument("--node", metavar="NAME", help="only pods on this node")
+    parser.add_argument(
+        "--filter", metavar="TERMS", help="only rows like that: 'ns:shop cpu%%limit>80 restarts>0 !web-*'"
+    )
     parser.add_argument(
         "--sort-by", action="append", metavar="COLUMN[,...]", help="cpu, memory, name or any key of -o json"
     )
@@ -143,11 +130,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the table, once or until interrupted."""
     view = View(arguments)
     if arguments.at is not None:
-        from kubevitals.cli import past
-
-        return past.show(view, arguments)
+        return view.show_recorded()
     with clusteroptions.connect(arguments) as cluster:
-        notes.tell_warnings(cluster)
+        notes.print_warnings(cluster)
         if arguments.watch:
             from kubevitals.cli import refresh
 
@@ -156,7 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class View:
-    """What `top` was asked to show: checked, and turned into a request, an order and columns."""
+    """What `top` was asked to show: checked, and turned into a request, a selection and columns."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         """Check the options against each other.
@@ -164,26 +149,28 @@ class View:
         Raises:
             errors.UsageError: they do not go together.
         """
-        kind = _KINDS.get(arguments.kind)
+        kind = kinds.find(arguments.kind)
         if kind is None:
             raise errors.UsageError(
                 f"{arguments.kind!r} is not something to show",
                 remedy="nodes, pods, containers, namespaces or workloads",
             )
-        if kind == "pods" and arguments.containers:
-            kind = "containers"
-        self.base = kind
-        self.kind = "groups" if arguments.group_by else kind
+        if kind is kinds.PODS and arguments.containers:
+            kind = kinds.CONTAINERS
+        self.base = kind  # what is asked for, and named
+        self.kind = kinds.GROUPS if arguments.group_by else kind  # what is shown
         self.arguments = arguments
         self.names = tuple(dict.fromkeys(_bare_name(name) for name in arguments.names))
         self._check()
         self.columns = self._choose_columns()
-        self.order = self._choose_order()
+        self.selection = self._choose_selection()
 
     def _check(self) -> None:
-        arguments, kind = self.arguments, self.base
+        arguments, kind = self.arguments, self.base.name
         if self.names and (arguments.selector or arguments.field_selector):
             raise errors.UsageError("names and a selector exclude each other", remedy="give one of them")
+        if self.names and arguments.filter:
+            raise errors.UsageError("names and --filter exclude each other", remedy="give one of them")
         if self.names and arguments.all_namespaces and kind in ("pods", "containers"):
             raise errors.UsageError(
                 "a pod is found by its namespace and name", remedy="replace -A by -n NAMESPACE"
@@ -199,7 +186,7 @@ class View:
                 raise errors.UsageError(f"{flag} is about pods, not nodes", remedy=f"leave {flag} out")
         if arguments.containers and kind != "containers":
             raise errors.UsageError(f"--containers goes with pods, not with {kind}")
-        if arguments.usage and self.kind not in _USAGE_COLUMNS:
+        if arguments.usage and self.kind.name not in column_sets.USAGE_BY_KIND:
             raise errors.UsageError(
                 "--usage is the plain table of nodes, pods or containers", remedy="leave --usage out"
             )
@@ -225,11 +212,11 @@ class View:
                     remedy="top namespaces or --group-by give sums as rows",
                 )
 
-    def request(self, cluster: clusters.Cluster) -> reader.Request:
-        """Return what has to be read for it."""
+    def request(self, default_namespace: str) -> reader.Request:
+        """Return what has to be read for it, from the namespace of the context unless another is named."""
         arguments = self.arguments
         single = self.names[0] if len(self.names) == 1 else None
-        if self.base == "nodes":
+        if self.base is kinds.NODES:
             return reader.Request(
                 nodes=True,
                 pods=not arguments.usage,
@@ -238,31 +225,41 @@ class View:
                 name=single if arguments.usage else None,
                 node_label_selector=arguments.selector,
             )
-        namespace = None if arguments.all_namespaces else cluster.config.namespace
-        if self.base == "namespaces" and not arguments.namespace:
+        namespace: str | None = arguments.namespace or default_namespace
+        if arguments.all_namespaces or (self.base is kinds.NAMESPACES and not arguments.namespace):
             namespace = None
-        elif arguments.all_namespaces is False and arguments.namespace:
-            namespace = arguments.namespace
         fields = arguments.field_selector or ""
         if arguments.node:
             fields = ",".join(filter(None, (fields, f"spec.nodeName={arguments.node}")))
         return reader.Request(
             nodes=False,
             namespace=namespace,
-            name=single if self.kind in ("pods", "containers") else None,
+            name=single if self.kind in (kinds.PODS, kinds.CONTAINERS) else None,
             label_selector=arguments.selector,
             field_selector=fields or None,
             pod_details=not arguments.usage,
             with_owners=self._needs_owners(),
-            with_containers=self.base == "containers",
+            with_containers=self.base is kinds.CONTAINERS,
         )
 
     def show(self, cluster: clusters.Cluster) -> int:
         """Read the cluster and print; return the exit code."""
-        request = self.request(cluster)
+        request = self.request(cluster.config.namespace)
         return self.print(
             oneshot.take(cluster, request, patience=oneshot.patience_of(self.arguments)), request
         )
+
+    def show_recorded(self) -> int:
+        """Print what was recorded at the time of --at; return the exit code. Raises as `recorded.read`."""
+        from kubevitals.cli import recorded
+
+        snapshot, namespace, note = recorded.read(self.arguments)
+        request = self.request(namespace)
+        # What the API server would choose is chosen here.
+        self.selection = recorded.select(self.selection, request, self.base)
+        code = self.print(snapshot, request)
+        print(note, file=sys.stderr)
+        return code
 
     def print(self, snapshot: model.Snapshot, request: reader.Request) -> int:
         """Print what was read, and what is unknown of it; return the exit code."""
@@ -270,18 +267,19 @@ class View:
         sys.stdout.write(text)
         sys.stdout.flush()
         usage_only = self.arguments.usage
-        kind = "pods" if self.base == "containers" else self.base
-        code = notes.tell_missing(self._missing_names(rows), kind, usage_only=usage_only and kind != "nodes")
+        kind = kinds.PODS if self.base is kinds.CONTAINERS else self.base
+        unlisted = usage_only and kind is not kinds.NODES
+        code = notes.print_missing(self._missing_names(rows), kind.singular, unlisted=unlisted)
         unknown = [] if usage_only else self.describe_unknown(snapshot, rows)
-        return max(code, notes.tell_problems(snapshot, unknown))
+        return max(code, notes.print_problems(snapshot, unknown))
 
     def render(
         self, snapshot: model.Snapshot, request: reader.Request, *, style: console.Style
     ) -> tuple[list[Any], str]:
-        """Return the rows in their order, and the text to print."""
+        """Return all rows that are meant, and the text to print, which --limit may have shortened."""
         arguments = self.arguments
-        everything = self._rows(snapshot)
-        rows = self.rank(everything)[: arguments.limit]
+        everything = selection.match(snapshot, self.selection)
+        rows = [everything[place] for place in selection.find_places(everything, self.selection)]
         headers = not arguments.no_headers
         output = arguments.output
         if output in ("json", "yaml", "csv", "name"):
@@ -296,7 +294,7 @@ class View:
                 print(f"No resources found{place}.", file=sys.stderr)
             return everything, ""
         columns = self.columns
-        if self.base != "nodes" and request.namespace is not None:
+        if self.base is not kinds.NODES and request.namespace is not None:
             columns = [column for column in columns if column.heading != "NAMESPACE"]
         total = self._total(snapshot, everything) if arguments.sum else None
         text = table.render_table(
@@ -315,76 +313,77 @@ class View:
             return documents.render_csv(self.kind, rows, headers=not self.arguments.no_headers)
         return documents.render_names(self.kind, rows)
 
-    def rank(self, rows: Sequence[Any]) -> list[Any]:
-        """Return the rows in the order that was asked for; by place and name otherwise."""
-        return selection.rank(rows, self.order)
-
-    def _pods(self, snapshot: model.Snapshot) -> list[model.Pod]:
-        """Return the pods that the rows are about."""
-        pods: list[model.Pod] = list(snapshot.pods)
-        names = set(self.names)
-        if not names:
-            return pods
-        if self.base == "namespaces":
-            return [pod for pod in pods if pod.namespace in names]
-        if self.base == "workloads":
-            return [pod for pod in pods if (pod.workload_name or pod.name) in names]
-        return [pod for pod in pods if pod.name in names]
-
-    def _rows(self, snapshot: model.Snapshot) -> list[Any]:
-        if self.base == "nodes":
-            names = set(self.names)
-            return [node for node in snapshot.nodes if not names or node.name in names]
-        pods = self._pods(snapshot)
-        if self.arguments.group_by:
-            by, key = self.arguments.group_by
-            return totals.total_by_label(pods, key) if by == "label" else totals.total_by_field(pods, key)
-        if self.base == "containers":
-            return [container for pod in pods for container in pod.containers]
-        if self.base == "namespaces":
-            return totals.total_by_namespace(pods)
-        if self.base == "workloads":
-            return totals.total_by_workload(pods)
-        return pods
-
     def _total(self, snapshot: model.Snapshot, rows: Sequence[Any]) -> model.Total:
-        """Return the sums over the rows; of roll-ups, over the pods in them."""
-        if self.kind in ("pods", "containers"):
+        """Return the sums over the rows; of sums, over the pods in them."""
+        if self.kind in (kinds.PODS, kinds.CONTAINERS):
             return totals.total_rows(row for row in rows if row.phase not in ("Succeeded", "Failed"))
-        return totals.total_all(self._pods(snapshot))
+        return totals.total_all(selection.find_pods(snapshot, self.selection, rows))
 
     def describe_unknown(self, snapshot: model.Snapshot, rows: Sequence[Any]) -> list[str]:
         """Return the lines that say how many of the rows, or of the pods behind sums, lack usage, and why."""
-        if self.kind in ("nodes", "pods", "containers"):
-            return notes.describe_unknown(rows, self.kind)
-        return notes.describe_unknown(self._pods(snapshot), "pods")
+        if self.kind in (kinds.NODES, kinds.PODS, kinds.CONTAINERS):
+            return notes.describe_unknown(rows, self.kind.name)
+        return notes.describe_unknown(selection.find_pods(snapshot, self.selection, rows), "pods")
 
     def _missing_names(self, rows: Sequence[Any]) -> list[str]:
-        found = {row.pod if self.base == "containers" else row.name for row in rows}
-        return [name for name in self.names if name not in found] if self.kind != "groups" else []
+        if not self.names or self.kind is kinds.GROUPS:
+            return []
+        found = {row.pod if self.base is kinds.CONTAINERS else row.name for row in rows}
+        return [name for name in self.names if name not in found]
 
     def _needs_owners(self) -> bool:
-        return self.base == "workloads" or self.arguments.output in ("wide", "json", "yaml", "csv", "name")
+        if self.base is kinds.WORKLOADS or self.arguments.output in ("wide", "json", "yaml", "csv", "name"):
+            return True
+        return any(term.field in ("workload", "kind") for term in self.selection.filter)
 
     def _choose_columns(self) -> list[column_sets.Column]:
         wide = self.arguments.output == "wide"
-        columns = (_USAGE_COLUMNS if self.arguments.usage else _COLUMNS)[self.kind]
+        sets = column_sets.USAGE_BY_KIND if self.arguments.usage else column_sets.BY_KIND
+        columns: Sequence[column_sets.Column] = sets[self.kind.name]
         if self.arguments.detail:
             from kubevitals.surfaces.view import detailcolumns
 
-            columns = [*columns, *detailcolumns.BY_KIND.get(self.kind, ())]
+            columns = [*columns, *detailcolumns.BY_KIND.get(self.kind.name, ())]
         if self.arguments.of == "capacity" or self.arguments.show_capacity:
             columns = column_sets.of_capacity(columns)
         return [column for column in columns if wide or not column.wide]
 
-    def _choose_order(self) -> list[selection.SortKey]:
+    def _choose_selection(self) -> selection.Selection:
         words = [word for given in self.arguments.sort_by or () for word in given.split(",") if word]
-        place = [(key, False) for key in ("namespace", "pod", "name") if key in _RECORDS[self.kind]._fields]
-        return [*map(self._sort_key, words), *place]
+        chosen = selection.Selection(
+            self.kind.name,
+            group_by=self.arguments.group_by,
+            order=(*map(self._sort_key, words), *self.kind.order),
+            limit=self.arguments.limit,
+        )
+        if self.arguments.filter:
+            chosen = chosen._replace(filter=self._parse_filter(self.arguments.filter))
+        if not self.names:
+            return chosen
+        names = frozenset(self.names)
+        if self.base is kinds.NODES:
+            return chosen._replace(names=names)
+        field = {"namespaces": "namespace", "workloads": "workload"}.get(self.base.name, "name")
+        return chosen._replace(pods=((field, names),))
+
+    def _parse_filter(self, text: str) -> filters.Filter:
+        from kubevitals.selection import fields, filters
+
+        terms = filters.parse(text, self.kind)
+        if self.arguments.usage:
+            for name in filters.find_fields(terms):
+                place, _ = fields.FIELDS[name].find_place(self.kind.name) or ("", False)
+                of_pods = place in _FIELDS_OF_PODS or place.startswith(_PREFIXES_OF_PODS)
+                if of_pods if self.kind is kinds.NODES else place not in _FIELDS_OF_USAGE:
+                    raise errors.UsageError(
+                        f"--usage asks the metrics API alone, which does not know {name!r}",
+                        remedy="leave --usage out",
+                    )
+        return terms
 
     def _sort_key(self, word: str) -> selection.SortKey:
         name, _, direction = word.lower().partition(":")
-        key = column_sets.find_key(_SORT_ALIASES.get(name, name), _COLUMNS[self.kind], _RECORDS[self.kind])
+        key = column_sets.find_key(SORT_ALIASES.get(name, name), self.kind)
         if direction not in ("", "asc", "desc"):
             raise errors.UsageError(
                 f"{word!r}: the direction is asc or desc", remedy="as cpu:asc or name:desc"
@@ -405,8 +404,8 @@ def _parse_group(text: str) -> tuple[str, str]:
     by, equals, key = text.partition("=")
     if by == "label" and equals and key:
         return by, key
-    if text in _GROUP_FIELDS:
+    if text in GROUP_FIELDS:
         return "field", text
     import argparse
 
-    raise argparse.ArgumentTypeError(f"{text!r} is neither label=KEY nor one of {', '.join(_GROUP_FIELDS)}")
+    raise argparse.ArgumentTypeError(f"{text!r} is neither label=KEY nor one of {', '.join(GROUP_FIELDS)}")

@@ -5,6 +5,8 @@ A candidate is (text, description). It must not know shells, nor how names are h
 
 from __future__ import annotations
 
+from kubevitals import kinds
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +23,7 @@ FILES = frozenset(
         "write_kubeconfig", "history",
     }
 )  # fmt: skip
-_KINDS = {
+_ABOUT_KINDS = {
     "nodes": "usage against what nodes can give",
     "pods": "usage against what pods asked for",
     "containers": "the same, one row a container",
@@ -49,11 +51,13 @@ def for_option(
         return [(str(choice), "") for choice in action.choices]
     if str(action.metavar).startswith("[=true"):
         return plain(("true", "false"))
-    kind = _kind(words)
+    kind = _find_kind(words) or kinds.PODS
     if action.dest == "sort_by":
-        return _in_list(typed, lambda part: _sort_keys(part, kind, grouped=False))
+        return _in_list(typed, lambda part: _sort_keys(part, kind))
+    if action.dest == "filter":
+        return _in_list(typed, lambda part: _filter_terms(part, kind, names), separator=" ")
     if action.dest == "selector":
-        return _in_list(typed, lambda part: _labels(part, names, "nodes" if kind == "nodes" else "pods"))
+        return _in_list(typed, lambda part: _labels(part, names, kind.selected_by))
     if action.dest == "field_selector":
         return _in_list(typed, lambda part: _fields(part, names))
     if action.dest == "simulation":
@@ -86,18 +90,20 @@ def for_word(command: str, typed: str, names: clusternames.Names, *, words: Sequ
     if command not in ("top", "history"):
         return []
     if not words:
-        return [*_KINDS.items(), *(_MORE_KINDS if command == "history" else {}).items()]
+        return [*_ABOUT_KINDS.items(), *(_MORE_KINDS if command == "history" else {}).items()]
     sources: dict[str, Callable[[], Iterable[str]]] = {
         "nodes": names.nodes,
         "namespaces": names.namespaces,
         "workloads": names.workloads,
     }
-    kind = _kind(words)
-    if kind in ("pods", "containers"):
+    kind = _find_kind(words)
+    if kind is None:
+        return []
+    if kind in (kinds.PODS, kinds.CONTAINERS):
         if names.all_namespaces:  # a pod is found by its namespace and name
             return []
         return plain(sorted(set(names.pods()) - set(words[1:])))
-    return plain(sorted(set(sources[kind]()) - set(words[1:]))) if kind in sources else []
+    return plain(sorted(set(sources[kind.name]()) - set(words[1:])))
 
 
 def plain(texts: Iterable[str]) -> list[Candidate]:
@@ -105,33 +111,61 @@ def plain(texts: Iterable[str]) -> list[Candidate]:
     return [(text, "") for text in texts]
 
 
-def _kind(words: Sequence[str]) -> str:
-    from kubevitals.cli.commands import top
-
-    return top._KINDS.get(words[0], "") if words else ""  # noqa: SLF001 - one table of what `top` can show
+def _find_kind(words: Sequence[str]) -> kinds.Kind | None:
+    return kinds.find(words[0]) if words else None
 
 
-def _in_list(typed: str, complete: Callable[[str], list[Candidate]]) -> list[Candidate]:
-    """Return candidates for the last part of a list with commas, with the parts before it in front."""
-    before, comma, part = typed.rpartition(",")
-    head = before + comma
-    done = set(before.split(","))
+def _in_list(
+    typed: str, complete: Callable[[str], list[Candidate]], *, separator: str = ","
+) -> list[Candidate]:
+    """Return candidates for the last part of a list, with the parts before it in front."""
+    before, mark, part = typed.rpartition(separator)
+    head = before + mark
+    done = set(before.split(separator))
     return [(head + text, about) for text, about in complete(part) if text not in done]
 
 
-def _sort_keys(part: str, kind: str, *, grouped: bool) -> list[Candidate]:
+def _sort_keys(part: str, kind: kinds.Kind) -> list[Candidate]:
     from kubevitals.cli.commands import top
-    from kubevitals.surfaces.view import columns
 
-    record = top._RECORDS.get("groups" if grouped else kind or "pods")  # noqa: SLF001 - as above
-    fields = {name for name in dir(record) if not name.startswith("_")} - columns._NOT_SORTED  # noqa: SLF001 - likewise
-    keys = fields | {alias for alias, key in top._SORT_ALIASES.items() if key in fields}  # noqa: SLF001 - likewise
+    fields = set(kind.sortable)
+    keys = fields | {alias for alias, key in top.SORT_ALIASES.items() if key in fields}
     key = part.partition(":")[0]
     if key in keys:
         turned = [(f"{key}:asc", "from the smallest"), (f"{key}:desc", "from the largest")]
         longer = [each for each in sorted(keys) if each.startswith(key)] if ":" not in part else []
         return [*plain(longer), *turned]
     return plain(sorted(keys))
+
+
+def _filter_terms(part: str, kind: kinds.Kind, names: clusternames.Names) -> list[Candidate]:
+    """Return the fields of a filter with their signs, or behind `FIELD:` the values that it may have."""
+    from kubevitals.selection import fields
+
+    sign = "!" if part.startswith("!") else ""
+    word, colon, _ = part.removeprefix("!").partition(":")
+    labels = names.labels(kind.selected_by) if word.startswith(fields.LABEL_PREFIX) else {}
+    if not colon:
+        known = [field for field in fields.list_fields(kind.name) if field.form != fields.LABEL]
+        found = [
+            (f"{field.name}{':' if field.form in fields.MATCHED else '>'}", field.about) for field in known
+        ]
+        found.append((fields.LABEL_PREFIX, "a label"))
+        return [(sign + text, about) for text, about in found] + plain(
+            f"{sign}{fields.LABEL_PREFIX}{key}:" for key in sorted(labels)
+        )
+    named = fields.find(word)
+    if named is None:
+        return []
+    field, key = named
+    sources: dict[str, Callable[[], Iterable[str]]] = {
+        "ns": names.namespaces,
+        "node": names.nodes,
+        "phase": lambda: _PHASES,
+        "label.KEY": lambda: sorted(labels.get(key, ())),
+    }
+    values = ["true", "false"] if field.form == fields.TRUTH else sources.get(field.name, list)()
+    return plain(f"{sign}{word}:{value}" for value in [*values, "none"])
 
 
 def _labels(part: str, names: clusternames.Names, resource: str) -> list[Candidate]:
@@ -162,7 +196,7 @@ def _groups(typed: str, names: clusternames.Names) -> list[Candidate]:
 
     if typed.startswith("label="):
         return plain(f"label={key}" for key in sorted(names.labels("pods")))
-    return [("label=", "by a label"), *plain(top._GROUP_FIELDS)]  # noqa: SLF001 - as above
+    return [("label=", "by a label"), *plain(top.GROUP_FIELDS)]
 
 
 def _simulation(part: str) -> list[Candidate]:

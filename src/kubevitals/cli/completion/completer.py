@@ -63,7 +63,7 @@ def _complete(words: Sequence[str]) -> tuple[list[tuple[str, str]], int]:
     if files:
         return [], 0
     fitting = [each for each in found if each[0].startswith(words[-1]) and each[0].isprintable()]
-    space = any(text.endswith("=") for text, _ in fitting)
+    space = any(text.endswith(("=", ":", ">", "label.")) for text, _ in fitting)
     return fitting, NO_FILES + (NO_SPACE if space else 0)
 
 

@@ -13,13 +13,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from kubevitals import model
+    from kubevitals import kinds, model
 
 UNKNOWN = "-"
 _NOT_SUMMED = frozenset({"age_seconds"})
-_NOT_SORTED = frozenset(
-    {"labels", "conditions", "taints", "containers", "roles", "count", "index", "to_dict", "terminated"}
-)
 
 
 class Column:
@@ -71,20 +68,20 @@ class Column:
         return UNKNOWN if value is None else self.form(value)
 
 
-def find_key(word: str, columns: Sequence[Column], record: type[model.Row]) -> str:
-    """Return the field or ratio of `record` that `word` means: its key, or a column's heading.
+def find_key(word: str, kind: kinds.Kind) -> str:
+    """Return the field or ratio of that kind which `word` means: its key, or a column's heading.
 
     Raises:
         errors.UsageError: it means none, or one that has no order.
     """
-    headings = {column.heading.lower(): column.key for column in columns}
-    keys = {name for name in dir(record) if not name.startswith("_")} - _NOT_SORTED
+    headings = {column.heading.lower(): column.key for column in BY_KIND[kind.name]}
+    keys = kind.sortable
     key = word if word in keys else headings.get(word, word)
     if key in keys:
         return key
     import difflib
 
-    names = sorted(keys | {"cpu", "memory"})
+    names = sorted({*keys, "cpu", "memory"})
     close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
     raise errors.UsageError(
         f"cannot sort by {word[:60]!r}" + (f"; did you mean {' or '.join(close)}?" if close else ""),
@@ -244,7 +241,6 @@ WORKLOADS = [
     Column("NAME", "name", _text),
     *_COUNTS,
 ]
-GROUPS = NAMESPACES
 
 # The columns of kubectl top, for --usage.
 USAGE_PODS = [Column("NAMESPACE", "namespace", _text), Column("NAME", "name", _text), *_usage("")]
@@ -261,3 +257,13 @@ USAGE_NODES = [
     Column("MEMORY(bytes)", "memory_usage_bytes", memory, numeric=True),
     Column("MEMORY(%)", "memory_of_allocatable", percent, ratio=True),
 ]
+
+BY_KIND: dict[str, list[Column]] = {
+    "nodes": NODES,
+    "pods": PODS,
+    "containers": CONTAINERS,
+    "namespaces": NAMESPACES,
+    "workloads": WORKLOADS,
+    "groups": NAMESPACES,
+}
+USAGE_BY_KIND = {"nodes": USAGE_NODES, "pods": USAGE_PODS, "containers": USAGE_CONTAINERS}

@@ -4,49 +4,33 @@ from __future__ import annotations
 
 import json
 
-from kubevitals import model, sanitize
+from kubevitals import kinds, sanitize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-# The kind of a row in `kind/name`, and of the envelope around many of them.
-KINDS = {
-    "nodes": ("node", "NodeList"),
-    "pods": ("pod", "PodList"),
-    "containers": ("container", "ContainerList"),
-    "namespaces": ("namespace", "NamespaceList"),
-    "workloads": ("workload", "WorkloadList"),
-    "groups": ("group", "GroupList"),
-}
-_TOTAL = model.Total("")
-_BLANK: dict[str, model.Row] = {
-    "nodes": model.Node(""),
-    "pods": model.Pod("", ""),
-    "containers": model.Container("", "", ""),
-    "namespaces": _TOTAL,
-    "workloads": _TOTAL,
-    "groups": _TOTAL,
-}
+    from kubevitals import model
+
 _FORMULA = ("=", "+", "-", "@")
 
 
-def render_json(snapshot: model.Snapshot, kind: str, rows: Sequence[model.Row]) -> str:
+def render_json(snapshot: model.Snapshot, kind: kinds.Kind, rows: Sequence[model.Row]) -> str:
     """Return the envelope with the rows as indented JSON, in ASCII: nothing in it steers a terminal."""
-    return json.dumps(snapshot.to_dict(KINDS[kind][1], rows), indent=2) + "\n"
+    return json.dumps(snapshot.to_dict(kind.list_item, rows), indent=2) + "\n"
 
 
-def render_yaml(snapshot: model.Snapshot, kind: str, rows: Sequence[model.Row]) -> str:
+def render_yaml(snapshot: model.Snapshot, kind: kinds.Kind, rows: Sequence[model.Row]) -> str:
     """Return the same document as YAML."""
     import yaml
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    document = snapshot.to_dict(KINDS[kind][1], rows)
+    document = snapshot.to_dict(kind.list_item, rows)
     return str(yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110))
 
 
-def render_csv(kind: str, rows: Sequence[model.Row], *, headers: bool = True) -> str:
+def render_csv(kind: kinds.Kind, rows: Sequence[model.Row], *, headers: bool = True) -> str:
     """Return RFC 4180 text with the schema's keys as heading; lists are joined by ";", unknown is empty.
 
     The heading is there even if there are no rows: who reads it by name finds its columns.
@@ -60,19 +44,19 @@ def render_csv(kind: str, rows: Sequence[model.Row], *, headers: bool = True) ->
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     if headers:
-        writer.writerow(_BLANK[kind].to_dict())
+        writer.writerow(kind.keys)
     for row in rows:
         writer.writerow([_cell(value) for value in row.to_dict().values()])
     return out.getvalue()
 
 
-def render_names(kind: str, rows: Sequence[Any]) -> str:
+def render_names(kind: kinds.Kind, rows: Sequence[Any]) -> str:
     """Return one `kind/name` a line, as `kubectl -o name` does; a container is pod/NAME/CONTAINER."""
-    if kind == "containers":
+    if kind is kinds.CONTAINERS:
         return "".join(f"pod/{row.pod}/{row.name}\n" for row in rows)
-    if kind == "workloads":
+    if kind is kinds.WORKLOADS:
         return "".join(f"{row.workload_kind.lower()}/{row.name}\n" for row in rows)
-    return "".join(f"{KINDS[kind][0]}/{row.name}\n" for row in rows)
+    return "".join(f"{kind.singular}/{row.name}\n" for row in rows)
 
 
 def _cell(value: Any) -> Any:
