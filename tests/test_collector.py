@@ -17,7 +17,8 @@ from tests import connected, small_world, waiting
 import kubevitals
 from kubevitals import collector, errors, model
 from kubevitals.collector import composition, schedule
-from kubevitals.kube.http import retries, watch
+from kubevitals.kube import listwatch
+from kubevitals.kube.http import retries
 from kubevitals.sources import metricsapi, none
 from simcluster import simulation
 
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_FIRST_DELAY", 0.02)
-    monkeypatch.setattr(watch, "_LONGEST_DELAY", 0.1)
+    monkeypatch.setattr(listwatch, "_FIRST_DELAY", 0.02)
+    monkeypatch.setattr(listwatch, "_LONGEST_DELAY", 0.1)
     monkeypatch.setattr(retries, "_FIRST_DELAY", 0.01)
     monkeypatch.setattr(collector, "_LOOK", 0.02)
 

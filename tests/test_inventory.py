@@ -9,7 +9,7 @@ import pytest
 from tests import connected, simulated
 
 from kubevitals import errors
-from kubevitals.kube import inventory, pages
+from kubevitals.kube import inventory, listpages
 from simcluster import simulation
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def test_a_namespace_and_selectors(cluster: clusters.Cluster) -> None:
 def test_pages(cluster: clusters.Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list in many pages is the same list."""
     whole, _ = inventory.fetch_pods(cluster.client)
-    monkeypatch.setattr(pages, "SIZE", 10)
+    monkeypatch.setattr(listpages, "SIZE", 10)
     assert inventory.fetch_pods(cluster.client)[0] == whole
 
 

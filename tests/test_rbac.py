@@ -15,7 +15,7 @@ from starlette import requests
 from tests import accounts_simulated, connected, small_world, waiting
 
 from kubevitals import cli, collector, errors, rbac
-from kubevitals.kube import livestate
+from kubevitals.kube import objectcache
 from kubevitals.sources import factory
 from kubevitals.surfaces.exposition import kube_state_metrics
 from kubevitals.surfaces.web import auth
@@ -131,7 +131,9 @@ def test_every_owner_is_granted() -> None:
     """The feature `owners` is what the inventory may follow for owners, and no more."""
     from kubevitals.kube import owners
 
-    assert {(rule.group, rule.resource) for rule in rules_of("owners")} == set(owners.PARENTS.values())
+    assert {(rule.group, rule.resource) for rule in rules_of("owners")} == {
+        (each.group, each.plural) for each in owners.PARENTS.values()
+    }
 
 
 @pytest.mark.parametrize("namespace", [None, NAMESPACE])
@@ -141,13 +143,13 @@ def test_kube_state(world: simulated.SimulatedCluster, namespace: str | None) ->
     account = accounts_simulated.add(world, "state", rules, namespace=namespace)
     granted = accounts_simulated.wanted(rules)
     with connected.connect(world, user="state") as cluster:
-        state = livestate.LiveState(cluster.client, kube_state_metrics.converts(), namespace=namespace)
+        state = objectcache.ObjectCache(cluster.client, kube_state_metrics.converts(), namespace=namespace)
         state.start()
         waiting.until(lambda: set(account.asked) >= granted, what=lambda: granted - set(account.asked))
         state.stop()
     assert account.refused == []
     assert set(account.asked) == granted
-    listed = {(each.group, each.plural, each.namespaced) for each in livestate.RESOURCES.values()}
+    listed = {(each.group, each.plural, each.namespaced) for each in objectcache.RESOURCES.values()}
     assert {(rule.group, rule.resource, rule.namespaced) for rule in rules_of("kube-state")} == listed
 
 

@@ -18,8 +18,8 @@ from tests import recordings
 from kubevitals import cli, errors, model
 from kubevitals import cluster as clusters
 from kubevitals.kube import client as clients
-from kubevitals.kube import clientconfig, inventory, resourceattributes, statuserrors
-from kubevitals.kube.http import authentication, watch
+from kubevitals.kube import clientconfig, codec, listwatch, resourceattributes, resources, statuserrors
+from kubevitals.kube.http import authentication
 from kubevitals.sources import metricsapi
 
 VERSIONS = recordings.versions()
@@ -252,7 +252,7 @@ def test_pages_go_on_and_expire() -> None:
     first = NEWEST["paging/first"].body["metadata"]
     assert first["continue"]
     assert first["remainingItemCount"] == 3
-    page = inventory.decode_pods(NEWEST["objects/pods"].content)
+    page = codec.PODS.decode_list(NEWEST["objects/pods"].content)
     assert not page.continue_
     expired = NEWEST["paging/continue-expired"]
     error = statuserrors.from_status(410, "Gone", {}, expired.content, request="GET /api/v1/pods")
@@ -265,7 +265,7 @@ def lines(name: str) -> list[bytes]:
 
 def test_recorded_watch_is_followed() -> None:
     """The lines of a recorded watch become its changes and its bookmark, each with its version."""
-    events = [watch.decode_event(line) for line in lines("watch/changes")]
+    events = [codec.PODS.open_decoder()(line) for line in lines("watch/changes")]
     changes = ["ADDED", "MODIFIED", "DELETED", "ADDED", "MODIFIED", "DELETED"]
     assert [event.type for event in events] == [*changes, "BOOKMARK"]
     versions = [int(event.resource_version) for event in events]
@@ -277,18 +277,24 @@ def test_recorded_bookmark_ends_the_list() -> None:
     last = json.loads(lines("watch/bookmark")[-1])
     assert last["type"] == "BOOKMARK"
     assert last["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
-    assert watch.decode_event(lines("watch/bookmark")[-1]).type == "BOOKMARK"
+    assert codec.PODS.open_decoder()(lines("watch/bookmark")[-1]).type == "BOOKMARK"
 
 
-def test_recorded_watch_of_the_past_is_gone() -> None:
-    """A recorded watch from a version that is forgotten ends as GoneError."""
-    answer = NEWEST["watch/gone"]
+def test_recorded_watch_of_the_past_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a recorded watch from a version that is forgotten the list is read again."""
+    monkeypatch.setattr(listwatch, "_FIRST_DELAY", 0.01)
+    pods = NEWEST["objects/pods"]
+    version = codec.PODS.decode_list(pods.content).resource_version
     path = f"/api/v1/namespaces/{NAMESPACE}/pods"
-    query = {"watch": "1", "resourceVersion": "1", "allowWatchBookmarks": "true"}
     with Replay({}) as replay, replay.client() as client:
-        replay.answers[_key(path, query)] = answer
-        with client.watch(path, resource_version="1") as followed, pytest.raises(errors.GoneError):
-            next(followed)
+        replay.answers[_key(path, {"limit": "1000"})] = pods
+        query = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true"}
+        replay.answers[_key(path, query)] = NEWEST["watch/gone"]
+        followed = listwatch.ListWatch(client, resources.PODS, codec.PODS, namespace=NAMESPACE)
+        events = iter(followed)
+        assert [next(events).type for _ in range(2)] == ["SYNC", "SYNC"]
+        events.close()
+        assert (followed.lists, followed.streams) == (2, 0 if NEWEST["watch/gone"].status == 410 else 1)
 
 
 def test_metrics_lists_and_objects_are_read_alike() -> None:

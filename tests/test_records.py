@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kubevitals import errors, model
-from kubevitals.kube import inventory
+from kubevitals.kube import codec
 
 Json = dict[str, Any]
 HASH = "7d9c6b8f5"
@@ -126,13 +126,13 @@ def body(kind: str, *items: Json) -> bytes:
 
 
 def read_pod(pod: Json) -> model.Pod:
-    page = inventory.decode_pods(body("PodList", pod))
+    page = codec.PODS.decode_list(body("PodList", pod))
     assert list(page.problems) == []
     return page.items[0]
 
 
 def read_node(node: Json) -> model.Node:
-    page = inventory.decode_nodes(body("NodeList", node))
+    page = codec.NODES.decode_list(body("NodeList", node))
     assert list(page.problems) == []
     return page.items[0]
 
@@ -366,7 +366,7 @@ def test_a_bad_quantity_in_a_pod() -> None:
         ],
         "initContainers": None,
     }
-    page = inventory.decode_pods(body("PodList", changed(POD, spec=spec), POD))
+    page = codec.PODS.decode_list(body("PodList", changed(POD, spec=spec), POD))
     bad, good = page.items
     assert (bad.cpu_request_cores, bad.containers[0].cpu_request_cores) == (None, None)
     assert bad.containers[1].cpu_request_cores == 1.0
@@ -384,7 +384,7 @@ def test_an_unreadable_date_costs_no_row() -> None:
 
 def test_equal_labels_are_kept_once() -> None:
     """Pods of one workload share their labels in memory."""
-    first, second = inventory.decode_pods(body("PodList", POD, POD)).items
+    first, second = codec.PODS.decode_list(body("PodList", POD, POD)).items
     assert first.labels is second.labels
 
 
@@ -442,7 +442,7 @@ def test_a_bare_node() -> None:
 def test_a_bad_quantity_in_a_node() -> None:
     """A bad value in a node costs that list of values and is told."""
     status = {"allocatable": {"cpu": "four", "memory": "1Gi", "pods": "many"}}
-    page = inventory.decode_nodes(body("NodeList", changed(NODE, status=status)))
+    page = codec.NODES.decode_list(body("NodeList", changed(NODE, status=status)))
     assert page.items[0].cpu_allocatable_cores is None
     assert page.items[0].pods_allocatable is None
     assert page.items[0].cpu_capacity_cores == 4.0
@@ -452,9 +452,9 @@ def test_a_bad_quantity_in_a_node() -> None:
 
 def test_empty_lists() -> None:
     """An empty list, also as the null that Go writes, has no items and says where it ends."""
-    page = inventory.decode_pods(b'{"kind":"PodList","metadata":{"resourceVersion":"3"},"items":null}')
+    page = codec.PODS.decode_list(b'{"kind":"PodList","metadata":{"resourceVersion":"3"},"items":null}')
     assert (page.items, page.resource_version, page.continue_) == ([], "3", "")
-    page = inventory.decode_pods(b'{"kind":"PodList","metadata":{"continue":"abc"},"items":[]}')
+    page = codec.PODS.decode_list(b'{"kind":"PodList","metadata":{"continue":"abc"},"items":[]}')
     assert page.continue_ == "abc"
 
 
@@ -476,5 +476,5 @@ def test_empty_lists() -> None:
 def test_other_answers(content: bytes, error: type[errors.DecodingError]) -> None:
     """What is no list of pods is told apart: another object, or no JSON at all."""
     with pytest.raises(error) as caught:
-        inventory.decode_pods(content)
+        codec.PODS.decode_list(content)
     assert caught.value.remedy

@@ -14,7 +14,8 @@ from tests import waiting, web_service
 import kubevitals
 from kubevitals import kinds as row_kinds
 from kubevitals import model, vitals
-from kubevitals.kube.http import retries, watch
+from kubevitals.kube import listwatch
+from kubevitals.kube.http import retries
 from kubevitals.surfaces.view import documents
 from kubevitals.surfaces.web import kinds, queries, renderer, settings, vitalsrow
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_FIRST_DELAY", 0.02)
-    monkeypatch.setattr(watch, "_LONGEST_DELAY", 0.1)
+    monkeypatch.setattr(listwatch, "_FIRST_DELAY", 0.02)
+    monkeypatch.setattr(listwatch, "_LONGEST_DELAY", 0.1)
     monkeypatch.setattr(retries, "_FIRST_DELAY", 0.01)
 
 

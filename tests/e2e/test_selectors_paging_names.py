@@ -30,7 +30,7 @@ from tests.e2e.podshapes import (
 
 import kubevitals
 from kubevitals import errors
-from kubevitals.kube import inventory, pages
+from kubevitals.kube import codec, inventory, listpages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -290,7 +290,7 @@ def test_pages_give_what_one_list_gives(
     """1,000 pods in pages of 137 are the same 1,000 pods, each once, and with them the numbers of nodes."""
     with kubevitals.connect(kubeconfig=str(cluster.kubeconfig)) as connected:
         at_once, problems = inventory.fetch_pods(connected.client)
-        monkeypatch.setattr(pages, "SIZE", 137)
+        monkeypatch.setattr(listpages, "SIZE", 137)
         in_pages, _ = inventory.fetch_pods(connected.client)
         assert problems == []
         assert in_pages == at_once
@@ -305,13 +305,13 @@ def test_an_expired_continue_token_begins_the_list_anew(ground: controlplane.Con
     api = ground.api
     bodies: list[int] = []
 
-    def decode(body: bytes) -> pages.Page[Any]:
+    def decode(body: bytes) -> listpages.Page[Any]:
         bodies.append(len(body))
         if len(bodies) == 2:  # the first page is read, the second has come: the token for the third expires
             api.json("DELETE", f"/api/v1/namespaces/{ODD}/pods/short-lived?gracePeriodSeconds=0")
             api.create(population.pod("a-newcomer", namespace=ODD, node_name=PLAIN))
             ground.compact_history()
-        return inventory.decode_pods(body)
+        return codec.PODS.decode_list(body)
 
     api.create(population.pod("short-lived", namespace=ODD, node_name=PLAIN))
     try:

@@ -6,18 +6,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import waiting
+from tests import informers, waiting
 from tests.e2e import apiclient, controlplane, population
 
 import kubevitals
-from kubevitals.kube import following, inventory, live, owners
-from kubevitals.kube.http import watch
+from kubevitals.kube import codec, inventory, liveinventory, resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +44,9 @@ def ground(bare_tools: None) -> Iterator[controlplane.ControlPlane]:
         yield running
 
 
-def differences(found: clusters.Cluster, held: live.LiveInventory, cluster: controlplane.ControlPlane) -> str:
+def differences(
+    found: clusters.Cluster, held: liveinventory.LiveInventory, cluster: controlplane.ControlPlane
+) -> str:
     """What tells the inventory from fresh lists; empty if nothing does."""
     nodes, _ = inventory.fetch_nodes(found.client)
     pods, _ = inventory.fetch_pods(found.client)
@@ -63,7 +65,7 @@ def differences(found: clusters.Cluster, held: live.LiveInventory, cluster: cont
 
 
 def wait_until_equal(
-    found: clusters.Cluster, held: live.LiveInventory, cluster: controlplane.ControlPlane
+    found: clusters.Cluster, held: liveinventory.LiveInventory, cluster: controlplane.ControlPlane
 ) -> None:
     """Fails with the difference if the inventory does not come to equal a fresh list."""
     waiting.until(
@@ -113,7 +115,7 @@ def cordon(api: apiclient.Client, name: str, *, on: bool) -> None:
 def test_1000_changes_leave_the_inventory_equal_to_a_fresh_list(ground: controlplane.ControlPlane) -> None:
     """Through 1,000 changes, and streams that end every 3 seconds, nothing is lost or listed again."""
     api = ground.api
-    with connected(ground) as found, live.LiveInventory(found.client, stream_seconds=3) as held:
+    with connected(ground) as found, liveinventory.LiveInventory(found.client, stream_seconds=3) as held:
         assert held.wait_until_ready(10)
         assert differences(found, held, ground) == ""
         started = time.monotonic()
@@ -128,7 +130,7 @@ def test_1000_changes_leave_the_inventory_equal_to_a_fresh_list(ground: controlp
         delete_pods(api, names[150:])  # 1,000
         wait_until_equal(found, held, ground)
         waiting.until(lambda: held.restarts["pods"] >= 2, seconds=8)
-        assert held.relists == {"nodes": 0, "pods": 0}, time.monotonic() - started
+        assert informers.relists(held) == {"nodes": 0, "pods": 0}, time.monotonic() - started
         assert {"many-0", "many-149"} <= {pod.name for pod in held.read().pods}
         delete_pods(api, names[:150])
         wait_until_equal(found, held, ground)
@@ -163,7 +165,9 @@ def test_a_bookmark_only_hour_moves_the_position(ground: controlplane.ControlPla
     api = ground.api
     with (
         connected(ground) as found,
-        live.LiveInventory(found.client, stream_seconds=3, label_selector="round=quiet", nodes=False) as held,
+        liveinventory.LiveInventory(
+            found.client, stream_seconds=3, label_selector="round=quiet", nodes=False
+        ) as held,
     ):
         assert held.wait_until_ready(10)
         first = held.resource_versions["pods"]
@@ -173,7 +177,7 @@ def test_a_bookmark_only_hour_moves_the_position(ground: controlplane.ControlPla
             waiting.until(lambda: int(held.resource_versions["pods"]) > latest, seconds=10)
         assert int(first) < latest
         assert held.read().pods == ()
-        assert held.relists["pods"] == 0
+        assert informers.relists(held)["pods"] == 0
         assert held.problems == ()
         label_pods(api, ["pod-1"], "quiet")
         waiting.until(lambda: [pod.name for pod in held.read().pods] == ["pod-1"], seconds=5)
@@ -183,7 +187,7 @@ def test_silence_does_not_slow_a_watch_down(ground: controlplane.ControlPlane) -
     """Streams that end without a word, as on a quiet cluster, are begun anew at once: news arrive."""
     with (
         connected(ground) as found,
-        live.LiveInventory(
+        liveinventory.LiveInventory(
             found.client, stream_seconds=1, label_selector="round=silent", nodes=False
         ) as held,
     ):
@@ -193,7 +197,7 @@ def test_silence_does_not_slow_a_watch_down(ground: controlplane.ControlPlane) -
         assert time.monotonic() - started < 7, "four streams of a second"
         label_pods(ground.api, ["pod-1"], "silent")
         waiting.until(lambda: held.read().pods, seconds=3)
-        assert held.relists["pods"] == 0
+        assert informers.relists(held)["pods"] == 0
 
 
 def owned(kind: str, name: str) -> list[dict[str, Any]]:
@@ -224,7 +228,7 @@ def test_owners_are_followed_as_metadata(ground: controlplane.ControlPlane) -> N
     api = ground.api
     api.create(job("nightly-1", "nightly"))
     api.create(pod_of("Job", "nightly-1", "nightly-1-a"))
-    with connected(ground) as found, live.LiveInventory(found.client) as held:
+    with connected(ground) as found, liveinventory.LiveInventory(found.client) as held:
         assert held.wait_until_ready(10)
         assert differences(found, held, ground) == ""
         api.create(pod_of("Job", "nightly-2", "nightly-2-a"))
@@ -246,7 +250,7 @@ def test_owners_are_followed_as_metadata(ground: controlplane.ControlPlane) -> N
         assert held.resource_versions.keys() == {"nodes", "pods", "jobs", "replicasets"}
 
 
-def _workload(held: live.LiveInventory, name: str) -> tuple[str | None, str | None] | None:
+def _workload(held: liveinventory.LiveInventory, name: str) -> tuple[str | None, str | None] | None:
     found = [(pod.workload_kind, pod.workload_name) for pod in held.read().pods if pod.name == name]
     return found[0] if found else None
 
@@ -254,18 +258,18 @@ def _workload(held: live.LiveInventory, name: str) -> tuple[str | None, str | No
 def test_the_server_sends_metadata_alone_for_owners(ground: controlplane.ControlPlane) -> None:
     """What is asked for as metadata comes so, in lists and in watches: a Job's template is not sent."""
     ground.api.create(job("slim", "cron"))
-    kind = following.parents("Job")
+    path = resources.JOBS.path()
     with connected(ground) as found:
-        body = found.client.fetch(kind.path, accept=kind.list_accept)
+        body = found.client.fetch(path, accept=codec.METADATA.list_accept)
         assert b"PartialObjectMetadataList" in body
         assert b"containers" not in body.replace(b"f:containers", b"")
-        assert "slim" in {meta.name for meta in owners.decode_metadata(body).items}
-        with watch.Watch(
-            found.client, kind.path, resource_version="0", timeout=2, accept=kind.watch_accept
-        ) as changes:
-            first = next(changes)
-        assert first.object["kind"] == "PartialObjectMetadata"
-        assert "spec" not in first.object
+        assert "slim" in {meta.name for meta in codec.METADATA.decode_list(body).items}
+        query = {"watch": "1", "resourceVersion": "0", "timeoutSeconds": "2"}
+        stream = found.client.open_stream(path, query, read_timeout=10, accept=codec.METADATA.watch_accept)
+        first = json.loads(next(iter(stream)))
+        stream.close()
+        assert first["object"]["kind"] == "PartialObjectMetadata"
+        assert "spec" not in first["object"]
 
 
 def test_a_compacted_history_is_listed_anew(make_cluster: Callable[..., controlplane.ControlPlane]) -> None:
@@ -277,19 +281,19 @@ def test_a_compacted_history_is_listed_anew(make_cluster: Callable[..., controlp
     cluster = make_cluster(api_server_flags=["--watch-cache=false"])
     cluster.add_nodes(NODES)
     cluster.add_pods(10)
-    with connected(cluster) as found, live.LiveInventory(found.client, stream_seconds=4) as held:
+    with connected(cluster) as found, liveinventory.LiveInventory(found.client, stream_seconds=4) as held:
         assert held.wait_until_ready(10)
         before = int(held.resource_versions["pods"])
         for number in range(5):
             cordon(cluster.api, f"node-{number % NODES}", on=number % 2 == 0)
         assert cluster.compact_history() > before
-        waiting.until(lambda: held.relists["pods"] == 1, seconds=15)
+        waiting.until(lambda: informers.relists(held)["pods"] == 1, seconds=15)
         wait_until_equal(found, held, cluster)
         delete_pods(cluster.api, ["pod-3"])
         create_pods(cluster.api, "late", 3)
         waiting.until(lambda: {"late-0", "late-2"} <= {pod.name for pod in held.read().pods}, seconds=5)
         wait_until_equal(found, held, cluster)
-        assert held.relists["pods"] == 1
+        assert informers.relists(held)["pods"] == 1
 
 
 def test_a_restart_of_the_api_server_is_survived(ground: controlplane.ControlPlane) -> None:
@@ -297,7 +301,7 @@ def test_a_restart_of_the_api_server_is_survived(ground: controlplane.ControlPla
 
     Changes are made at once when it is back, before the watches are.
     """
-    with connected(ground) as found, live.LiveInventory(found.client) as held:
+    with connected(ground) as found, liveinventory.LiveInventory(found.client) as held:
         assert held.wait_until_ready(10)
         known = {pod.name for pod in held.read().pods}
         ground.stop_api_server()
@@ -321,4 +325,4 @@ def test_a_restart_of_the_api_server_is_survived(ground: controlplane.ControlPla
         create_pods(ground.api, "later", 2)
         waiting.until(lambda: "later-1" in {pod.name for pod in held.read().pods}, seconds=5)
         wait_until_equal(found, held, ground)
-    assert not [each for each in threading.enumerate() if each.name.startswith("live-")]
+    assert not [each for each in threading.enumerate() if each.name.startswith("informer-")]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import contextlib
 
     from kubevitals import cluster as clusters
-    from kubevitals.kube import livestate
+    from kubevitals.kube import objectcache
     from kubevitals.surfaces import exposition
 
 
@@ -55,9 +55,9 @@ def connect_all(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> l
 
 def open_states(
     connected: list[clusters.Cluster], wanted: exposition.Options, *, namespace: str | None
-) -> list[livestate.LiveState]:
+) -> list[objectcache.ObjectCache]:
     """Return the lists that kube-state-metrics' families need, one a cluster; none where nobody asks."""
-    from kubevitals.kube import livestate
+    from kubevitals.kube import objectcache
     from kubevitals.surfaces.exposition import kube_state_metrics
     from kubevitals.surfaces.exposition import options as option_set
 
@@ -65,7 +65,7 @@ def open_states(
         return []
     several = len(connected) > 1
     return [
-        livestate.LiveState(
+        objectcache.ObjectCache(
             cluster.client,
             kube_state_metrics.converts(cluster.name if several else None),
             namespace=namespace,

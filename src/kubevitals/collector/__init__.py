@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from kubevitals import errors, model, reader, snapshot, sources
 from kubevitals.collector import composition, schedule, status
-from kubevitals.kube import live
+from kubevitals.kube import liveinventory
 from kubevitals.kube.http import retries
 from kubevitals.sources import choice
 
@@ -73,7 +73,7 @@ class Collector:
         self.interval = interval
         self.namespace = namespace
         self.max_age = max(_LEAST_MAX_AGE, 4 * interval) if max_age is None else max_age
-        self.inventory = live.LiveInventory(cluster.client, nodes=nodes, namespace=namespace)
+        self.inventory = liveinventory.LiveInventory(cluster.client, nodes=nodes, namespace=namespace)
         self._nodes = nodes
         self._clock = clock or (lambda: cluster.now().timestamp())
         self._stopping = threading.Event()
@@ -255,7 +255,7 @@ class Collector:
         raise failure
 
     def _find_empty(
-        self, usage: composition.Readings, held: live.Inventory, now: datetime
+        self, usage: composition.Readings, held: liveinventory.Inventory, now: datetime
     ) -> errors.KubevitalsError | None:
         """Return the error for a source that answers and knows nothing where it should."""
         pods = usage.pods

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubevitals import cluster as clusters
-    from kubevitals.kube import live
+    from kubevitals.kube import liveinventory
 
 
 class Readings:
@@ -48,7 +48,7 @@ def newest_sample(made: model.Snapshot) -> datetime | None:
 def compose(
     cluster: clusters.Cluster,
     usage: Readings,
-    held: live.Inventory,
+    held: liveinventory.Inventory,
     failure: errors.KubevitalsError | None,
     *,
     now: datetime,

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from kubevitals.kube import clientconfig, resourceattributes
     from kubevitals.kube.http import connection as connections
-    from kubevitals.kube.http import response
-    from kubevitals.kube.http import watch as watches
+    from kubevitals.kube.http import linestream, response
 
     L = TypeVar("L")
 
@@ -215,30 +214,14 @@ class Client:
             "the pages of the list do not end: the server repeats itself", request=f"GET {path}"
         )
 
-    def watch(
-        self,
-        path: str,
-        *,
-        resource_version: str,
-        query: urls.Query = (),
-        timeout: float = 300.0,
-        decode: Callable[[bytes], watches.WatchEvent] | None = None,
-    ) -> watches.Watch:
-        """The changes of a list from `resource_version` on, without end; see watch.Watch."""
-        from kubevitals.kube.http import watch as watches
-
-        return watches.Watch(
-            self, path, resource_version=resource_version, query=query, timeout=timeout, decode=decode
-        )
-
     def open_stream(
         self, path: str, query: urls.Query = (), *, read_timeout: float, accept: str = "application/json"
-    ) -> watches.Stream:
+    ) -> linestream.LineStream:
         """GET an answer that comes line by line. `read_timeout` is the longest silence in seconds. No retry.
 
         Raises as `fetch` does.
         """
-        from kubevitals.kube.http import watch as watches
+        from kubevitals.kube.http import linestream
 
         pairs = urls.query_pairs(query)
         request = self._request("GET", path, pairs, accept=accept, compressed=False)
@@ -246,7 +229,7 @@ class Client:
         while True:
             connection, head = self._send(request, deadline=self._clock() + self.request_timeout)
             if 200 <= head.status < 300:
-                return watches.Stream(
+                return linestream.LineStream(
                     self._pool, connection, head, request=request, read_timeout=read_timeout
                 )
             error = self._refuse(connection, head, request, pairs=pairs, attributes=None)

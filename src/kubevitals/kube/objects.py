@@ -6,8 +6,11 @@ JSON has no cycles, and spares the garbage collector a million objects.
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 import msgspec
 
+ItemT = TypeVar("ItemT")
 Quantity = str | int | float  # the API server writes text; a number in hand-made JSON means the same
 
 
@@ -18,6 +21,14 @@ class _Wire(msgspec.Struct, rename="camel", gc=False):
 class ListMeta(_Wire):
     resource_version: str = ""
     continue_: str = msgspec.field(name="continue", default="")
+
+
+class ObjectList(_Wire, Generic[ItemT]):
+    """A list of any kind."""
+
+    metadata: ListMeta
+    items: list[ItemT] | None = None
+    kind: str = ""
 
 
 class OwnerReference(_Wire):
@@ -129,12 +140,6 @@ class Pod(_Wire):
     status: PodStatus = msgspec.field(default_factory=PodStatus)
 
 
-class PodList(_Wire):
-    metadata: ListMeta
-    items: list[Pod] | None = None
-    kind: str = ""
-
-
 class NodeTaint(_Wire):
     key: str = ""
     value: str | None = None
@@ -162,12 +167,6 @@ class Node(_Wire):
     metadata: ObjectMeta
     spec: NodeSpec = msgspec.field(default_factory=NodeSpec)
     status: NodeStatus = msgspec.field(default_factory=NodeStatus)
-
-
-class NodeList(_Wire):
-    metadata: ListMeta
-    items: list[Node] | None = None
-    kind: str = ""
 
 
 class KubeletAnnotations(msgspec.Struct, gc=False):
@@ -201,20 +200,8 @@ class KubeletNode(_Wire):
     status: KubeletStatus = msgspec.field(default_factory=KubeletStatus)
 
 
-class KubeletNodeList(_Wire):
-    metadata: ListMeta
-    items: list[KubeletNode] | None = None
-    kind: str = ""
-
-
 class PartialObject(_Wire):
     metadata: ObjectMeta
-
-
-class PartialObjectList(_Wire):
-    metadata: ListMeta
-    items: list[PartialObject] | None = None
-    kind: str = ""
 
 
 class MetricsMeta(_Wire):

@@ -6,7 +6,7 @@ A bad quantity in one object costs that number and is named in a problem; it nev
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubevitals import errors, model, quantity
 from kubevitals.kube import podresources, podstatus, timestamps
@@ -25,6 +25,17 @@ _END = operator.attrgetter("last_termination_at")
 if TYPE_CHECKING:
     # node, ip, app, workload kind and name, phase: what a pod and its containers have in common
     _Place = tuple[str | None, str | None, str | None, str | None, str | None, str | None]
+
+
+Owner = tuple[str, str]  # kind, name
+
+
+class Metadata(NamedTuple):
+    """An object by its name, and what controls it."""
+
+    namespace: str
+    name: str
+    owner: Owner | None
 
 
 class Reader:
@@ -150,6 +161,12 @@ class Reader:
             memory_allocatable_bytes=allocatable[1],
             memory_capacity_bytes=capacity[1],
         )
+
+    def read_metadata(self, wire: objects.PartialObject) -> Metadata:
+        """Return an object's name, and what controls it."""
+        meta = wire.metadata
+        owner = next((each for each in meta.owner_references or () if each.controller), None)
+        return Metadata(meta.namespace, meta.name, None if owner is None else (owner.kind, owner.name))
 
     def _share(self, labels: dict[str, str] | None) -> Mapping[str, str]:
         if not labels:

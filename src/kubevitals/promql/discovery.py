@@ -14,7 +14,7 @@ import msgspec
 
 from kubevitals import errors, sanitize
 from kubevitals.kube import client as http_client
-from kubevitals.kube import clientconfig, pages
+from kubevitals.kube import clientconfig, listpages
 from kubevitals.kube.http import urls
 from kubevitals.promql import client as promql_client
 
@@ -183,7 +183,7 @@ def _match(
 def _look(client: http_client.Client) -> tuple[list[Place], errors.ForbiddenError | None]:
     """Return where Prometheus may be; without the right to list services the usual names, and the refusal."""
     try:
-        found = client.fetch_list("/api/v1/services", _decode, limit=pages.SIZE)
+        found = client.fetch_list("/api/v1/services", _decode, limit=listpages.SIZE)
     except errors.ForbiddenError as error:
         return [Place(*each) for each in NAMES], error
     except (errors.ClusterError, errors.CredentialsError) as error:
@@ -207,7 +207,7 @@ def _look(client: http_client.Client) -> tuple[list[Place], errors.ForbiddenErro
 
 
 def _decode(body: bytes) -> _ServiceList:
-    services: _ServiceList = pages.decode_list(body, pages.decoder(_ServiceList), kind="ServiceList")
+    services: _ServiceList = listpages.decode_list(body, listpages.decoder(_ServiceList), kind="ServiceList")
     return services
 
 

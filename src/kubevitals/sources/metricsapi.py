@@ -190,10 +190,11 @@ def decode_pods(body: bytes) -> Iterator[WirePod]:
         except (KeyError, TypeError, AttributeError) as error:
             raise _misshapen("PodMetricsList") from error
         return
-    from kubevitals.kube import objects, pages
+    from kubevitals.kube import listpages, objects
 
     for pod in (
-        pages.decode_list(body, pages.decoder(objects.PodMetricsList), kind="PodMetricsList").items or ()
+        listpages.decode_list(body, listpages.decoder(objects.PodMetricsList), kind="PodMetricsList").items
+        or ()
     ):
         yield (
             pod.metadata.namespace,
@@ -220,10 +221,11 @@ def decode_nodes(body: bytes) -> Iterator[WireNode]:
         except (KeyError, TypeError, AttributeError) as error:
             raise _misshapen("NodeMetricsList") from error
         return
-    from kubevitals.kube import objects, pages
+    from kubevitals.kube import listpages, objects
 
     for node in (
-        pages.decode_list(body, pages.decoder(objects.NodeMetricsList), kind="NodeMetricsList").items or ()
+        listpages.decode_list(body, listpages.decoder(objects.NodeMetricsList), kind="NodeMetricsList").items
+        or ()
     ):
         amounts = node.usage
         yield (

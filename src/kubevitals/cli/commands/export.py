@@ -189,7 +189,7 @@ def _export_once(
     connected: list[clusters.Cluster], arguments: argparse.Namespace, wanted: exposition.Options
 ) -> int:
     from kubevitals import files, reader
-    from kubevitals.kube import livestate
+    from kubevitals.kube import objectcache
     from kubevitals.surfaces import exposition
     from kubevitals.surfaces.exposition import kube_state_metrics
     from kubevitals.surfaces.exposition import options as option_set
@@ -211,7 +211,7 @@ def _export_once(
             code = code or int(snapshot.source == sources.NONE != arguments.source)
         if option_set.KUBE_STATE_METRICS in wanted.compat:
             converts = kube_state_metrics.converts(cluster.name if several else None)
-            found, missing = livestate.fetch(cluster.client, converts, namespace=arguments.namespace)
+            found, missing = objectcache.fetch(cluster.client, converts, namespace=arguments.namespace)
             held.append(found)
             problems += missing
     body = exposition.render(

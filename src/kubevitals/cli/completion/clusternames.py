@@ -147,11 +147,11 @@ class Names:
         return [meta for meta in found if meta.name.isprintable()]
 
     def _list(self, client: kube_client.Client, resource: str, found: list[objects.ObjectMeta]) -> None:
-        from kubevitals.kube import objects, pages
+        from kubevitals.kube import listpages, objects
 
-        def decode(body: bytes) -> objects.PartialObjectList:
-            decoder = pages.decoder(objects.PartialObjectList)
-            page: objects.PartialObjectList = pages.decode_list(
+        def decode(body: bytes) -> objects.ObjectList[objects.PartialObject]:
+            decoder = listpages.decoder(objects.ObjectList[objects.PartialObject])
+            page: objects.ObjectList[objects.PartialObject] = listpages.decode_list(
                 body, decoder, kind="PartialObjectMetadataList"
             )
             found.extend(each.metadata for each in page.items or ())

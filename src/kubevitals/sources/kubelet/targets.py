@@ -6,8 +6,7 @@ It must not know what a kubelet answers.
 from __future__ import annotations
 
 from kubevitals import errors
-from kubevitals.kube import inventory, objects, owners, pages
-from kubevitals.kube.http import urls
+from kubevitals.kube import codec, inventory, listwatch, objects, resources
 from kubevitals.sources.kubelet import addresses
 
 TYPE_CHECKING = False
@@ -16,6 +15,11 @@ if TYPE_CHECKING:
 
     from kubevitals import sources
     from kubevitals.kube import client as kube_client
+
+NODES: codec.Codec[objects.KubeletNode] = codec.Codec(
+    "Node", objects.KubeletNode, lambda _reader, wire: wire, key=lambda node: ("", node.metadata.name)
+)
+"""Nodes as far as they tell where their kubelets are."""
 
 KEEP_SECONDS = 60.0
 KEEP_SECONDS_IN_DOUBT = 10.0  # after a round in which a kubelet could not be reached: its address may be new
@@ -46,14 +50,16 @@ class Roster:
         at, known = self._lists.get(key, (None, []))
         if at is not None and 0 <= now - at < keep:
             return known
-        query = inventory.selectors(labels, fields)
+        nodes = listwatch.ListWatch(
+            self._client, resources.NODES, NODES, label_selector=labels, field_selector=fields
+        )
         try:
-            answer = self._client.fetch_list("/api/v1/nodes", decode_nodes, query=query, limit=pages.SIZE)
+            page = nodes.list()
         except (errors.UnreachableError, errors.RequestTimeoutError, errors.UnavailableError):
             if at is None:
                 raise
             return known  # kubelets answer while the API server does not
-        found = [addresses.locate(each, port=self._port) for page in answer for each in page.items]
+        found = [addresses.locate(each, port=self._port) for each in page.items]
         if len(self._lists) >= _LISTS:
             self._lists.clear()
         self._lists[key] = (now, found)
@@ -76,22 +82,10 @@ class Roster:
         """
         if not (scope.label_selector or scope.field_selector):
             return None
-        place = () if scope.namespace is None else ("namespaces", scope.namespace)
-        answer = self._client.fetch_list(
-            urls.path_join("api", "v1", *place, "pods"),
-            owners.decode_metadata,
-            query=inventory.selectors(scope.label_selector, scope.field_selector),
-            limit=pages.SIZE,
-            accept=owners.METADATA_ONLY,
+        return inventory.fetch_names(
+            self._client,
+            resources.PODS,
+            namespace=scope.namespace,
+            label_selector=scope.label_selector,
+            field_selector=scope.field_selector,
         )
-        return frozenset((meta.namespace, meta.name) for page in answer for meta in page.items)
-
-
-def decode_nodes(body: bytes) -> pages.Page[objects.KubeletNode]:
-    """Return the nodes of a NodeList, as far as they tell where their kubelets are.
-
-    Raises:
-        errors.DecodingError: the body is no NodeList.
-    """
-    wire = pages.decode_list(body, pages.decoder(objects.KubeletNodeList), kind="NodeList")
-    return pages.Page(wire.metadata, wire.items or [], problems=())

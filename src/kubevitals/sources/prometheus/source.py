@@ -278,11 +278,11 @@ class PrometheusSource:
                 "Prometheus does not know what a selector means",
                 remedy="connect to the cluster's API server too",
             )
-        from kubevitals.kube import names
+        from kubevitals.kube import inventory, resources
 
-        return names.fetch(
+        return inventory.fetch_names(
             self._client,
-            plural,
+            resources.NODES if plural == "nodes" else resources.PODS,
             namespace=scope.namespace,
             label_selector=scope.label_selector,
             field_selector=scope.field_selector,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from kubevitals import collector
-    from kubevitals.kube import livestate
+    from kubevitals.kube import objectcache
     from kubevitals.surfaces.view import recorderstatus
 
 _KEPT = 16 << 20  # bytes of an answer that is kept until something changes; a larger one is made anew
@@ -34,7 +34,7 @@ class Exporter:
         collectors: Mapping[str, collector.Collector],
         options: exposition.Options,
         *,
-        states: Sequence[livestate.LiveState] = (),
+        states: Sequence[objectcache.ObjectCache] = (),
         recorded: Callable[[], recorderstatus.RecorderStatus] | None = None,
     ) -> None:
         self._recorded = recorded

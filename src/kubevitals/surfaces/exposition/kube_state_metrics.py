@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kubevitals import compression
-    from kubevitals.kube import livestate
+    from kubevitals.kube import objectcache
 
     _Members = tuple[tuple[bytes, ...], ...]  # of each object, its lines of each family
     _Groups = Mapping[tuple[int, int], _Members]
@@ -40,7 +40,7 @@ FAMILIES = tuple(family for families, _ in _KINDS.values() for family in familie
 
 
 def converts(cluster: str | None = None) -> Mapping[str, Callable[[Any], tuple[bytes, ...]]]:
-    """Return what `livestate` is to make of each list; with a label `cluster` if it is given."""
+    """Return what `objectcache` is to make of each list; with a label `cluster` if it is given."""
     before = "" if cluster is None else f'cluster="{text.escape(cluster)}",'
     return {
         name: functools.partial(convert, before=before) if before else convert
@@ -49,7 +49,7 @@ def converts(cluster: str | None = None) -> Mapping[str, Callable[[Any], tuple[b
 
 
 def samples(
-    held: Sequence[livestate.Held], *, cache: caches.Cache | None = None
+    held: Sequence[objectcache.Contents], *, cache: caches.Cache | None = None
 ) -> Iterator[tuple[text.Family, Sequence[caches.Piece]]]:
     """Yield each family that has samples with the lines of all objects, of one or several clusters.
 

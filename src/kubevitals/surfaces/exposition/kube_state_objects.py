@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kubevitals.surfaces.exposition import kube_state_samples, text
 
 if TYPE_CHECKING:
-    from kubevitals.kube import stateobjects
+    from kubevitals.kube import kube_state_wire
 
     Lines = tuple[bytes, ...]
 
@@ -90,7 +90,7 @@ QUOTA = (
 )
 
 
-def convert_node(node: stateobjects.Node, *, before: str = "") -> Lines:
+def convert_node(node: kube_state_wire.Node, *, before: str = "") -> Lines:
     """Return the node's lines for each of NODE."""
     meta, spec, status = node.metadata, node.spec, node.status
     base = f'{before}node="{text.escape(meta.name)}"'
@@ -112,7 +112,7 @@ def convert_node(node: stateobjects.Node, *, before: str = "") -> Lines:
     return _blocks(NODE, base, samples)
 
 
-def convert_deployment(thing: stateobjects.Thing, *, before: str = "") -> Lines:
+def convert_deployment(thing: kube_state_wire.Thing, *, before: str = "") -> Lines:
     """Return the lines for each of DEPLOYMENT."""
     status = thing.status
     conditions: dict[str, float] = {}
@@ -130,19 +130,19 @@ def convert_deployment(thing: stateobjects.Thing, *, before: str = "") -> Lines:
     return _blocks(DEPLOYMENT, _base(thing, "deployment", before), samples)
 
 
-def convert_statefulset(thing: stateobjects.Thing, *, before: str = "") -> Lines:
+def convert_statefulset(thing: kube_state_wire.Thing, *, before: str = "") -> Lines:
     """Return the lines for each of STATEFULSET."""
     samples = (_replicas(thing), {"": thing.status.ready_replicas})
     return _blocks(STATEFULSET, _base(thing, "statefulset", before), samples)
 
 
-def convert_daemonset(thing: stateobjects.Thing, *, before: str = "") -> Lines:
+def convert_daemonset(thing: kube_state_wire.Thing, *, before: str = "") -> Lines:
     """Return the lines for each of DAEMONSET."""
     samples = ({"": thing.status.desired_number_scheduled}, {"": thing.status.number_ready})
     return _blocks(DAEMONSET, _base(thing, "daemonset", before), samples)
 
 
-def convert_job(thing: stateobjects.Thing, *, before: str = "") -> Lines:
+def convert_job(thing: kube_state_wire.Thing, *, before: str = "") -> Lines:
     """Return the lines for each of JOB."""
     failed = thing.status.failed
     samples: dict[str, float] = {}
@@ -157,27 +157,27 @@ def convert_job(thing: stateobjects.Thing, *, before: str = "") -> Lines:
     return _blocks(JOB, _base(thing, "job_name", before), (samples,))
 
 
-def convert_autoscaler(thing: stateobjects.Thing, *, before: str = "") -> Lines:
+def convert_autoscaler(thing: kube_state_wire.Thing, *, before: str = "") -> Lines:
     """Return the lines for each of AUTOSCALER."""
     samples = ({"": thing.spec.max_replicas}, {"": thing.status.current_replicas})
     return _blocks(AUTOSCALER, _base(thing, "horizontalpodautoscaler", before), samples)
 
 
-def convert_namespace(thing: stateobjects.Thing, *, before: str = "") -> Lines:
+def convert_namespace(thing: kube_state_wire.Thing, *, before: str = "") -> Lines:
     """Return the lines for each of NAMESPACE."""
     base = f'{before}namespace="{text.escape(thing.metadata.name)}"'
     samples = kube_state_samples.choice("phase", ("Active", "Terminating"), thing.status.phase)
     return _blocks(NAMESPACE, base, (samples,))
 
 
-def convert_claim(thing: stateobjects.Thing, *, before: str = "") -> Lines:
+def convert_claim(thing: kube_state_wire.Thing, *, before: str = "") -> Lines:
     """Return the lines for each of CLAIM."""
     phase = thing.status.phase
     samples = kube_state_samples.choice("phase", ("Lost", "Bound", "Pending"), phase) if phase else {}
     return _blocks(CLAIM, _base(thing, "persistentvolumeclaim", before), (samples,))
 
 
-def convert_quota(thing: stateobjects.Thing, *, before: str = "") -> Lines:
+def convert_quota(thing: kube_state_wire.Thing, *, before: str = "") -> Lines:
     """Return the lines for each of QUOTA."""
     samples: dict[str, float] = {}
     for word, found in (("hard", thing.status.hard), ("used", thing.status.used)):
@@ -188,12 +188,12 @@ def convert_quota(thing: stateobjects.Thing, *, before: str = "") -> Lines:
     return _blocks(QUOTA, _base(thing, "resourcequota", before), (samples,))
 
 
-def _base(thing: stateobjects.Thing, name_label: str, before: str) -> str:
+def _base(thing: kube_state_wire.Thing, name_label: str, before: str) -> str:
     meta = thing.metadata
     return f'{before}namespace="{text.escape(meta.namespace)}",{name_label}="{text.escape(meta.name)}"'
 
 
-def _replicas(thing: stateobjects.Thing) -> kube_state_samples.Samples:
+def _replicas(thing: kube_state_wire.Thing) -> kube_state_samples.Samples:
     return {} if thing.spec.replicas is None else {"": thing.spec.replicas}
 
 
@@ -208,7 +208,7 @@ def _blocks(
     )
 
 
-def _node_info(node: stateobjects.Node) -> str:
+def _node_info(node: kube_state_wire.Node) -> str:
     info, spec = node.status.node_info, node.spec
     addresses = [each.address for each in node.status.addresses or () if each.type == "InternalIP"]
     pairs = {

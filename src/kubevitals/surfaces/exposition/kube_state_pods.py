@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kubevitals.surfaces.exposition import kube_state_samples, text
 
 if TYPE_CHECKING:
-    from kubevitals.kube import stateobjects
+    from kubevitals.kube import kube_state_wire
 
 _POD = ("namespace", "pod", "uid")
 _CONTAINER = (*_POD, "container")
@@ -77,7 +77,7 @@ FAMILIES = (
 )  # fmt: skip
 
 
-def convert(pod: stateobjects.Pod, *, before: str = "") -> tuple[bytes, ...]:
+def convert(pod: kube_state_wire.Pod, *, before: str = "") -> tuple[bytes, ...]:
     """Return the pod's lines for each of FAMILIES; `before` stands in front of all labels."""
     meta, status = pod.metadata, pod.status
     escape = text.escape
@@ -108,7 +108,7 @@ def convert(pod: stateobjects.Pod, *, before: str = "") -> tuple[bytes, ...]:
     )
 
 
-def _convert_containers(pod: stateobjects.Pod, base: str) -> tuple[bytes, ...]:
+def _convert_containers(pod: kube_state_wire.Pod, base: str) -> tuple[bytes, ...]:
     specs = {each.name: each for each in pod.spec.containers}
     info: dict[str, float] = {}
     running: dict[str, float] = {}
@@ -156,7 +156,7 @@ def _convert_containers(pod: stateobjects.Pod, base: str) -> tuple[bytes, ...]:
     )
 
 
-def _info(pod: stateobjects.Pod) -> str:
+def _info(pod: kube_state_wire.Pod) -> str:
     spec, status = pod.spec, pod.status
     owner = next((each for each in pod.metadata.owner_references or () if each.controller), None)
     pairs = {
@@ -171,7 +171,7 @@ def _info(pod: stateobjects.Pod) -> str:
     return "," + text.labels(pairs)
 
 
-def _owners(pod: stateobjects.Pod) -> dict[str, float]:
+def _owners(pod: kube_state_wire.Pod) -> dict[str, float]:
     owners = [
         (each.kind, each.name, "true" if each.controller else "false")
         for each in pod.metadata.owner_references or ()
@@ -180,7 +180,7 @@ def _owners(pod: stateobjects.Pod) -> dict[str, float]:
     return {"," + text.labels(dict(zip(names, each, strict=True))): 1 for each in owners}
 
 
-def _reasons(pod: stateobjects.Pod) -> dict[str, float]:
+def _reasons(pod: kube_state_wire.Pod) -> dict[str, float]:
     status = pod.status
     said = {status.reason, *(each.reason or "" for each in status.conditions or ())}
     for container in status.container_statuses or ():
@@ -192,7 +192,7 @@ def _reasons(pod: stateobjects.Pod) -> dict[str, float]:
     return {f',reason="{reason}"': 1 for reason in reasons}
 
 
-def _images(spec: stateobjects.ContainerSpec, status: stateobjects.ContainerStatus) -> str:
+def _images(spec: kube_state_wire.ContainerSpec, status: kube_state_wire.ContainerStatus) -> str:
     pairs = {
         "image_spec": spec.image,
         "image": status.image,

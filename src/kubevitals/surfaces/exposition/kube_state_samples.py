@@ -16,7 +16,7 @@ from kubevitals.surfaces.exposition import text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kubevitals.kube import objects, stateobjects
+    from kubevitals.kube import kube_state_wire, objects
 
     Samples = Mapping[str, float]  # further labels, each with its comma in front: the value
 
@@ -42,7 +42,7 @@ def choice(name: str, words: Iterable[str], current: str) -> Samples:
 
 
 def conditions(
-    found: Iterable[stateobjects.Condition] | None, *, status_label: str = "status", named: bool = True
+    found: Iterable[kube_state_wire.Condition] | None, *, status_label: str = "status", named: bool = True
 ) -> Samples:
     """Return three samples a condition: for true, false and unknown."""
     return {
@@ -68,7 +68,7 @@ def read_moment(said: str | None) -> int | None:
         return None
 
 
-def amounts(found: stateobjects.Amounts | None, *, before: str = "", pods: bool = False) -> Samples:
+def amounts(found: kube_state_wire.Amounts | None, *, before: str = "", pods: bool = False) -> Samples:
     """Return a sample for each resource that kube-state-metrics knows the unit of, `pods` if wanted."""
     samples: dict[str, float] = {}
     for name, said in (found or {}).items():

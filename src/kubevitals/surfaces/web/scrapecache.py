@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kubevitals import collector
-    from kubevitals.kube import livestate
+    from kubevitals.kube import objectcache
     from kubevitals.surfaces.exposition import exporter as exporters
 
     Form = tuple[bool, bool]  # OpenMetrics, gzip
@@ -30,7 +30,7 @@ class ScrapeCache:
         self,
         exporter: exporters.Exporter,
         sources: Mapping[str, collector.Collector],
-        states: Sequence[livestate.LiveState],
+        states: Sequence[objectcache.ObjectCache],
     ) -> None:
         self._exporter = exporter
         self._sources = sources

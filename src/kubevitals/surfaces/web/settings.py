@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kubevitals import history as histories
-    from kubevitals.kube import livestate
+    from kubevitals.kube import objectcache
     from kubevitals.surfaces import exposition as expositions
     from kubevitals.surfaces.view import recorderstatus
     from kubevitals.surfaces.web import auth
@@ -42,7 +42,7 @@ class Settings(NamedTuple):
 
     authenticator: auth.Authenticator | None = None
     exposition: expositions.Options | None = None
-    states: Sequence[livestate.LiveState] = ()
+    states: Sequence[objectcache.ObjectCache] = ()
     origins: Sequence[str] = ()
     node_pool_labels: Sequence[str] = NODE_POOL_LABELS
     streams: int = 200

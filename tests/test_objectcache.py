@@ -9,7 +9,7 @@ import pytest
 from tests import connected, simulated, waiting
 from tests.test_exposition import parse, value
 
-from kubevitals.kube import livestate, pages, stateobjects
+from kubevitals.kube import kube_state_wire, listpages, objectcache
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import kube_state_metrics, kube_state_objects, kube_state_pods
 from simcluster import simulation as worlds
@@ -39,7 +39,7 @@ def names(plural: str) -> dict[str, Callable[[Any], tuple[bytes, ...]]]:
     return {plural: lambda wire: (f"{wire.metadata.namespace}/{wire.metadata.name}".encode(),)}
 
 
-def series_of(*held: livestate.Held) -> Series:
+def series_of(*held: objectcache.Contents) -> Series:
     body = exposition.render(
         [],
         openmetrics=True,
@@ -51,17 +51,17 @@ def series_of(*held: livestate.Held) -> Series:
 
 def test_each_list_is_read_once(cluster: clusters.Cluster, world: worlds.SimulatedCluster) -> None:
     """Every resource of the table can be read, and has the objects that the API lists."""
-    held, problems = livestate.fetch(cluster.client, kube_state_metrics.converts())
+    held, problems = objectcache.fetch(cluster.client, kube_state_metrics.converts())
     assert not problems
-    assert held.keys() == livestate.RESOURCES.keys()
-    for plural, resource in livestate.RESOURCES.items():
+    assert held.keys() == objectcache.RESOURCES.keys()
+    for plural, resource in objectcache.RESOURCES.items():
         items = simulated.ask(world, resource.path(None)).json()["items"]
         assert len(held[plural]) == len(items)
 
 
 def test_one_namespace_has_only_what_is_in_it(cluster: clusters.Cluster) -> None:
     """Of a namespace there are its objects; nodes and namespaces are left out."""
-    held, problems = livestate.fetch(cluster.client, kube_state_metrics.converts(), namespace="shop")
+    held, problems = objectcache.fetch(cluster.client, kube_state_metrics.converts(), namespace="shop")
     assert not problems
     assert not {"nodes", "namespaces"} & held.keys()
     assert {dict(labels).get("namespace") for _, labels in series_of(held)} == {"shop"}
@@ -70,10 +70,12 @@ def test_one_namespace_has_only_what_is_in_it(cluster: clusters.Cluster) -> None
 def test_a_list_that_is_refused_costs_itself_alone(world: worlds.SimulatedCluster) -> None:
     """Who may read only some lists gets those, followed too, and is told about the others."""
     with connected.connect(world, user="viewer-shop") as limited:
-        held, problems = livestate.fetch(limited.client, kube_state_metrics.converts())
+        held, problems = objectcache.fetch(limited.client, kube_state_metrics.converts())
         assert not held
         assert {problem.code for problem in problems} >= {"pods_forbidden", "nodes_forbidden"}
-        with livestate.LiveState(limited.client, kube_state_metrics.converts(), namespace="shop") as state:
+        with objectcache.ObjectCache(
+            limited.client, kube_state_metrics.converts(), namespace="shop"
+        ) as state:
             assert state.wait_until_ready(10)
             assert state.read()["pods"]
 
@@ -84,7 +86,7 @@ def test_changes_are_followed() -> None:
     with (
         worlds.SimulatedCluster(nodes=4, pods=60, seed=3, clock=lambda: moment[0]) as world,
         connected.connect(world) as cluster,
-        livestate.LiveState(cluster.client, names("pods")) as state,
+        objectcache.ObjectCache(cluster.client, names("pods")) as state,
     ):
         assert state.wait_until_ready(10)
         before, version = set(state.read()["pods"].values()), state.version
@@ -102,7 +104,7 @@ def test_changes_are_followed() -> None:
 
 def test_stopping_ends_the_threads_and_keeps_what_was_read(cluster: clusters.Cluster) -> None:
     """After `stop` the last state stays readable; a second start does nothing."""
-    state = livestate.LiveState(cluster.client, names("nodes"))
+    state = objectcache.ObjectCache(cluster.client, names("nodes"))
     state.start()
     assert state.wait_until_ready(10)
     state.stop()
@@ -110,7 +112,7 @@ def test_stopping_ends_the_threads_and_keeps_what_was_read(cluster: clusters.Clu
     assert len(state.read()["nodes"]) == 4
 
 
-def pod_of(**status: Any) -> stateobjects.Pod:
+def pod_of(**status: Any) -> kube_state_wire.Pod:
     body = {
         "metadata": {
             "name": "web-0",
@@ -139,7 +141,7 @@ def pod_of(**status: Any) -> stateobjects.Pod:
         },
         "status": status,
     }
-    made: stateobjects.Pod = pages.decoder(stateobjects.Pod).decode(json.dumps(body).encode())
+    made: kube_state_wire.Pod = listpages.decoder(kube_state_wire.Pod).decode(json.dumps(body).encode())
     return made
 
 
@@ -207,9 +209,9 @@ def test_a_containers_life_is_told() -> None:
     assert value(series, "kube_pod_status_reason", **POD_LABELS, reason="Evicted") == 1
 
 
-def thing_of(**parts: Any) -> stateobjects.Thing:
+def thing_of(**parts: Any) -> kube_state_wire.Thing:
     body = {"metadata": {"name": "it", "namespace": "shop"}, **parts}
-    made: stateobjects.Thing = pages.decoder(stateobjects.Thing).decode(json.dumps(body).encode())
+    made: kube_state_wire.Thing = listpages.decoder(kube_state_wire.Thing).decode(json.dumps(body).encode())
     return made
 
 

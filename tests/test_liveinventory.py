@@ -9,13 +9,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import servers, simulated, small_world, waiting
+from tests import informers, servers, simulated, small_world, waiting
 
 import kubevitals
-from kubevitals import errors
-from kubevitals.kube import client, clientconfig, events, following, inventory, live, objects, pages
-from kubevitals.kube import records as wire_records
-from kubevitals.kube.http import retries, watch
+from kubevitals.kube import client, clientconfig, codec, informer, inventory, listwatch, liveinventory
+from kubevitals.kube.http import retries
 from simcluster import apiobjects, simulation
 
 if TYPE_CHECKING:
@@ -26,8 +24,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_FIRST_DELAY", 0.02)
-    monkeypatch.setattr(watch, "_LONGEST_DELAY", 0.2)
+    monkeypatch.setattr(listwatch, "_FIRST_DELAY", 0.02)
+    monkeypatch.setattr(listwatch, "_LONGEST_DELAY", 0.2)
     monkeypatch.setattr(retries, "_FIRST_DELAY", 0.02)
 
 
@@ -41,7 +39,7 @@ class Scene:
         self.cluster = stack.enter_context(kubevitals.connect(simulation=settings))
         assert self.cluster.world is not None
         self.simulated = self.cluster.world
-        self.live = stack.enter_context(live.LiveInventory(self.cluster.client, **options))
+        self.live = stack.enter_context(liveinventory.LiveInventory(self.cluster.client, **options))
 
     def step(self, *changes: apiobjects.Change) -> None:
         self.world.pending = list(changes)
@@ -60,7 +58,7 @@ def scene() -> Iterator[Scene]:
         yield made
 
 
-def equals_fresh_list(cluster: clusters.Cluster, inventory_: live.LiveInventory) -> bool:
+def equals_fresh_list(cluster: clusters.Cluster, inventory_: liveinventory.LiveInventory) -> bool:
     nodes, _ = inventory.fetch_nodes(cluster.client)
     pods, _ = inventory.fetch_pods(cluster.client)
     held = inventory_.read()
@@ -74,7 +72,7 @@ def test_ready_with_what_a_fresh_list_says(scene: Scene) -> None:
     held = scene.live.read()
     assert held.problems == ()
     assert held.resource_versions.keys() == {"nodes", "pods"}
-    assert scene.live.restarts == scene.live.relists == {"nodes": 0, "pods": 0}
+    assert scene.live.restarts == informers.relists(scene.live) == {"nodes": 0, "pods": 0}
 
 
 def test_changes_arrive(scene: Scene) -> None:
@@ -91,7 +89,7 @@ def test_changes_arrive(scene: Scene) -> None:
     )
     assert {pod.name: pod.phase for pod in scene.live.read().pods}["pod-001"] == "Failed"
     assert equals_fresh_list(scene.cluster, scene.live)
-    assert scene.live.relists == {"nodes": 0, "pods": 0}
+    assert informers.relists(scene.live) == {"nodes": 0, "pods": 0}
     assert len(before.pods) == 8
     assert "new" not in [pod.name for pod in before.pods]
 
@@ -108,7 +106,7 @@ def test_bookmarks_move_the_position(scene: Scene) -> None:
     before = int(scene.live.resource_versions["pods"])
     scene.step(apiobjects.Change("MODIFIED", small_world.node("node-1")))
     waiting.until(lambda: int(scene.live.resource_versions["pods"]) > before)
-    assert scene.live.relists["pods"] == 0
+    assert informers.relists(scene.live)["pods"] == 0
 
 
 def test_forgotten_history_is_listed_again(scene: Scene) -> None:
@@ -117,9 +115,9 @@ def test_forgotten_history_is_listed_again(scene: Scene) -> None:
     scene.step(apiobjects.Change("DELETED", small_world.pod("pod-003")))
     scene.simulated.forget()
     with contextlib.ExitStack() as stack:
-        second = stack.enter_context(live.LiveInventory(scene.cluster.client))
+        second = stack.enter_context(liveinventory.LiveInventory(scene.cluster.client))
         assert second.wait_until_ready(5)
-        waiting.until(lambda: second.relists["pods"] >= 3)
+        waiting.until(lambda: informers.relists(second)["pods"] >= 3)
         assert "pod-003" not in [pod.name for pod in second.read().pods]
         assert equals_fresh_list(scene.cluster, second)
         scene.simulated.set_faults([])
@@ -141,7 +139,7 @@ def test_resets_are_survived() -> None:
         waiting.until(lambda: "late" in made.pods())
         assert equals_fresh_list(made.cluster, made.live)
         assert made.live.problems == ()
-        assert made.live.relists == {"nodes": 0, "pods": 0}
+        assert informers.relists(made.live) == {"nodes": 0, "pods": 0}
 
 
 def test_a_living_cluster_is_followed() -> None:
@@ -149,7 +147,7 @@ def test_a_living_cluster_is_followed() -> None:
     settings = {"nodes": 10, "pods": 200, "speed": 200.0}
     with (
         kubevitals.connect(simulation=settings) as cluster,
-        live.LiveInventory(cluster.client, stream_seconds=1) as following_,
+        liveinventory.LiveInventory(cluster.client, stream_seconds=1) as following_,
     ):
         assert cluster.world is not None
         assert following_.wait_until_ready(5)
@@ -167,7 +165,7 @@ def test_without_owners() -> None:
     """Without owners Jobs are not followed, and pods name their Job."""
     with (
         kubevitals.connect(simulation={"nodes": 10, "pods": 200, "speed": 0}) as cluster,
-        live.LiveInventory(cluster.client, with_owners=False, nodes=False) as following_,
+        liveinventory.LiveInventory(cluster.client, with_owners=False, nodes=False) as following_,
     ):
         assert following_.wait_until_ready(5)
         held = following_.read()
@@ -202,7 +200,7 @@ def test_half_an_answer() -> None:
         made = Scene(stack)
         made.live.stop()
         made.simulated.set_faults(["forbidden=nodes"])
-        second = stack.enter_context(live.LiveInventory(made.cluster.client))
+        second = stack.enter_context(liveinventory.LiveInventory(made.cluster.client))
         assert second.wait_until_ready(5)
         held = second.read()
         assert held.nodes == ()
@@ -220,7 +218,7 @@ def test_nothing_but_refusals_is_not_ready() -> None:
     with contextlib.ExitStack() as stack:
         made = Scene(stack)
         made.simulated.set_faults(["forbidden"])
-        second = stack.enter_context(live.LiveInventory(made.cluster.client))
+        second = stack.enter_context(liveinventory.LiveInventory(made.cluster.client))
         waiting.until(lambda: len(second.problems) == 2)
         assert not second.wait_until_ready(0.1)
         assert second.read().pods == ()
@@ -232,7 +230,7 @@ def test_a_cluster_that_comes_late() -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     plain = clientconfig.ClientConfig(f"http://127.0.0.1:{port}")
-    with client.Client(plain, environ={}) as late, live.LiveInventory(late) as following_:
+    with client.Client(plain, environ={}) as late, liveinventory.LiveInventory(late) as following_:
         waiting.until(lambda: len(following_.problems) == 2)
         assert {problem.code for problem in following_.problems} == {"nodes_unreachable", "pods_unreachable"}
         assert not following_.ready
@@ -283,7 +281,7 @@ def routed(port: int, route: Callable[[str], bytes]) -> Iterator[None]:
 
 def test_a_refused_watch_is_not_hammered(monkeypatch: pytest.MonkeyPatch) -> None:
     """With list allowed and watch refused, it lists again with growing pauses and says what is missing."""
-    monkeypatch.setattr(watch, "_LONGEST_DELAY", 30.0)
+    monkeypatch.setattr(listwatch, "_LONGEST_DELAY", 30.0)
     listed = servers.answer(
         200, {"kind": "PodList", "metadata": {"resourceVersion": "5"}, "items": [PLAIN_POD]}
     )
@@ -291,7 +289,7 @@ def test_a_refused_watch_is_not_hammered(monkeypatch: pytest.MonkeyPatch) -> Non
     with (
         servers.Server(*[listed, refused] * 20, refused) as server,
         client.Client(clientconfig.ClientConfig(server.url), environ={}, jitter=lambda: 1.0) as plain,
-        live.LiveInventory(plain, nodes=False) as following_,
+        liveinventory.LiveInventory(plain, nodes=False) as following_,
     ):
         assert following_.wait_until_ready(5)
         waiting.until(lambda: [each.code for each in following_.problems] == ["pods_forbidden"])
@@ -319,7 +317,7 @@ def test_a_bad_quantity_is_a_problem_as_long_as_its_pod_is_there() -> None:
         waiting.until(lambda: made.live.problems)
         assert {problem.object for problem in made.live.problems} == {"default/bad"}
         made.simulated.forget()
-        second = stack.enter_context(live.LiveInventory(made.cluster.client))
+        second = stack.enter_context(liveinventory.LiveInventory(made.cluster.client))
         assert second.wait_until_ready(5)
         assert second.problems == made.live.problems
         made.step(apiobjects.Change("DELETED", bad))
@@ -332,16 +330,16 @@ def test_stopping_is_prompt_and_leaves_no_thread(scene: Scene) -> None:
     scene.live.stop()
     scene.live.stop()
     assert time.monotonic() - before < 1
-    assert not [each for each in threading.enumerate() if each.name.startswith("live-")]
+    assert not [each for each in threading.enumerate() if each.name.startswith("informer-")]
     assert len(scene.pods()) == 8
     scene.live.start()
-    assert not [each for each in threading.enumerate() if each.name.startswith("live-")]
+    assert not [each for each in threading.enumerate() if each.name.startswith("informer-")]
 
 
 def test_waiting_ends_with_stop() -> None:
     """Who waits for readiness is let go when it is stopped."""
     with client.Client(clientconfig.ClientConfig("http://127.0.0.1:9"), environ={}) as nowhere:
-        following_ = live.LiveInventory(nowhere)
+        following_ = liveinventory.LiveInventory(nowhere)
         following_.start()
         timer = threading.Timer(0.1, following_.stop)
         timer.start()
@@ -354,19 +352,19 @@ def test_waiting_ends_with_stop() -> None:
 def test_an_unexpected_failure_is_told_and_retried(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault in the code itself does not silence a thread: it is a problem, and the list is tried again."""
     broken = threading.Event()
-    good = following.Follower._take
+    good = informer.Informer._apply
 
-    def take(self: following.Follower[Any], event: watch.WatchEvent) -> None:
+    def apply(self: informer.Informer[Any], event: codec.Event) -> None:
         if event.type == "ADDED" and not broken.is_set():
             broken.set()
             raise ZeroDivisionError("secret")
         good(self, event)
 
-    monkeypatch.setattr(following.Follower, "_take", take)
+    monkeypatch.setattr(informer.Informer, "_apply", apply)
     scene.step(apiobjects.Change("ADDED", small_world.pod("new")))
     waiting.until(broken.is_set)
     waiting.until(lambda: "new" in scene.pods())
-    assert scene.live.relists["pods"] == 1
+    assert informers.relists(scene.live)["pods"] == 1
     assert scene.live.problems == ()
 
 
@@ -393,49 +391,3 @@ def test_many_readers_see_whole_states(scene: Scene) -> None:
     for reader in readers:
         reader.join()
     assert wrong == []
-
-
-READ = events.Decoder[Any, Any](pages.decoder(objects.Pod), wire_records.Reader.read_pod)
-
-
-def test_a_hollow_bookmark_is_read() -> None:
-    """A bookmark as the real API server writes it, whose pod has no containers, is a position and no pod."""
-    line = (
-        b'{"type":"BOOKMARK","object":{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"12746",'
-        b'"creationTimestamp":null},"spec":{"containers":null},"status":{}}}'
-    )
-    event = READ(line)
-    assert (event.type, event.resource_version, event.object) == ("BOOKMARK", "12746", None)
-
-
-@pytest.mark.parametrize(
-    ("line", "kind"),
-    [
-        (b"no json", errors.NotJSONError),
-        (b"[]", errors.WrongKindError),
-        (b'{"type":"ADDED"}', errors.WrongKindError),
-        (b'{"type":"ADDED","object":5}', errors.WrongKindError),
-        (b'{"type":"ADDED","object":{"metadata":{},"spec":{"containers":5}}}', errors.WrongKindError),
-    ],
-)
-def test_lines_that_are_no_events(line: bytes, kind: type[errors.DecodingError]) -> None:
-    """What is no event is an error of its own."""
-    with pytest.raises(kind):
-        READ(line)
-
-
-def test_an_error_event_is_left_to_the_watch() -> None:
-    """The decoder does not read the Status of an ERROR event."""
-    assert READ(b'{ "type":"ERROR","object":{"kind":"Status","code":410}}').type == "ERROR"
-
-
-def test_shared_label_sets_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Label sets that are kept for sharing do not grow with the number of events."""
-    monkeypatch.setattr(events, "_RENEWAL", 10)
-    decoder = events.Decoder[Any, Any](pages.decoder(objects.Pod), wire_records.Reader.read_pod)
-    for number in range(95):
-        decoder(
-            b'{"type":"ADDED","object":{"metadata":{"name":"a","labels":{"n":"%d"}},"spec":{"containers":[]}}}'
-            % number
-        )
-    assert len(decoder._reader._label_sets) <= 10

@@ -5,26 +5,15 @@ They are read from lists of their own, on demand, so that nobody else pays for t
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
-
 import msgspec
 
 from kubevitals.kube import objects
 
-ItemT = TypeVar("ItemT")
 Amounts = dict[str, objects.Quantity]  # of any resource: cpu, memory, hugepages-2Mi, nvidia.com/gpu ...
 
 
 class _Wire(msgspec.Struct, rename="camel", gc=False):
     """Base of all: camelCase on the wire, every field optional, unknown fields skipped."""
-
-
-class ObjectList(_Wire, Generic[ItemT]):
-    """A list of any kind."""
-
-    metadata: objects.ListMeta
-    items: list[ItemT] | None = None
-    kind: str = ""
 
 
 class Condition(_Wire):

@@ -5,7 +5,7 @@ the wire objects of one page however large the cluster is.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -15,25 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kubevitals import model
-    from kubevitals.kube import objects
 
 RecordT = TypeVar("RecordT")
 WireT = TypeVar("WireT")
 SIZE = 1000  # objects a page; 6 MB of pods: large enough to be quick, small enough to be forgotten at once
 
 
-class Page(Generic[RecordT]):
-    """One page of a list as records, with what is needed to go on."""
+class Page(NamedTuple, Generic[RecordT]):
+    """One page of a list as records, or all of its pages joined; `problems` say what could not be read."""
 
-    __slots__ = ("continue_", "items", "problems", "resource_version")
-
-    def __init__(
-        self, meta: objects.ListMeta, items: list[RecordT], *, problems: Sequence[model.Problem]
-    ) -> None:
-        self.continue_ = meta.continue_
-        self.resource_version = meta.resource_version
-        self.items = items
-        self.problems = problems
+    items: list[RecordT]
+    problems: Sequence[model.Problem] = ()
+    resource_version: str = ""
+    continue_: str = ""  # the token of the next page
 
 
 @functools.cache
@@ -70,11 +64,13 @@ def decode_list(body: bytes, decoder: msgspec.json.Decoder[WireT], *, kind: str)
     return wire
 
 
-def join(pages: Iterable[Page[RecordT]]) -> tuple[list[RecordT], list[model.Problem]]:
-    """Return the items and problems of all pages."""
+def join(pages: Iterable[Page[RecordT]]) -> Page[RecordT]:
+    """Return the items and problems of all pages, at the resource version of the last."""
     items: list[RecordT] = []
     problems: list[model.Problem] = []
+    version = ""
     for page in pages:
         items += page.items
         problems += page.problems
-    return items, problems
+        version = page.resource_version
+    return Page(items, problems, version)
