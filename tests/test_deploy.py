@@ -269,6 +269,17 @@ def test_the_image_is_small_and_nobody() -> None:
         assert f"!{source}" in ignored
 
 
+def test_the_image_has_what_it_needs() -> None:
+    """Both packages are in the image; what makes certificates for a simulated cluster is not."""
+    text = (DEPLOY / "Dockerfile").read_text()
+    for package in (ROOT / "src").iterdir():
+        if (package / "__init__.py").exists():
+            assert f"/build/src/{package.name} " in text
+    for name in ("runtime", "serve"):
+        assert "cryptography" not in (ROOT / "requirements" / f"{name}.txt").read_text()
+    assert "cryptography==" in (ROOT / "requirements" / "test.txt").read_text()
+
+
 def test_the_image_runs_as_the_pod_says() -> None:
     """The user of the image is the user of the pod."""
     user = re.search(r"^USER (\d+):(\d+)$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
