@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import kubelets, servers
 
-from kubevitals import errors, sources
+from kubevitals import errors, model, snapshot, sources
 from kubevitals.kube import resourceattributes
 from kubevitals.kube.http import authentication
 from kubevitals.sources.kubelet import source
@@ -45,6 +45,22 @@ def test_first_and_second_reading() -> None:
         assert second.pods == {POD: (T + 16, 16.0, [("app", 0.25, 64_000_000)])}
         assert (second.silent, second.partial, second.problems) == ({}, {}, [])
         assert (second.source, scene.source.name) == ("kubelet", "kubelet")
+
+
+def test_a_pod_that_two_nodes_report() -> None:
+    """What two kubelets tell of one pod is kept apart: only the list of pods knows where it runs."""
+    moved = [kubelets.answer(container_cpu=90.0), kubelets.answer(container_cpu=98.0, at=T + 16.0)]
+    with kubelets.Scene({"node-1": two_readings(), "node-2": moved}) as scene:
+        scene.source.fetch_usage(BOTH)
+        scene.now += AGAIN
+        usage = scene.source.fetch_usage(BOTH)
+        assert {node: sample[2] for node, sample in usage.reports[POD].items()} == {
+            "node-1": [("app", 0.25, 64_000_000)],
+            "node-2": [("app", 0.5, 64_000_000)],
+        }
+    for node, cores in (("node-1", 0.25), ("node-2", 0.5), ("node-3", None)):
+        chosen = snapshot.choose_reports(usage, [model.Pod(*POD, node=node)])
+        assert (chosen[POD][2][0][1] if POD in chosen else None) == cores
 
 
 def test_what_a_kubelet_is_asked() -> None:

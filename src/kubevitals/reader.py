@@ -10,7 +10,7 @@ from kubevitals import clocks, errors, garbage, model, snapshot, sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from typing import Any
 
@@ -108,6 +108,7 @@ class _Reading:
         self._problems: list[model.Problem] = []
         self._node_usage: sources.Usage | None = None
         self._pod_usage: sources.Usage | None = None
+        self._samples: Mapping[tuple[str, str], sources.PodSample] = {}  # of pods
         self._node_list: list[model.Node] | None = None
         self._pod_list: list[model.Pod] | None = None
         self._errors: dict[str, errors.KubevitalsError] = {}
@@ -132,7 +133,7 @@ class _Reading:
             nodes,
             pods,
             node_samples=self._node_usage.nodes if self._node_usage is not None else {},
-            pod_samples=self._pod_usage.pods if self._pod_usage is not None else {},
+            pod_samples=self._samples,
             now=now,
         )
         for usage in usages:
@@ -250,7 +251,9 @@ class _Reading:
 
     def _join_pods(self, now: datetime) -> list[model.Pod]:
         request, usage = self._request, self._pod_usage
-        samples = usage.pods if usage is not None else {}
+        if usage is not None:
+            self._samples = snapshot.choose_reports(usage, self._pod_list or ())
+        samples = self._samples
         if self._pod_list is None:
             if request.field_selector is not None:
                 # Samples have no fields: all of them would pass for the selected ones.

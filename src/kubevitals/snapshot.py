@@ -119,6 +119,25 @@ def join_pods(
     return rows
 
 
+def choose_reports(
+    usage: sources.Usage, pods: Iterable[model.Pod]
+) -> Mapping[tuple[str, str], sources.PodSample]:
+    """Return the samples of pods: of one that several nodes report, that of the node where it runs."""
+    if not usage.reports:
+        return usage.pods
+    samples = dict(usage.pods)
+    for pod in pods:
+        key = (pod.namespace, pod.name)
+        reports = usage.reports.get(key)
+        if reports is None:
+            continue
+        if pod.node in reports:
+            samples[key] = reports[pod.node]
+        else:
+            del samples[key]
+    return samples
+
+
 def rows_of_samples(
     samples: Mapping[tuple[str, str], sources.PodSample],
     *,

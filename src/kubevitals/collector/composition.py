@@ -67,7 +67,7 @@ def compose(
     of_nodes = usage.failures.get("nodes")
     of_pods = usage.failures.get("pods")
     may_list_pods = "pods" in held.resource_versions
-    samples = usage.pods.pods if usage.pods is not None else {}
+    samples = snapshot.choose_reports(usage.pods, held.pods) if usage.pods is not None else {}
     not_ready = frozenset(node.name for node in held.nodes if not node.ready)
     pods = (
         snapshot.join_pods(

@@ -66,15 +66,17 @@ class Usage:
     `problems` names what could not be read. `silent` says, by the node's name, why a node and the pods on
     it have no sample, or none of CPU yet: a code of `snapshot.REASONS`. `partial` says the same of pods, by
     (namespace, name); `missing` of everything, where no usage is to be expected. `source` is who answered.
-    `details` holds what a source was asked for beside usage, by (node), (namespace, pod) and (namespace,
-    pod, container).
+    `reports` has, of a pod that several nodes report (it moves, or is left over on a lost node), the sample
+    of each node by its name; `pods` has one of them. `details` holds what a source was asked for beside
+    usage, by (node), (namespace, pod) and (namespace, pod, container).
     """
 
-    __slots__ = ("details", "missing", "nodes", "partial", "pods", "problems", "silent", "source")
+    __slots__ = ("details", "missing", "nodes", "partial", "pods", "problems", "reports", "silent", "source")
 
     def __init__(self) -> None:
         self.nodes: dict[str, Sample] = {}
         self.pods: dict[tuple[str, str], PodSample] = {}
+        self.reports: dict[tuple[str, str], dict[str, PodSample]] = {}
         self.details: dict[tuple[str, ...], details.Detail] = {}
         self.problems: list[model.Problem] = []
         self.silent: dict[str, str] = {}

@@ -229,6 +229,7 @@ class Kubelets:
             read = node.usage
             if read is None:
                 continue
+            self._note_reports(usage, kubelet.node, kubelets)
             if whole:
                 usage.pods.update(read.pods)
                 usage.partial.update(read.partial)
@@ -246,6 +247,20 @@ class Kubelets:
             for place, told in node.details.items():
                 if place[:2] in usage.pods:
                     usage.details[place] = told
+
+    def _note_reports(self, usage: sources.Usage, node: str, kubelets: Sequence[addresses.Kubelet]) -> None:
+        """Keep apart what this node and one before it tell of the same pod."""
+        read = self._nodes[node].usage
+        assert read is not None
+        for key in usage.pods.keys() & read.pods.keys():
+            if key not in usage.reports:
+                before = next(
+                    each.node
+                    for each in kubelets
+                    if (told := self._nodes[each.node].usage) is not None and key in told.pods
+                )
+                usage.reports[key] = {before: usage.pods[key]}
+            usage.reports[key][node] = read.pods[key]
 
 
 def _read_ca(path: str) -> bytes:
