@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import pathlib
-import pty
 import re
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
+from tests import terminals
 from tests.commandline import CLOCK, command
 
 from simcluster import simulation as simulated
@@ -74,38 +73,22 @@ def test_plugin_name(kubeconfig: pathlib.Path) -> None:
 
 
 def on_terminal(
-    kubeconfig: pathlib.Path, *words: str, until: bytes, interrupt: bool = False, **environ: str
+    kubeconfig: pathlib.Path, *words: str, until: str, interrupt: bool = False, **environ: str
 ) -> tuple[int, str]:
     """What the command writes to a terminal of 40 columns, and how it ended."""
-    child, leader = pty.fork()
-    if child == 0:
-        plain = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS")}
-        line = command(kubeconfig, *words)
-        os.execve(line[0], line, {**plain, "TERM": "xterm", "PYTHONUTF8": "1", **environ})
-    seen = b""
-    deadline = time.monotonic() + 20.0
-    try:
-        while time.monotonic() < deadline:
-            try:
-                part = os.read(leader, 65536)
-            except OSError:  # the terminal is gone with the last process on it
-                break
-            if not part:
-                break
-            seen += part
-            if interrupt and until in seen:
-                os.kill(child, signal.SIGINT)
-                interrupt = False
-    finally:
-        os.close(leader)
-        status = os.waitpid(child, 0)[1]
-    assert until in seen
-    return os.waitstatus_to_exitcode(status), seen.decode()
+    plain = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS")}
+    environment = {**plain, "TERM": "xterm", "PYTHONUTF8": "1", **environ}
+    with terminals.Terminal(command(kubeconfig, *words), environ=environment) as terminal:
+        seen = terminal.wait_for(until) + until
+        if interrupt:
+            terminal.process.send_signal(signal.SIGINT)
+        seen += terminal.rest()
+        return terminal.process.wait(), seen
 
 
 def test_colours_on_a_terminal(kubeconfig: pathlib.Path) -> None:
     """A terminal gets one scale of colours, with a glyph beside each ratio."""
-    code, text = on_terminal(kubeconfig, "top", "pods", "-n", "shop", until=b"search-1", COLUMNS="120")
+    code, text = on_terminal(kubeconfig, "top", "pods", "-n", "shop", until="search-1", COLUMNS="120")
     assert code == 0
     assert re.search(r"\x1b\[31m\s*11\d% ●\x1b\[0m", text)
     assert re.search(r"\x1b\[32m\s*\d+% ○\x1b\[0m", text)
@@ -114,7 +97,7 @@ def test_colours_on_a_terminal(kubeconfig: pathlib.Path) -> None:
 def test_no_color(kubeconfig: pathlib.Path) -> None:
     """NO_COLOR takes the colour and leaves the glyphs."""
     _, text = on_terminal(
-        kubeconfig, "top", "pods", "-n", "shop", until=b"search-1", NO_COLOR="1", COLUMNS="120"
+        kubeconfig, "top", "pods", "-n", "shop", until="search-1", NO_COLOR="1", COLUMNS="120"
     )
     assert "\x1b[" not in text
     assert "●" in text
@@ -123,7 +106,7 @@ def test_no_color(kubeconfig: pathlib.Path) -> None:
 def test_watch_on_a_terminal(kubeconfig: pathlib.Path) -> None:
     """-w refreshes in place, hides the cursor meanwhile and brings it back at Ctrl-C, which is a good end."""
     code, text = on_terminal(
-        kubeconfig, "top", "nodes", "-w", "--interval", "100ms", until=b"Ctrl-C ends", interrupt=True
+        kubeconfig, "top", "nodes", "-w", "--interval", "100ms", until="Ctrl-C ends", interrupt=True
     )
     assert code == 0
     assert text.startswith("\x1b[2J\x1b[?25l")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
-import select
 import shutil
 import subprocess
 import sys
@@ -13,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests import small_world
+from tests import small_world, terminals
 
 from kubevitals import cli
 from kubevitals.cli.commands import completion
@@ -399,35 +397,6 @@ def test_bash_hides_secrets(home: pathlib.Path) -> None:
     assert "s3cr3t" in (home / "input").read_text()
 
 
-class Terminal:
-    """An interactive shell on a terminal of its own."""
-
-    def __init__(self, home: pathlib.Path, *command: str) -> None:
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(home)
-            os.execve(command[0], command, environ(home))
-        self.seen = ""
-
-    def wait_for(self, text: str, seconds: float = 20.0) -> str:
-        """Read until `text` was printed; what came before is forgotten with it."""
-        end = time.monotonic() + seconds
-        while text not in self.seen:
-            ready, _, _ = select.select([self.fd], [], [], max(0.0, end - time.monotonic()))
-            assert ready, f"{text!r} did not come, but {self.seen!r}"
-            self.seen += os.read(self.fd, 65536).decode("utf-8", "replace")
-        before, _, self.seen = self.seen.partition(text)
-        return before
-
-    def type(self, text: str) -> None:
-        os.write(self.fd, text.encode())
-
-    def close(self) -> None:
-        os.kill(self.pid, 9)
-        os.waitpid(self.pid, 0)
-        os.close(self.fd)
-
-
 INTERACTIVE = [
     ("kubevitals ov", "overview "),
     ("kubevitals top --context my", "my\\ prod "),
@@ -444,16 +413,12 @@ def test_interactive(home: pathlib.Path, shell: str) -> None:
     path = {"bash": BASH, "zsh": ZSH}[shell]
     if path is None:
         pytest.skip(f"no {shell} here")
-    terminal = (
-        Terminal(home, path, "--norc", "--noprofile", "-i")
-        if shell == "bash"
-        else Terminal(home, path, "-f", "-i")
-    )
+    options = {"bash": ["--norc", "--noprofile", "-i"], "zsh": ["-f", "-i"]}[shell]
     setup = {
         "bash": "bind 'set enable-bracketed-paste off'; ",
         "zsh": "unset zle_bracketed_paste; autoload -Uz compinit && compinit -u -D; ",
     }[shell]
-    try:
+    with terminals.Terminal([path, *options], environ=environ(home), folder=home) as terminal:
         terminal.type(f"PS1=; {setup}source ./script.{shell}; echo ready''-now\n")
         terminal.wait_for("ready-now\r\n")
         for typed, expected in [*INTERACTIVE, ("kubevitals top --context evil", '"x\\" ')]:
@@ -462,8 +427,6 @@ def test_interactive(home: pathlib.Path, shell: str) -> None:
             terminal.wait_for(tail)
             terminal.type("\x15")
         assert not (home / "PWNED").exists()
-    finally:
-        terminal.close()
 
 
 def _common(typed: str, expected: str) -> str:

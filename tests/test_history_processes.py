@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import waiting
+from tests import terminals, waiting
 
 import kubevitals
 from kubevitals.history import store
@@ -181,16 +180,10 @@ def test_the_state_of_yesterday(environment: dict[str, str], yesterday: tuple[st
 
 def on_terminal(environment: dict[str, str], *words: str) -> str:
     """What a command that ends well shows on a terminal."""
-    child, leader = pty.fork()
-    if child == 0:
-        os.execve(sys.executable, command(*words), environment)
-    seen = b""
-    with contextlib.suppress(OSError):  # the terminal is gone with the process
-        while part := os.read(leader, 65_536):
-            seen += part
-    os.close(leader)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    return seen.decode().replace("\r\n", "\n")
+    with terminals.Terminal(command(*words), environ=environment) as terminal:
+        seen = terminal.rest()
+        assert terminal.process.wait() == 0
+        return seen.replace("\r\n", "\n")
 
 
 def test_a_recorder_on_a_small_terminal(environment: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from kubevitals import errors
 from kubevitals.kube.auth import kubeconfig_file
@@ -112,8 +113,15 @@ def test_no_kubeconfig(tmp_path: pathlib.Path, content: str | bytes, words: str)
         (f'{{"token": "{SECRET}", ] }}', "line 1"),
     ],
 )
-def test_broken_yaml(tmp_path: pathlib.Path, content: str, place: str) -> None:
-    """Broken YAML is an error with line and column, and quotes nothing of the file."""
+@pytest.mark.parametrize("libyaml", [True, False])
+def test_broken_yaml(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, content: str, place: str, *, libyaml: bool
+) -> None:
+    """Broken YAML is an error with its line, and quotes nothing of the file; so it is where PyYAML was built
+    without libyaml.
+    """
+    if not libyaml:
+        monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
     with pytest.raises(errors.ConfigurationError, match=place) as caught:
         read(tmp_path / "conf", content)
     told = [caught.value.message, str(caught.value.remedy), repr(caught.value.__cause__)]

@@ -264,15 +264,17 @@ def _parse_yaml(text: str, path: str) -> object:
         first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
         for first, pairs in parent.yaml_implicit_resolvers.items()
     }
-    loader = type("KubeconfigLoader", (parent,), {"yaml_implicit_resolvers": resolvers})(text)
+    make = type("KubeconfigLoader", (parent,), {"yaml_implicit_resolvers": resolvers})
     try:
         _check_depth(yaml.parse(text, Loader=parent), path)
-        return loader.get_data() if loader.check_data() else None  # the first document only, as kubectl
+        loader = make(text)
+        try:
+            return loader.get_data() if loader.check_data() else None  # the first document only, as kubectl
+        finally:
+            loader.dispose()
     except (yaml.YAMLError, ValueError, TypeError) as error:
         # Not `from error`: PyYAML's words and traceback may quote the file.
         raise _yaml_error(error, text, path) from None
-    finally:
-        loader.dispose()
 
 
 def _check_depth(events: Iterable[Any], path: str) -> None:
