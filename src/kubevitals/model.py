@@ -21,6 +21,7 @@ else:
     from kubevitals.namedtuple import NamedTuple
 
 SCHEMA = "kubevitals/v1"
+ENDED_PHASES = frozenset({"Succeeded", "Failed"})  # of pods: such hold no resources
 STALE_AFTER_WINDOWS = 3  # a sample older than this many of its own windows is stale
 # What no machine has: a number beyond these, or below zero, is no measurement, whoever states it.
 MOST_CORES = 1e6
@@ -199,7 +200,7 @@ class Pod(NamedTuple):
     @property
     def terminated(self) -> bool:
         """Whether it has ended: such a pod holds no resources and counts in no sum."""
-        return self.phase in ("Succeeded", "Failed")
+        return self.phase in ENDED_PHASES
 
     @property
     def cpu_of_request(self) -> float | None:

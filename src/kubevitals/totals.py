@@ -79,7 +79,7 @@ def total_all(pods: Iterable[model.Pod], name: str = "") -> model.Total:
 def _total(key: GroupKey, pods: list[model.Pod]) -> model.Total:
     """Add pods up, a field at a time. Those that have ended hold nothing and count nowhere."""
     name, namespace, kind, workload = key
-    pods = [pod for pod in pods if pod.phase not in _ENDED]
+    pods = [pod for pod in pods if pod.phase not in model.ENDED_PHASES]
     columns: dict[str, list[Any]] = {field: list(map(value_of, pods)) for field, value_of in _COLUMNS.items()}
     restarts = [value for value in columns["restarts"] if value is not None]
     unused = _count_incomplete(columns["cpu_usage_cores"], columns["memory_usage_bytes"])
@@ -105,7 +105,6 @@ def _total(key: GroupKey, pods: list[model.Pod]) -> model.Total:
     )
 
 
-_ENDED = ("Succeeded", "Failed")
 _SUMMED = (
     "cpu_usage_cores",
     "cpu_request_cores",

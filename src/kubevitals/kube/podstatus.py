@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kubevitals import model
+
 if TYPE_CHECKING:
     from kubevitals.kube import objects
 
@@ -75,7 +77,7 @@ def describe_health(pod: objects.Pod) -> Health:
     if pod.metadata.deletion_timestamp is not None:
         if state.reason == "NodeLost":
             status = "Unknown"
-        elif state.phase not in ("Succeeded", "Failed"):
+        elif state.phase not in model.ENDED_PHASES:
             status = "Terminating"
     return Health(status, ready, total, restarts)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import errors, problems, quantity, reader, sanitize, selection, vitals
+from kubevitals import errors, findings, quantity, reader, sanitize, selection, vitals
 from kubevitals.cli import clusteroptions, notes, oneshot, values
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns as column_sets
@@ -36,7 +36,7 @@ examples:
 Exit codes: 0 good, whatever the cluster's health; 1 no usage could be read or another failure, 2 wrong usage.
 """
 
-_TROUBLES = 10  # lines
+_FINDINGS = 10  # lines
 _ROWS, _LEAST_ROWS = 10, 3  # pods that are shown where no number was asked for
 _OTHER_LINES = 6  # of a screen: two headings, the notes below, and the shell's next line
 _LEAST_DETAIL = 16  # columns; a detail cut shorter says nothing
@@ -125,19 +125,19 @@ class View:
 
 
 def compose(snapshot: model.Snapshot, view: View, *, style: console.Style, height: int | None = None) -> str:
-    """Return the whole text: summary, nodes, busiest pods, troubles.
+    """Return the whole text: summary, nodes, busiest pods, what is wrong.
 
     Where no number of rows was asked for, fewer pods are shown on a screen of few lines.
     """
     summary = _render_summary(snapshot, view, style)
     nodes = _render_nodes(snapshot, view.limit or _ROWS, style)
-    troubles = _render_troubles(snapshot, style)
+    wrong = _render_findings(snapshot, style)
     limit = view.limit or _ROWS
     if view.limit is None and height is not None:
-        taken = sum(part.count("\n") + 1 for part in (summary, nodes, troubles)) + _OTHER_LINES
+        taken = sum(part.count("\n") + 1 for part in (summary, nodes, wrong)) + _OTHER_LINES
         limit = max(_LEAST_ROWS, min(limit, height - taken))
     pods = _render_pods(snapshot, view, style, limit=limit)
-    return "\n".join(filter(None, (summary, nodes, pods, troubles)))
+    return "\n".join(filter(None, (summary, nodes, pods, wrong)))
 
 
 def _render_summary(snapshot: model.Snapshot, view: View, style: console.Style) -> str:
@@ -221,16 +221,16 @@ def _says_something(column: column_sets.Column, rows: Sequence[Any]) -> bool:
     return not column.drop or any(getattr(row, column.key) is not None for row in rows)
 
 
-def _render_troubles(snapshot: model.Snapshot, style: console.Style) -> str:
+def _render_findings(snapshot: model.Snapshot, style: console.Style) -> str:
     now = snapshot.generated_at
-    found = problems.find(snapshot.nodes, snapshot.pods, now=now)
+    found = findings.inspect(snapshot.nodes, snapshot.pods, now=now)
     if not found:
         unread = [kind for kind in ("nodes", "pods") if _unread(snapshot, kind)]
         doubt = f", as far as can be told without {' and '.join(unread)}" if unread else ""
         return style.bold(f"nothing is wrong{doubt}") + "\n"
-    lines = [style.bold("what is wrong"), *_trouble_lines(found[:_TROUBLES], now, style)]
-    if len(found) > _TROUBLES:
-        lines.append(style.dim(f"and {len(found) - _TROUBLES} more"))
+    lines = [style.bold("what is wrong"), *_finding_lines(found[:_FINDINGS], now, style)]
+    if len(found) > _FINDINGS:
+        lines.append(style.dim(f"and {len(found) - _FINDINGS} more"))
     return "\n".join(lines) + "\n"
 
 
@@ -239,15 +239,15 @@ def _unread(snapshot: model.Snapshot, kind: str) -> bool:
     return any(problem.code.startswith(f"{kind}_") for problem in snapshot.problems)
 
 
-def _trouble_lines(found: Sequence[problems.Trouble], now: datetime, style: console.Style) -> list[str]:
+def _finding_lines(found: Sequence[findings.Finding], now: datetime, style: console.Style) -> list[str]:
     """Return a line each, in columns if they fit, and on a very narrow terminal two."""
     glyphs = style.glyphs or {}
     rows = [
         (
-            (f"{glyphs[each.pressure]} " if glyphs else "") + sanitize.printable(each.word),
+            (f"{glyphs[each.severity]} " if glyphs else "") + sanitize.printable(each.reason),
             sanitize.printable(_whom(each)),
             _ago(each, now),
-            sanitize.printable(each.detail),
+            sanitize.printable(each.message),
         )
         for each in found
     ]
@@ -257,7 +257,7 @@ def _trouble_lines(found: Sequence[problems.Trouble], now: datetime, style: cons
     in_two = width is not None and word_width + len(_GAP) + whom_width > width
     lines = []
     for each, (word, whom, ago, detail) in zip(found, rows, strict=True):
-        painted = style.paint(word if in_two else word.ljust(word_width), each.pressure)
+        painted = style.paint(word if in_two else word.ljust(word_width), each.severity)
         if in_columns:
             start = word_width + whom_width + ago_width + 3 * len(_GAP)
             text = _GAP.join(("", whom.ljust(whom_width), ago.rjust(ago_width), _cut(detail, start, style)))
@@ -271,14 +271,14 @@ def _trouble_lines(found: Sequence[problems.Trouble], now: datetime, style: cons
     return lines
 
 
-def _whom(found: problems.Trouble) -> str:
+def _whom(found: findings.Finding) -> str:
     if found.kind == "Node":
         return f"node {found.name}"
     several = f" ({found.kind}, {found.pods} pods)" if found.pods > 1 else ""
     return f"{found.namespace}/{found.name}{several}"
 
 
-def _ago(found: problems.Trouble, now: datetime) -> str:
+def _ago(found: findings.Finding, now: datetime) -> str:
     return "" if found.since is None else column_sets.format_age((now - found.since).total_seconds())
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import errors, kinds, reader, sanitize, selection, totals
+from kubevitals import errors, kinds, model, reader, sanitize, selection, totals
 from kubevitals.cli import clusteroptions, notes, oneshot, values
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns as column_sets
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kubevitals import cluster as clusters
-    from kubevitals import model
     from kubevitals.selection import filters
 
 EPILOG = """\
@@ -316,7 +315,7 @@ class View:
     def _total(self, snapshot: model.Snapshot, rows: Sequence[Any]) -> model.Total:
         """Return the sums over the rows; of sums, over the pods in them."""
         if self.kind in (kinds.PODS, kinds.CONTAINERS):
-            return totals.total_rows(row for row in rows if row.phase not in ("Succeeded", "Failed"))
+            return totals.total_rows(row for row in rows if row.phase not in model.ENDED_PHASES)
         return totals.total_all(selection.find_pods(snapshot, self.selection, rows))
 
     def describe_unknown(self, snapshot: model.Snapshot, rows: Sequence[Any]) -> list[str]:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     Labels = Sequence[bytes]  # of each record, without braces
 
 FIELDS = {"node": model.Node._fields, "pod": model.Pod._fields, "container": model.Container._fields}
-ENDED = frozenset({"Succeeded", "Failed"})
 
 _encode = msgspec.json.Encoder().encode
 _FLAGS = {True: 1, False: 0, None: None}
@@ -54,7 +53,7 @@ def write_conditions(nodes: Iterable[model.Node], labels: Labels) -> bytes:
 def held(records: Sequence[Record], labels: Labels, of: str) -> tuple[Sequence[Record], Labels]:
     """Return those pods or containers that have not ended."""
     phase = FIELDS[of].index("phase")
-    chosen = [at for at, record in enumerate(records) if record[phase] not in ENDED]
+    chosen = [at for at, record in enumerate(records) if record[phase] not in model.ENDED_PHASES]
     if len(chosen) == len(records):
         return records, labels
     return [records[at] for at in chosen], [labels[at] for at in chosen]

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     Pair = tuple[model.Snapshot | None, collector.Status | None]
 
-_ENDED = ("Succeeded", "Failed")
-
 
 def samples(
     pairs: Sequence[tuple[str, Pair]],
@@ -97,7 +95,7 @@ def _coverage(
         return {}
     if status is not None:
         return status.coverage
-    pods = [pod for pod in snapshot.pods if pod.phase not in _ENDED]
+    pods = [pod for pod in snapshot.pods if not pod.terminated]
     rows: dict[str, Sequence[model.Node | model.Pod]] = {"nodes": snapshot.nodes, "pods": pods}
     return {
         kind: (sum(row.cpu_usage_cores is not None for row in each), len(each)) for kind, each in rows.items()

@@ -28,7 +28,6 @@ STALE: float = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
 
 _MEASURED = frozenset({"cpu_usage_cores", "memory_usage_bytes"})
 _AGEING = frozenset({"age_seconds", "window_seconds"})  # a sample's own time says it better
-_ENDED = frozenset({"Succeeded", "Failed"})
 _REMEMBERED = 600_000  # milliseconds
 
 
@@ -186,7 +185,7 @@ _PLANS: Mapping[str, Sequence[tuple[str, int, str, bool, bool, str]]] = {
 def _add(made: list[Sample], live: set[Series], owner: Owner, *, kind: str, record: Any, at: int) -> None:
     """Add the object's samples, and to `live` the series that it has now."""
     known = owner.series
-    over = kind != "node" and record.phase in _ENDED
+    over = kind != "node" and record.phase in model.ENDED_PHASES
     moment = record.timestamp
     measured_at = at if moment is None else round(moment.timestamp() * 1000)
     for name, index, form, held, measured, word_label in _PLANS[kind]:

@@ -33,9 +33,9 @@ class Style:
         self.glyphs = glyphs  # None: none
         self.width = width  # None: as wide as it comes
 
-    def paint(self, text: str, pressure: str | None) -> str:
-        """Return the text in the colour of its pressure, if there are colours and it has one."""
-        return f"{_COLORS[pressure]}{text}{_RESET}" if self.color and pressure else text
+    def paint(self, text: str, level: str | None) -> str:
+        """Return the text in the colour of its severity, if there are colours and it has one."""
+        return f"{_COLORS[level]}{text}{_RESET}" if self.color and level else text
 
     def dim(self, text: str) -> str:
         """Return the text as a side remark."""

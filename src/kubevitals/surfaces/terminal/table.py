@@ -1,4 +1,4 @@
-"""A table of records as text: aligned for people, as narrow as the terminal, coloured by pressure."""
+"""A table of records as text: aligned for people, as narrow as the terminal, coloured by severity."""
 
 from __future__ import annotations
 
@@ -104,10 +104,10 @@ def _paint(
         for column, texts, width in zip(columns, cells, widths, strict=True):
             text = texts[index].rjust(width) if column.numeric else texts[index].ljust(width)
             if column.ratio:
-                pressure = severity.judge_ratio(getattr(row, column.key, None))
+                level = severity.judge_ratio(getattr(row, column.key, None))
                 if style.glyphs is not None:
-                    text += " " + style.glyphs.get(pressure or "", " ")
-                text = style.paint(text, pressure)
+                    text += " " + style.glyphs.get(level or "", " ")
+                text = style.paint(text, level)
             parts.append(text)
         lines.append(_GAP.join(parts).rstrip())
     return lines

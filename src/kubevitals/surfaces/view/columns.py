@@ -42,7 +42,7 @@ class Column:
         self.form = form  # value -> text
         self.row_form = row_form  # row -> text, where one value does not tell all
         self.numeric = numeric or ratio  # aligned right; sorted from the largest
-        self.ratio = ratio  # coloured by pressure
+        self.ratio = ratio  # coloured by severity
         self.moment = moment  # a time, shown as how long ago
         self.wide = wide  # only with -o wide
         self.drop = drop  # the higher, the sooner a narrow terminal leaves it out; 0 is never
@@ -136,7 +136,7 @@ def _join(values: Any) -> str:
 
 
 def _conditions(values: Any) -> str:
-    """Return the conditions that mean trouble: a pressure, or Ready that is not True."""
+    """Return the conditions that are bad: a pressure that is True, or Ready that is not."""
     bad = [
         each.type
         for each in values

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kubevitals import problems, sanitize, selection, severity, snapshot, totals
+from kubevitals import findings, sanitize, selection, severity, snapshot, totals
 from kubevitals.surfaces.web import answercache, kinds, problemdetails, queries, rowencoder, vitalsrow
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ PROBLEM_TYPES = {
     "since": "datetime | None",
     "pods": "int | None",
 }
-SEVERITIES = ("critical", "warning", "info")
-_SEVERITY = {severity.CRITICAL: "critical", severity.WARNING: "warning"}
 _EXPECTED = ("ended", "starting", "not_running")  # reasons of rows that are nobody's fault
 
 
@@ -136,7 +134,7 @@ def _make_problems(
     items = _find_problems(held)
     if among is not None:
         items = [each for each in items if each["namespace"] in among]
-    items.sort(key=lambda each: SEVERITIES.index(each["severity"]))
+    items.sort(key=lambda each: severity.SEVERITIES.index(each["severity"]))
     end = None if query.limit is None else query.offset + query.limit
     head = held._replace(nodes=(), pods=()).to_dict("ProblemList", ())  # type: ignore[arg-type]
     content = msgspec.json.encode({**head, "items": items[query.offset : end]})
@@ -183,16 +181,16 @@ def _of_cluster(held: model.Snapshot) -> list[dict[str, Any]]:
     """Return what is wrong with nodes and pods, the most serious first."""
     return [
         _problem(
-            _SEVERITY[each.pressure],
-            each.word,
+            each.severity,
+            each.reason,
             each.kind,
-            each.detail,
+            each.message,
             namespace=each.namespace,
             name=each.name,
             since=each.since,
             pods=each.pods or None,
         )
-        for each in problems.find(held.nodes, held.pods, now=held.generated_at)
+        for each in findings.inspect(held.nodes, held.pods, now=held.generated_at)
     ]
 
 

@@ -1,8 +1,7 @@
-"""What is wrong: nodes and pods that need a look, the most serious first. Pure functions over the model.
+"""What is wrong in a cluster: nodes and pods that need a look, the most serious first.
 
-Each trouble says what it is about, in a word what it is, and the facts behind it. It must not know how that
-is shown. Pods of one workload with the same trouble are one trouble; what follows from a lost node is not
-told again for each of its pods.
+A finding is about the cluster; a `model.Problem` is about a number that could not be read. Pods of one
+workload with the same finding are one finding. What follows from a lost node is not repeated for its pods.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ else:
     from kubevitals.namedtuple import NamedTuple
 
 RECENT = timedelta(hours=1)  # an end longer ago than this is history
-PATIENCE = timedelta(minutes=5)  # how long a pod may take to start
+STARTING = timedelta(minutes=5)  # how long a pod may take to start
 _SETTLING = timedelta(minutes=2)  # how long one that has started may take to become ready
 
 # The order of seriousness.
@@ -56,52 +55,52 @@ _START = frozenset(
 )  # fmt: skip
 
 
-class Trouble(NamedTuple):
+class Finding(NamedTuple):
     """One thing that is wrong. `pods` is how many pods it is about, 0 for a node."""
 
     rank: int  # the lower, the more serious
-    word: str  # as kubectl calls it: CrashLoopBackOff, OOMKilled, NotReady; or "memory 94%"
+    reason: str  # in a word, as kubectl calls it: CrashLoopBackOff, OOMKilled, NotReady; or "memory 94%"
     kind: str  # Node, Pod, or the workload's kind where it is about several pods
     name: str
     namespace: str | None = None
     since: datetime | None = None  # when it began or, of what happens again and again, happened last
-    detail: str = ""
+    message: str = ""  # the facts behind it
     pods: int = 0
 
     @property
-    def pressure(self) -> str:
-        """Where it lies on the one scale of colours: something is broken, or may soon be."""
+    def severity(self) -> str:
+        """Critical if something is broken, warning if it may soon be."""
         return severity.CRITICAL if self.rank < NEAR_LIMIT else severity.WARNING
 
 
-class Verdict(NamedTuple):
-    """What is wrong with one pod, before pods are told together."""
+class PodFinding(NamedTuple):
+    """What is wrong with one pod, before those of a workload are joined."""
 
     rank: int
-    word: str
+    reason: str
     since: datetime | None = None
-    detail: str = ""
-    weight: float = 0.0  # which of several pods with the same trouble speaks for them
+    message: str = ""
+    weight: float = 0.0  # of several pods with the same finding, the one with the most is described
 
 
-def find(nodes: Iterable[model.Node], pods: Iterable[model.Pod], *, now: datetime) -> list[Trouble]:
+def inspect(nodes: Iterable[model.Node], pods: Iterable[model.Pod], *, now: datetime) -> list[Finding]:
     """Return what is wrong with the nodes and pods, the most serious first, then by place and name."""
     nodes, pods = list(nodes), list(pods)
     lost = frozenset(node.name for node in nodes if node.ready is False)
     stranded: dict[str, int] = {}
-    groups: dict[tuple[int, str, str, str, str], list[tuple[model.Pod, Verdict]]] = {}
+    groups: dict[tuple[int, str, str, str, str], list[tuple[model.Pod, PodFinding]]] = {}
     for pod in pods:
         if pod.node in lost and not pod.terminated:
             stranded[pod.node] = stranded.get(pod.node, 0) + 1
         if _is_well(pod):
             continue
-        verdict = judge_pod(pod, now=now, lost_nodes=lost)
-        if verdict is None:
+        finding = inspect_pod(pod, now=now, lost_nodes=lost)
+        if finding is None:
             continue
         kind, name = pod.workload_kind or "Pod", pod.workload_name or pod.name
-        word = "" if verdict.rank == NEAR_LIMIT else verdict.word  # whose words differ by a percentage
-        groups.setdefault((verdict.rank, word, pod.namespace, kind, name), []).append((pod, verdict))
-    found = [each for node in nodes for each in judge_node(node, stranded=stranded.get(node.name, 0))]
+        reason = "" if finding.rank == NEAR_LIMIT else finding.reason  # which differ by a percentage
+        groups.setdefault((finding.rank, reason, pod.namespace, kind, name), []).append((pod, finding))
+    found = [each for node in nodes for each in inspect_node(node, stranded=stranded.get(node.name, 0))]
     found += map(_join, groups.values())
     return sorted(found, key=lambda each: (each.rank, -each.pods, each.namespace or "", each.name))
 
@@ -120,21 +119,21 @@ def _is_well(pod: model.Pod) -> bool:
     return True
 
 
-def _join(members: list[tuple[model.Pod, Verdict]]) -> Trouble:
-    """Return the trouble of one pod, or that of several of one workload: then the worst speaks for all."""
-    pod, verdict = max(members, key=lambda each: each[1].weight)
-    rank, word, since, detail, _ = verdict
+def _join(members: list[tuple[model.Pod, PodFinding]]) -> Finding:
+    """Return the finding on one pod, or on several of one workload: it describes the worst of them."""
+    pod, finding = max(members, key=lambda each: each[1].weight)
+    rank, reason, since, message, _ = finding
     if len(members) == 1:
-        return Trouble(rank, word, "Pod", pod.name, pod.namespace, since, detail, 1)
+        return Finding(rank, reason, "Pod", pod.name, pod.namespace, since, message, 1)
     times = [each.since for _, each in members if each.since is not None]
     again = rank in (CRASHING, OUT_OF_MEMORY, RESTARTED)
     since = (max if again else min)(times) if times else None
     kind, name = pod.workload_kind or "Pod", pod.workload_name or pod.name
-    return Trouble(rank, word, kind, name, pod.namespace, since, detail, len(members))
+    return Finding(rank, reason, kind, name, pod.namespace, since, message, len(members))
 
 
-def judge_node(node: model.Node, *, stranded: int = 0) -> list[Trouble]:
-    """Return what is wrong with a node. `stranded` is how many of its pods share its fate if it is lost."""
+def inspect_node(node: model.Node, *, stranded: int = 0) -> list[Finding]:
+    """Return what is wrong with a node. `stranded` is how many pods are on it, for when it is lost."""
     found = []
     for condition in node.conditions:
         since = condition.last_transition_at
@@ -156,16 +155,18 @@ def judge_node(node: model.Node, *, stranded: int = 0) -> list[Trouble]:
     return found
 
 
-def judge_pod(pod: model.Pod, *, now: datetime, lost_nodes: frozenset[str] = frozenset()) -> Verdict | None:
+def inspect_pod(
+    pod: model.Pod, *, now: datetime, lost_nodes: frozenset[str] = frozenset()
+) -> PodFinding | None:
     """Return the most serious thing that is wrong with a pod, or None.
 
-    `lost_nodes` are not ready: what their pods suffer from is the node's trouble. A pod that is being
-    deleted, or whose health may not be read, is left alone.
+    `lost_nodes` are not ready: what their pods suffer from is found once, on the node. A pod that is
+    being deleted, or whose health may not be read, is left out.
     """
     if pod.phase is None or pod.phase == "Succeeded" or pod.status == "Terminating":
         return None
     if pod.phase == "Failed":
-        return Verdict(FAILED, pod.status or "Failed", pod.last_termination_at, _ended_where(pod))
+        return PodFinding(FAILED, pod.status or "Failed", pod.last_termination_at, _ended_where(pod))
     status = pod.status or ""
     reason = status.removeprefix("Init:")
     if pod.node in lost_nodes:
@@ -176,24 +177,24 @@ def judge_pod(pod: model.Pod, *, now: datetime, lost_nodes: frozenset[str] = fro
     if killed is not None or reason == "OOMKilled":
         return _out_of_memory(pod, killed)
     if reason in _IMAGE or reason in _START:
-        return Verdict(CANNOT_START, status, pod.created_at, "")
+        return PodFinding(CANNOT_START, status, pod.created_at, "")
     if pod.phase == "Pending" and pod.reason == "Unschedulable":
-        return Verdict(UNSCHEDULABLE, "Unschedulable", pod.created_at, _asks(pod))
-    return _judge_running(pod, status, now)
+        return PodFinding(UNSCHEDULABLE, "Unschedulable", pod.created_at, _asks(pod))
+    return _inspect_running(pod, status, now)
 
 
-def _judge_running(pod: model.Pod, status: str, now: datetime) -> Verdict | None:
-    """Return what is wrong with a pod that no status accuses."""
+def _inspect_running(pod: model.Pod, status: str, now: datetime) -> PodFinding | None:
+    """Return what is wrong with a pod whose status says nothing of it."""
     limited = _nearest_to_limit(pod)
     if limited is not None:
         name, ratio, detail = limited
         detail = f"{detail} in container {name}" if len(pod.containers) > 1 else detail
-        return Verdict(NEAR_LIMIT, f"memory {quantity.format_ratio(ratio)}", None, detail, ratio)
+        return PodFinding(NEAR_LIMIT, f"memory {quantity.format_ratio(ratio)}", None, detail, ratio)
     age = None if pod.created_at is None else now - pod.created_at
     if pod.phase != "Running":
-        if age is None or age <= PATIENCE:
+        if age is None or age <= STARTING:
             return None
-        return Verdict(STUCK, status or str(pod.phase), pod.created_at, _place(pod))
+        return PodFinding(STUCK, status or str(pod.phase), pod.created_at, _place(pod))
     ended = _recent_end(pod, now, oom=False)
     settling = (age is not None and age <= _SETTLING) or (
         ended is not None
@@ -203,10 +204,10 @@ def _judge_running(pod: model.Pod, status: str, now: datetime) -> Verdict | None
     if pod.ready is False and not settling:
         word = "NotReady" if status in ("", "Running") else status
         facts = [_unready(pod), _place(pod)]
-        return Verdict(NOT_READY, word, None, _list(facts))
+        return PodFinding(NOT_READY, word, None, _list(facts))
     if ended is not None:
         facts = [_count(pod.restarts or 0, "restart"), _how_ended(ended)]
-        return Verdict(RESTARTED, "Restarted", ended.last_termination_at, _list(facts), pod.restarts or 0)
+        return PodFinding(RESTARTED, "Restarted", ended.last_termination_at, _list(facts), pod.restarts or 0)
     return None
 
 
@@ -218,13 +219,13 @@ def _unready(pod: model.Pod) -> str:
     return f"{pod.containers_ready or 0} of {_count(total, 'container')} ready"
 
 
-def _crashing(pod: model.Pod, status: str) -> Verdict:
+def _crashing(pod: model.Pod, status: str) -> PodFinding:
     last = _last_end(pod.containers) or pod
     facts = [_count(pod.restarts or 0, "restart"), _how_ended(last)]
-    return Verdict(CRASHING, status, last.last_termination_at, _list(facts), pod.restarts or 0)
+    return PodFinding(CRASHING, status, last.last_termination_at, _list(facts), pod.restarts or 0)
 
 
-def _out_of_memory(pod: model.Pod, killed: model.Container | model.Pod | None) -> Verdict:
+def _out_of_memory(pod: model.Pod, killed: model.Container | model.Pod | None) -> PodFinding:
     end = killed or pod
     limit = end.memory_limit_bytes
     facts = [
@@ -233,7 +234,7 @@ def _out_of_memory(pod: model.Pod, killed: model.Container | model.Pod | None) -
     ]
     if len(pod.containers) > 1 and end is not pod:
         facts.append(f"container {end.name}")
-    return Verdict(OUT_OF_MEMORY, "OOMKilled", end.last_termination_at, _list(facts), pod.restarts or 0)
+    return PodFinding(OUT_OF_MEMORY, "OOMKilled", end.last_termination_at, _list(facts), pod.restarts or 0)
 
 
 def _recent_end(pod: model.Pod, now: datetime, *, oom: bool) -> model.Container | model.Pod | None:
@@ -280,8 +281,8 @@ def _nearest_to_limit(pod: model.Pod) -> tuple[str, float, str] | None:
     return worst.name, ratio, detail
 
 
-def _of_node(node: model.Node, rank: int, word: str, since: datetime | None, detail: str) -> Trouble:
-    return Trouble(rank, word, "Node", node.name, None, since, detail)
+def _of_node(node: model.Node, rank: int, reason: str, since: datetime | None, message: str) -> Finding:
+    return Finding(rank, reason, "Node", node.name, None, since, message)
 
 
 def _how_ended(ended: model.Container | model.Pod) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kubevitals import model, problems, severity
+from kubevitals import findings, model, severity
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 OLD = NOW - timedelta(days=2)
@@ -43,12 +43,12 @@ def node(name: str = "node-1", *, ready: str = "True", **fields: Any) -> model.N
 
 
 def words(*pods: model.Pod, nodes: tuple[model.Node, ...] = ()) -> list[str]:
-    return [each.word for each in problems.find(nodes, pods, now=NOW)]
+    return [each.reason for each in findings.inspect(nodes, pods, now=NOW)]
 
 
 def test_health() -> None:
     """A cluster of ready nodes and running pods has no trouble."""
-    assert problems.find([node()], [pod(), pod("web-2")], now=NOW) == []
+    assert findings.inspect([node()], [pod(), pod("web-2")], now=NOW) == []
 
 
 def test_crash_loop() -> None:
@@ -56,24 +56,24 @@ def test_crash_loop() -> None:
     looping = pod(
         status="CrashLoopBackOff", restarts=14, ready=False, containers=(container(**ended(2, "Error", 3)),)
     )
-    (found,) = problems.find([], [looping], now=NOW)
-    assert found.word == "CrashLoopBackOff"
-    assert found.detail == "14 restarts, Error (exit code 3)"
+    (found,) = findings.inspect([], [looping], now=NOW)
+    assert found.reason == "CrashLoopBackOff"
+    assert found.message == "14 restarts, Error (exit code 3)"
     assert found.since == NOW - timedelta(minutes=2)
-    assert found.pressure == severity.CRITICAL
+    assert found.severity == severity.CRITICAL
 
 
 def test_init_crash_loop() -> None:
     """A crash loop of an init container is one too."""
-    (found,) = problems.find([], [pod(phase="Pending", status="Init:CrashLoopBackOff")], now=NOW)
-    assert (found.rank, found.word) == (problems.CRASHING, "Init:CrashLoopBackOff")
+    (found,) = findings.inspect([], [pod(phase="Pending", status="Init:CrashLoopBackOff")], now=NOW)
+    assert (found.rank, found.reason) == (findings.CRASHING, "Init:CrashLoopBackOff")
 
 
 def test_recent_oom() -> None:
     """A container killed for memory within the hour is trouble, although it runs again."""
     killed = container(**ended(59, "OOMKilled", 137), memory_limit_bytes=320 * MIB)
-    (found,) = problems.find([], [pod(restarts=1, containers=(killed,))], now=NOW)
-    assert (found.word, found.detail) == ("OOMKilled", "1 restart, limit 320Mi")
+    (found,) = findings.inspect([], [pod(restarts=1, containers=(killed,))], now=NOW)
+    assert (found.reason, found.message) == ("OOMKilled", "1 restart, limit 320Mi")
 
 
 def test_old_oom() -> None:
@@ -85,8 +85,8 @@ def test_masked_oom() -> None:
     """A kill for memory is seen although another container of the pod ended later."""
     sidecar = container("sidecar", **ended(1, "Error", 1))
     killed = container("app", **ended(30, "OOMKilled", 137))
-    (found,) = problems.find([], [pod(restarts=2, containers=(killed, sidecar))], now=NOW)
-    assert (found.word, found.detail) == ("OOMKilled", "2 restarts, no memory limit, container app")
+    (found,) = findings.inspect([], [pod(restarts=2, containers=(killed, sidecar))], now=NOW)
+    assert (found.reason, found.message) == ("OOMKilled", "2 restarts, no memory limit, container app")
 
 
 def test_image() -> None:
@@ -105,8 +105,12 @@ def test_unschedulable() -> None:
         phase="Pending", status="Pending", reason="Unschedulable", node=None, cpu_request_cores=4.0,
         memory_request_bytes=256 * MIB,
     )  # fmt: skip
-    (found,) = problems.find([], [waiting], now=NOW)
-    assert (found.word, found.detail, found.since) == ("Unschedulable", "asks for 4000m CPU and 256Mi", OLD)
+    (found,) = findings.inspect([], [waiting], now=NOW)
+    assert (found.reason, found.message, found.since) == (
+        "Unschedulable",
+        "asks for 4000m CPU and 256Mi",
+        OLD,
+    )
 
 
 def test_starting() -> None:
@@ -121,9 +125,9 @@ def test_near_limit() -> None:
     small = container("small", memory_usage_bytes=94 * MIB, memory_limit_bytes=100 * MIB)
     large = container("large", memory_usage_bytes=10 * MIB, memory_limit_bytes=900 * MIB)
     full = pod(containers=(large, small), memory_usage_bytes=104 * MIB, memory_limit_bytes=1000 * MIB)
-    (found,) = problems.find([], [full], now=NOW)
-    assert (found.word, found.detail) == ("memory 94%", "94Mi of 100Mi in container small")
-    assert found.pressure == severity.WARNING
+    (found,) = findings.inspect([], [full], now=NOW)
+    assert (found.reason, found.message) == ("memory 94%", "94Mi of 100Mi in container small")
+    assert found.severity == severity.WARNING
 
 
 def test_at_the_threshold() -> None:
@@ -135,8 +139,8 @@ def test_at_the_threshold() -> None:
 def test_not_ready() -> None:
     """A pod that runs and is not ready is trouble once it had time to settle."""
     fields: dict[str, Any] = {"ready": False, "containers_ready": 1, "containers_total": 2}
-    (found,) = problems.find([], [pod(**fields)], now=NOW)
-    assert (found.word, found.detail) == ("NotReady", "1 of 2 containers ready, on node-1")
+    (found,) = findings.inspect([], [pod(**fields)], now=NOW)
+    assert (found.reason, found.message) == ("NotReady", "1 of 2 containers ready, on node-1")
     assert words(pod(**fields, created_at=NOW - timedelta(minutes=1))) == []
     assert words(pod(**fields, containers=(container(**ended(1, "Error", 1)),))) == ["Restarted"]
 
@@ -162,9 +166,9 @@ def test_unknown_health() -> None:
 def test_lost_node() -> None:
     """A lost node is one trouble that counts its pods, which are not told again."""
     pods = [pod(f"web-{number}", ready=False) for number in range(3)] + [pod("job", phase="Succeeded")]
-    (found,) = problems.find([node(ready="Unknown")], pods, now=NOW)
-    assert (found.kind, found.name, found.word) == ("Node", "node-1", "NotReady")
-    assert (found.detail, found.since) == ("Silent, 3 pods on it", OLD)
+    (found,) = findings.inspect([node(ready="Unknown")], pods, now=NOW)
+    assert (found.kind, found.name, found.reason) == ("Node", "node-1", "NotReady")
+    assert (found.message, found.since) == ("Silent, 3 pods on it", OLD)
 
 
 def test_node_without_conditions() -> None:
@@ -188,12 +192,12 @@ def test_busy_node() -> None:
     busy = node(
         cpu_usage_cores=3.6, cpu_allocatable_cores=4.0, memory_usage_bytes=95, memory_allocatable_bytes=100
     )
-    found = problems.find([busy], [], now=NOW)
-    assert [(each.word, each.rank) for each in found] == [
-        ("memory 95%", problems.NODE_BUSY),
-        ("CPU 90%", problems.NODE_BUSY),
+    found = findings.inspect([busy], [], now=NOW)
+    assert [(each.reason, each.rank) for each in found] == [
+        ("memory 95%", findings.NODE_BUSY),
+        ("CPU 90%", findings.NODE_BUSY),
     ]
-    assert found[1].detail == "3600m of 4000m"
+    assert found[1].message == "3600m of 4000m"
 
 
 def test_grouping() -> None:
@@ -203,15 +207,15 @@ def test_grouping() -> None:
         pod(f"web-{number}", memory_usage_bytes=number, memory_limit_bytes=100, **owner)
         for number in (90, 99, 100, 91)
     ]
-    (found,) = problems.find([], pods, now=NOW)
-    assert (found.kind, found.name, found.pods, found.word) == ("Deployment", "web", 4, "memory 100%")
+    (found,) = findings.inspect([], pods, now=NOW)
+    assert (found.kind, found.name, found.pods, found.reason) == ("Deployment", "web", 4, "memory 100%")
 
 
 def test_namespaces_stay_apart() -> None:
     """Workloads of the same name in two namespaces are two."""
     owner = {"workload_kind": "Deployment", "workload_name": "web", "status": "CrashLoopBackOff"}
     pods = [pod(**owner), pod(**owner)._replace(namespace="other")]
-    assert [each.namespace for each in problems.find([], pods, now=NOW)] == ["other", "shop"]
+    assert [each.namespace for each in findings.inspect([], pods, now=NOW)] == ["other", "shop"]
 
 
 def test_order() -> None:
@@ -245,7 +249,7 @@ def test_order() -> None:
 )
 def test_any_pods(pods: list[model.Pod]) -> None:
     """Whatever pods there are: no failure, ordered ranks, and no pod is told of twice."""
-    found = problems.find([], pods, now=NOW)
+    found = findings.inspect([], pods, now=NOW)
     assert [each.rank for each in found] == sorted(each.rank for each in found)
     assert sum(each.pods for each in found) <= len(pods)
-    assert all(each.word for each in found)
+    assert all(each.reason for each in found)
