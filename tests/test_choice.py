@@ -108,7 +108,7 @@ def test_a_source_without_rights_is_passed_over(world: World) -> None:
     world.best.error, world.refused = absent(), "no right to get nodes/metrics"
     assert world.answering() == "last"
     assert world.middle.calls == 0
-    told = {each.name: each for each in world.choice.standings()}
+    told = {each.name: each for each in world.choice.statuses()}
     assert told["middle"].problem is not None
     assert told["middle"].problem.message == "no right to get nodes/metrics"
     assert told["middle"].problem.right == resourceattributes.ResourceAttributes("get", "nodes/metrics")
@@ -124,7 +124,7 @@ def test_the_better_one_is_taken_again(world: World) -> None:
     assert world.answering() == "middle"
     world.seconds = 61
     assert world.answering() == "best"
-    assert [each.answers for each in world.choice.standings()] == [True, False, False]
+    assert [each.answers for each in world.choice.statuses()] == [True, False, False]
 
 
 def test_the_first_reason_is_what_is_raised(world: World) -> None:
@@ -207,7 +207,7 @@ def test_each_absence_has_its_own_beginning(world: World) -> None:
     world.answering()
     world.best.error, world.refused, world.seconds = None, None, 61
     world.answering()
-    assert [(each.since, each.problem) for each in world.choice.standings()[1:]] == [(None, None)] * 2
+    assert [(each.since, each.problem) for each in world.choice.statuses()[1:]] == [(None, None)] * 2
     world.best.error, world.seconds = absent(), 300
     (problem,) = world.choice.fetch_usage(PODS).problems
     assert "middle since 2026-01-02T03:09:05Z" in problem.message
@@ -278,5 +278,5 @@ def test_none_knows_nothing_and_says_so() -> None:
 
 def test_of_a_named_source_there_is_one_standing() -> None:
     """A source that was named stands alone: none stands behind it."""
-    (standing,) = choice.standings_of(none.NoSource())
+    (standing,) = choice.statuses_of(none.NoSource())
     assert (standing.name, standing.answers) == ("none", True)

@@ -434,7 +434,7 @@ def _poll(
 ) -> list[float]:
     """The ages that samples have when a source publishes every `period` seconds, `lag` after measuring."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    poller = schedule.Rhythm(interval)
+    poller = schedule.PollSchedule(interval)
     now, ages = offset, []
     for _ in range(polls):
         measured = (now - lag) // period * period
@@ -454,7 +454,7 @@ def test_the_rhythm_finds_fresh_samples(offset: float, lag: float) -> None:
 def test_the_rhythm_is_bounded(period: float, offset: float, lag: float) -> None:
     """Whatever the source does, polls come no more often than twice an interval."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    poller = schedule.Rhythm(15.0)
+    poller = schedule.PollSchedule(15.0)
     now = 100 + offset
     began = now
     for _ in range(100):
@@ -467,7 +467,7 @@ def test_the_rhythm_is_bounded(period: float, offset: float, lag: float) -> None
 
 def test_a_source_without_samples_is_polled_plainly() -> None:
     """Without a sample there is no rhythm to find."""
-    assert schedule.Rhythm(15.0).next_delay(datetime(2026, 1, 1, tzinfo=UTC), None) == 15.0
+    assert schedule.PollSchedule(15.0).next_delay(datetime(2026, 1, 1, tzinfo=UTC), None) == 15.0
 
 
 def test_public_errors_only() -> None:

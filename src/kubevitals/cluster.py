@@ -211,7 +211,7 @@ class Cluster:
 
     def read(self, request: reader.Request) -> model.Snapshot:
         """Return the snapshot that `request` describes. Raises as `snapshot`."""
-        return reader.take(self.client, self.source, request, now=self.now)
+        return reader.read(self.client, self.source, request, now=self.now)
 
     def nodes(self, *, label_selector: str | None = None) -> model.Records[model.Node]:
         """Return the nodes with usage, requests and allocatable. Raises as `snapshot`."""

@@ -1,71 +1,44 @@
-"""Taking one snapshot: the lists it needs, fetched at the same time, and joined.
+"""Reading one snapshot: the lists it needs are fetched at the same time and joined.
 
-This is where half an answer is told from none: a list that may not be read, or a source that is silent,
-becomes a problem of the snapshot as long as something of what was asked for can be shown.
+A list that may not be read, or a source that does not answer, becomes a problem of the snapshot as long as
+something of what was asked for can be shown. Where nothing can, it is an error.
 """
 
 from __future__ import annotations
 
-from kubevitals import clocks, errors, garbage, model, snapshot, sources
+from kubevitals import clocks, errors, garbage, model, parallel, snapshot, sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
-    from typing import Any
+    from typing import Any, NamedTuple
 
     from kubevitals.kube import client as kube_client
 
     NodeList = tuple[list[model.Node], list[model.Problem]]
     PodList = tuple[list[model.Pod], list[model.Problem]]
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 
-_TELLING = ("nodes", "pods", "pod usage", "node usage")  # whose error is told first
+_PRECEDENCE = ("nodes", "pods", "pod usage", "node usage")  # whose error is raised first
 
 
-class Request:
+class Request(NamedTuple):
     """What a snapshot shall hold. Selectors are Kubernetes' own texts; `namespace` None means all."""
 
-    __slots__ = (
-        "field_selector",
-        "label_selector",
-        "name",
-        "namespace",
-        "node_label_selector",
-        "nodes",
-        "pod_details",
-        "pod_usage",
-        "pods",
-        "with_containers",
-        "with_owners",
-    )
-
-    def __init__(
-        self,
-        *,
-        nodes: bool = True,
-        pods: bool = True,
-        namespace: str | None = None,
-        name: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
-        node_label_selector: str | None = None,
-        pod_usage: bool = True,
-        pod_details: bool = True,
-        with_owners: bool = True,
-        with_containers: bool = True,
-    ) -> None:
-        self.nodes = nodes
-        self.pods = pods
-        self.namespace = namespace
-        self.name = name  # the one pod that is wanted, or without pods the one node
-        self.label_selector = label_selector  # of pods
-        self.field_selector = field_selector  # of pods
-        self.node_label_selector = node_label_selector
-        self.pod_usage = pod_usage  # False: pods are read for their requests alone
-        self.pod_details = pod_details  # False: pods are read for their usage alone
-        self.with_containers = with_containers  # False spares usage alone the rows of containers
-        self.with_owners = with_owners  # look up what stands above Jobs and ReplicaSets
+    nodes: bool = True
+    pods: bool = True
+    namespace: str | None = None
+    name: str | None = None  # the one pod that is wanted, or without pods the one node
+    label_selector: str | None = None  # of pods
+    field_selector: str | None = None  # of pods
+    node_label_selector: str | None = None
+    pod_usage: bool = True  # False: pods are read for their requests alone
+    pod_details: bool = True  # False: pods are read for their usage alone
+    with_owners: bool = True  # look up what stands above Jobs and ReplicaSets
+    with_containers: bool = True  # False spares usage alone the rows of containers
 
     @property
     def whole(self) -> bool:
@@ -77,7 +50,7 @@ class Request:
         )
 
 
-def take(
+def read(
     client: kube_client.Client, source: sources.Source, request: Request, *, now: Callable[[], datetime]
 ) -> model.Snapshot:
     """Return the snapshot that `request` describes.
@@ -92,14 +65,14 @@ def take(
             "the metrics API knows no fields of pods",
             remedy="read their details too, or select by labels",
         )
-    reading = _Reading(client, source, request)
+    reader = _Reader(client, source, request)
     with garbage.paused:
-        reading.fetch()
-        return reading.join(now())
+        reader.fetch()
+        return reader.join(now())
 
 
-class _Reading:
-    """One snapshot in the making: what came back of each request, and the problems so far."""
+class _Reader:
+    """The requests for one snapshot: what came back of each, and the problems so far."""
 
     def __init__(self, client: kube_client.Client, source: sources.Source, request: Request) -> None:
         self._client = client
@@ -121,11 +94,11 @@ class _Reading:
             jobs.append(self._fetch_nodes)
         if request.pods and request.pod_details:
             jobs.append(self._fetch_pods)
-        together(jobs)
+        parallel.run(jobs)
 
     def join(self, now: datetime) -> model.Snapshot:
         """Make rows of what came back."""
-        self._insist()
+        self._raise_if_nothing()
         nodes = self._join_nodes(now) if self._request.nodes else []
         pods = self._join_pods(now) if self._request.pods and self._request.pod_usage else []
         usages = [usage for usage in (self._node_usage, self._pod_usage) if usage is not None]
@@ -210,7 +183,7 @@ class _Reading:
             self._errors[what] = error
             return None
 
-    def _insist(self) -> None:
+    def _raise_if_nothing(self) -> None:
         """Raise if there is nothing to show of what was asked for."""
         request = self._request
         missing = []
@@ -220,7 +193,7 @@ class _Reading:
             listed = self._pod_list is not None
             missing.append(not listed and (self._pod_usage is None or request.field_selector is not None))
         if missing and all(missing):
-            failed = [self._errors[what] for what in _TELLING if what in self._errors]
+            failed = [self._errors[what] for what in _PRECEDENCE if what in self._errors]
             refused = [error for error in failed if isinstance(error, errors.ForbiddenError)]
             if len(refused) == len(failed) > 1:
                 raise _join_refusals(refused)
@@ -394,31 +367,3 @@ def _nothing_of_these() -> errors.MetricsEmptyError:
         "there is no sample of the pods that run there, though there are of others",
         remedy="a pod needs up to two minutes after its start; without --usage each row says why it has none",
     )
-
-
-def together(jobs: list[Callable[[], None]]) -> None:
-    """Run the jobs at the same time, the last one here; an unexpected error of any of them is raised here.
-
-    Ctrl-C is not waited for: the threads are daemons, and end with their requests.
-    """
-    if len(jobs) == 1:
-        jobs[0]()
-        return
-    import threading
-
-    failed: list[Exception] = []
-
-    def run(job: Callable[[], None]) -> None:
-        try:
-            job()
-        except Exception as error:  # noqa: BLE001 - the boundary of a thread: raised below, where it is seen
-            failed.append(error)
-
-    threads = [threading.Thread(target=run, args=(job,), daemon=True) for job in jobs[:-1]]
-    for thread in threads:
-        thread.start()
-    run(jobs[-1])
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise failed[0]

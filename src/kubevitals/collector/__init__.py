@@ -13,7 +13,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from kubevitals import errors, model, reader, snapshot, sources
+from kubevitals import errors, model, parallel, reader, snapshot, sources
 from kubevitals.collector import composition, schedule, status
 from kubevitals.kube import liveinventory
 from kubevitals.kube.http import retries
@@ -80,7 +80,7 @@ class Collector:
         self._wait = wait or self._stopping.wait
         self._jitter = jitter
         self._around = around
-        self._rhythm = schedule.Rhythm(interval)
+        self._schedule = schedule.PollSchedule(interval)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._listeners: dict[object, Listener] = {}
@@ -153,8 +153,8 @@ class Collector:
                 ready=age is not None and age <= self.max_age,
                 watch_restarts=sum(self.inventory.restarts.values()),
                 failures=dict(self._status.failures),
-                sources=status.judge(
-                    choice.standings_of(self.cluster.source), self._status, self._changed_at
+                sources=status.merge_sources(
+                    choice.statuses_of(self.cluster.source), self._status, self._changed_at
                 ),
                 age_seconds=age,
             )
@@ -165,7 +165,7 @@ class Collector:
         try:
             made = self._join(self._read_usage())  # nothing holds the readings while this is shown
             self._publish_good(made)
-            delay = self._rhythm.next_delay(made.generated_at, composition.newest_sample(made))
+            delay = self._schedule.next_delay(made.generated_at, composition.newest_sample(made))
         except errors.KubevitalsError as error:
             self._publish_failure(error)
             delay = self._back_off()
@@ -189,14 +189,14 @@ class Collector:
             if self._wait(delay):
                 return
 
-    def _read_usage(self) -> composition.Readings:
+    def _read_usage(self) -> composition.UsageResults:
         """Return what the source says of nodes and pods.
 
         Raises:
             errors.KubevitalsError: usage of neither, or of one for another reason than missing rights.
         """
         self._wait_for_lists()
-        usage = composition.Readings()
+        usage = composition.UsageResults()
         source = self.cluster.source
 
         def fetch_nodes() -> None:
@@ -206,20 +206,20 @@ class Collector:
             scope = sources.Scope(pods=True, namespace=self.namespace)
             usage.attempt("pods", lambda: source.fetch_usage(scope))
 
-        reader.together([fetch_nodes, fetch_pods] if self._nodes else [fetch_pods])
-        if not self._settled():
-            raise self._unsettled(usage)
+        parallel.run([fetch_nodes, fetch_pods] if self._nodes else [fetch_pods])
+        if not self._lists_settled():
+            raise self._why_unsettled(usage)
         return usage
 
     def _wait_for_lists(self) -> None:
         """Give the first lists time, until they are there or something is known to be wrong with them."""
         until = time.monotonic() + (_FIRST_LISTS if self._published is None else 0.0)
-        while not self._settled() and not self.inventory.problems and time.monotonic() < until:
+        while not self._lists_settled() and not self.inventory.problems and time.monotonic() < until:
             if self._stopping.is_set():
                 return
             self.inventory.wait_until_ready(_LOOK)
 
-    def _settled(self) -> bool:
+    def _lists_settled(self) -> bool:
         """Return whether each list was read once or refused."""
         if self.inventory.ready:
             return True
@@ -228,7 +228,7 @@ class Collector:
             set() if self._nodes else {"nodes_forbidden"}
         ) <= refused
 
-    def _unsettled(self, usage: composition.Readings) -> errors.KubevitalsError:
+    def _why_unsettled(self, usage: composition.UsageResults) -> errors.KubevitalsError:
         for error in usage.failures.values():
             if not isinstance(error, errors.MetricsError):
                 return error  # the same as of the lists, and with its class
@@ -238,7 +238,7 @@ class Collector:
             model.Problem("starting", "nodes and pods have not been listed yet", "wait, or look at the log")
         )
 
-    def _join(self, usage: composition.Readings) -> model.Snapshot:
+    def _join(self, usage: composition.UsageResults) -> model.Snapshot:
         """Return the snapshot. Raises the failure instead, where an older one says more."""
         held = self.inventory.read()
         now = self._now()
@@ -255,7 +255,7 @@ class Collector:
         raise failure
 
     def _find_empty(
-        self, usage: composition.Readings, held: liveinventory.Inventory, now: datetime
+        self, usage: composition.UsageResults, held: liveinventory.Inventory, now: datetime
     ) -> errors.KubevitalsError | None:
         """Return the error for a source that answers and knows nothing where it should."""
         pods = usage.pods
@@ -318,20 +318,20 @@ class Collector:
             self._status = self._status._replace(
                 failures={**failures, problem.code: failures.get(problem.code, 0) + 1}, last_error=problem
             )
-        if before is not None and composition.gist(before) == composition.gist(problem):
+        if before is not None and composition.fingerprint(before) == composition.fingerprint(problem):
             return
         _LOG.warning(
             "%s: %s", self.name, problem.message,
             extra={"event": "tick_failed", "cluster": self.name, "code": problem.code},
         )  # fmt: skip
         published = self._published
-        gist = composition.gist(problem)
-        if published is not None and gist not in map(composition.gist, published.snapshot.problems):
+        gist = composition.fingerprint(problem)
+        if published is not None and gist not in map(composition.fingerprint, published.snapshot.problems):
             old = self._good if self._good is not None else published.snapshot
             if published.snapshot.generated_at > old.generated_at:
                 old = published.snapshot
-            over = {gist, composition.gist(before)} if before is not None else {gist}
-            rest = tuple(each for each in old.problems if composition.gist(each) not in over)
+            over = {gist, composition.fingerprint(before)} if before is not None else {gist}
+            rest = tuple(each for each in old.problems if composition.fingerprint(each) not in over)
             self._publish(old._replace(problems=(problem, *rest)))
 
     def _publish(self, made: model.Snapshot) -> None:

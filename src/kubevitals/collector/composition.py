@@ -1,4 +1,4 @@
-"""What a tick makes of its readings: one snapshot, or the failure that tells why there is none. Pure."""
+"""What a tick makes of what it has read: one snapshot, or the failure that tells why there is none. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kubevitals.kube import liveinventory
 
 
-class Readings:
+class UsageResults:
     """What came back of the two requests for usage."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ def newest_sample(made: model.Snapshot) -> datetime | None:
 
 def compose(
     cluster: clusters.Cluster,
-    usage: Readings,
+    usage: UsageResults,
     held: liveinventory.Inventory,
     failure: errors.KubevitalsError | None,
     *,
@@ -123,7 +123,7 @@ def problem_of(error: errors.KubevitalsError) -> model.Problem:
     return model.Problem.of(error, code=code)
 
 
-def gist(problem: model.Problem) -> tuple[str, str]:
+def fingerprint(problem: model.Problem) -> tuple[str, str]:
     """Return what makes it the same problem again: all but numbers, such as how often it was tried."""
     return problem.code, "".join(each for each in problem.message if not each.isdigit())
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-class Rhythm:
+class PollSchedule:
     """When to poll so that a sample is fresh: just after the source has published new ones.
 
     A source publishes every so often, and nobody says when. Until it is known, polls come a quarter early;

@@ -36,7 +36,7 @@ class Status(NamedTuple):
     last_good_at: datetime | None = None
     last_error: model.Problem | None = None  # None again once a tick is good
     source: str = "none"
-    sources: tuple[choice.Standing, ...] = ()  # who answers since when, and why the better ones do not
+    sources: tuple[choice.SourceStatus, ...] = ()  # who answers since when, and why the better ones do not
     live: bool = False  # it ticks
     ready: bool = False  # it has a snapshot that is not older than it may be
     watch_restarts: int = 0
@@ -48,21 +48,21 @@ class Status(NamedTuple):
     max_age_seconds: float = 0.0
 
 
-def judge(
-    told: Sequence[choice.Standing], status: Status, changed_at: datetime | None
-) -> tuple[choice.Standing, ...]:
-    """Return how the sources are doing: what they tell themselves, and what the last tick knows better.
+def merge_sources(
+    reported: Sequence[choice.SourceStatus], status: Status, changed_at: datetime | None
+) -> tuple[choice.SourceStatus, ...]:
+    """Return how the sources are doing: what they report, corrected by what the last tick has seen.
 
     Of one that was named, and of a cluster that cannot be asked, only the tick knows. `changed_at` is when
     ticks began to be good, or not to be.
     """
     failed = status.last_error is not None
-    if len(told) == 1:
+    if len(reported) == 1:
         answers = status.ticks > 0 and not failed
-        return (told[0]._replace(answers=answers, since=changed_at, problem=status.last_error),)
+        return (reported[0]._replace(answers=answers, since=changed_at, problem=status.last_error),)
     return tuple(
         each._replace(answers=False, since=changed_at, problem=status.last_error)
         if each.answers and failed
         else each
-        for each in told
+        for each in reported
     )

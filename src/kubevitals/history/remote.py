@@ -12,7 +12,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
-from kubevitals import errors, history, reader
+from kubevitals import errors, history, parallel
 from kubevitals.history import remote_queries, remote_state, sums
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Remote:
                         for moment, value in each.points:
                             steps.setdefault(_milliseconds(moment), {})[f"{place}{name}"] = value
 
-        reader.together([lambda: ask(0), lambda: ask(1)])
+        parallel.run([lambda: ask(0), lambda: ask(1)])
         return _merge_cells(*cells)
 
     def _insist_on_workloads(self, query: history.Query, grid: sums.Grid) -> None:

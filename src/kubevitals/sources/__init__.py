@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import NamedTuple, Protocol
 
     from kubevitals import details, model
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
                 errors.ClusterError: the request failed in another way.
             """
             ...
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 
 # What the sources are called; the first one so whoever serves the metrics API.
@@ -37,27 +39,15 @@ PROMETHEUS = "prometheus"
 NONE = "none"
 
 
-class Scope:
+class Scope(NamedTuple):
     """What is asked for: nodes or pods or both; one namespace or all (None); which labels and fields."""
 
-    __slots__ = ("field_selector", "label_selector", "name", "namespace", "nodes", "pods")
-
-    def __init__(
-        self,
-        *,
-        nodes: bool = False,
-        pods: bool = False,
-        namespace: str | None = None,
-        name: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
-    ) -> None:
-        self.nodes = nodes
-        self.pods = pods
-        self.namespace = namespace
-        self.name = name  # of the one node or pod that is asked for
-        self.label_selector = label_selector
-        self.field_selector = field_selector
+    nodes: bool = False
+    pods: bool = False
+    namespace: str | None = None
+    name: str | None = None  # of the one node or pod that is asked for
+    label_selector: str | None = None
+    field_selector: str | None = None
 
 
 class Usage:

@@ -25,31 +25,23 @@ _PAUSE_FOR_PATIENCE = 10.0  # times what a try took: a source that hangs costs a
 _SERVERS_FAULT = 500  # and all codes above: nothing is wrong with the question
 
 
-class Candidate:
+def _do_not_check() -> None:
+    """Do nothing: the candidate can always be tried."""
+
+
+class Candidate(NamedTuple):
     """A source that may be chosen.
 
-    Args:
-        name: of the source.
-        open_source: makes it, when it is needed for the first time.
-        check: raises the errors.MetricsError for which it cannot be used, say for want of a right; called
-            before each try.
+    `check` raises the errors.MetricsError for which it cannot be used, say for want of a right. It is called
+    before each try.
     """
 
-    __slots__ = ("check", "name", "open_source")
-
-    def __init__(
-        self,
-        name: str,
-        open_source: Callable[[], sources.Source],
-        *,
-        check: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.name = name
-        self.open_source = open_source
-        self.check = check
+    name: str  # of the source
+    open_source: Callable[[], sources.Source]  # makes it, when it is needed for the first time
+    check: Callable[[], None] = _do_not_check
 
 
-class Standing(NamedTuple):
+class SourceStatus(NamedTuple):
     """How a source is doing: the one that answers, and why the others do not."""
 
     name: str
@@ -100,7 +92,7 @@ class Choice:
             try:
                 usage = self._ask(index, scope)
             except (errors.MetricsError, errors.ClusterError) as error:
-                if index not in due and not _stands_aside(error, scope):
+                if index not in due and not _may_be_replaced(error, scope):
                     raise
                 self._note_failure(index, error, began)
                 first = first or error
@@ -119,11 +111,11 @@ class Choice:
             else errors.NoSourceError("there is no source of usage", remedy="see --source")
         )
 
-    def standings(self) -> list[Standing]:
+    def statuses(self) -> list[SourceStatus]:
         """Return how each candidate is doing, in the order of merit."""
         with self._lock:
             return [
-                Standing(
+                SourceStatus(
                     each.name,
                     index == self._current and index in self._since and index not in self._errors,
                     self._since.get(index),
@@ -197,9 +189,9 @@ class Choice:
                 self._errors.pop(worse, None)
                 self._since.pop(worse, None)
             if index:
-                usage.problems.append(self._tell_fallback(index))
+                usage.problems.append(self._describe_fallback(index))
 
-    def _tell_fallback(self, index: int) -> model.Problem:
+    def _describe_fallback(self, index: int) -> model.Problem:
         """Return the problem that says who answers, since when, and why nobody better does."""
         reasons = [
             f"{self._candidates[better].name}: {self._errors[better].message}" for better in range(index)
@@ -213,13 +205,13 @@ class Choice:
         )
 
 
-def standings_of(source: sources.Source) -> list[Standing]:
+def statuses_of(source: sources.Source) -> list[SourceStatus]:
     """Return how the source is doing; of one that was named there is only one to tell of."""
-    tell = getattr(source, "standings", None)
-    return list(tell()) if tell is not None else [Standing(source.name, answers=True)]
+    statuses = getattr(source, "statuses", None)
+    return list(statuses()) if statuses is not None else [SourceStatus(source.name, answers=True)]
 
 
-def _stands_aside(error: errors.KubevitalsError, scope: sources.Scope) -> bool:
+def _may_be_replaced(error: errors.KubevitalsError, scope: sources.Scope) -> bool:
     """Return whether another source may do better; if not, it is the cluster or the question."""
     if isinstance(error, errors.ForbiddenError):
         return scope.pods  # an account that may not see nodes may well see its pods

@@ -124,7 +124,7 @@ class _Line:
         """Print what has changed; a trouble that differs in its numbers alone has not."""
         from kubevitals.collector import composition
 
-        troubles = {composition.gist(each): each for each in self._find_troubles()}
+        troubles = {composition.fingerprint(each): each for each in self._find_troubles()}
         for gist, each in troubles.items():
             if gist not in self._told:
                 self._print(f"note: {each.message}" + (f"\n  try: {each.remedy}" if each.remedy else ""))

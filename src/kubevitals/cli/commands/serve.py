@@ -181,6 +181,6 @@ def _settle(
 
 def _stop(collectors: dict[str, collector.Collector]) -> None:
     """Stop all collectors at the same time, within a second and a half."""
-    from kubevitals import reader
+    from kubevitals import parallel
 
-    reader.together([lambda one=one: one.stop(timeout=1.5) for one in collectors.values()])  # type: ignore[misc]
+    parallel.run([lambda one=one: one.stop(timeout=1.5) for one in collectors.values()])  # type: ignore[misc]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -282,43 +280,3 @@ def test_owners_may_not_be_read(world: simulated.SimulatedCluster) -> None:
     """Unreadable owners are no reason to lose the pods."""
     world.set_faults(["forbidden=jobs.batch"])
     assert len(take(world).pods) == 8
-
-
-# --- doing things at the same time
-
-
-def test_jobs_run_together() -> None:
-    """Jobs meet each other while they run."""
-    meeting = threading.Barrier(3, timeout=5.0)
-    reader.together([meeting.wait, meeting.wait, meeting.wait])  # type: ignore[list-item] # its number is of no use
-
-
-def test_a_failing_job_is_heard() -> None:
-    """An unexpected error of a job in another thread is raised here, after the others are done."""
-    done: list[str] = []
-
-    def fail() -> None:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        reader.together([fail, lambda: done.append("second")])
-    assert done == ["second"]
-
-
-def test_an_interruption_does_not_wait() -> None:
-    """Ctrl-C ends at once, whatever other threads wait for."""
-    release = threading.Event()
-
-    def linger() -> None:
-        release.wait(10.0)
-
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    started = time.monotonic()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            reader.together([linger, interrupt])
-        assert time.monotonic() - started < 5.0
-    finally:
-        release.set()
