@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -380,6 +381,27 @@ def test_what_was_refused_is_told_until_a_whole_tick_is_taken(monkeypatch: pytes
         queue.kept.append(snapshot(2))
         made.send_recorded()
         assert made.status().problem is None
+
+
+def test_the_position_moves_only_when_all_of_a_tick_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop between two requests of a tick leaves the position as it was: the whole tick is sent again."""
+    monkeypatch.setattr(writer, "_BATCH", 10)
+    queue = Recorded(snapshot(1), snapshot(2))
+    requests = -(-len(series.Sampler().sample(snapshot(1))) // 10)
+    assert requests > 2
+    answers = [servers.answer(204)] * (requests + 1) + [servers.answer(503), servers.answer(204)]
+    with servers.Server(*answers) as server, sender_to(server.url, "1.0") as sender:
+        clock = itertools.count(1.0).__next__
+        made = writer.Writer(queue, sender, name="a", wait=lambda _: True, clock=clock)
+        made.send_recorded()
+        assert queue.positions == {"a": 1}
+        assert made.status().tick == 1
+        interrupted = server.requests[requests:]
+        assert len(interrupted) == 2
+        writer.Writer(queue, sender, name="a", clock=clock).send_recorded()
+        assert queue.positions == {"a": 2}
+        again = server.requests[requests + 2 :]
+        assert [each.body for each in again[:2]] == [each.body for each in interrupted]
 
 
 def test_the_lag_is_that_behind_the_newest_tick() -> None:
