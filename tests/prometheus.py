@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -105,11 +104,9 @@ def running(target: str, directory: Path, *, replica: str = "") -> Iterator[Prom
         f"global: {{scrape_interval: 1s, scrape_timeout: 1s{external}}}\n"
         f"scrape_configs: [{{job_name: kubevitals, static_configs: [{{targets: ['{target}']}}]}}]\n"
     )
-    with _started(configuration, directory, ()) as server:
-        deadline = time.monotonic() + 30
-        while not replica and not server.ask("targets")["activeTargets"]:
-            assert time.monotonic() < deadline, "Prometheus has no target"
-            time.sleep(0.1)
+    with _started(configuration, directory, ()) as server:  # which waits five seconds before its first scrape
+        if not replica:
+            waiting.until(lambda: server.ask("targets")["activeTargets"], what="a target of Prometheus")
         yield server
 
 
