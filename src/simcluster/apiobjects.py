@@ -6,6 +6,8 @@ neither of them, no HTTP and no clock.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
@@ -150,60 +152,33 @@ class Item:
         return f"<{self.resource.kind} {self.namespace}/{self.name}>"
 
 
-class Change:
+class Change(NamedTuple):
     """Something that happened to an object; `item` is its state after it (for DELETED, its last state)."""
 
-    __slots__ = ("item", "type")
-
-    def __init__(self, type_: Literal["ADDED", "MODIFIED", "DELETED"], item: Item) -> None:
-        self.type = type_
-        self.item = item
+    type: Literal["ADDED", "MODIFIED", "DELETED"]
+    item: Item
 
     def __repr__(self) -> str:
         return f"<Change {self.type} {self.item!r}>"
 
 
-class NodeUsage:
+class NodeUsage(NamedTuple):
     """A node's usage: the mean of the `window` seconds that end at `timestamp` (epoch)."""
 
-    __slots__ = ("cpu_nanocores", "labels", "memory_kibibytes", "name", "timestamp", "window")
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        labels: dict[str, str],
-        timestamp: float,
-        window: float,
-        cpu_nanocores: int,
-        memory_kibibytes: int,
-    ) -> None:
-        self.name = name
-        self.labels = labels
-        self.timestamp = timestamp
-        self.window = window
-        self.cpu_nanocores = cpu_nanocores
-        self.memory_kibibytes = memory_kibibytes
+    name: str
+    labels: dict[str, str]
+    timestamp: float
+    window: float
+    cpu_nanocores: int
+    memory_kibibytes: int
 
 
-class PodUsage:
+class PodUsage(NamedTuple):
     """A pod's usage by container, (name, nanocores, kibibytes), in the `window` seconds up to `timestamp`."""
 
-    __slots__ = ("containers", "labels", "name", "namespace", "timestamp", "window")
-
-    def __init__(
-        self,
-        namespace: str,
-        name: str,
-        *,
-        labels: dict[str, str],
-        timestamp: float,
-        window: float,
-        containers: list[tuple[str, int, int]],
-    ) -> None:
-        self.namespace = namespace
-        self.name = name
-        self.labels = labels
-        self.timestamp = timestamp
-        self.window = window
-        self.containers = containers
+    namespace: str
+    name: str
+    labels: dict[str, str]
+    timestamp: float
+    window: float
+    containers: list[tuple[str, int, int]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simcluster import errors, fault_targets
 
@@ -57,29 +57,17 @@ def _parse_delay(text: str) -> fault_targets.Targets:
     return fault_targets.Targets(whom, seconds=_parse_seconds(seconds))
 
 
-class Fault:
+class Fault(NamedTuple):
     """One fault: `argument` names what may follow `name=`, "" if nothing may; `default` is what stands for
     none. `certificate` says that it shows a bad certificate.
     """
 
-    __slots__ = ("argument", "certificate", "default", "name", "parse", "summary")
-
-    def __init__(
-        self,
-        name: str,
-        summary: str,
-        *,
-        argument: str = "",
-        default: Any = None,
-        parse: Callable[[str], Any] | None = None,
-        certificate: bool = False,
-    ) -> None:
-        self.name = name
-        self.summary = summary
-        self.argument = argument
-        self.default = default
-        self.parse = parse
-        self.certificate = certificate
+    name: str
+    summary: str
+    argument: str = ""
+    default: Any = None
+    parse: Callable[[str], Any] | None = None
+    certificate: bool = False
 
 
 EXPIRED_CERTIFICATE = "expired-certificate"

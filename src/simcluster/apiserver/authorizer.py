@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,23 +19,13 @@ _OPEN_PATHS = ("/healthz", "/livez", "/readyz", "/version")
 _DISCOVERY_PATHS = ("/api", "/apis", "/openapi", *_OPEN_PATHS)
 
 
-class Rule:
+class Rule(NamedTuple):
     """An RBAC rule. `namespace` None is the whole cluster; "*" in a field stands for everything."""
 
-    __slots__ = ("groups", "namespace", "resources", "verbs")
-
-    def __init__(
-        self,
-        verbs: Sequence[str],
-        groups: Sequence[str],
-        resources: Sequence[str],
-        *,
-        namespace: str | None = None,
-    ) -> None:
-        self.verbs = tuple(verbs)
-        self.groups = tuple(groups)
-        self.resources = tuple(resources)
-        self.namespace = namespace
+    verbs: Sequence[str]
+    groups: Sequence[str]
+    resources: Sequence[str]
+    namespace: str | None = None
 
     def allows(self, what: Attributes) -> bool:
         """Whether this rule alone grants `what`."""
@@ -49,35 +39,21 @@ class Rule:
         )
 
 
-def _covers(allowed: tuple[str, ...], wanted: str) -> bool:
+def _covers(allowed: Sequence[str], wanted: str) -> bool:
     return wanted in allowed or "*" in allowed
 
 
-class Attributes:
+class Attributes(NamedTuple):
     """What a request wants to do; with `path` it is about no resource."""
 
-    __slots__ = ("group", "name", "namespace", "path", "resource", "subresource", "verb", "version")
-
-    def __init__(
-        self,
-        verb: str,
-        *,
-        group: str = "",
-        version: str = "",
-        resource: str = "",
-        subresource: str = "",
-        namespace: str = "",
-        name: str = "",
-        path: str = "",
-    ) -> None:
-        self.verb = verb
-        self.group = group
-        self.version = version
-        self.resource = resource
-        self.subresource = subresource
-        self.namespace = namespace
-        self.name = name
-        self.path = path
+    verb: str
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+    path: str = ""
 
 
 class User:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 JSON = "application/json"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 
 
-class Form:
+class Form(NamedTuple):
     """`kind` is json, protobuf, table or metadata; `version` that of meta.k8s.io for the last two."""
 
-    __slots__ = ("kind", "version")
-
-    def __init__(self, kind: str, version: str = "v1") -> None:
-        self.kind = kind
-        self.version = version
+    kind: str
+    version: str = "v1"
 
 
 PLAIN = Form("json")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simcluster import apiobjects
 from simcluster.apiserver import authorizer, discovery
@@ -22,23 +22,14 @@ _REVIEWS = {(each.group, each.plural): each for each in discovery.REVIEWS}
 _NAMESPACE_PARTS = {"status", "finalize"}
 
 
-class RequestInfo:
+class RequestInfo(NamedTuple):
     """A request, understood. `resource` is None for paths that are about none, `known` False for no such
     resource.
     """
 
-    __slots__ = ("attributes", "known", "resource")
-
-    def __init__(
-        self,
-        attributes: authorizer.Attributes,
-        resource: apiobjects.Resource | None = None,
-        *,
-        known: bool = True,
-    ) -> None:
-        self.attributes = attributes
-        self.resource = resource
-        self.known = known
+    attributes: authorizer.Attributes
+    resource: apiobjects.Resource | None = None
+    known: bool = True
 
 
 def parse(request: messages.Request) -> RequestInfo:

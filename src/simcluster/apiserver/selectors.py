@@ -5,10 +5,10 @@ mappings.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 _NAME = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)")
 _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -20,15 +20,12 @@ class SelectorError(ValueError):
     """The text is no selector; its message is the API server's."""
 
 
-class Requirement:
+class Requirement(NamedTuple):
     """One condition. `operator` is in, notin, exists, absent, gt or lt; for equality, `in` with one value."""
 
-    __slots__ = ("key", "operator", "values")
-
-    def __init__(self, key: str, operator: str, values: Sequence[str] = ()) -> None:
-        self.key = key
-        self.operator = operator
-        self.values = frozenset(values)
+    key: str
+    operator: str
+    values: Collection[str] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether `labels` meet the condition; a label that is absent is in no set and therefore `notin`
@@ -49,13 +46,10 @@ class Requirement:
         return int(value) > bound if self.operator == "gt" else int(value) < bound
 
 
-class Selector:
+class Selector(NamedTuple):
     """All of some requirements; without any it matches everything."""
 
-    __slots__ = ("requirements",)
-
-    def __init__(self, requirements: Sequence[Requirement] = ()) -> None:
-        self.requirements = tuple(requirements)
+    requirements: Sequence[Requirement] = ()
 
     def __bool__(self) -> bool:
         return bool(self.requirements)
@@ -186,24 +180,18 @@ def _check_value(key: str, value: str) -> None:
         )
 
 
-class FieldTerm:
+class FieldTerm(NamedTuple):
     """One field with the value that it must, or must not, have."""
 
-    __slots__ = ("equal", "key", "value")
-
-    def __init__(self, key: str, value: str, *, equal: bool) -> None:
-        self.key = key
-        self.value = value
-        self.equal = equal
+    key: str
+    value: str
+    equal: bool
 
 
-class FieldSelector:
+class FieldSelector(NamedTuple):
     """All of some field terms; a field that an object lacks counts as the empty string."""
 
-    __slots__ = ("terms",)
-
-    def __init__(self, terms: Sequence[FieldTerm] = ()) -> None:
-        self.terms = tuple(terms)
+    terms: Sequence[FieldTerm] = ()
 
     def __bool__(self) -> bool:
         return bool(self.terms)

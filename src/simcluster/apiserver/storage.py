@@ -9,7 +9,7 @@ import base64
 import bisect
 import json
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simcluster.apiserver import api_errors, negotiation, selectors, table_printer, watch_cache
 from simcluster.http import messages
@@ -110,23 +110,13 @@ def _parse_number(text: str) -> int:
     return max(int(text), 0)
 
 
-class Page:
+class Page(NamedTuple):
     """Part of a list: its entries, the version of the whole, and what follows."""
 
-    __slots__ = ("entries", "remaining", "token", "version")
-
-    def __init__(
-        self,
-        entries: Sequence[watch_cache.Entry],
-        version: int,
-        *,
-        token: str = "",
-        remaining: int | None = None,
-    ) -> None:
-        self.entries = entries
-        self.version = version
-        self.token = token
-        self.remaining = remaining
+    entries: Sequence[watch_cache.Entry]
+    version: int
+    token: str = ""
+    remaining: int | None = None
 
     def metadata(self) -> dict[str, Any]:
         """ListMeta."""

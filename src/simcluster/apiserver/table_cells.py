@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,29 +18,21 @@ UNSET = "<unset>"
 UNKNOWN = "<unknown>"
 
 
-class Column:
+class Column(NamedTuple):
     """One column; priority 1 is shown by `-o wide` only."""
 
-    __slots__ = ("description", "priority", "title", "type")
-
-    def __init__(
-        self, title: str, *, type_: str = "string", priority: int = 0, description: str = ""
-    ) -> None:
-        self.title = title
-        self.type = type_
-        self.priority = priority
-        self.description = description
+    title: str
+    type: str = "string"
+    priority: int = 0
+    description: str = ""
 
 
-class Layout:
+class Layout(NamedTuple):
     """The columns of a resource; `cells` makes a row of an object and the epoch now."""
 
-    __slots__ = ("cells", "columns", "conditions")
-
-    def __init__(self, columns: Sequence[Column], cells: Cells, *, conditions: Marks | None = None) -> None:
-        self.columns = tuple(columns)
-        self.cells = cells
-        self.conditions = conditions
+    columns: Sequence[Column]
+    cells: Cells
+    conditions: Marks | None = None
 
 
 def columns(text: str) -> list[Column]:
@@ -54,7 +46,7 @@ def columns(text: str) -> list[Column]:
         title, _, wide = word.partition(":")
         type_ = {"#": "integer", "?": "boolean"}.get(title[-1], "string")
         title = title.rstrip("#?").replace("_", " ")
-        found.append(Column(title, type_=type_, priority=1 if wide else 0))
+        found.append(Column(title, type=type_, priority=1 if wide else 0))
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simcluster import apiobjects
 
@@ -50,25 +50,19 @@ class Entry:
         return self.item.resource.prefix + self.tail()
 
 
-class Event:
+class Event(NamedTuple):
     """A change that watchers are told: `previous` is the state before it, None for an added object."""
 
-    __slots__ = ("entry", "previous", "type")
-
-    def __init__(self, kind: str, entry: Entry, previous: Entry | None) -> None:
-        self.type = kind
-        self.entry = entry
-        self.previous = previous
+    type: str
+    entry: Entry
+    previous: Entry | None
 
 
-class Snapshot:
+class Snapshot(NamedTuple):
     """All objects of one resource, in key order; `version` is the earliest at which they were just so."""
 
-    __slots__ = ("entries", "version")
-
-    def __init__(self, entries: Sequence[Entry], version: int) -> None:
-        self.entries = entries
-        self.version = version
+    entries: Sequence[Entry]
+    version: int
 
     def within(self, namespace: str) -> Sequence[Entry]:
         """The objects of one namespace."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import importlib.util
 import ipaddress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simcluster import errors
 
@@ -36,14 +36,11 @@ def require(what: str) -> None:
         )
 
 
-class Pair:
+class Pair(NamedTuple):
     """A certificate and its private key, both as PEM."""
 
-    __slots__ = ("certificate", "key")
-
-    def __init__(self, certificate: bytes, key: bytes) -> None:
-        self.certificate = certificate
-        self.key = key
+    certificate: bytes
+    key: bytes
 
 
 class Authority:

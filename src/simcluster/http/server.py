@@ -11,7 +11,7 @@ import socket
 import struct
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simcluster import errors
 from simcluster.http import messages
@@ -26,14 +26,11 @@ _SEND_BUFFER = 4 * 1024 * 1024
 _MOST_CONNECTIONS = 512
 
 
-class Peer:
+class Peer(NamedTuple):
     """What a connection told about its client: the subject of its certificate, if it brought one."""
 
-    __slots__ = ("common_name", "organisations")
-
-    def __init__(self, common_name: str, organisations: list[str]) -> None:
-        self.common_name = common_name
-        self.organisations = organisations
+    common_name: str
+    organisations: list[str]
 
 
 class Server:

@@ -6,7 +6,6 @@ crowd, each workload in the state that its scenario asks for (`staging`).
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 
 from simcluster import apiobjects
@@ -128,8 +127,8 @@ def _open_workloads(state: states.State, plan: list[tuple[catalogue.Entry, int]]
 def _beyond(entry: catalogue.Entry, state: states.State) -> catalogue.Entry:
     """The entry asking for as many cores as the largest machine has, of which some are always reserved."""
     cores = max(node.capacity_cpu for node in state.nodes)
-    first = dataclasses.replace(entry.template.containers[0], cpu=(cores, 0, cores // 2))
-    return dataclasses.replace(entry, template=dataclasses.replace(entry.template, containers=(first,)))
+    first = entry.template.containers[0]._replace(cpu=(cores, 0, cores // 2))
+    return entry._replace(template=entry.template._replace(containers=(first,)))
 
 
 def _open_rest(state: states.State) -> None:

@@ -6,7 +6,7 @@ Data only. `scenario` names the state in which a workload stands at the start, a
 
 from __future__ import annotations
 
-import dataclasses
+from typing import NamedTuple
 
 from simcluster.world import pod_template
 
@@ -14,8 +14,7 @@ Container = pod_template.Container
 PodTemplate = pod_template.PodTemplate
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One workload. `port` gives it a Service; `hpa` is (minimum, maximum, CPU target %)."""
 
     namespace: str

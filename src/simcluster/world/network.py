@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from simcluster import apiobjects
 from simcluster.world import json_text, manifests
 
@@ -16,17 +18,14 @@ _RESOURCES = apiobjects.RESOURCES
 _SLICE = 100  # endpoints in a slice, as the endpoint slice controller's default
 
 
-class Service:
+class Service(NamedTuple):
     """A Service in front of one workload."""
 
-    __slots__ = ("address", "headless", "port", "target", "uid")
-
-    def __init__(self, *, uid: str, address: str, port: int, target: int, headless: bool) -> None:
-        self.uid = uid
-        self.address = address
-        self.port = port
-        self.target = target
-        self.headless = headless
+    uid: str
+    address: str
+    port: int
+    target: int
+    headless: bool
 
     @property
     def port_name(self) -> str:

@@ -5,6 +5,8 @@ Knows the shape of the API's Pod, not how pods come to their state.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from simcluster.world import json_text, pod_spec_json, pod_status_json
 
 TYPE_CHECKING = False
@@ -18,18 +20,13 @@ if TYPE_CHECKING:
 service_account = pod_spec_json.service_account
 
 
-class Text:
+class Text(NamedTuple):
     """What is compiled of one set: the whole pod with slots, and what is fixed in containers' statuses."""
 
-    __slots__ = ("containers", "init", "qos", "whole")
-
-    def __init__(
-        self, whole: json_text.Form, init: list[Parts], containers: list[Parts], *, qos: str
-    ) -> None:
-        self.whole = whole
-        self.qos = qos
-        self.init = init
-        self.containers = containers
+    whole: json_text.Form
+    init: list[Parts]
+    containers: list[Parts]
+    qos: str
 
 
 def compile_text(pod_set: pods.PodSet) -> Text:

@@ -1,9 +1,11 @@
 """What can happen to a pod: it is admitted, starts, ends, crashes, is evicted or deleted, with its events.
 
-Each function moves one pod at `state.now` (or at a moment given). When and why is `life`'s business.
+Each function moves one pod at `state.now`, or at a given moment; controllers and scenarios decide when.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from simcluster.world import pods
 
@@ -44,9 +46,7 @@ def initialized(template: pod_template.PodTemplate, since: float) -> States:
 
 
 def _done(since: float) -> pods.ContainerState:
-    state = pods.terminated("Completed", 0, started=since - 9, finished=since - 2)
-    state.ready = True
-    return state
+    return pods.terminated("Completed", 0, started=since - 9, finished=since - 2)._replace(ready=True)
 
 
 def going(template: pod_template.PodTemplate, since: float) -> tuple[States, States]:
@@ -172,7 +172,7 @@ def stop_first(state: states.State, pod: Pod, reason: str, exit_code: int) -> Po
     """Its first container ends and will start again."""
     old = pod.containers[0]
     ended = pods.terminated(reason, exit_code, started=old.started, finished=state.now, restarts=old.restarts)
-    ended.last = old.last
+    ended = ended._replace(last=old.last)
     return state.change_pod(pod, containers=(ended, *pod.containers[1:]), ready_at=state.now)
 
 
@@ -181,7 +181,7 @@ def restart_first(state: states.State, pod: Pod, *, ready: bool = True) -> Pod:
     old = pod.containers[0]
     last = old if old.kind == pods.TERMINATED else old.last
     again = pods.running(state.now, restarts=old.restarts + (old.kind == pods.TERMINATED), last=last)
-    again.ready = ready
+    again = again._replace(ready=ready)
     return state.change_pod(pod, containers=(again, *pod.containers[1:]), ready_at=state.now)
 
 
@@ -251,7 +251,7 @@ def tell_out_of_memory(state: states.State, pod: Pod, *, when: float | None = No
     kibibytes = container.memory[1] * 1024
     state.events.record(
         "Node",
-        Machine(pod.node),
+        _reference(pod.node),
         "OOMKilling",
         f"Memory cgroup out of memory: Killed process {pod.salt % 900000 + 1000} ({container.name}) "
         f"total-vm:{kibibytes * 3}kB, anon-rss:{kibibytes - 2048}kB",
@@ -266,7 +266,7 @@ def tell_node(state: states.State, node: topology.Node, reason: str, *, when: fl
     """The node controller's (or the kubelet's) word on the node's readiness."""
     state.events.record(
         "Node",
-        Machine(node),
+        _reference(node),
         reason,
         f"Node {node.name} status is now: {reason}",
         source="node-controller" if reason == "NodeNotReady" else "kubelet",
@@ -278,7 +278,7 @@ def tell_rebooted(state: states.State, node: topology.Node, boot_id: str) -> Non
     """The kubelet's word that its machine is not the one it was."""
     state.events.record(
         "Node",
-        Machine(node),
+        _reference(node),
         "Rebooted",
         f"Node {node.name} has been rebooted, boot id: {boot_id}",
         source="kubelet",
@@ -309,12 +309,13 @@ def tell_unhealthy(
     )
 
 
-class Machine:
-    """A node as the subject of an event: nodes have no namespace."""
+class _NodeReference(NamedTuple):
+    """The node as the subject of an event: nodes have no namespace."""
 
-    __slots__ = ("name", "namespace", "uid")
+    name: str
+    uid: str
+    namespace: str = ""
 
-    def __init__(self, node: topology.Node) -> None:
-        self.name = node.name
-        self.namespace = ""
-        self.uid = node.uid
+
+def _reference(node: topology.Node) -> _NodeReference:
+    return _NodeReference(node.name, node.uid)

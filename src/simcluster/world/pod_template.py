@@ -5,13 +5,12 @@ Pure data and the scheduler's arithmetic on it; knows no node and no time.
 
 from __future__ import annotations
 
-import dataclasses
+from typing import NamedTuple
 
 from simcluster.world import json_text
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Container:
+class Container(NamedTuple):
     """A container. `cpu` and `memory` are (request, limit, usual usage) in millicores and MiB.
 
     0 is undeclared. `rhythm` is how its CPU follows the hour: "daily", "nightly" or "flat". `leak_minutes`:
@@ -36,8 +35,7 @@ class Container:
         return f"{self.image.rsplit(':', 1)[0]}@sha256:{json_text.digest(self.image)}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class PodTemplate:
+class PodTemplate(NamedTuple):
     """What all pods of one workload share. Requests are millicores and bytes."""
 
     containers: tuple[Container, ...]

@@ -6,6 +6,8 @@ pods come to their state.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from simcluster import apiobjects
 from simcluster.world import json_text, pod_json
 
@@ -20,43 +22,18 @@ _PODS = apiobjects.RESOURCES["pods"]
 RUNNING, WAITING, TERMINATED = "running", "waiting", "terminated"
 
 
-class ContainerState:
+class ContainerState(NamedTuple):
     """The state of one container; immutable, and shared where several are in the same."""
 
-    __slots__ = (
-        "exit_code",
-        "finished",
-        "kind",
-        "last",
-        "message",
-        "ready",
-        "reason",
-        "restarts",
-        "started",
-    )
-
-    def __init__(
-        self,
-        kind: str,
-        *,
-        started: float = 0.0,
-        finished: float = 0.0,
-        reason: str = "",
-        message: str = "",
-        exit_code: int = 0,
-        restarts: int = 0,
-        ready: bool = False,
-        last: ContainerState | None = None,
-    ) -> None:
-        self.kind = kind
-        self.started = started
-        self.finished = finished
-        self.reason = reason
-        self.message = message
-        self.exit_code = exit_code
-        self.restarts = restarts
-        self.ready = ready
-        self.last = last
+    kind: str
+    started: float = 0.0
+    finished: float = 0.0
+    reason: str = ""
+    message: str = ""
+    exit_code: int = 0
+    restarts: int = 0
+    ready: bool = False
+    last: ContainerState | None = None
 
 
 def running(since: float, *, restarts: int = 0, last: ContainerState | None = None) -> ContainerState:

@@ -5,7 +5,7 @@ Knows pods only as something that asks for CPU, memory and GPUs.
 
 from __future__ import annotations
 
-import dataclasses
+from typing import NamedTuple
 
 from simcluster.world import json_text
 
@@ -28,8 +28,7 @@ _SIZES = (
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(NamedTuple):
     """A kind of machine. `memory` is GiB a core."""
 
     name: str

@@ -5,8 +5,6 @@ What a workload wishes is here; `documents` turns it into API objects, `life` ma
 
 from __future__ import annotations
 
-import dataclasses
-
 from simcluster import apiobjects
 from simcluster.world import json_text, manifests, network, pod_spec_json, pods, workload_json
 
@@ -135,8 +133,8 @@ class Workload:
         if not tag:
             return template
         first, *others = template.containers
-        first = dataclasses.replace(first, image=f"{first.image.rsplit(':', 1)[0]}:{tag}")
-        return dataclasses.replace(template, containers=(first, *others))
+        first = first._replace(image=f"{first.image.rsplit(':', 1)[0]}:{tag}")
+        return template._replace(containers=(first, *others))
 
     def job_template(self) -> dict[str, Any]:
         """The pod template of a cron job."""
