@@ -74,7 +74,7 @@ def measure_remote_write(*, quick: bool) -> Iterator[figures.Row]:
 def _send(pods: int, url: str) -> tuple[list[float], int, float]:
     """Return the rate of each tick but the first, in samples a CPU second; all samples; all CPU seconds."""
     import kubevitals
-    from kubevitals.kube import client, clientconfig
+    from kubevitals.kube.http import client
     from kubevitals.surfaces.remotewrite import sender as senders
     from kubevitals.surfaces.remotewrite import series
 
@@ -83,7 +83,7 @@ def _send(pods: int, url: str) -> tuple[list[float], int, float]:
     sampler = series.Sampler()
     rates: list[float] = []
     total, took = 0, 0.0
-    with client.Client(clientconfig.ClientConfig(url)) as opened:
+    with client.Client(url) as opened:
         sender = senders.Sender(opened, "/api/v1/write")
         gc.collect()
         gc.disable()

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests import servers
 
-from kubevitals import errors
-from kubevitals.kube.http import body, response, tcp, urls
+from kubevitals import cpython, errors
+from kubevitals.kube.http import body, urls
 from kubevitals.kube.http import connection as connections
+from kubevitals.kube.http import head as heads
 
 
 class Pair:
@@ -27,8 +28,8 @@ class Pair:
         self.near, far = socket.socketpair()
         self._thread = threading.Thread(target=self._send, args=(far, sent))
         self._thread.start()
-        self.connection = connections.Connection(urls.split_url("http://x.test"))
-        raw = tcp.Socket(fileno=self.near.detach())
+        self.connection = connections.Connection(connections.Route(urls.split_url("http://x.test")))
+        raw = cpython.Socket(fileno=self.near.detach())
         self.connection._raw = raw
 
     @staticmethod
@@ -46,7 +47,7 @@ class Pair:
 
 def read(sent: bytes, headers: dict[str, str], *, limit: int = body.LIMIT, status: int = 200) -> bytes:
     pair = Pair(sent)
-    head = response.Head(status, "", version="HTTP/1.1", headers=headers)
+    head = heads.Head(status, "", headers)
     try:
         return body.read(pair.connection, head, read_timeout=2, limit=limit)
     finally:
@@ -55,7 +56,7 @@ def read(sent: bytes, headers: dict[str, str], *, limit: int = body.LIMIT, statu
 
 def read_lines(sent: bytes, headers: dict[str, str]) -> list[bytes]:
     pair = Pair(sent)
-    head = response.Head(200, "", version="HTTP/1.1", headers=headers)
+    head = heads.Head(200, "", headers)
     try:
         return list(body.read_lines(pair.connection, head, read_timeout=2))
     finally:

@@ -71,7 +71,9 @@ def cluster_of(
     with (
         servers.Server(*answers) as server,
         client.Client(
-            clientconfig.ClientConfig(server.url + path, credentials, context="test", **more),
+            clientconfig.ClientConfig(
+                server.url + path, credentials or authentication.Credentials(), context="test", **more
+            ),
             environ={},
             clock=time_,
             sleep=time_.sleep,
@@ -111,7 +113,7 @@ def test_compression_is_a_choice() -> None:
     """disable-compression, or the attribute, ask for a plain body."""
     with cluster_of(OK, compression=False) as (cluster, server):
         cluster.fetch("/a")
-        cluster.compression = True
+        cluster.http.compression = True
         cluster.fetch("/a")
     assert [request.header("accept-encoding") for request in server.requests] == [None, "gzip"]
 
@@ -215,7 +217,7 @@ def test_jitter_shortens_the_pauses() -> None:
     """Pauses vary between half and the whole, so that many clients do not come at the same time."""
     time_ = Time()
     with cluster_of(failing(503), failing(503), OK, time_=time_) as (cluster, _):
-        cluster.jitter = lambda: 0.0
+        cluster.http.jitter = lambda: 0.0
         cluster.fetch("/a")
     assert time_.sleeps == [0.1, 0.2]
 
@@ -348,11 +350,11 @@ def test_no_secret_is_in_any_error() -> None:
 def test_credentials_stay_here_on_a_plain_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over http:// to another machine nothing secret is sent, as kubectl does it."""
     with cluster_of(OK, credentials=Renewable("t")) as (cluster, server):
-        monkeypatch.setattr(cluster, "_shows_credentials", False)
+        monkeypatch.setattr(cluster.http, "_shows_credentials", False)
         cluster.fetch("/a")
     assert server.requests[0].header("authorization") is None
     remote = client.Client(clientconfig.ClientConfig("http://10.0.0.1"), environ={})
-    assert not remote._shows_credentials
+    assert not remote.http._shows_credentials
 
 
 def test_warnings_are_collected_once() -> None:
@@ -400,11 +402,11 @@ def test_a_post_sends_its_body() -> None:
     assert request.header("content-type") == "application/json"
 
 
-def test_an_exchange_returns_whatever_status_there_is() -> None:
-    """An exchange sends its own headers once, and a refusal is an answer with status, headers and body."""
+def test_a_request_returns_whatever_status_there_is() -> None:
+    """A plain request sends its own headers once; a refusal is an answer with status, headers and body."""
     with cluster_of(servers.answer(429, b"later", headers=["Retry-After: 7"])) as (cluster, server):
-        status, headers, body = cluster.exchange("POST", "/write", body=b"x", headers=[("X-Version", "1")])
-    assert (status, headers["retry-after"], body) == (429, "7", b"later")
+        answer = cluster.http.request("POST", "/write", body=b"x", headers=[("X-Version", "1")])
+    assert (answer.status, answer.headers["retry-after"], answer.content) == (429, "7", b"later")
     (request,) = server.requests
     assert (request.header("x-version"), request.body) == ("1", b"x")
 

@@ -12,20 +12,22 @@ from hypothesis import strategies as st
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube.http import body, proxy, response, urls
+from kubevitals.kube.http import body, client, proxy, urls
 from kubevitals.kube.http import connection as connections
+from kubevitals.kube.http import head as heads
+from kubevitals.kube.http import request as requests
 
 
 def exchange(
     *steps: Any, method: str = "GET", timeout: float = 2.0, read_timeout: float = 1.0
-) -> tuple[response.Head, bytes, connections.Connection]:
+) -> tuple[heads.Head, bytes, connections.Connection]:
     """One request to a server that answers by `steps`; the closed connection is returned for its marks."""
     with servers.Server(list(steps)) as server:
-        connection = connections.Connection(urls.split_url(server.url))
+        connection = connections.Connection(connections.Route(urls.split_url(server.url)))
         try:
             connection.connect(timeout)
             deadline = time.monotonic() + timeout
-            connection.send(method, "/x?a=b", [("Accept", "a/b")], body=b"", deadline=deadline)
+            connection.send(requests.Request(method, "/x?a=b", "", [("Accept", "a/b")], b""), deadline)
             head = connection.read_head(deadline)
             content = body.read(connection, head, read_timeout=read_timeout)
             reusable = connection.reusable
@@ -47,11 +49,11 @@ def test_a_request_and_its_answer() -> None:
 def test_what_is_sent() -> None:
     """Request line, Host with its port, the given headers, and a length only where there is a body."""
     with servers.Server(servers.answer()) as server:
-        connection = connections.Connection(urls.split_url(server.url))
+        connection = connections.Connection(connections.Route(urls.split_url(server.url)))
         connection.connect(1)
         for method, content in (("GET", b""), ("POST", b"abc")):
             deadline = time.monotonic() + 1
-            connection.send(method, "/x?a=b", [("Accept", "é")], body=content, deadline=deadline)
+            connection.send(requests.Request(method, "/x?a=b", "", [("Accept", "é")], content), deadline)
             body.read(connection, connection.read_head(deadline), read_timeout=1)
         connection.close()
     first, second = server.requests
@@ -66,9 +68,11 @@ def test_what_is_sent() -> None:
 @pytest.mark.parametrize("value", ["a\r\nX: y", "a\nb", "a\0b"])
 def test_a_header_cannot_smuggle_a_line(value: str) -> None:
     """A value with a line break is refused by its header's name, and is not shown."""
-    connection = connections.Connection(urls.split_url("http://127.0.0.1:1"))
+    connection = connections.Connection(connections.Route(urls.split_url("http://127.0.0.1:1")))
     with pytest.raises(errors.UsageError, match="Authorization") as caught:
-        connection.send("GET", "/", [("Authorization", value)], body=b"", deadline=time.monotonic() + 1)
+        connection.send(
+            requests.Request("GET", "/", "", [("Authorization", value)], b""), time.monotonic() + 1
+        )
     assert value not in str(caught.value)
 
 
@@ -141,7 +145,7 @@ def test_headers_have_a_limit(reply: bytes) -> None:
 def test_any_head_is_read_or_refused(raw: bytes) -> None:
     """Whatever bytes come, the result is a head or a DecodingError."""
     try:
-        head = response.parse_head(b"HTTP/1.1 200 OK\r\n" + raw)
+        head = heads.parse_head(b"HTTP/1.1 200 OK\r\n" + raw)
     except errors.DecodingError:
         return
     assert head.status == 200
@@ -200,7 +204,9 @@ def test_connecting_is_bounded() -> None:
             filler.setblocking(False)
             filler.connect_ex(listener.getsockname())
             fillers.append(filler)
-        connection = connections.Connection(urls.split_url(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        connection = connections.Connection(
+            connections.Route(urls.split_url(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        )
         started = time.monotonic()
         with pytest.raises(TimeoutError):
             connection.connect(0.2)
@@ -223,7 +229,7 @@ def test_all_addresses_of_a_host_are_tried(monkeypatch: pytest.MonkeyPatch) -> N
             for place in (refused, ("127.0.0.1", server.port))
         ]
         monkeypatch.setattr("_socket.getaddrinfo", lambda *_: found)
-        connection = connections.Connection(urls.split_url("http://two.test"))
+        connection = connections.Connection(connections.Route(urls.split_url("http://two.test")))
         connection.connect(1)
         connection.close()
 
@@ -231,9 +237,9 @@ def test_all_addresses_of_a_host_are_tried(monkeypatch: pytest.MonkeyPatch) -> N
 def test_interrupt_ends_a_reading_thread() -> None:
     """interrupt() from elsewhere ends a blocking read at once, and close() may follow twice."""
     with servers.Server(["wait"]) as server:
-        connection = connections.Connection(urls.split_url(server.url))
+        connection = connections.Connection(connections.Route(urls.split_url(server.url)))
         connection.connect(1)
-        connection.send("GET", "/", [], body=b"", deadline=time.monotonic() + 1)
+        connection.send(requests.Request("GET", "/", "", [], b""), time.monotonic() + 1)
         connection.interrupt()
         with pytest.raises(ConnectionAbortedError):
             connection.read_head(time.monotonic() + 5)
@@ -251,11 +257,11 @@ def test_plain_requests_go_through_a_proxy_by_absolute_address() -> None:
     """For an http:// server the proxy gets the whole address and the credentials in the request itself."""
     with servers.Tunnel() as tunnel:
         connection = connections.Connection(
-            urls.split_url("http://far.test/p"), proxy=_through(tunnel, userinfo="u:p%40@")
+            connections.Route(urls.split_url("http://far.test/p"), proxy=_through(tunnel, userinfo="u:p%40@"))
         )
         connection.connect(1)
         deadline = time.monotonic() + 1
-        connection.send("GET", "/p/x", [], body=b"", deadline=deadline)
+        connection.send(requests.Request("GET", "/p/x", "", [], b""), deadline)
         assert body.read(connection, connection.read_head(deadline), read_timeout=1) == b'{"by": "proxy"}'
         connection.close()
     assert tunnel.lines == ["GET http://far.test/p/x"]
@@ -266,7 +272,7 @@ def test_fetch_once() -> None:
     """A single request gives status, headers and body whatever the status is."""
     reply = servers.answer(400, b'{"error": "x"}', headers=["X-A: b"])
     with servers.Server(reply, tls=servers.server_context()) as server:
-        status, headers, content = connections.fetch_once(
+        answer = client.fetch_once(
             "POST",
             server.url + "/token?a=b",
             headers={"Content-Type": "application/x-www-form-urlencoded"},
@@ -274,7 +280,7 @@ def test_fetch_once() -> None:
             ca=servers.authority().pem,
             timeout=2,
         )
-    assert (status, headers["x-a"], content) == (400, "b", b'{"error": "x"}')
+    assert (answer.status, answer.headers["x-a"], answer.content) == (400, "b", b'{"error": "x"}')
     (request,) = server.requests
     assert (request.method, request.target, request.body) == (
         "POST",
@@ -296,5 +302,5 @@ def test_fetch_once() -> None:
 def test_fetch_once_fails_in_words(steps: list[Any], kind: type[errors.ClusterError]) -> None:
     """Failures of a single request are this project's errors and name it without its query."""
     with servers.Server(steps) as server, pytest.raises(kind) as caught:
-        connections.fetch_once("GET", server.url + "/a?secret=1", timeout=0.2)
+        client.fetch_once("GET", server.url + "/a?secret=1", timeout=0.2)
     assert caught.value.request == f"GET {server.url}/a"

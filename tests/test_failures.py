@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests import servers
 
 from kubevitals import errors
-from kubevitals.kube import resourceattributes
+from kubevitals.kube import remedies, resourceattributes, statuserrors
 from kubevitals.kube.http import connection as connections
-from kubevitals.kube.http import failures, urls
+from kubevitals.kube.http import failures, tls, urls
 
 
 def status(
@@ -22,7 +22,7 @@ def status(
 ) -> Any:
     reply = servers.answer(code, body)
     content = reply.partition(b"\r\n\r\n")[2]
-    return failures.from_status(code, "Words", {}, content, request=request, **more)
+    return statuserrors.from_status(code, "Words", {}, content, request=request, **more)
 
 
 FORBIDDEN = (
@@ -192,18 +192,19 @@ def test_any_body_gives_an_error(body: bytes, code: int) -> None:
 
 def test_not_json() -> None:
     """An HTML page, an empty answer and other text are told apart."""
-    assert "HTML page" in str(failures.not_json(b"\n <!DOCTYPE HTML>"))
-    assert "HTML page" in str(failures.not_json(b"x", content_type="text/html"))
-    assert "is empty" in str(failures.not_json(b""))
-    assert "begins with 'hello'" in str(failures.not_json(b"hello", request="GET /x"))
+    assert "HTML page" in str(statuserrors.not_json(b"\n <!DOCTYPE HTML>"))
+    assert "HTML page" in str(statuserrors.not_json(b"x", content_type="text/html"))
+    assert "is empty" in str(statuserrors.not_json(b""))
+    assert "begins with 'hello'" in str(statuserrors.not_json(b"hello", request="GET /x"))
 
 
 def from_exception(error: OSError, stage: str = "connect") -> errors.ClusterError:
-    connection = connections.Connection(urls.split_url("https://c.test:6443"))
+    route = connections.Route(urls.split_url("https://c.test:6443"), tls.Settings(), origin="a.yaml")
+    connection = connections.Connection(route)
     connection.stage = stage
-    return failures.from_exception(
-        error, connection=connection, request="GET /x", waited=5.0, origin="a.yaml"
-    )
+    made = failures.from_exception(error, connection=connection, request="GET /x", waited=5.0)
+    remedies.advise(made)
+    return made
 
 
 @pytest.mark.parametrize(
@@ -241,7 +242,7 @@ def test_failures_below_http(error: OSError, stage: str, kind: type[errors.Clust
 
 def test_a_name_that_does_not_resolve() -> None:
     """A real look-up of a name that cannot exist is named as that."""
-    connection = connections.Connection(urls.split_url("https://no-such-host.invalid"))
+    connection = connections.Connection(connections.Route(urls.split_url("https://no-such-host.invalid")))
     with pytest.raises(socket.gaierror) as caught:
         connection.connect(2)
     assert isinstance(

@@ -84,7 +84,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def asked(database: str) -> Iterator[remote.Remote]:
-    made = remote.Remote(config.open_prometheus(database))
+    made = remote.Remote(config.open_prometheus(config.ServerOptions(database)))
     yield made
     made.close()
 
@@ -268,7 +268,7 @@ def test_a_server_that_fails() -> None:
     """What cannot be read is an error of history, with the remedy of the server's."""
     refused = servers.answer(401, "")
     with servers.Server(refused) as server:
-        made = remote.Remote(config.open_prometheus(server.url))
+        made = remote.Remote(config.open_prometheus(config.ServerOptions(server.url)))
         with pytest.raises(errors.HistoryError, match="does not accept the credentials") as found:
             made.read(history.Query("pod", past.at(0), past.at(60)))
         assert "--prometheus-token-file" in str(found.value.remedy)

@@ -398,12 +398,12 @@ def test_api_server_is_away() -> None:
         nodes = kubelets.node_list(kubelets.node("a", scene.servers["a"].port))
         away = servers.answer(503, "service unavailable", kind="text/plain")
         with kubelets.Scene({}, api=[nodes, away]) as other:
-            other.client.request_timeout = 0.1
+            other.client.http.request_timeout = 0.1
             other.source.fetch_usage(NODES)
             other.now += 100
             assert other.source.fetch_usage(NODES).nodes["a"][2] == 0.5
         with kubelets.Scene({}, api=[away]) as other:
-            other.client.request_timeout = 0.1
+            other.client.http.request_timeout = 0.1
             with pytest.raises(errors.UnavailableError):
                 other.source.fetch_usage(NODES)
 

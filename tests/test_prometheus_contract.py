@@ -52,7 +52,10 @@ class TestPrometheus(source_contract.SourceContract):
     def bed(self, database: victoria.Victoria) -> Iterator[source_contract.Bed]:
         clock = source_contract.Clock()
         name = f"cluster-{next(NUMBERS)}"
-        servers = [config.open_prometheus(database.url), config.open_prometheus("http://127.0.0.1:1")]
+        servers = [
+            config.open_prometheus(config.ServerOptions(database.url)),
+            config.open_prometheus(config.ServerOptions("http://127.0.0.1:1")),
+        ]
 
         class Source(source.PrometheusSource):
             """Asked on the simulated clock, and of a server that can be taken away."""

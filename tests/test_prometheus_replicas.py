@@ -67,7 +67,7 @@ def test_a_pair_counts_once(kubelet: str, tmp_path_factory: pytest.TempPathFacto
             for replica in ("a", "b")
         ]
         storing = running.enter_context(victoria.running(tmp_path_factory.mktemp("victoria"), below=pair))
-        opened = running.enter_context(config.open_prometheus(storing.url))
+        opened = running.enter_context(config.open_prometheus(config.ServerOptions(storing.url)))
         enough = "container_cpu_usage_seconds_total{node='n1'}[1m]"
 
         def is_told_twice() -> bool:

@@ -204,13 +204,13 @@ def server(
     if request.param == "prometheus":
         with (
             prometheus.holding(scraped.openmetrics(held), directory) as started,
-            config.open_prometheus(started.url) as opened,
+            config.open_prometheus(config.ServerOptions(started.url)) as opened,
         ):
             yield opened
         return
     with victoria.running(directory) as storing:
         storing.give(scraped.text(held))
-        with config.open_prometheus(storing.url) as opened:
+        with config.open_prometheus(config.ServerOptions(storing.url)) as opened:
             yield opened
 
 

@@ -12,7 +12,7 @@ from tests import accounts_simulated, connected, scraped, servers
 from kubevitals import errors, rbac, sources
 from kubevitals.kube import client as http_client
 from kubevitals.kube import clientconfig
-from kubevitals.promql import discovery
+from kubevitals.promql import config, discovery
 from kubevitals.sources.prometheus import factory
 from simcluster import simulation as simulated
 
@@ -220,10 +220,9 @@ def test_the_options_of_the_command_line(tmp_path: Path) -> None:
     with servers.Server(servers.answer(200, ONE)) as server:
         made = factory.open_source(
             None,
-            url=server.url + "/prefix",
-            token_file=str(token),
-            header=["X-Scope-OrgID=a"],
-            timeout=5,
+            config.ServerOptions(
+                server.url + "/prefix", token_file=str(token), header=["X-Scope-OrgID=a"], timeout=5
+            ),
             range=120,
             cluster="prod=k8s",
             queries=str(queries),
@@ -242,14 +241,17 @@ def test_the_options_of_the_command_line(tmp_path: Path) -> None:
     assert 'mine{k8s="prod",namespace="shop"}' in asked
 
 
+SERVER = config.ServerOptions("http://127.0.0.1:1")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({}, "no cluster to find"),
-        ({"token_file": "x"}, "without it"),
-        ({"url": "http://127.0.0.1:1", "cluster": "=label"}, "no name"),
-        ({"url": "http://127.0.0.1:1", "cluster": "a=b-c"}, "no name of a label"),
-        ({"url": "http://127.0.0.1:1", "range": 0.0}, "not longer"),
+        ({"server": config.ServerOptions(token_file="x")}, "without it"),
+        ({"server": SERVER, "cluster": "=label"}, "no name"),
+        ({"server": SERVER, "cluster": "a=b-c"}, "no name of a label"),
+        ({"server": SERVER, "range": 0.0}, "not longer"),
     ],
 )
 def test_options_that_mean_nothing(options: dict[str, Any], words: str) -> None:
@@ -285,6 +287,6 @@ def test_in_the_cluster_by_any_name(context: str, *, inside: bool, monkeypatch: 
     monkeypatch.setattr(discovery, "find", find)
     client = http_client.Client(clientconfig.ClientConfig("https://127.0.0.1:1", context=context))
     opened = factory.open_source(client, environ={"KUBERNETES_SERVICE_HOST": "10.0.0.1"})
-    client.config.context = "prod"
+    client.config = client.config._replace(context="prod")
     assert opened.prometheus is not None
     assert asked == [inside]

@@ -15,7 +15,7 @@ from tests import ports, prometheus, servers, victoria, waiting
 
 from kubevitals import errors, model
 from kubevitals.cli import remotewriteoptions
-from kubevitals.kube import client, clientconfig
+from kubevitals.kube.http import client
 from kubevitals.surfaces.remotewrite import protobuf, series, writer
 from kubevitals.surfaces.remotewrite import sender as senders
 
@@ -98,7 +98,7 @@ def one(samples: list[series.Sample], name: str, **labels: str) -> series.Sample
 
 @contextlib.contextmanager
 def sender_to(url: str, protocol: str = "auto") -> Iterator[senders.Sender]:
-    with client.Client(clientconfig.ClientConfig(url), request_timeout=10) as opened:
+    with client.Client(url, request_timeout=10) as opened:
         yield senders.Sender(opened, WRITE, protocol=protocol)
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from kubevitals import errors, sanitize
 from kubevitals.kube import statuserrors
 from kubevitals.kube.auth import execplugin, kubeconfig_file
-from kubevitals.kube.http import failures
+from kubevitals.kube.http import client as http_client
 from kubevitals.promql import failures as promql_failures
 from kubevitals.promql import results
 from kubevitals.sources.kubelet import failures as kubelet_failures
@@ -59,8 +61,14 @@ def _complaint(text: str) -> str:
 
 
 def _prometheus(text: str) -> str:
-    error = _raised(503, text, json.dumps({"status": "error", "errorType": text, "error": text}))
-    return str(promql_failures.translate(error, server="https://p.test", who="anonymous"))
+    body = json.dumps({"status": "error", "errorType": text, "error": text}).encode()
+    answer = http_client.Answer(503, text, {}, body)
+    return str(promql_failures.from_answer(answer, server="https://p.test", who="anonymous"))
+
+
+def _redirect(text: str) -> str:
+    answer = http_client.Answer(302, "Found", {"location": text}, b"")
+    return str(promql_failures.from_answer(answer, server="https://p.test", who="anonymous"))
 
 
 def _raised(status: int, reason: str, body: str) -> errors.StatusError:
@@ -74,8 +82,8 @@ USERS: dict[str, Callable[[str], str]] = {
     "bytes": lambda text: sanitize.excerpt(text.encode("utf-8", "surrogatepass")),
     "Status": _status_error,
     "plain text": _plain_error,
-    "not JSON": lambda text: str(failures.not_json(text.encode("utf-8", "replace"))),
-    "warning": lambda text: " ".join(failures.parse_warnings(f'299 - "{text}"')),
+    "not JSON": lambda text: str(statuserrors.not_json(text.encode("utf-8", "replace"))),
+    "warning": lambda text: " ".join(statuserrors.parse_warnings(f'299 - "{text}"')),
     "exec plugin": _complaint,
     "kubeconfig": lambda text: kubeconfig_file.Entry("user", text, body={}, path=text).where,
     "Prometheus": _prometheus,
@@ -85,11 +93,9 @@ USERS: dict[str, Callable[[str], str]] = {
             dict[str, str],
         ).problems
     ),
-    "redirect": lambda text: str(
-        promql_failures.translate(_raised(302, "Found", text), server="https://p.test", who="anonymous")
-    ),
+    "redirect": _redirect,
     "kubelet": lambda text: (
-        kubelet_failures.tell({"n": kubelet_failures.classify(_raised(500, text, text))})[0].message
+        kubelet_failures.describe({"n": kubelet_failures.classify(_raised(500, text, text))})[0].message
     ),
     "remote-write": lambda text: sender.describe(500, text.encode("utf-8", "replace")),
 }
@@ -147,7 +153,7 @@ def test_known_secrets_are_hidden() -> None:
 
 def test_an_excerpt_is_quick() -> None:
     """Megabytes of hostile text are cut before they are searched."""
-    started = time.monotonic()
+    started = time.process_time()
     for text in (
         "a:" * 5_000_000,
         "ey" * 5_000_000,
@@ -157,7 +163,7 @@ def test_an_excerpt_is_quick() -> None:
         "-----BEGIN " * 900_000,
     ):
         sanitize.excerpt(text)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(
@@ -195,3 +201,15 @@ def test_shorten(text: str, limit: int) -> None:
     assert shown.isprintable()
     assert len(text) > limit or shown == sanitize.printable(text)
     assert len(text) <= limit or shown.endswith("…")
+
+
+def test_plain_text_loads_no_patterns() -> None:
+    """Names of contexts and files, which every start makes messages of, need no regular expressions."""
+    program = (
+        "import sys\nfrom kubevitals import sanitize\n"
+        "sanitize.excerpt('gke_project_europe-west1_prod in /home/jane/.kube/config')\n"
+        "assert 're' not in sys.modules"
+    )
+    subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}\n{program}"], check=True
+    )

@@ -81,7 +81,7 @@ def test_ipv6_and_names_are_verified() -> None:
     [
         (servers.Authority("other").issue("127.0.0.1"), "unknown_ca", "unknown authority"),
         (servers.authority().issue("127.0.0.1", days=(-20, -10)), "expired", "has expired"),
-        (servers.authority().issue("127.0.0.1", days=(10, 20)), "expired", "not yet valid"),
+        (servers.authority().issue("127.0.0.1", days=(10, 20)), "not_yet_valid", "not yet valid"),
         (servers.authority().issue("10.1.2.3", "other.test"), "wrong_host", "not for '127.0.0.1'"),
         (servers.authority().issue(common_name="127.0.0.1"), "wrong_host", "not for '127.0.0.1'"),
     ],
@@ -113,7 +113,7 @@ def test_the_system_store_does_not_trust_a_private_ca() -> None:
 
 def test_a_given_ca_replaces_the_system_store() -> None:
     """With a CA of its own, a connection trusts nothing else."""
-    assert len(tls.build_context(ca=servers.authority().pem).get_ca_certs(True)) == 1
+    assert len(tls.build_context(tls.Settings(ca=servers.authority().pem)).get_ca_certs(True)) == 1
 
 
 def test_the_servers_own_certificate_serves_as_ca() -> None:
@@ -128,7 +128,7 @@ def test_the_servers_own_certificate_serves_as_ca() -> None:
 
 def test_comments_in_the_ca_are_skipped() -> None:
     """Text around the PEM blocks, of any alphabet, does no harm."""
-    context = tls.build_context(ca="Zertifikat für Köln\n".encode() + servers.authority().pem)
+    context = tls.build_context(tls.Settings(ca="Zertifikat für Köln\n".encode() + servers.authority().pem))
     assert len(context.get_ca_certs(True)) == 1
 
 
@@ -138,7 +138,7 @@ def test_comments_in_the_ca_are_skipped() -> None:
 def test_a_broken_ca_is_a_configuration_error(ca: bytes) -> None:
     """What holds no certificate is refused by its name and origin."""
     with pytest.raises(errors.ConfigurationError, match=r"certificate authority of a\.yaml") as caught:
-        tls.build_context(ca=ca, origin="a.yaml")
+        tls.build_context(tls.Settings(ca=ca, origin="a.yaml"))
     assert caught.value.remedy
 
 
@@ -188,7 +188,7 @@ def test_no_descriptor_stays_open() -> None:
     if not folder.exists():
         pytest.skip("needs /proc")
     before = len(list(folder.iterdir()))
-    tls.build_context(insecure=True, certificate=certificate.certificate, key=certificate.key)
+    tls.build_context(tls.Settings(insecure=True, certificate=certificate.certificate, key=certificate.key))
     assert len(list(folder.iterdir())) == before
 
 
@@ -255,7 +255,7 @@ def test_an_unusable_client_certificate_says_why(change: object, words: str) -> 
     one, other = servers.authority().issue(user="a"), servers.authority().issue(user="b")
     certificate, key = change(one, other)  # type: ignore[operator]
     with pytest.raises(errors.CredentialsError, match=words) as caught:
-        tls.build_context(insecure=True, certificate=certificate, key=key, origin="c.yaml")
+        tls.build_context(tls.Settings(insecure=True, certificate=certificate, key=key, origin="c.yaml"))
     assert "BEGIN" not in str(caught.value)
     assert caught.value.remedy
 

@@ -83,13 +83,20 @@ class CredentialsError(ConfigurationError):
 
 
 class ClusterError(KubevitalsError):
-    """A request to a cluster failed; `request` is "GET /path" without its query."""
+    """A request to a cluster failed.
+
+    `request` is "GET /path" without its query. `cause` is a word for what was wrong, where there are several
+    causes.
+    """
 
     code = "cluster"
 
-    def __init__(self, message: str, *, remedy: str | None = None, request: str = "") -> None:
+    def __init__(
+        self, message: str, *, remedy: str | None = None, request: str = "", cause: str = "other"
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.request = request
+        self.cause = cause
 
 
 class UnreachableError(ClusterError):
@@ -111,15 +118,13 @@ class ProxyError(ClusterError):
 
 
 class TLSError(ClusterError):
-    """The server's certificate is not accepted; `cause` is unknown_ca, expired, wrong_host or other."""
+    """TLS failed, or the server's certificate is not accepted.
+
+    `cause` is unknown_ca, expired, not_yet_valid, wrong_host, certificate_missing, certificate_refused,
+    handshake or other.
+    """
 
     code = "tls"
-
-    def __init__(
-        self, message: str, *, remedy: str | None = None, request: str = "", cause: str = "other"
-    ) -> None:
-        super().__init__(message, remedy=remedy, request=request)
-        self.cause = cause
 
 
 class RequestTimeoutError(ClusterError, TimeoutError):
@@ -214,7 +219,7 @@ class TruncatedBodyError(DecodingError):
         message: str,
         *,
         remedy: str
-        | None = "Try again. If it stays so, something between here and the cluster ends connections.",
+        | None = "Try again. If it stays so, something between here and the server ends connections.",
         request: str = "",
     ) -> None:
         super().__init__(message, remedy=remedy, request=request)

@@ -1,7 +1,7 @@
 """Text from outside made safe to show: no control characters, no credentials, no more than fits.
 
 Everything a server, a plugin, a file or a user has written passes here before it stands in a message, a log
-or a table. Only `re` is imported, and only when a message is made.
+or a table. `re` is imported only where there may be something to hide.
 """
 
 from __future__ import annotations
@@ -16,18 +16,23 @@ _REPLACEMENT = "\ufffd"
 
 # The key, its quote, the sign, and a value in quotes or without; backslashes may stand before quotes.
 _ASSIGNMENT = (
-    r"(?i)((?:password|passwd|secret|token|credential|api[_-]?key)[\w-]*\\*[\"']?\s*[:=]\s*)"
+    r"(?i)((?:password|passwd|secret|token|credential|api[_-]?key)[\w-]{0,40}\\{0,4}[\"']?\s*[:=]\s*)"
     r"(?:\\*\"[^\"]*\"?|\\*'[^']*'?|[^\s\"'&,;]+)"
 )
 # Each with what replaces it. What could be read as a word of prose is hidden too: better too much.
 _CREDENTIALS = (
     (r"(?s)-----BEGIN [^-]*PRIVATE KEY-----.*", HIDDEN),
-    (r"(?<=://)[^\s\"'<>]*@", HIDDEN + "@"),  # user and password of a URL, which may hold "/" and "@"
+    (r"(?<=://)[^\s\"'<>]{0,500}@", HIDDEN + "@"),  # user and password of a URL, which may hold "/" and "@"
     (r"(?i)\b(bearer|basic|negotiate)\s+[^\s\"',;]{4,}", r"\1 " + HIDDEN),
-    (r"\bey[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*", HIDDEN),  # a JSON web token
+    (r"\bey[JA][A-Za-z0-9_-]{5,}(\.[A-Za-z0-9_-]*)*", HIDDEN),  # a JSON web token
     (r"\b(k8s-aws-v1|ya29)\.[\w.-]+|\bsha256~[\w-]+", HIDDEN),  # tokens of EKS, GKE and OpenShift
     (_ASSIGNMENT, r"\1" + HIDDEN),
 )
+# In lower case, what each of them begins with: text without any of these needs no patterns.
+_SIGNS = (
+    "private key-----", "://", "bearer", "basic", "negotiate", "eyj", "eya", "k8s-aws-v1", "ya29", "sha256~",
+    "password", "passwd", "secret", "token", "credential", "api",
+)  # fmt: skip
 _OPAQUE = r"[A-Za-z0-9_+=-]{32,}"
 _COLORS = r"\x1b\[[0-?]*[ -/]*[@-~]"
 
@@ -41,8 +46,7 @@ def printable(text: str) -> str:
 
 def shorten(text: str, limit: int = LIMIT) -> str:
     """Return at most `limit` printable characters of the text, the last of them "…" where it is longer."""
-    shown = printable(text[: limit + 1])
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+    return _cut(printable(text[: limit + 1]), limit)
 
 
 def excerpt(
@@ -53,13 +57,15 @@ def excerpt(
     `secrets` are values known to be secret. With `opaque` each run of 32 letters and digits goes too, as in
     the output of a program that handles tokens.
     """
-    import re
-
     text = text[: 16 * limit]  # bounds the time that hostile text takes
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
+    if not opaque and text.isprintable() and not any(sign in text.lower() for sign in _SIGNS):
+        return _cut(" ".join(text.split()), limit)
+    import re
+
     text = _scrub(text)
     # Invisible characters may stand in the middle of a word that the patterns look for.
     text = re.sub(_COLORS, "", text)
@@ -69,7 +75,10 @@ def excerpt(
     text = _scrub(text)
     if opaque:
         text = re.sub(_OPAQUE, HIDDEN, text)
-    text = " ".join(text.split())
+    return _cut(" ".join(text.split()), limit)
+
+
+def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[promql_client.P
     samples += test_history_remote.openmetrics(test_history_remote.held())
     with (
         prometheus.holding(samples, tmp_path_factory.mktemp("held"), path=program) as started,
-        config.open_prometheus(started.url) as opened,
+        config.open_prometheus(config.ServerOptions(started.url)) as opened,
     ):
         yield opened
 

@@ -15,6 +15,7 @@ from tests.e2e import product
 
 import kubevitals
 from kubevitals import errors, sources
+from kubevitals.promql import config
 from kubevitals.sources.kubelet import targets
 from kubevitals.sources.prometheus import factory
 
@@ -67,7 +68,7 @@ def test_same_as_metrics_server(
     admin: kubevitals.Cluster, databases: dict[str, prometheus.Prometheus], name: str
 ) -> None:
     """Every node and pod that metrics-server knows has the same usage, within what the windows differ."""
-    read = factory.open_source(admin.client, url=databases[name].url)
+    read = factory.open_source(admin.client, config.ServerOptions(databases[name].url))
     truth = admin.source.fetch_usage(BOTH)
     usage = wait_for_all(read, truth)
     assert usage.nodes.keys() == truth.nodes.keys() != set()
@@ -93,7 +94,7 @@ def test_from_the_command_line(
     tmp_path: Path,
 ) -> None:
     """With an address Prometheus is what auto asks first, and every node shows its usage from there."""
-    read = factory.open_source(admin.client, url=databases["prometheus"].url)
+    read = factory.open_source(admin.client, config.ServerOptions(databases["prometheus"].url))
     wait_for_all(read, admin.source.fetch_usage(BOTH))
     read.close()
     environ = product.environ(home=tmp_path, kubeconfig=cluster.kubeconfig)

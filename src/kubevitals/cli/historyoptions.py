@@ -78,8 +78,8 @@ def open_reader(arguments: argparse.Namespace) -> histories.History:
         from kubevitals.history import remote
         from kubevitals.promql import config
 
-        reached = sourceoptions.read_server(arguments)
-        return remote.Remote(config.open_prometheus(arguments.history, **reached, flag="--history"))
+        server = config.ServerOptions(arguments.history, **sourceoptions.read_server(arguments))
+        return remote.Remote(config.open_prometheus(server, flag="--history"))
     return _open_file(arguments.history, write=False)
 
 

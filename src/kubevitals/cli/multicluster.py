@@ -43,7 +43,7 @@ def connect_all(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> l
         one = argparse.Namespace(**{**vars(arguments), "context": context, "namespace": None})
         cluster = stack.enter_context(clusteroptions.connect(one))
         if name is not None:
-            cluster.config.context = name
+            cluster.client.config = cluster.config._replace(context=name)
         if cluster.name in connected:
             raise errors.UsageError(
                 f"two clusters are called {sanitize.printable(cluster.name)[:60]!r}",

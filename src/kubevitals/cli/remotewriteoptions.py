@@ -87,7 +87,6 @@ def open_writer(arguments: argparse.Namespace, queue: writers.Queue) -> writers.
     """
     import hashlib
 
-    from kubevitals.kube import client
     from kubevitals.kube.http import urls
     from kubevitals.promql import config
     from kubevitals.surfaces.remotewrite import sender as senders
@@ -95,7 +94,7 @@ def open_writer(arguments: argparse.Namespace, queue: writers.Queue) -> writers.
 
     url = arguments.remote_write
     address = urls.split_url(url.partition("?")[0], "--remote-write")
-    made = config.open_config(
+    receiver = config.ServerOptions(
         url.partition("?")[0],
         token_file=arguments.remote_write_token_file,
         user_file=arguments.remote_write_user_file,
@@ -104,9 +103,8 @@ def open_writer(arguments: argparse.Namespace, queue: writers.Queue) -> writers.
         ca=arguments.remote_write_ca,
         insecure=arguments.remote_write_insecure,
         header=arguments.remote_write_header or (),
-        option="remote-write",
-        flag="--remote-write",
     )
+    client = config.open_client(receiver, option="remote-write", flag="--remote-write", path=address.path)
     if not address.path:
         raise errors.ConfigurationError(
             "--remote-write names a server, not its remote-write endpoint",
@@ -117,16 +115,13 @@ def open_writer(arguments: argparse.Namespace, queue: writers.Queue) -> writers.
         raise errors.ConfigurationError(
             "--remote-write takes no query", remedy="give what it says by --external-label or as a header"
         )
-    made.server = made.server.removesuffix(address.path)
-    sender = senders.Sender(
-        client.Client(made, request_timeout=30.0), address.path, protocol=arguments.remote_write_protocol
-    )
+    sender = senders.Sender(client, address.path, protocol=arguments.remote_write_protocol)
     # The position belongs to the receiver, and to the tenant: another one begins with what is still there.
-    receiver = "\n".join([url, *sorted(arguments.remote_write_header or ())])
+    identity = "\n".join([url, *sorted(arguments.remote_write_header or ())])
     return writer.Writer(
         queue,
         sender,
-        name=f"remote-write {hashlib.sha256(receiver.encode()).hexdigest()[:16]}",
+        name=f"remote-write {hashlib.sha256(identity.encode()).hexdigest()[:16]}",
         external=parse_labels(arguments.external_label or ()),
         rate=arguments.remote_write_rate,
     )

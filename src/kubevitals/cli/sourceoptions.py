@@ -109,7 +109,7 @@ def add_server_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_server(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the keywords of `promql.endpoints.open_prometheus` that the options stand for."""
+    """Return the fields of `promql.config.ServerOptions` that the options stand for."""
     given = _given(arguments, _SERVER)
     if arguments.prometheus_header:
         given["header"] = arguments.prometheus_header

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from kubevitals import errors
-from kubevitals.kube.http import plainjson
+from kubevitals import cpython, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def may(client: kube_client.Client, right: resourceattributes.ResourceAttributes
     import json
 
     try:
-        answer = plainjson.loads(client.post(_PATH, json.dumps(review).encode()))
+        answer = cpython.parse_json(client.post(_PATH, json.dumps(review).encode()))
         return bool(answer["status"]["allowed"])
     except (errors.ForbiddenError, errors.NotFoundError, ValueError, KeyError, TypeError):
         return None  # some clusters take even this right away: then only trying tells

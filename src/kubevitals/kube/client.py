@@ -1,7 +1,6 @@
-"""The HTTP client of one cluster: GET, POST, paged lists and streams, over connections that stay open.
+"""The client of one Kubernetes API server: GET, POST, paged lists and streams.
 
-It knows credentials, retries and errors, and must not know what is in a body: callers pass a decoder.
-Threads may use one client at the same time; each request takes an idle connection or opens one.
+Threads may use one client at the same time. Callers pass a decoder for what is in a body.
 """
 
 from __future__ import annotations
@@ -9,27 +8,24 @@ from __future__ import annotations
 import os
 import time
 
-import kubevitals
 from kubevitals import errors
 from kubevitals.kube import prefetch
-from kubevitals.kube.http import body as bodies
-from kubevitals.kube.http import pool, retries, urls
+from kubevitals.kube.http import client as http_client
+from kubevitals.kube.http import urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
     from typing import Self, TypeVar
 
     from kubevitals.kube import clientconfig, resourceattributes
-    from kubevitals.kube.http import connection as connections
-    from kubevitals.kube.http import linestream, response
+    from kubevitals.kube.http import response as responses
 
     L = TypeVar("L")
 
 path_join = urls.path_join
 
-_ERROR_BODY = 1 << 20  # bytes of an error's body that are read
 _RESTARTS = 3
 _PAGES = 100_000
 _WARNINGS = 50
@@ -42,8 +38,7 @@ class Client:
     bounds the silence in the middle of a body, so that a long, healthy download goes on. `connect_timeout`
     bounds one TCP connection with its TLS handshake.
 
-    `compression` asks for gzip, as kubectl does; switch it off where bandwidth is no matter. `warnings` holds
-    what the server warned of, each once.
+    `http` is the HTTP client below. `warnings` holds what the server warned of, each once.
     """
 
     def __init__(
@@ -56,7 +51,7 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] | None = None,
-        user_agent: str | None = None,
+        user_agent: str = http_client.USER_AGENT,
     ) -> None:
         """Nothing is sent yet. `jitter` gives numbers from 0 to 1.
 
@@ -65,18 +60,25 @@ class Client:
             errors.ProxyError: the proxy is of a kind that is not supported.
         """
         self.config = config
-        self.request_timeout = request_timeout
-        self.connect_timeout = connect_timeout
-        self.compression = config.compression
         self.warnings: list[str] = []
-        self._pool = pool.Pool(config, connect_timeout=connect_timeout, environ=environ, clock=clock)
-        self._clock = clock
-        self._sleep = sleep
-        self.jitter = jitter or retries.draw
-        self._user_agent = user_agent or f"kubevitals/{kubevitals.__version__}"
-        # As kubectl, no secret goes over a plain connection; on this machine nobody listens in.
-        address = self._pool.address
-        self._shows_credentials = address.scheme == "https" or address.is_loopback
+        self.http = http_client.Client(
+            config.server,
+            credentials=config.credentials,
+            headers=config.impersonation,
+            ca=config.ca,
+            insecure=config.insecure,
+            tls_server_name=config.tls_server_name,
+            proxy_url=config.proxy_url,
+            compression=config.compression,
+            origin=config.origin,
+            request_timeout=request_timeout,
+            connect_timeout=connect_timeout,
+            user_agent=user_agent,
+            environ=environ,
+            clock=clock,
+            sleep=sleep,
+            jitter=jitter,
+        )
 
     def fetch(
         self,
@@ -85,20 +87,22 @@ class Client:
         *,
         accept: str = "application/json",
         retry: bool = True,
+        timeout: float | None = None,
         attributes: resourceattributes.ResourceAttributes | None = None,
     ) -> bytes:
         """GET `path` and return the body of the answer, decompressed.
 
         Tries again after 429, 500, 502, 503, 504 and broken connections while the request time-out lasts;
-        with `retry=False` a failure is said at once. `attributes` names in errors what was asked for, where
-        the path does not say it.
+        with `retry=False` a failure is raised at once. `timeout` is for this request instead of the client's.
+        `attributes` name in errors what was asked for, where the path does not say it.
 
         Raises:
             errors.ClusterError: one of its subclasses.
             errors.CredentialsError: the credential could not be had.
         """
-        pairs = urls.query_pairs(query)
-        return self._call("GET", path, pairs, body=b"", accept=accept, retry=retry, attributes=attributes)
+        return self._call(
+            "GET", path, query, accept=accept, retry=retry, timeout=timeout, attributes=attributes
+        )
 
     def post(
         self,
@@ -114,46 +118,15 @@ class Client:
 
         Raises as `fetch` does.
         """
-        pairs = urls.query_pairs(query)
         return self._call(
             "POST",
             path,
-            pairs,
-            body=body,
+            query,
             accept=accept,
-            retry=False,
             attributes=attributes,
+            body=body,
             content_type=content_type,
         )
-
-    def exchange(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: bytes = b"",
-        headers: Sequence[tuple[str, str]] = (),
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """Make one request and return status, headers (names in lower case) and body, whatever the status.
-
-        For servers that are no API server, whose statuses mean something of their own. After a 401 there is
-        one more try, if the credential has changed meanwhile.
-
-        Raises:
-            errors.ClusterError: there is no answer.
-            errors.CredentialsError: the credential could not be had.
-        """
-        request = self._request(method, path, [], accept="*/*", compressed=False, body=body)
-        request.headers = [*request.headers, *headers]
-        renewed = False
-        while True:
-            connection, head = self._send(request, deadline=self._clock() + self.request_timeout)
-            with self._pool.guard(connection, request, read_timeout=self.request_timeout):
-                content = bodies.read(connection, head, read_timeout=self.request_timeout, limit=_ERROR_BODY)
-            self._pool.release(connection)
-            if head.status != 401 or renewed or not self.config.credentials.renew():
-                return head.status, head.headers, content
-            renewed = True
 
     def fetch_list(
         self,
@@ -184,7 +157,7 @@ class Client:
             pairs = [*base, ("limit", str(limit))] if limit else [*base]
             if position:
                 pairs.append(("continue", position))
-            return self._call("GET", path, pairs, body=b"", accept=accept, retry=retry, attributes=attributes)
+            return self._call("GET", path, pairs, accept=accept, retry=retry, attributes=attributes)
 
         while len(pages) < _PAGES:
             try:
@@ -216,30 +189,24 @@ class Client:
 
     def open_stream(
         self, path: str, query: urls.Query = (), *, read_timeout: float, accept: str = "application/json"
-    ) -> linestream.LineStream:
+    ) -> LineStream:
         """GET an answer that comes line by line. `read_timeout` is the longest silence in seconds. No retry.
 
         Raises as `fetch` does.
         """
-        from kubevitals.kube.http import linestream
-
-        pairs = urls.query_pairs(query)
-        request = self._request("GET", path, pairs, accept=accept, compressed=False)
-        renewed = False
-        while True:
-            connection, head = self._send(request, deadline=self._clock() + self.request_timeout)
-            if 200 <= head.status < 300:
-                return linestream.LineStream(
-                    self._pool, connection, head, request=request, read_timeout=read_timeout
-                )
-            error = self._refuse(connection, head, request, pairs=pairs, attributes=None)
-            if head.status != 401 or renewed or not self.config.credentials.renew():
-                raise error
-            renewed = True
+        try:
+            response = self.http.stream(path, query, headers=[("Accept", accept)])
+        except errors.ClusterError as error:
+            _advise(error)
+            raise
+        self._note_warnings(response.headers)
+        if 200 <= response.status < 300:
+            return LineStream(response, read_timeout)
+        raise self._refusal(self.http.read_error(response, f"GET {path}"), query)
 
     def close(self) -> None:
         """Close the idle connections; those in use are closed as their requests end."""
-        self._pool.close()
+        self.http.close()
 
     def __enter__(self) -> Self:
         return self
@@ -253,149 +220,101 @@ class Client:
         self,
         method: str,
         path: str,
-        pairs: list[tuple[str, str]],
+        query: urls.Query,
         *,
-        body: bytes = b"",
         accept: str,
-        retry: bool,
-        attributes: resourceattributes.ResourceAttributes | None,
+        retry: bool = False,
+        timeout: float | None = None,
+        attributes: resourceattributes.ResourceAttributes | None = None,
+        body: bytes = b"",
         content_type: str = "",
     ) -> bytes:
-        """One request with its retries and, after a 401, one try with a renewed credential."""
-        request = self._request(
-            method,
-            path,
-            pairs,
-            accept=accept,
-            compressed=self.compression,
-            body=body,
-            content_type=content_type,
-        )
-        started = self._clock()
-        deadline = started + self.request_timeout
-        attempts = 0
-        renewed = False
-        while True:
-            attempts += 1
-            try:
-                connection, head = self._send(request, deadline=deadline)
-                if 200 <= head.status < 300:
-                    return self._read(connection, head, request, accept=accept)
-            except errors.ClusterError as failure:
-                error = failure
-                delay = retries.delay(attempts, self.jitter) if retry and retries.is_broken(failure) else None
-            else:
-                refusal = self._refuse(connection, head, request, pairs=pairs, attributes=attributes)
-                error = refusal
-                if head.status == 401 and not renewed and self.config.credentials.renew():
-                    renewed = True
-                    continue
-                delay = None
-                if retry and head.status in retries.STATUSES:
-                    delay = retries.parse_retry_after(head.headers.get("retry-after"))
-                    delay = retries.delay(attempts, self.jitter) if delay is None else delay
-            if delay is None or self._clock() + delay >= deadline:
-                if attempts > 1:
-                    from kubevitals.kube.http import failures
-
-                    failures.add_effort(error, attempts=attempts, seconds=self._clock() - started)
-                raise error
-            self._sleep(delay)
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        pairs: list[tuple[str, str]],
-        *,
-        accept: str,
-        compressed: bool,
-        body: bytes = b"",
-        content_type: str = "",
-    ) -> pool.Request:
-        if path[:1] != "/" or " " in path or "?" in path or not (path.isascii() and path.isprintable()):
-            raise errors.UsageError(f"{path[:200]!r} is no request path: build it by path_join")
-        headers = [("User-Agent", self._user_agent), ("Accept", accept)]
-        if compressed:
-            headers.append(("Accept-Encoding", "gzip"))
+        headers = [("Accept", accept)]
         if content_type:
             headers.append(("Content-Type", content_type))
-        headers += self.config.impersonation
-        target = self._pool.address.path + path + urls.format_query(pairs)
-        return pool.Request(method, target, name=f"{method} {path}", headers=headers, body=body)
-
-    def _send(
-        self, request: pool.Request, *, deadline: float
-    ) -> tuple[connections.Connection, response.Head]:
-        """Send it with the credential of the moment; the head of the answer."""
-        credential = self.config.credentials.fetch()
-        headers = request.headers
-        if credential.authorization and self._shows_credentials:
-            headers = [*headers, ("Authorization", credential.authorization)]
-        ready = pool.Request(
-            request.method, request.target, name=request.name, headers=headers, body=request.body
-        )
-        connection, head = self._pool.send(ready, credential, deadline=deadline)
-        if "warning" in head.headers:
-            self._note_warnings(head.headers["warning"])
-        return connection, head
-
-    def _read(
-        self, connection: connections.Connection, head: response.Head, request: pool.Request, *, accept: str
-    ) -> bytes:
-        with self._pool.guard(connection, request, read_timeout=self.request_timeout):
-            content = bodies.read(connection, head, read_timeout=self.request_timeout)
-        self._pool.release(connection)
-        kind = head.headers.get("content-type", "")
-        if "html" in kind and "json" in accept:
-            from kubevitals.kube.http import failures
-
-            raise failures.not_json(content, request=request.name, content_type=kind)
-        return content
-
-    def _refuse(
-        self,
-        connection: connections.Connection,
-        head: response.Head,
-        request: pool.Request,
-        *,
-        pairs: list[tuple[str, str]],
-        attributes: resourceattributes.ResourceAttributes | None,
-    ) -> errors.ClusterError:
-        """The error for an answer that is no success, its connection given back."""
-        from kubevitals.kube import resourceattributes as about
-        from kubevitals.kube.http import failures
-
-        content = b""
         try:
-            content = bodies.read(connection, head, read_timeout=self.request_timeout, limit=_ERROR_BODY)
-        except (OSError, errors.DecodingError):  # the status says enough
-            connection.close()
-        except BaseException:
-            connection.close()
+            answer = self.http.request(
+                method, path, query, headers=headers, body=body, retry=retry, timeout=timeout
+            )
+        except errors.ClusterError as error:
+            _advise(error)
             raise
-        self._pool.release(connection)
-        if head.status == 400 and b"HTTP request to an HTTPS server" in content[:200]:  # what Go servers say
-            return failures.speaks_tls(self._pool.address, request=request.name)
-        if attributes is None:
-            method, _, path = request.name.partition(" ")
-            attributes = about.parse_request(method, path, pairs)
-        return failures.from_status(
-            head.status,
-            head.reason,
-            head.headers,
-            content,
-            request=request.name,
-            attributes=attributes,
-            who=self.config.credentials.kind if self._shows_credentials else "anonymous",
-        )
+        self._note_warnings(answer.headers)
+        if not answer.is_success:
+            raise self._refusal(answer, query, attributes)
+        kind = answer.headers.get("content-type", "")
+        if "html" in kind and "json" in accept:
+            from kubevitals.kube import statuserrors
 
-    def _note_warnings(self, value: str) -> None:
+            raise statuserrors.not_json(answer.content, request=answer.request, content_type=kind)
+        return answer.content
+
+    def _refusal(
+        self,
+        answer: http_client.Answer,
+        query: urls.Query,
+        attributes: resourceattributes.ResourceAttributes | None = None,
+    ) -> errors.ClusterError:
+        """Return the error for an answer that is no success."""
+        from kubevitals.kube import statuserrors
         from kubevitals.kube.http import failures
 
-        for text in failures.parse_warnings(value):
+        error: errors.ClusterError
+        if answer.status == 400 and b"HTTP request to an HTTPS server" in answer.content[:200]:  # Go's words
+            error = failures.speaks_tls(self.http.address, request=answer.request)
+        else:
+            error = statuserrors.from_status(
+                answer.status,
+                answer.reason,
+                answer.headers,
+                answer.content,
+                request=answer.request,
+                query=urls.query_pairs(query),
+                attributes=attributes,
+                who=self.http.shown,
+            )
+        if answer.attempts > 1:
+            failures.add_effort(error, attempts=answer.attempts, seconds=answer.seconds)
+        return error
+
+    def _note_warnings(self, headers: Mapping[str, str]) -> None:
+        if "warning" not in headers:
+            return
+        from kubevitals.kube import statuserrors
+
+        for text in statuserrors.parse_warnings(headers["warning"]):
             if text not in self.warnings and len(self.warnings) < _WARNINGS:
                 self.warnings.append(text)
+
+
+class LineStream:
+    """The lines of one answer as they arrive. Iterate in one thread; `interrupt` it from any."""
+
+    def __init__(self, response: responses.Response, read_timeout: float) -> None:
+        self._response = response
+        self._read_timeout = read_timeout
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield each line without its line break. Raises errors.ClusterError if the connection breaks."""
+        try:
+            yield from self._response.read_lines(read_timeout=self._read_timeout)
+        except errors.ClusterError as error:
+            _advise(error)
+            raise
+
+    def interrupt(self) -> None:
+        """End the stream from another thread: the reading one returns at once."""
+        self._response.interrupt()
+
+    def close(self) -> None:
+        """Close the connection, in the reading thread."""
+        self._response.close()
+
+
+def _advise(error: errors.ClusterError) -> None:
+    from kubevitals.kube import remedies
+
+    remedies.advise(error)
 
 
 def _decode(content: bytes, decode: Callable[[bytes], L], request: str) -> L:

@@ -1,15 +1,18 @@
-"""What is needed to reach one cluster: the seam between reading a kubeconfig and speaking HTTP.
-
-It holds plain values. It must not know files, environment variables, sockets or how a credential is made.
-"""
+"""Everything needed to reach one cluster, as plain values: what a kubeconfig says to the client."""
 
 from __future__ import annotations
 
 from kubevitals.kube.http import authentication
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from kubevitals.namedtuple import NamedTuple
 
-class ClientConfig:
-    """Everything needed to reach one cluster; treat it as immutable. `repr` shows no secret.
+
+class ClientConfig(NamedTuple):
+    """How to reach one cluster and as whom. `repr` shows no secret.
 
     `server` is "https://host:port/prefix" without a trailing slash (http:// is allowed). `context` is a name
     for people: the context, or "in-cluster", or the server's host. `ca` is PEM; None means the system's CAs.
@@ -18,49 +21,18 @@ class ClientConfig:
     are sentences for the user.
     """
 
-    __slots__ = (
-        "ca",
-        "compression",
-        "context",
-        "credentials",
-        "impersonation",
-        "insecure",
-        "namespace",
-        "origin",
-        "proxy_url",
-        "server",
-        "tls_server_name",
-        "warnings",
-    )
-
-    def __init__(
-        self,
-        server: str,
-        credentials: authentication.Credentials | None = None,
-        *,
-        context: str = "",
-        namespace: str = "default",
-        ca: bytes | None = None,
-        insecure: bool = False,
-        tls_server_name: str | None = None,
-        proxy_url: str | None = None,
-        compression: bool = True,
-        impersonation: tuple[tuple[str, str], ...] = (),
-        origin: str = "",
-        warnings: tuple[str, ...] = (),
-    ) -> None:
-        self.server = server.rstrip("/")
-        self.credentials = credentials if credentials is not None else authentication.Credentials()
-        self.context = context
-        self.namespace = namespace
-        self.ca = ca
-        self.insecure = insecure
-        self.tls_server_name = tls_server_name
-        self.proxy_url = proxy_url
-        self.compression = compression
-        self.impersonation = impersonation
-        self.origin = origin
-        self.warnings = warnings
+    server: str
+    credentials: authentication.Credentials = authentication.Credentials()
+    context: str = ""
+    namespace: str = "default"
+    ca: bytes | None = None
+    insecure: bool = False
+    tls_server_name: str | None = None
+    proxy_url: str | None = None
+    compression: bool = True
+    impersonation: tuple[tuple[str, str], ...] = ()
+    origin: str = ""
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return (

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import msgspec
 
 from kubevitals import errors
-from kubevitals.kube import listpages, objects, records
-from kubevitals.kube.http import failures
+from kubevitals.kube import listpages, objects, records, statuserrors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +118,7 @@ class EventDecoder(Generic[RecordT]):
                 f"a line of the watch is not as Kubernetes defines it: {error}"
             ) from error
         except msgspec.DecodeError as error:
-            raise failures.not_json(line) from error
+            raise statuserrors.not_json(line) from error
         return Event(envelope.type, self._read_object(wire), meta.resource_version)
 
     def _read_object(self, wire: Any) -> tuple[RecordT, tuple[model.Problem, ...]]:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from kubevitals.kube import client as clients
     from kubevitals.kube import resources
-    from kubevitals.kube.http import linestream
 
 RecordT = TypeVar("RecordT")
 
@@ -82,7 +81,7 @@ class ListWatch(Generic[RecordT]):
         self._failures = 0  # in a row
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._stream: linestream.LineStream | None = None
+        self._stream: clients.LineStream | None = None
 
     def list(self) -> listpages.Page[RecordT]:
         """Return the whole list.
@@ -117,7 +116,7 @@ class ListWatch(Generic[RecordT]):
         """Wait after a failure, longer after each further one, or until `stop`."""
         self._failures += 1
         longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(self._failures - 1, 16))
-        self._stop.wait(longest * (0.5 + 0.5 * self._client.jitter()))
+        self._stop.wait(longest * (0.5 + 0.5 * self._client.http.jitter()))
 
     def __iter__(self) -> Generator[codec.Event, None, None]:
         decode = self.codec.open_decoder()
@@ -164,7 +163,7 @@ class ListWatch(Generic[RecordT]):
             self.back_off()
 
     @contextlib.contextmanager
-    def _open_stream(self, version: str) -> Iterator[linestream.LineStream]:
+    def _open_stream(self, version: str) -> Iterator[clients.LineStream]:
         query = [
             *self._query,
             ("watch", "1"),
@@ -207,14 +206,14 @@ def _error_of(line: bytes, request: str) -> errors.ClusterError:
     """Return the error in an ERROR event, whose object is a Status."""
     import json
 
-    from kubevitals.kube.http import failures
+    from kubevitals.kube import statuserrors
 
     try:
         content = json.loads(line)
     except (ValueError, RecursionError):
-        return failures.not_json(line, request=request)
+        return statuserrors.not_json(line, request=request)
     status = content.get("object") if isinstance(content, dict) else None
     code = status.get("code") if isinstance(status, dict) else None
     if not isinstance(code, int) or not 400 <= code < 600:
         code = 500
-    return failures.from_status(code, "", {}, json.dumps(status).encode(), request=request)
+    return statuserrors.from_status(code, "", {}, json.dumps(status).encode(), request=request)

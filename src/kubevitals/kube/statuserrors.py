@@ -13,7 +13,7 @@ from kubevitals.kube import resourceattributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 _CLASSES: dict[int, type[errors.StatusError]] = {
@@ -66,13 +66,18 @@ def from_status(
     body: bytes,
     *,
     request: str,
+    query: Sequence[tuple[str, str]] = (),
     attributes: resourceattributes.ResourceAttributes | None = None,
     who: str = "",
 ) -> errors.StatusError:
-    """See failures.from_status."""
+    """Return the error for an answer that is no success: a Status object, plain text or anything.
+
+    `who` is the kind of credential that was sent, `attributes` what was asked for, if the request does not
+    say it.
+    """
     content = parse_status(body)
     said = sanitize.excerpt(content.get("message", "") if content else _plain_text(body, headers))
-    about = attributes or resourceattributes.parse_request(*_split_request(request))
+    about = attributes or resourceattributes.parse_request(*_split_request(request), query)
     remedy: str | None = _REMEDIES.get(status)
     right: resourceattributes.ResourceAttributes | None = None
     unrecognized = False
@@ -181,3 +186,28 @@ def _write_commands(about: resourceattributes.ResourceAttributes, user: str) -> 
         f"Someone who may can allow it: kubectl create {kind} {name}{scope} --verb={about.verb} {target} "
         f"&& kubectl create {kind}binding {name}{scope} --{kind}={name} {whom}"
     )
+
+
+def not_json(body: bytes, *, request: str = "", content_type: str = "") -> errors.NotJSONError:
+    """Return the error for an answer that is no JSON; an HTML page is named as what it probably is."""
+    start = body[:512].lstrip().lower()
+    if "html" in content_type.lower() or start.startswith((b"<!doctype html", b"<html")):
+        return errors.NotJSONError(
+            "the answer is an HTML page, not JSON: a login page or a proxy stands before the cluster",
+            remedy="Check the server's address, and log in to what stands before it.",
+            request=request,
+        )
+    what = f"it begins with {sanitize.excerpt(body[:400], 60)!r}" if start else "it is empty"
+    return errors.NotJSONError(
+        f"the answer is not JSON: {what}",
+        remedy="Is this the address of a Kubernetes API server?",
+        request=request,
+    )
+
+
+def parse_warnings(value: str) -> list[str]:
+    """Return the texts of a Warning header, which the API server sends for deprecated APIs: 299 - "text"."""
+    return [
+        sanitize.excerpt(re.sub(r"\\(.)", r"\1", text))
+        for text in re.findall(r'\b299 \S+ "((?:[^"\\]|\\.)*)"', value[:16384])
+    ]

@@ -1,7 +1,4 @@
-"""Asking one Prometheus-compatible server: Prometheus, Thanos, Mimir, VictoriaMetrics.
-
-It knows the API under /api/v1, and must not know which families there are. Threads may share it.
-"""
+"""The API under /api/v1 of one Prometheus-compatible server: Prometheus, Thanos, Mimir, VictoriaMetrics."""
 
 from __future__ import annotations
 
@@ -9,14 +6,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kubevitals import errors
 from kubevitals.kube.http import urls
-from kubevitals.promql import expressions, failures, results
+from kubevitals.promql import failures, results
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
-    from kubevitals.kube import client as http_client
+    from kubevitals.kube.http import client as http_client
 
     Pairs = list[tuple[str, str]]
 
@@ -32,7 +29,7 @@ _PROBED_AT = 1_700_000_040.0  # a multiple of 60
 
 
 class Prometheus:
-    """A server that answers PromQL, behind the HTTP client `client`.
+    """A server that answers PromQL, behind the HTTP client `client`. Threads may share it.
 
     `prefix` is what stands before /api/v1, beyond the path of the client's own address. With `post=False`
     only GET is used, as through the API server, where POST takes other rights. `origin` says for people how
@@ -58,7 +55,7 @@ class Prometheus:
     @property
     def server(self) -> str:
         """Its address as messages name it."""
-        return f"{urls.split_url(self._client.config.server)}{self._prefix}"
+        return f"{self._client.address}{self._prefix}"
 
     def query(self, expression: str, *, at: float | None = None) -> results.Answer[results.Labels]:
         """Return what the expression is at a time (None: at the server's now): a vector or a matrix.
@@ -88,21 +85,6 @@ class Prometheus:
             ("step", f"{step:.3f}"),
         ]
         return results.decode(self._ask("query_range", pairs), results.Labels)
-
-    def label_values(
-        self,
-        label: str,
-        *,
-        matching: Sequence[str] = (),
-        start: float | None = None,
-        end: float | None = None,
-    ) -> list[str]:
-        """Return the values of a label, of series that match one of the selectors. Raises as `query`."""
-        pairs = [("match[]", each) for each in matching]
-        pairs += [(key, _moment(at)) for key, at in (("start", start), ("end", end)) if at is not None]
-        return results.decode_words(
-            self._fetch(f"label/{urls.quote(expressions.check_label(label))}/values", pairs)
-        )
 
     def build_info(self) -> results.BuildInfo:
         """Return what the server says of itself. Raises as `query`."""
@@ -139,30 +121,43 @@ class Prometheus:
         pairs = [*pairs, ("timeout", f"{self._client.request_timeout:g}s"), _EXACT]
         if not self._post:
             return self._fetch(path, pairs)
-        try:
-            return self._client.post(
-                self._path(path), urls.format_query(pairs)[1:].encode(), content_type=_FORM
-            )
-        except errors.StatusError as error:
-            if error.status not in _POST_REFUSED:
-                raise self._translate(error) from error
-        except (errors.ClusterError, errors.CredentialsError) as error:
-            raise self._translate(error) from error
-        body = self._fetch(path, pairs)
+        body = urls.format_query(pairs)[1:].encode()
+        answer = self._send("POST", path, headers=(("Content-Type", _FORM),), body=body)
+        if answer.status not in _POST_REFUSED:
+            return self._content(answer)
+        content = self._fetch(path, pairs)
         self._post = False
-        return body
+        return content
 
     def _fetch(self, path: str, pairs: Pairs) -> bytes:
+        return self._content(self._send("GET", path, query=pairs))
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Pairs | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> http_client.Answer:
         try:
-            return self._client.fetch(self._path(path), pairs, retry=False)
+            return self._client.request(
+                method,
+                f"{self._prefix}/api/v1/{path}",
+                query or (),
+                headers=(("Accept", "application/json"), *headers),
+                body=body,
+            )
         except (errors.ClusterError, errors.CredentialsError) as error:
-            raise self._translate(error) from error
+            raise failures.translate(error) from error
 
-    def _path(self, path: str) -> str:
-        return f"{self._prefix}/api/v1/{path}"
-
-    def _translate(self, error: errors.KubevitalsError) -> errors.PrometheusError:
-        return failures.translate(error, server=self.server, who=self._client.config.credentials.kind)
+    def _content(self, answer: http_client.Answer) -> bytes:
+        if not answer.is_success:
+            raise failures.from_answer(answer, server=self.server, who=self._client.credentials.kind)
+        if "html" in answer.headers.get("content-type", ""):
+            raise failures.web_page(self.server)
+        return answer.content
 
 
 def _moment(seconds: float) -> str:

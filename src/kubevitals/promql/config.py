@@ -1,6 +1,6 @@
-"""From options to a server: its address, credentials in files, certificates, further headers.
+"""From options to the client of a server: its address, credentials in files, certificates, further headers.
 
-Secrets come from files alone, which are read again when they change; none is shown. It must not ask anything.
+Secrets come from files alone, which are read again when they change; none is shown.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ import base64
 import os
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubevitals import errors
-from kubevitals.kube import client as http_client
-from kubevitals.kube import clientconfig
 from kubevitals.kube.auth import credentials
 from kubevitals.kube.http import authentication, urls
+from kubevitals.kube.http import client as http_client
 from kubevitals.promql import client as promql_client
 
 if TYPE_CHECKING:
@@ -32,44 +31,79 @@ _OWN_HEADERS = frozenset(
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
 
 
-def open_config(
-    url: str,
+class ServerOptions(NamedTuple):
+    """How a Prometheus-compatible server is reached; each field is the flag --prometheus-... of that name.
+
+    `url` is http(s)://HOST[:PORT][/PREFIX], what stands before /api/v1; None where it has to be found.
+    `token_file` holds a bearer token, `user_file` USER:PASSWORD, `client_certificate` and `client_key` PEM,
+    `ca` the CA that signed the server's certificate, without which the system's are used. `insecure` takes
+    any certificate, `tls_server_name` is the name to expect in it. `header` holds further headers, each
+    "NAME=VALUE", say X-Scope-OrgID=TENANT; not for secrets, as options show in process lists. `timeout` is in
+    seconds and is told to the server too.
+    """
+
+    url: str | None = None
+    token_file: str | None = None
+    user_file: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+    ca: str | None = None
+    insecure: bool = False
+    tls_server_name: str | None = None
+    header: Sequence[str] = ()
+    timeout: float = 30.0
+
+
+def open_client(
+    server: ServerOptions,
     *,
-    token_file: str | None = None,
-    user_file: str | None = None,
-    client_certificate: str | None = None,
-    client_key: str | None = None,
-    ca: str | None = None,
-    insecure: bool = False,
-    tls_server_name: str | None = None,
-    header: Sequence[str] = (),
     option: str = "prometheus",
     flag: str | None = None,
+    path: str = "",
+    environ: Mapping[str, str] = os.environ,
     clock: Callable[[], float] = time.time,
-) -> clientconfig.ClientConfig:
-    """Return what is needed to reach the server at `url`. Files are looked at, nothing is sent.
+) -> http_client.Client:
+    """Return a client of the server. Files are looked at, nothing is sent.
 
     Args:
-        url: http(s)://HOST[:PORT][/PREFIX]; what stands before /api/v1.
-        token_file: a file with a bearer token.
-        user_file: a file with USER:PASSWORD for basic authentication.
-        client_certificate: a file with a client certificate.
-        client_key: a file with its key.
-        ca: a file with the CA that signed the server's certificate; else the system's are used.
-        insecure: do not check the server's certificate.
-        tls_server_name: the name to expect in the certificate.
-        header: further headers, each "NAME=VALUE", say X-Scope-OrgID=TENANT; not for secrets, as options show
-            in process lists.
+        server: how it is reached.
         option: what the flags begin with, for messages: --prometheus-token-file ...
         flag: the flag of the address itself, where it is not that with -url.
+        path: the end of the address that requests name themselves.
+        environ: may name a proxy.
         clock: seconds, for when a file is looked at again.
 
     Raises:
         errors.ConfigurationError: the address or a combination of options cannot be used.
         errors.CredentialsError: a file cannot be read.
+        errors.ProxyError: the proxy is of a kind that is not supported.
     """
     flag = flag or f"--{option}-url"
-    address = urls.split_url(url, flag)
+    address = urls.split_url(server.url or "", flag)
+    _check(server, address, option=option, flag=flag)
+    files = _Files(clock)
+    return http_client.Client(
+        str(address).removesuffix(path),
+        credentials=_open_credentials(files, server),
+        headers=parse_headers(server.header, option=option),
+        ca=None if server.ca is None else _read_ca(files, server.ca),
+        insecure=server.insecure,
+        tls_server_name=server.tls_server_name,
+        origin=flag,
+        request_timeout=server.timeout,
+        environ=environ,
+    )
+
+
+def open_prometheus(
+    server: ServerOptions, *, flag: str = "--prometheus-url", environ: Mapping[str, str] = os.environ
+) -> promql_client.Prometheus:
+    """Return the server that the options describe; nothing is sent yet. Raises as `open_client`."""
+    return promql_client.Prometheus(open_client(server, flag=flag, environ=environ), origin=flag)
+
+
+def _check(server: ServerOptions, address: urls.Address, *, option: str, flag: str) -> None:
+    """Raise errors.ConfigurationError for options that do not go together."""
     if address.scheme not in ("http", "https"):
         raise errors.ConfigurationError(
             f"the {flag} address begins with {address.scheme[:20]}://",
@@ -80,69 +114,19 @@ def open_config(
             f"the {flag} address holds a user or password, which would show in messages",
             remedy=f"write USER:PASSWORD into a file and give that by --{option}-user-file",
         )
-    if token_file and user_file:
+    if server.token_file and server.user_file:
         raise errors.ConfigurationError(
             f"--{option}-token-file and --{option}-user-file exclude each other", remedy="give one of them"
         )
-    if bool(client_certificate) != bool(client_key):
+    if bool(server.client_certificate) != bool(server.client_key):
         raise errors.ConfigurationError(
             f"--{option}-client-certificate and --{option}-client-key need each other", remedy="give both"
         )
-    if address.scheme == "http" and not address.is_loopback and (token_file or user_file):
+    if address.scheme == "http" and not address.is_loopback and (server.token_file or server.user_file):
         raise errors.ConfigurationError(
             f"credentials would go to {address.authority} unencrypted, and are not sent over http://",
             remedy=f"give {flag} as https://, or no credentials",
         )
-    files = _Files(clock)
-    return clientconfig.ClientConfig(
-        str(address),
-        _open_credentials(files, token_file, user_file, client_certificate, client_key),
-        context=address.authority,
-        ca=None if ca is None else _read_ca(files, ca),
-        insecure=insecure,
-        tls_server_name=tls_server_name,
-        impersonation=parse_headers(header, option=option),
-        origin=flag,
-    )
-
-
-def open_prometheus(
-    url: str,
-    *,
-    token_file: str | None = None,
-    user_file: str | None = None,
-    client_certificate: str | None = None,
-    client_key: str | None = None,
-    ca: str | None = None,
-    insecure: bool = False,
-    tls_server_name: str | None = None,
-    header: Sequence[str] = (),
-    timeout: float = 30.0,
-    flag: str = "--prometheus-url",
-    environ: Mapping[str, str] = os.environ,
-) -> promql_client.Prometheus:
-    """Return the server at `url`; nothing is sent yet. Keywords are named like the flags: --prometheus-...
-
-    `timeout` is in seconds and is told to the server too; `environ` may name a proxy. The others are those of
-    `open_config`.
-
-    Raises: as `open_config`; also
-        errors.ProxyError: the proxy is of a kind that is not supported.
-    """
-    made = open_config(
-        url,
-        token_file=token_file,
-        user_file=user_file,
-        client_certificate=client_certificate,
-        client_key=client_key,
-        ca=ca,
-        insecure=insecure,
-        tls_server_name=tls_server_name,
-        header=header,
-        flag=flag,
-    )
-    client = http_client.Client(made, request_timeout=timeout, environ=environ)
-    return promql_client.Prometheus(client, origin=flag)
 
 
 def parse_headers(headers: Sequence[str], *, option: str = "prometheus") -> tuple[tuple[str, str], ...]:
@@ -229,25 +213,19 @@ class _Files:
         return file
 
 
-def _open_credentials(
-    files: _Files,
-    token_file: str | None,
-    user_file: str | None,
-    client_certificate: str | None,
-    client_key: str | None,
-) -> authentication.Credentials:
+def _open_credentials(files: _Files, server: ServerOptions) -> authentication.Credentials:
     certificate = key = None
-    if client_certificate and client_key:
-        certificate = files.watch(client_certificate, "the client certificate")
-        key = files.watch(client_key, "the client key")
+    if server.client_certificate and server.client_key:
+        certificate = files.watch(server.client_certificate, "the client certificate")
+        key = files.watch(server.client_key, "the client key")
     stored = credentials.StoredCredentials(
-        "token file" if token_file else "certificate" if certificate else "anonymous",
-        token_file=files.watch(token_file, "the token file") if token_file else None,
+        "token file" if server.token_file else "certificate" if certificate else "anonymous",
+        token_file=files.watch(server.token_file, "the token file") if server.token_file else None,
         certificate=certificate,
         key=key,
     )
-    if user_file:
-        made = _UserFile(files.watch(user_file, "the user file"), stored)
+    if server.user_file:
+        made = _UserFile(files.watch(server.user_file, "the user file"), stored)
         made.fetch()
         return made
     stored.fetch()

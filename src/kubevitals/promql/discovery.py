@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from kubevitals import errors, sanitize
-from kubevitals.kube import client as http_client
-from kubevitals.kube import clientconfig, listpages
+from kubevitals.kube import listpages
+from kubevitals.kube.http import client as http_client
 from kubevitals.kube.http import urls
 from kubevitals.promql import client as promql_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from kubevitals.kube import client as kube_client
 
 _MOST = 5  # services that are tried
 _REMEDY = "if there is one, give its address by --prometheus-url"
@@ -107,7 +109,7 @@ class Place(NamedTuple):
         return f"service {self.namespace}/{self.name}:{self.port}"
 
 
-def find(client: http_client.Client, *, inside: bool, timeout: float = 30.0) -> promql_client.Prometheus:
+def find(client: kube_client.Client, *, inside: bool, timeout: float = 30.0) -> promql_client.Prometheus:
     """Return the first Prometheus that is found and answers; its `origin` says how it was found.
 
     Args:
@@ -180,7 +182,7 @@ def _match(
     return None
 
 
-def _look(client: http_client.Client) -> tuple[list[Place], errors.ForbiddenError | None]:
+def _look(client: kube_client.Client) -> tuple[list[Place], errors.ForbiddenError | None]:
     """Return where Prometheus may be; without the right to list services the usual names, and the refusal."""
     try:
         found = client.fetch_list("/api/v1/services", _decode, limit=listpages.SIZE)
@@ -212,18 +214,18 @@ def _decode(body: bytes) -> _ServiceList:
 
 
 def _reach(
-    client: http_client.Client, place: Place, *, inside: bool, timeout: float
+    client: kube_client.Client, place: Place, *, inside: bool, timeout: float
 ) -> promql_client.Prometheus:
     origin = f"{place}, found {place.how}"
     if inside:
         host = f"http://{place.name}.{place.namespace}.svc:{place.port}{place.prefix}"
-        direct = clientconfig.ClientConfig(host, context=str(place), origin=origin)
-        return promql_client.Prometheus(http_client.Client(direct, request_timeout=timeout), origin=origin)
+        direct = http_client.Client(host, origin=origin, request_timeout=timeout)
+        return promql_client.Prometheus(direct, origin=origin)
     way = urls.path_join(
         "api", "v1", "namespaces", place.namespace, "services", f"{place.name}:{place.port}", "proxy"
     )
     return promql_client.Prometheus(
-        client,
+        client.http,
         prefix=way + place.prefix,
         post=False,  # through the proxy POST is another right, and not one to read
         origin=f"{origin}, through the API server",

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from kubevitals import errors
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
@@ -27,12 +23,6 @@ def match(label: str, value: str) -> str:
         errors.UsageError: `label` is no name of a label.
     """
     return f"{check_label(label)}={quote(value)}"
-
-
-def match_any(label: str, values: Iterable[str]) -> str:
-    """Return a matcher for any of the values, none of them read as a pattern. Raises as `match`."""
-    words = "|".join(_REGEX_SIGNS.sub(r"\\\g<0>", value) for value in values)
-    return f"{check_label(label)}=~{quote(words)}"
 
 
 def check_label(label: str) -> str:

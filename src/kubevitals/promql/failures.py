@@ -1,14 +1,14 @@
-"""What went wrong with a request to Prometheus, in words: one error, the cause and the next step.
-
-Loaded only when something failed. It must not send anything; text of the server is cleaned
-before it is shown.
-"""
+"""What went wrong with a request to Prometheus, in words: one error with the cause and the next step."""
 
 from __future__ import annotations
 
 from kubevitals import errors, sanitize
 from kubevitals.kube import statuserrors
 from kubevitals.promql import results
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kubevitals.kube.http import client as http_client
 
 _CREDENTIALS = {
     "anonymous": "give it credentials: --prometheus-token-file, or --prometheus-user-file",
@@ -21,6 +21,7 @@ _TLS = {
     "wrong_host": "write a name that stands in the certificate into --prometheus-url, "
     "or give it as --prometheus-tls-server-name",
     "expired": "renew the server's certificate; is this machine's clock right?",
+    "not_yet_valid": "compare this machine's clock with the server's",
     "other": "check the address and the certificate of the server",
 }
 _WHERE = (
@@ -29,22 +30,30 @@ _WHERE = (
 )
 
 
-def translate(error: errors.KubevitalsError, *, server: str, who: str) -> errors.PrometheusError:
-    """Return the error for the user. `server` names the place, `who` is the kind of credentials sent."""
-    message, remedy = _describe(error, server, who)
-    translated = errors.PrometheusError(message, remedy=remedy)
-    translated.right = error.right
-    return translated
+def translate(error: errors.KubevitalsError) -> errors.PrometheusError:
+    """Return the error for a request that got no answer."""
+    message, remedy = _describe(error)
+    return errors.PrometheusError(message, remedy=remedy)
 
 
-def _describe(error: errors.KubevitalsError, server: str, who: str) -> tuple[str, str | None]:
-    if isinstance(error, errors.StatusError):
-        return _describe_status(error, server, who)
-    if isinstance(error, errors.NotJSONError):
-        return (
-            f"{server} answers with a web page, not with Prometheus' API: a login page, or something else",
-            _WHERE,
-        )
+def from_answer(answer: http_client.Answer, *, server: str, who: str) -> errors.PrometheusError:
+    """Return the error for an answer that is no success.
+
+    `server` names the place, `who` is the kind of credentials that were sent.
+    """
+    message, remedy = _describe_answer(answer, server, who)
+    return errors.PrometheusError(message, remedy=remedy)
+
+
+def web_page(server: str) -> errors.PrometheusError:
+    """Return the error for an answer in HTML."""
+    return errors.PrometheusError(
+        f"{server} answers with a web page, not with Prometheus' API: a login page, or something else",
+        remedy=_WHERE,
+    )
+
+
+def _describe(error: errors.KubevitalsError) -> tuple[str, str | None]:
     if isinstance(error, errors.TLSError):
         return f"Prometheus cannot be asked: {error.message}", _TLS.get(error.cause, _TLS["other"])
     if isinstance(error, errors.RequestTimeoutError):
@@ -60,48 +69,55 @@ def _describe(error: errors.KubevitalsError, server: str, who: str) -> tuple[str
     return f"Prometheus cannot be asked: {error.message}", error.remedy
 
 
-def _describe_status(error: errors.StatusError, server: str, who: str) -> tuple[str, str | None]:
-    said = results.decode_failure(error.content)
+def _describe_answer(answer: http_client.Answer, server: str, who: str) -> tuple[str, str | None]:
+    said = results.decode_failure(answer.content)
     kind, words = said if said is not None else ("", "")
-    status = statuserrors.parse_status(error.content)
+    status = statuserrors.parse_status(answer.content)
     if status is not None:  # the API server's own, on the way to a service
-        return _describe_proxied(error, server)
-    if error.status == 401:
+        return _describe_proxied(answer, server, who)
+    if answer.status == 401:
         return f"{server} does not accept the credentials ({who})", _CREDENTIALS.get(who)
-    if error.status == 403:
-        text = words or sanitize.excerpt(error.body, 120)
+    if answer.status == 403:
+        text = words or sanitize.excerpt(answer.content, 120)
         return (
             f"{server} refuses the account ({who}){': ' + text if text else ''}",
             "ask for the right to query; a tenant is given by --prometheus-header X-Scope-OrgID=NAME",
         )
-    if 300 <= error.status < 400:
-        return f"{server} redirects ({error.status}){_target(error)}, and redirects are not followed", _WHERE
+    if 300 <= answer.status < 400:
+        return (
+            f"{server} redirects ({answer.status}){_target(answer)}, and redirects are not followed",
+            _WHERE,
+        )
     if kind in ("timeout", "canceled"):
         return (
             f"{server} gave the query up: {words or kind}",
             "the server is overloaded, or its --query.timeout is short",
         )
-    if said is not None and error.status in (400, 422):
+    if said is not None and answer.status in (400, 422):
         what = "cannot read the query" if kind == "bad_data" else "cannot answer the query"
         return (
             f"{server} {what}: {words or kind}",
             "queries of one's own stand in the file of --prometheus-queries; a limit is the server's",
         )
     if said is not None:
-        return f"{server} failed ({error.status} {kind}): {words}", "its log says more"
-    if error.status in (400, 404, 405):
-        return f"{server} has no Prometheus API there ({error.status})", _WHERE
-    if error.status == 429:
+        return f"{server} failed ({answer.status} {kind}): {words}", "its log says more"
+    if answer.status in (400, 404, 405):
+        return f"{server} has no Prometheus API there ({answer.status})", _WHERE
+    if answer.status == 429:
         return f"{server} limits how often it may be asked (429)", "ask less often, by --interval"
-    text = sanitize.excerpt(error.body, 120)
+    text = sanitize.excerpt(answer.content, 120)
     return (
-        f"{server} failed: {error.status} {error.reason}".rstrip() + (f": {text}" if text else ""),
+        f"{server} failed: {answer.status} {sanitize.excerpt(answer.reason, 60)}".rstrip()
+        + (f": {text}" if text else ""),
         "does the server behind it run, and is it ready?",
     )
 
 
-def _describe_proxied(error: errors.StatusError, server: str) -> tuple[str, str | None]:
-    """The refusal or failure of the API server, which stands between."""
+def _describe_proxied(answer: http_client.Answer, server: str, who: str) -> tuple[str, str | None]:
+    """Describe the refusal or failure of the API server, which stands between."""
+    error = statuserrors.from_status(
+        answer.status, answer.reason, answer.headers, answer.content, request=answer.request, who=who
+    )
     rule = getattr(error, "rule", None)
     if isinstance(error, errors.ForbiddenError) and rule:
         return (
@@ -114,7 +130,7 @@ def _describe_proxied(error: errors.StatusError, server: str) -> tuple[str, str 
     )
 
 
-def _target(error: errors.StatusError) -> str:
-    """Where a redirection leads, without what may be secret in it."""
-    place = error.headers.get("location", "").partition("?")[0].partition("#")[0]
+def _target(answer: http_client.Answer) -> str:
+    """Say where a redirection leads, without what may be secret in it."""
+    place = answer.headers.get("location", "").partition("?")[0].partition("#")[0]
     return f" to {sanitize.excerpt(place, 120)}" if place else ""

@@ -72,10 +72,6 @@ class _Other(_Envelope):
     data: _Form | None = None
 
 
-class _Words(_Envelope):
-    data: list[str] | None = None
-
-
 class _Build(_Envelope):
     data: BuildInfo | None = None
 
@@ -107,11 +103,6 @@ def decode(body: bytes, labels: type[LabelsT]) -> Answer[LabelsT]:
     except ValueError as error:
         raise _unreadable(f"a value is no number: {error}") from error
     return Answer(form, series, _problems(answer))
-
-
-def decode_words(body: bytes) -> list[str]:
-    """Return a list of names or values of labels. Raises as `decode`."""
-    return _decode(body, _Words).data or []
 
 
 def decode_build(body: bytes) -> BuildInfo:

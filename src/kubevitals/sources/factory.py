@@ -34,7 +34,8 @@ def open_source(
         client: of the cluster; it stays the caller's.
         name: one of NAMES.
         kubelet: `ca_file`, `insecure`, `port`, `proxy`; see `kubelet.source.Kubelets`.
-        prometheus: `url`, `token_file`, `ca`, `cluster` ...; see `prometheus.opening.open_source`. Without
+        prometheus: `url`, `token_file`, `ca`, `cluster` ...; the fields of
+            `promql.config.ServerOptions` and keywords of `sources.prometheus.factory.open_source`. Without
             `url` it is looked for in the cluster.
 
     Raises:
@@ -104,6 +105,9 @@ def _check_kubelet_rights(client: kube_client.Client, *, proxy: bool) -> None:
 
 
 def _open_prometheus(client: kube_client.Client, settings: Mapping[str, Any]) -> sources.Source:
+    from kubevitals.promql import config
     from kubevitals.sources.prometheus import factory
 
-    return factory.open_source(client, **settings)
+    of_server = {key: value for key, value in settings.items() if key in config.ServerOptions._fields}
+    others = {key: value for key, value in settings.items() if key not in of_server}
+    return factory.open_source(client, config.ServerOptions(**of_server), **others)

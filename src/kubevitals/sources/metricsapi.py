@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import errors, model, quantity, sanitize, sources
-from kubevitals.kube.http import plainjson, urls
+from kubevitals import cpython, errors, model, quantity, sanitize, sources
+from kubevitals.kube.http import urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 GROUP = "metrics.k8s.io"
 READABLE_VERSIONS = ("v1", "v1beta1")
-_SMALL = 1_000_000  # bytes; below it plainjson is quicker than importing msgspec
-_TINY = 65_536  # bytes; below it plainjson is taken even where msgspec is loaded
+_SMALL = 1_000_000  # bytes; below it json is quicker than importing msgspec
+_TINY = 65_536  # bytes; below it json is taken even where msgspec is loaded
 
 
 class MetricsAPI:
@@ -280,13 +280,13 @@ def _misshapen(kind: str) -> errors.WrongKindError:
 
 
 def _is_small(body: bytes) -> bool:
-    """Return whether plainjson is the better decoder; one single object always is small."""
+    """Return whether json is the better decoder; one single object always is small."""
     return len(body) < (_SMALL if "msgspec" not in sys.modules else _TINY)
 
 
 def _load(body: bytes, *, kind: str, single: str | None = None) -> dict[str, Any]:
     try:
-        answer: Any = plainjson.loads(body)
+        answer: Any = cpython.parse_json(body)
     except (ValueError, RecursionError) as error:
         raise errors.NotJSONError(
             f"the server answered something else than JSON where a {kind} was expected",

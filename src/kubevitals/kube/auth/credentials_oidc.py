@@ -9,38 +9,15 @@ from _thread import allocate_lock
 
 from kubevitals import errors
 from kubevitals.kube.auth import credentials, kubeconfig_file
-from kubevitals.kube.http import authentication
+from kubevitals.kube.http import authentication, urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, Protocol
-
-    class Fetch(Protocol):
-        """The shape of `connection.fetch_once`."""
-
-        def __call__(
-            self,
-            method: str,
-            url: str,
-            *,
-            headers: Mapping[str, str],
-            body: bytes | None,
-            ca: bytes | None,
-            timeout: float,
-        ) -> tuple[int, dict[str, str], bytes]:
-            """Status, headers and body of one request."""
-
+    from typing import Any
 
 _EARLY_SECONDS = 10.0  # clocks differ: a token is taken for expired this much before its time, as in kubectl
 _TIMEOUT_SECONDS = 15.0
-_LOOPBACK = (
-    "http://127.0.0.1:",
-    "http://127.0.0.1/",
-    "http://localhost:",
-    "http://localhost/",
-    "http://[::1]",
-)
 _LOG_IN = "Log in again with the tool that wrote this entry (kubelogin, oidc-login or alike)."
 
 
@@ -49,7 +26,6 @@ def open_oidc(
     stored: credentials.StoredCredentials,
     *,
     clock: Callable[[], float],
-    fetch: Fetch | None = None,
 ) -> OidcCredentials:
     """Credentials of an auth-provider entry; `stored` adds the client certificate, if there is one.
 
@@ -79,7 +55,6 @@ def open_oidc(
         ca=ca,
         stored=stored,
         clock=clock,
-        fetch=fetch,
     )
 
 
@@ -92,7 +67,6 @@ class OidcCredentials(authentication.Credentials):
         "_client_secret",
         "_clock",
         "_current",
-        "_fetch",
         "_given",
         "_id_token",
         "_issuer",
@@ -115,7 +89,6 @@ class OidcCredentials(authentication.Credentials):
         ca: bytes | None,
         stored: credentials.StoredCredentials,
         clock: Callable[[], float],
-        fetch: Fetch | None = None,
     ) -> None:
         self._where = where
         self._issuer = issuer.rstrip("/")
@@ -126,7 +99,6 @@ class OidcCredentials(authentication.Credentials):
         self._ca = ca
         self._stored = stored
         self._clock = clock
-        self._fetch = fetch
         self._lock = allocate_lock()
         self._given = credentials.LastGiven()
         self._current: authentication.Credential | None = None
@@ -235,20 +207,15 @@ class OidcCredentials(authentication.Credentials):
         import json
         from urllib import parse
 
-        fetch: Fetch
-        if self._fetch is None:
-            from kubevitals.kube.http import connection
+        from kubevitals.kube.http import client
 
-            fetch = connection.fetch_once
-        else:
-            fetch = self._fetch
         sent = {"Accept": "application/json", **(headers or {})}
-        body = None
+        body = b""
         if form is not None:
             sent["Content-Type"] = "application/x-www-form-urlencoded"
             body = parse.urlencode(form).encode()
         try:
-            status, _, content = fetch(
+            answer = client.fetch_once(
                 method, url, headers=sent, body=body, ca=self._ca, timeout=_TIMEOUT_SECONDS
             )
         except (errors.ClusterError, errors.ConfigurationError) as error:
@@ -257,10 +224,10 @@ class OidcCredentials(authentication.Credentials):
                 remedy=error.remedy,
             ) from error
         try:
-            answer = json.loads(content)
+            content = json.loads(answer.content)
         except (ValueError, RecursionError):
-            answer = {}
-        return status, answer if isinstance(answer, dict) else {}
+            content = {}
+        return answer.status, content if isinstance(content, dict) else {}
 
     def _refused(self, what: str, status: int, answer: Mapping[str, Any]) -> errors.CredentialsError:
         code = answer.get("error")  # a word of OAuth's list, such as invalid_grant
@@ -272,4 +239,9 @@ class OidcCredentials(authentication.Credentials):
 
 def _is_safe(url: str) -> bool:
     """Whether a secret may be sent there: https, or this very machine."""
-    return url.startswith(("https://", *_LOOPBACK)) and url.isprintable() and not set(" @") & set(url)
+    try:
+        address = urls.split_url(url.partition("?")[0])
+    except errors.ConfigurationError:
+        return False
+    secure = address.scheme == "https" or (address.scheme == "http" and address.is_loopback)
+    return secure and url.isprintable() and not set(" @") & set(url)

@@ -242,7 +242,7 @@ def _origin(context: kubeconfig_file.Entry, cluster: kubeconfig_file.Entry, *, l
 
 
 def _join_paths(paths: Sequence[str]) -> str:
-    return sanitize.shorten(", ".join(paths)) or "any kubeconfig"
+    return sanitize.excerpt(", ".join(paths)) or "any kubeconfig"
 
 
 def _no_such(kind: str, name: str, known: Mapping[str, object], *, where: str) -> errors.ConfigurationError:

@@ -41,8 +41,8 @@ class Entry:
     @property
     def where(self) -> str:
         """For messages: which entry of which file."""
-        named = f'{self.kind} "{sanitize.shorten(self.name)}"' if self.name else self.kind
-        return f"{named} in {sanitize.shorten(self.path)}" if self.path else named
+        named = f'{self.kind} "{sanitize.excerpt(self.name)}"' if self.name else self.kind
+        return f"{named} in {sanitize.excerpt(self.path)}" if self.path else named
 
     def replaced(self, fields: Mapping[str, Any]) -> Entry:
         """The same entry with some fields set anew; None takes a field away."""

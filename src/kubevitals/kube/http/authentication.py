@@ -2,50 +2,35 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from kubevitals.namedtuple import NamedTuple
 
-class Credential:
-    """What one request sends to say who asks; treat it as immutable.
+
+class Credential(NamedTuple):
+    """What one request sends to say who asks. Each part may be None; `repr` shows none of it.
 
     `authorization` is the whole header value ("Bearer ..." or "Basic ..."), `certificate` the PEM chain of
-    the client certificate and `key` its PEM private key. Each may be None. `repr` shows none of it.
+    the client certificate and `key` its PEM private key.
     """
 
-    __slots__ = ("authorization", "certificate", "key")
-
-    def __init__(
-        self,
-        authorization: str | None = None,
-        *,
-        certificate: bytes | None = None,
-        key: bytes | None = None,
-    ) -> None:
-        self.authorization = authorization
-        self.certificate = certificate
-        self.key = key
+    authorization: str | None = None
+    certificate: bytes | None = None
+    key: bytes | None = None
 
     def __repr__(self) -> str:
         scheme, space, _ = (self.authorization or "").partition(" ")
         scheme = scheme if space else str(None)  # without a scheme the whole value may be a secret
         return f"<Credential authorization={scheme} certificate={self.certificate is not None}>"
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Credential):
-            return NotImplemented
-        return (self.authorization, self.certificate, self.key) == (
-            other.authorization,
-            other.certificate,
-            other.key,
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.authorization, self.certificate, self.key))
-
 
 class Credentials:
     """Where credentials come from. This one asks anonymously; the others override both methods.
 
     `kind` is a word for messages: "anonymous", "token", "token file", "basic", "certificate", "exec", "oidc".
-    Every implementation may be called from several threads at the same time.
+    Several threads may call every implementation at the same time.
     """
 
     __slots__ = ()
@@ -53,14 +38,12 @@ class Credentials:
     kind: str = "anonymous"
 
     def fetch(self) -> Credential:
-        """What to send now. Cheap when cached; may re-read a file or run a plugin.
-
-        An unchanged credential is the same object as before, so that callers may cache a TLS context by it.
+        """Return what to send now. Cheap when cached; may read a file again or run a plugin.
 
         Raises:
             errors.CredentialsError: the credential could not be had.
         """
-        return _ANONYMOUS
+        return ANONYMOUS
 
     def renew(self) -> bool:
         """Forget what is cached, after a 401. True if a further try may succeed."""
@@ -70,4 +53,4 @@ class Credentials:
         return f"<{type(self).__name__} kind={self.kind!r}>"
 
 
-_ANONYMOUS = Credential()
+ANONYMOUS = Credential()

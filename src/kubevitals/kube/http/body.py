@@ -1,7 +1,7 @@
 """Reading the body of an answer: by length, in chunks or until the end; plain or gzip; whole or as lines.
 
 Bodies are up to gigabytes: what is known to come is read straight into its place, nothing is copied twice,
-and memory is only taken for what has really arrived. It must not know requests, retries or Kubernetes.
+and memory is only taken for what has really arrived.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubevitals.kube.http import connection as connections
-    from kubevitals.kube.http import response
+    from kubevitals.kube.http import head as heads
 
 LIMIT = 4 << 30  # bytes of a body, decompressed: 600,000 full pods; beyond it is a gzip bomb
 _LINE_LIMIT = 64 << 20  # bytes of a watch event; etcd refuses objects of more than some megabytes
@@ -27,16 +27,28 @@ _UNTIL_CLOSE = -2
 
 
 def read(
-    connection: connections.Connection, head: response.Head, *, read_timeout: float, limit: int = LIMIT
+    connection: connections.Connection,
+    head: heads.Head,
+    *,
+    read_timeout: float,
+    limit: int = LIMIT,
+    deadline: float | None = None,
 ) -> bytes:
-    """The whole body, decompressed. Silence of `read_timeout` seconds is a TimeoutError.
+    """Return the whole body, decompressed.
+
+    Args:
+        connection: that has read `head`; it can serve another request afterwards, if `head` says so.
+        head: of the answer.
+        read_timeout: the longest silence, in seconds.
+        limit: bytes of the body, decompressed.
+        deadline: by the connection's clock, when all of it has to be there.
 
     Raises:
         errors.TruncatedBodyError: the connection ended before it.
         errors.DecodingError: its framing or compression is broken, or it is larger than `limit`.
-        OSError: of the socket.
+        OSError: of the socket; a TimeoutError for a silence or for what is late.
     """
-    connection.begin_body(read_timeout)
+    connection.begin_body(read_timeout, deadline=deadline)
     size = _frame(head)
     if size > limit:
         raise _too_large(limit)
@@ -56,13 +68,13 @@ def read(
 
 
 def read_lines(
-    connection: connections.Connection, head: response.Head, *, read_timeout: float
+    connection: connections.Connection, head: heads.Head, *, read_timeout: float
 ) -> Iterator[bytes]:
     """Each line of the body as it arrives, without its line break; blank ones are left out.
 
     Ends at the end of the body. Raises as `read` does.
     """
-    connection.begin_stream(read_timeout)
+    connection.begin_body(read_timeout, is_stream=True)
     parts: list[bytes] = []
     held = 0
     for piece in _read_pieces(connection, head):
@@ -82,7 +94,7 @@ def read_lines(
         yield line
 
 
-def _read_pieces(connection: connections.Connection, head: response.Head) -> Iterator[bytes]:
+def _read_pieces(connection: connections.Connection, head: heads.Head) -> Iterator[bytes]:
     inflater = _open_inflater(head)
     for piece in _read_raw_pieces(connection, _frame(head)):
         if inflater is None:
@@ -113,7 +125,7 @@ def _read_raw_pieces(connection: connections.Connection, size: int) -> Iterator[
         yield piece
 
 
-def _frame(head: response.Head) -> int:
+def _frame(head: heads.Head) -> int:
     """The length of the body, or how its end is known."""
     if head.status in (204, 304):
         return 0
@@ -166,7 +178,7 @@ def _copy(connection: connections.Connection, sink: _Sink, count: int) -> None:
     while count and (connection.buffered or count < _PIECE):
         piece = connection.receive(count if connection.buffered else _PIECE)
         if len(piece) > count:
-            connection.release(piece[count:])
+            connection.unread(piece[count:])
             piece = piece[:count]
         if not piece:
             raise _cut_off(connection, expected - count, expected)
@@ -301,7 +313,7 @@ class _Inflater:
             raise errors.DecodingError("the answer's gzip compression is broken") from error
 
 
-def _open_inflater(head: response.Head) -> _Inflater | None:
+def _open_inflater(head: heads.Head) -> _Inflater | None:
     coding = head.headers.get("content-encoding", "identity").lower()
     if coding in ("identity", ""):
         return None
@@ -310,5 +322,5 @@ def _open_inflater(head: response.Head) -> _Inflater | None:
     raise errors.DecodingError(f"the answer is compressed by {coding[:40]!r}, which was not asked for")
 
 
-def _open_sink(head: response.Head, limit: int) -> _Sink:
+def _open_sink(head: heads.Head, limit: int) -> _Sink:
     return _Sink(limit) if _open_inflater(head) is None else _GzipSink(limit)

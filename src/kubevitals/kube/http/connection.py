@@ -1,36 +1,47 @@
 """One HTTP/1.1 connection: connect, send a request, read the head of its answer. Bodies are read in body.py.
 
-It must not know Kubernetes, credentials or retries. Socket errors leave it as they are (client.py translates
-them, with the `stage` at which they happened); a server that breaks the protocol is a DecodingError.
-
-`_socket` and `_ssl` are the C modules under the standard library's `socket` and `ssl`: the wrappers around
-them cost ten milliseconds of start-up and add nothing used here.
+Errors of sockets and of OpenSSL leave it as they are, but within `translated`; a server that breaks the
+protocol is a DecodingError.
 """
 
 from __future__ import annotations
 
-import _socket
-import _ssl
 import time
 
-from kubevitals import errors
-from kubevitals.kube.http import response, tcp
+from kubevitals import cpython, errors
+from kubevitals.kube.http import head as heads
+from kubevitals.kube.http import tcp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, NamedTuple
 
     from kubevitals.kube.http import proxy as proxies
+    from kubevitals.kube.http import request as requests
     from kubevitals.kube.http import tls, urls
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 HEAD_LIMIT = 65536  # bytes of status line and headers, interim answers included
 _PIECE = 65536
 SLOWEST = 1024  # bytes a second: a body that keeps dripping more slowly than this counts as silent
 
 
+class Route(NamedTuple):
+    """Where a connection leads and how. Requests with equal routes can share one.
+
+    `address` has no path. `tls` is None for plain HTTP. `origin` says where the address came from.
+    """
+
+    address: urls.Address
+    tls: tls.Settings | None = None
+    proxy: proxies.Proxy | None = None
+    origin: str = ""
+
+
 class Connection:
-    """A connection to `address`, through `proxy` if there is one. One thread uses it at a time.
+    """A connection along `route`. One thread uses it at a time.
 
     `stage` says how far it got: connect, proxy, tls, send, wait (for the first byte), head, body, idle.
     `received` counts the bytes of the answer at hand. `reusable` is True once an answer was read to its end.
@@ -39,47 +50,57 @@ class Connection:
     __slots__ = (
         "_at",
         "_clock",
+        "_context",
+        "_deadline",
         "_progress",
         "_raw",
         "_read_timeout",
         "_rest",
         "_review_at",
         "_tls",
-        "address",
-        "context",
         "idle_since",
-        "proxy",
         "received",
         "reusable",
-        "server_name",
+        "route",
         "stage",
     )
 
     def __init__(
         self,
-        address: urls.Address,
+        route: Route,
         *,
         context: tls.Context | None = None,
-        server_name: str | None = None,
-        proxy: proxies.Proxy | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.address = address
-        self.context = context
-        self.server_name = server_name or address.host
-        self.proxy = proxy
+        """`context` belongs to the TLS settings of the route. Nothing is opened yet."""
+        self.route = route
         self.stage = "connect"
         self.received = 0
         self.reusable = False
         self.idle_since = 0.0
+        self._context = context
         self._clock = clock
-        self._raw: tcp.Socket | None = None
-        self._tls: Any = None  # an _ssl._SSLSocket, which typeshed does not know
+        self._raw: Any = None  # a socket, or what the TLS module made of it
+        self._tls: Any = None  # what reads and writes where there is TLS
         self._rest = b""  # read from the socket; the bytes from `_at` on are not yet used
         self._at = 0
         self._read_timeout = 0.0
+        self._deadline: float | None = None
         self._progress = 0
         self._review_at = float("inf")
+
+    @property
+    def server_name(self) -> str:
+        """The name that is expected in the server's certificate."""
+        route = self.route
+        return (route.tls.server_name if route.tls else None) or route.address.host
+
+    def translated(self, request: requests.Request, timeout: float) -> _Translation:
+        """Return a context in which a failure closes the connection and becomes a ClusterError.
+
+        `timeout` is the one in force, in seconds, for the message.
+        """
+        return _Translation(self, request, timeout)
 
     def connect(self, timeout: float) -> None:
         """Connect, ask the proxy for a tunnel, shake hands: all of it within `timeout` seconds.
@@ -91,24 +112,22 @@ class Connection:
             errors.ProxyError: the proxy refuses the tunnel.
         """
         deadline = self._clock() + timeout
-        nearest = self.proxy.address if self.proxy else self.address
+        proxy = self.route.proxy
+        nearest = proxy.address if proxy else self.route.address
         self._raw = raw = tcp.connect(nearest, deadline, self._clock)
-        raw.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-        if self.context is None:
+        raw.setsockopt(cpython.sockets.IPPROTO_TCP, cpython.sockets.TCP_NODELAY, 1)
+        if self._context is None:
             return
-        if self.proxy is not None:
+        if proxy is not None:
             self.stage = "proxy"
-            self._open_tunnel(self.proxy, deadline)
+            self._open_tunnel(proxy, deadline)
         self.stage = "tls"
         raw.settimeout(self._left(deadline))
-        wrap: Any = self.context._wrap_socket  # type: ignore[attr-defined]  # noqa: SLF001  as ssl.SSLSocket does
-        self._tls = wrap(raw, False, tcp.to_ascii(self.server_name))  # noqa: FBT003  False: the client's side
+        self._raw, self._tls = cpython.tls().wrap(self._context, raw, tcp.to_ascii(self.server_name))
         self._tls.do_handshake()
 
-    def send(
-        self, method: str, target: str, headers: Sequence[tuple[str, str]], *, body: bytes, deadline: float
-    ) -> None:
-        """Send one request with Host and Content-Length added. `target` is the path with its query.
+    def send(self, request: requests.Request, deadline: float) -> None:
+        """Send one request with Host and Content-Length added.
 
         Raises:
             errors.UsageError: a header holds a line break; its name is shown, never its value.
@@ -117,11 +136,13 @@ class Connection:
         self.stage = "send"
         self.reusable = False
         self.received = 0
-        if self.context is None and self.proxy is not None:
-            target = f"{self.address.scheme}://{self.address.host_header}{target}"
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.address.host_header}"]
-        if self.context is None and self.proxy is not None and self.proxy.authorization:
-            headers = [*headers, ("Proxy-Authorization", self.proxy.authorization)]
+        method, target, _, headers, body = request
+        address, proxy = self.route.address, self.route.proxy
+        if self._context is None and proxy is not None:
+            target = f"{address.scheme}://{address.host_header}{target}"
+            if proxy.authorization:
+                headers = [*headers, ("Proxy-Authorization", proxy.authorization)]
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {address.host_header}"]
         for name, value in headers:
             if "\r" in value or "\n" in value or "\0" in value:
                 raise errors.UsageError(f"the value of the header {name} holds a line break")
@@ -131,7 +152,7 @@ class Connection:
         self._write(("\r\n".join(lines) + "\r\n\r\n").encode() + body, deadline)
         self.stage = "wait"
 
-    def read_head(self, deadline: float) -> response.Head:
+    def read_head(self, deadline: float) -> heads.Head:
         """The head of the answer, interim (1xx) ones skipped.
 
         Raises:
@@ -143,25 +164,27 @@ class Connection:
         while True:
             raw = self._read_head_bytes(deadline, allowance)
             allowance -= len(raw) + 4
-            head = response.parse_head(raw)
+            head = heads.parse_head(raw)
             if head.status >= 200:
                 self.stage = "body"
                 return head
             if head.status == 101:
                 raise errors.DecodingError("the server switches to another protocol unasked")
 
-    def begin_body(self, read_timeout: float) -> None:
-        """From here on a read may wait `read_timeout` seconds for a byte, and has to average `SLOWEST`."""
-        assert self._raw is not None
+    def begin_body(
+        self, read_timeout: float, *, deadline: float | None = None, is_stream: bool = False
+    ) -> None:
+        """From here on a read may wait `read_timeout` seconds for a byte, and nothing beyond `deadline`.
+
+        The body has to average `SLOWEST`, but for a stream, which is silent while nothing happens.
+        """
+        if read_timeout <= 0:
+            raise TimeoutError
         self._raw.settimeout(read_timeout)
         self._read_timeout = read_timeout
+        self._deadline = deadline
         self._progress = self.received
-        self._review_at = self._clock() + 2 * read_timeout
-
-    def begin_stream(self, read_timeout: float) -> None:
-        """As `begin_body`, without a least speed: for a watch, which is silent while nothing happens."""
-        self.begin_body(read_timeout)
-        self._review_at = float("inf")
+        self._review_at = float("inf") if is_stream else self._clock() + 2 * read_timeout
 
     def receive(self, size: int = _PIECE) -> bytes:
         """Up to `size` bytes, buffered ones first; empty at the end of the connection."""
@@ -171,24 +194,23 @@ class Connection:
             return data
         return self._read(size)
 
-    def release(self, data: bytes) -> None:
-        """Return bytes that `receive` gave beyond what was wanted."""
+    def unread(self, data: bytes) -> None:
+        """Take back bytes that `receive` gave beyond what was wanted."""
         assert not self.buffered
         self._rest, self._at = data, 0
 
     def receive_into(self, view: memoryview) -> int:
         """Read straight from the socket into `view`. Take `buffered` first."""
         assert not self.buffered
+        if self._deadline is not None:
+            self._raw.settimeout(self._left(self._deadline))
         if self._tls is None:
-            assert self._raw is not None
             count: int = self._raw.recv_into(view)
         else:
             try:
                 count = self._tls.read(len(view), view)
-            except (
-                _ssl.SSLEOFError
-            ):  # cut without a farewell: the framing decides whether anything is missing
-                return 0
+            except cpython.tls().errors.SSLEOFError:
+                return 0  # cut without a farewell: the framing decides whether anything is missing
         self.received += count
         if self._clock() >= self._review_at:
             self._review()
@@ -218,6 +240,7 @@ class Connection:
         """The answer is read. Bytes beyond its end make the connection unusable."""
         self.stage = "idle"
         self.reusable = reusable and not self.buffered
+        self._deadline = None
         self._review_at = float("inf")
         self.idle_since = self._clock()
 
@@ -240,7 +263,10 @@ class Connection:
         raw = self._raw
         if raw is not None:
             try:
-                raw.shutdown(_socket.SHUT_RDWR)
+                if self._tls is None:
+                    raw.shutdown(cpython.sockets.SHUT_RDWR)
+                else:
+                    cpython.tls().shut_down(raw)
             except OSError:
                 return  # it is closed already, or was never open
 
@@ -272,12 +298,14 @@ class Connection:
     def _read(self, size: int) -> bytes:
         if self._raw is None:
             raise ConnectionAbortedError("closed")
+        if self._deadline is not None:
+            self._raw.settimeout(self._left(self._deadline))
         if self._tls is None:
             data: bytes = self._raw.recv(size)
         else:
             try:
                 data = self._tls.read(size)
-            except _ssl.SSLEOFError:
+            except cpython.tls().errors.SSLEOFError:
                 return b""
         self.received += len(data)
         if self._clock() >= self._review_at:
@@ -299,11 +327,9 @@ class Connection:
             if rest[:2] == b"\x15\x03":  # a TLS alert
                 from kubevitals.kube.http import failures
 
-                raise failures.speaks_tls(self.address)
+                raise failures.speaks_tls(self.route.address)
             if rest and not b"HTTP/".startswith(rest[:5]):
-                raise errors.DecodingError(
-                    f"the answer is not HTTP: it begins with {response.show(rest[:40])}"
-                )
+                raise errors.DecodingError(f"the answer is not HTTP: it begins with {heads.show(rest[:40])}")
             end = rest.find(b"\r\n\r\n")
             width = 4
             if end < 0:
@@ -326,7 +352,7 @@ class Connection:
             self._rest = rest + more
 
     def _open_tunnel(self, proxy: proxies.Proxy, deadline: float) -> None:
-        lines = [f"CONNECT {self.address.authority} HTTP/1.1", f"Host: {self.address.authority}"]
+        lines = [f"CONNECT {self.route.address.authority} HTTP/1.1", f"Host: {self.route.address.authority}"]
         if proxy.authorization:
             lines.append(f"Proxy-Authorization: {proxy.authorization}")
         self._write(("\r\n".join(lines) + "\r\n\r\n").encode(), deadline)
@@ -334,30 +360,34 @@ class Connection:
         if not 200 <= head.status < 300:
             from kubevitals.kube.http import failures
 
-            raise failures.from_proxy(head.status, head.reason, proxy=proxy, address=self.address)
+            raise failures.from_proxy(head.status, head.reason, proxy=proxy, address=self.route.address)
         if self.buffered:
             raise errors.ProxyError(f"the proxy {proxy.address} sends data of its own into the tunnel")
         self.received = 0
 
 
-def fetch_once(
-    method: str,
-    url: str,
-    *,
-    headers: Mapping[str, str] | None = None,
-    body: bytes | None = None,
-    ca: bytes | None = None,
-    timeout: float = 10.0,
-) -> tuple[int, dict[str, str], bytes]:
-    """One request to any http(s) URL, without a cluster's credentials; the environment's proxy applies.
+class _Translation:
+    """See Connection.translated."""
 
-    `ca` is PEM, None the system's CAs. The answer's status, headers (lower-cased) and body, at most 16 MiB
-    of it, whatever the status is. `timeout` seconds hold for connecting and again for the answer.
+    __slots__ = ("_connection", "_request", "_timeout")
 
-    Raises:
-        errors.ClusterError: no answer could be had; one of its subclasses says why.
-        errors.ConfigurationError: `url` or `ca` cannot be used.
-    """
-    from kubevitals.kube.http import once
+    def __init__(self, connection: Connection, request: requests.Request, timeout: float) -> None:
+        self._connection = connection
+        self._request = request
+        self._timeout = timeout
 
-    return once.fetch(method, url, headers=dict(headers or {}), body=body or b"", ca=ca, timeout=timeout)
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        self._connection.close()
+        if isinstance(error, errors.ClusterError):
+            error.request = error.request or self._request.name
+        elif isinstance(error, OSError):
+            from kubevitals.kube.http import failures
+
+            raise failures.from_exception(
+                error, connection=self._connection, request=self._request.name, waited=self._timeout
+            ) from error

@@ -1,24 +1,19 @@
-"""What went wrong with a request, in words: each failure an error of its own, with a remedy.
+"""What went wrong with a request, in words: each failure is an error of its own, with a remedy and a cause.
 
 Loaded only when something failed.
 """
 
 from __future__ import annotations
 
-import _socket
-import _ssl
-
-from kubevitals import errors, sanitize
+from kubevitals import cpython, errors, sanitize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from kubevitals.kube import resourceattributes
     from kubevitals.kube.http import connection as connections
     from kubevitals.kube.http import proxy as proxies
     from kubevitals.kube.http import urls
 
+_TRY_AGAIN = "Try again. If it stays so, something between here and the server ends connections."
 _CLIENT_CERTIFICATE_ALERTS = (
     "ALERT_BAD_CERTIFICATE",
     "ALERT_CERTIFICATE_EXPIRED",
@@ -36,58 +31,46 @@ _EXPIRED = 10
 
 
 def from_exception(
-    error: OSError,
-    *,
-    connection: connections.Connection,
-    request: str,
-    waited: float,
-    certificate: bool = False,
-    origin: str = "",
+    error: OSError, *, connection: connections.Connection, request: str, waited: float
 ) -> errors.ClusterError:
-    """The error for a failure below HTTP. `waited` is the time-out in seconds that was in force.
-
-    `certificate` says whether a client certificate was sent; `origin` where the server's address came from.
-    """
-    address = connection.address
-    where = address.authority
-    if isinstance(error, _ssl.SSLError) and not isinstance(error, TimeoutError):
-        return _from_tls(error, connection=connection, request=request, certificate=certificate)
-    if connection.proxy is not None and connection.stage in ("connect", "proxy"):
-        proxy = connection.proxy
+    """Return the error for a failure below HTTP. `waited` is the time-out in seconds that was in force."""
+    route = connection.route
+    where, proxy = route.address.authority, route.proxy
+    if connection.stage != "connect" and route.tls is not None:
+        tls_errors = cpython.tls().errors
+        if isinstance(error, tls_errors.SSLError) and not isinstance(error, TimeoutError):
+            return _from_tls(error, connection=connection, request=request)
+    if proxy is not None and connection.stage in ("connect", "proxy"):
         return errors.ProxyError(
             f"the proxy {proxy.address.authority} ({proxy.origin}) cannot be used: {_name(error)}",
-            remedy="Check the proxy's address, or except the cluster's host by NO_PROXY.",
+            remedy="Check the proxy's address, or except the server's host by NO_PROXY.",
             request=request,
         )
-    if isinstance(error, _socket.gaierror):
+    if isinstance(error, cpython.sockets.gaierror):
         return errors.HostNotFoundError(
-            f"the host name {sanitize.excerpt(address.host)!r} does not resolve: {_name(error)}",
-            remedy=_check_server(origin) + " Is a VPN or another DNS server needed?",
+            f"the host name {sanitize.excerpt(route.address.host)!r} does not resolve: {_name(error)}",
+            remedy=_check_server(route) + " Is a VPN or another DNS server needed?",
             request=request,
         )
     if isinstance(error, TimeoutError):
-        return _from_timeout(connection, request=request, waited=waited, origin=origin)
+        return _from_timeout(connection, request=request, waited=waited)
     if isinstance(error, ConnectionRefusedError):
         return errors.UnreachableError(
             f"nothing listens on {where}: connection refused",
-            remedy=_check_server(origin) + " Is the cluster running?",
+            remedy=_check_server(route) + " Is the server running?",
             request=request,
         )
     if isinstance(error, ConnectionAbortedError) and connection.stage in ("wait", "send"):
         return errors.UnreachableError(
-            f"{where} closed the connection without an answer",
-            remedy="Try again. If it stays so, something between here and the cluster ends connections.",
-            request=request,
+            f"{where} closed the connection without an answer", remedy=_TRY_AGAIN, request=request
         )
     if isinstance(error, ConnectionError):
         return errors.UnreachableError(
-            f"the connection to {where} broke: {_name(error)}",
-            remedy="Try again. If it stays so, something between here and the cluster ends connections.",
-            request=request,
+            f"the connection to {where} broke: {_name(error)}", remedy=_TRY_AGAIN, request=request
         )
     return errors.UnreachableError(
         f"{where} cannot be reached: {_name(error)}",
-        remedy=_check_server(origin) + " Is a VPN or a proxy needed?",
+        remedy=_check_server(route) + " Is a VPN or a proxy needed?",
         request=request,
     )
 
@@ -97,19 +80,20 @@ def _name(error: OSError) -> str:
     return sanitize.excerpt(text[:1].lower() + text[1:])
 
 
-def _check_server(origin: str) -> str:
-    return f"Check the server's address ({origin})." if origin else "Check the server's address."
+def _check_server(route: connections.Route) -> str:
+    return f"Check the server's address ({route.origin})." if route.origin else "Check the server's address."
 
 
 def _from_timeout(
-    connection: connections.Connection, *, request: str, waited: float, origin: str
+    connection: connections.Connection, *, request: str, waited: float
 ) -> errors.RequestTimeoutError:
-    where = connection.address.authority
+    where = connection.route.address.authority
     if connection.stage in ("connect", "tls"):
         what = "connection" if connection.stage == "connect" else "TLS handshake"
         return errors.RequestTimeoutError(
             f"no {what} with {where} within {_in_tenths(waited)} s",
-            remedy=_check_server(origin) + " A firewall may drop the packets; is a VPN or a proxy needed?",
+            remedy=_check_server(connection.route)
+            + " A firewall may drop the packets; is a VPN or a proxy needed?",
             request=request,
         )
     if connection.stage == "body":
@@ -120,19 +104,17 @@ def _from_timeout(
     else:
         message = f"{where} did not answer within {_in_tenths(waited)} s"
     return errors.RequestTimeoutError(
-        message,
-        remedy="The API server may be overloaded; allow more time by --request-timeout.",
-        request=request,
+        message, remedy="The server may be overloaded; allow more time.", request=request, cause="slow"
     )
 
 
-def _from_tls(
-    error: _ssl.SSLError, *, connection: connections.Connection, request: str, certificate: bool
-) -> errors.ClusterError:
-    where = connection.address.authority
-    if isinstance(error, _ssl.SSLCertVerificationError):
+def _from_tls(error: OSError, *, connection: connections.Connection, request: str) -> errors.ClusterError:
+    where = connection.route.address.authority
+    tls_errors = cpython.tls().errors
+    if isinstance(error, tls_errors.SSLCertVerificationError):
         return _from_verification(error, connection=connection, request=request)
     reason = str(getattr(error, "reason", None) or "")
+    words = sanitize.excerpt(reason.lower().replace("_", " "))
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"):
         return errors.TLSError(
             f"{where} does not speak TLS; it may be a plain HTTP server",
@@ -140,21 +122,25 @@ def _from_tls(
             request=request,
         )
     if any(alert in reason for alert in _CLIENT_CERTIFICATE_ALERTS):
-        sent = "refuses the client certificate" if certificate else "wants a client certificate"
-        remedy = "Renew client-certificate and client-key of the kubeconfig's user; they may have expired."
-        if not certificate:
-            remedy = "Give the kubeconfig's user a client-certificate and client-key."
+        if connection.route.tls is not None and connection.route.tls.certificate is not None:
+            return errors.TLSError(
+                f"{where} refuses the client certificate ({words})",
+                remedy="Renew the client certificate and its key; they may have expired.",
+                request=request,
+                cause="certificate_refused",
+            )
         return errors.TLSError(
-            f"{where} {sent} ({sanitize.excerpt(reason.lower().replace('_', ' '))})",
-            remedy=remedy,
+            f"{where} wants a client certificate ({words})",
+            remedy="Give a client certificate and its key.",
             request=request,
+            cause="certificate_missing",
         )
     if "HANDSHAKE_FAILURE" in reason:
         return errors.TLSError(
             f"{where} refuses the TLS handshake",
-            remedy="It may want a client certificate that the kubeconfig's user does not have, "
-            "or offer no TLS version or cipher that is safe.",
+            remedy="It may want a client certificate, or offer no TLS version or cipher that is safe.",
             request=request,
+            cause="handshake",
         )
     if "PROTOCOL" in reason or "VERSION" in reason:
         return errors.TLSError(
@@ -162,52 +148,49 @@ def _from_tls(
             remedy="Older versions are not safe. Configure the server for TLS 1.2 or 1.3.",
             request=request,
         )
-    if isinstance(error, (_ssl.SSLEOFError, _ssl.SSLZeroReturnError)):
+    if isinstance(error, (tls_errors.SSLEOFError, tls_errors.SSLZeroReturnError)):
         return errors.UnreachableError(
             f"{where} ended the connection in the middle of TLS ({connection.stage})",
-            remedy="Try again. If it stays so, something between here and the cluster ends connections.",
+            remedy=_TRY_AGAIN,
             request=request,
         )
     return errors.TLSError(
-        f"TLS with {where} failed: {sanitize.excerpt(reason.lower().replace('_', ' ') or str(error))}",
-        request=request,
+        f"TLS with {where} failed: {words or sanitize.excerpt(str(error))}", request=request
     )
 
 
 def _from_verification(
-    error: _ssl.SSLCertVerificationError, *, connection: connections.Connection, request: str
+    error: OSError, *, connection: connections.Connection, request: str
 ) -> errors.TLSError:
-    where = connection.address.authority
+    where = connection.route.address.authority
     code = int(getattr(error, "verify_code", 0))
     detail = sanitize.excerpt(str(getattr(error, "verify_message", "")))
     if code in _WRONG_HOST:
         return errors.TLSError(
             f"the certificate of {where} is not for {sanitize.excerpt(connection.server_name)!r}",
             remedy="Use a name that stands in the certificate as the server's address, "
-            "or give that name as tls-server-name in the kubeconfig.",
+            "or give that name as the TLS server name.",
             request=request,
             cause="wrong_host",
         )
     if code == _EXPIRED:
         return errors.TLSError(
             f"the certificate of {where} has expired",
-            remedy="Renew the API server's certificate (with kubeadm: kubeadm certs renew apiserver). "
-            "Is this machine's clock right?",
+            remedy="Renew the server's certificate. Is this machine's clock right?",
             request=request,
             cause="expired",
         )
     if code == _NOT_YET_VALID:
         return errors.TLSError(
             f"the certificate of {where} is not yet valid",
-            remedy="Compare this machine's clock with the cluster's.",
+            remedy="Compare this machine's clock with the server's.",
             request=request,
-            cause="expired",
+            cause="not_yet_valid",
         )
     if code in _UNKNOWN_CA:
         return errors.TLSError(
             f"the certificate of {where} is signed by an unknown authority ({detail})",
-            remedy="Give the cluster's CA as certificate-authority in the kubeconfig. "
-            "If the cluster was made anew, its kubeconfig has to be fetched anew.",
+            remedy="Give the CA that signed it.",
             request=request,
             cause="unknown_ca",
         )
@@ -215,7 +198,7 @@ def _from_verification(
 
 
 def from_proxy(status: int, reason: str, *, proxy: proxies.Proxy, address: urls.Address) -> errors.ProxyError:
-    """The error for a proxy that refuses a tunnel."""
+    """Return the error for a proxy that refuses a tunnel."""
     name = f"{proxy.address.authority} ({proxy.origin})"
     if status == 407:
         sent = (
@@ -231,49 +214,11 @@ def from_proxy(status: int, reason: str, *, proxy: proxies.Proxy, address: urls.
     )
 
 
-def from_status(
-    status: int,
-    reason: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    *,
-    request: str,
-    attributes: resourceattributes.ResourceAttributes | None = None,
-    who: str = "",
-) -> errors.StatusError:
-    """The error for an answer that is no success: Kubernetes' Status object, plain text or anything.
-
-    `who` is the kind of credential that was sent, `attributes` what was asked for.
-    """
-    from kubevitals.kube import statuserrors
-
-    return statuserrors.from_status(
-        status, reason, headers, body, request=request, attributes=attributes, who=who
-    )
-
-
 def speaks_tls(address: urls.Address, *, request: str = "") -> errors.TLSError:
-    """The error for a TLS server that is addressed by http://."""
+    """Return the error for a TLS server that is addressed by http://."""
     return errors.TLSError(
         f"{address.authority} speaks TLS, and its address says http://",
         remedy="Write its address with https://.",
-        request=request,
-    )
-
-
-def not_json(body: bytes, *, request: str = "", content_type: str = "") -> errors.NotJSONError:
-    """The error for an answer that is no JSON; an HTML page is named as what it probably is."""
-    start = body[:512].lstrip().lower()
-    if "html" in content_type.lower() or start.startswith((b"<!doctype html", b"<html")):
-        return errors.NotJSONError(
-            "the answer is an HTML page, not JSON: a login page or a proxy stands before the cluster",
-            remedy="Check the server's address, and log in to what stands before it.",
-            request=request,
-        )
-    what = f"it begins with {sanitize.excerpt(body[:400], 60)!r}" if start else "it is empty"
-    return errors.NotJSONError(
-        f"the answer is not JSON: {what}",
-        remedy="Is this the address of a Kubernetes API server?",
         request=request,
     )
 
@@ -284,16 +229,6 @@ def _in_tenths(seconds: float) -> str:
 
 
 def add_effort(error: errors.ClusterError, *, attempts: int, seconds: float) -> None:
-    """Say in the message how often and how long it was tried."""
+    """Add to the message how often and how long, in seconds, it was tried."""
     error.message = f"{error.message} (tried {attempts} times in {seconds:.1f} s)"
     error.args = (error.message, *error.args[1:])
-
-
-def parse_warnings(value: str) -> list[str]:
-    """The texts of a Warning header, which the API server sends for deprecated APIs: 299 - "text"."""
-    import re
-
-    return [
-        sanitize.excerpt(re.sub(r"\\(.)", r"\1", text))
-        for text in re.findall(r'\b299 \S+ "((?:[^"\\]|\\.)*)"', value[:16384])
-    ]

@@ -1,6 +1,6 @@
-"""Which forward proxy leads to a server: the kubeconfig's, or the environment's by Go's rules.
+"""Which forward proxy leads to a server: one that is given, or the environment's by Go's rules.
 
-The rules are those of golang.org/x/net/http/httpproxy, which kubectl follows. No sockets here.
+The rules are those of golang.org/x/net/http/httpproxy.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from kubevitals.kube.http import urls
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import NamedTuple
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 _REMEDY = (
     "Proxies of the form http://HOST:PORT are supported, for https servers too. "
@@ -18,18 +21,15 @@ _REMEDY = (
 )
 
 
-class Proxy:
+class Proxy(NamedTuple):
     """A forward proxy. `authorization` is the ready value of its header, or None; `repr` shows no secret.
 
     `origin` names for messages what chose it.
     """
 
-    __slots__ = ("address", "authorization", "origin")
-
-    def __init__(self, address: urls.Address, *, authorization: str | None = None, origin: str = "") -> None:
-        self.address = address
-        self.authorization = authorization
-        self.origin = origin
+    address: urls.Address
+    authorization: str | None = None
+    origin: str = ""
 
     def __repr__(self) -> str:
         return f"<Proxy {self.address} from {self.origin}>"
@@ -47,7 +47,7 @@ def choose_proxy(
         errors.ProxyError: the proxy is of a kind that is not supported (SOCKS, HTTPS), or no URL.
     """
     if proxy_url:
-        return _parse(proxy_url, "proxy-url of the kubeconfig")
+        return _parse(proxy_url, "proxy-url")
     for name in (f"{server.scheme.upper()}_PROXY", f"{server.scheme}_proxy"):
         value = environ.get(name)
         if value:

@@ -1,53 +1,76 @@
-"""The head of an HTTP/1.x answer: its status line and headers. Pure; it must not know sockets."""
+"""The answer to a request, whose body is read from its connection."""
 
 from __future__ import annotations
 
-from kubevitals import errors
+from kubevitals.kube.http import body as bodies
 
-_HEADERS_LIMIT = 256
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
-
-class Head:
-    """Status line and headers of an answer; names in lower case, repeated ones joined by ", "."""
-
-    __slots__ = ("headers", "reason", "status", "version")
-
-    def __init__(self, status: int, reason: str, *, version: str, headers: dict[str, str]) -> None:
-        self.status = status
-        self.reason = reason
-        self.version = version
-        self.headers = headers
-
-    @property
-    def keeps_alive(self) -> bool:
-        """True if the server will read another request on this connection."""
-        return self.version != "HTTP/1.0" and "close" not in self.headers.get("connection", "").lower()
+    from kubevitals.kube.http import connection as connections
+    from kubevitals.kube.http import head as heads
+    from kubevitals.kube.http import request as requests
 
 
-def parse_head(raw: bytes) -> Head:
-    """Status line and headers, without the blank line that ends them.
+class Response:
+    """Status, reason and headers of an answer (names in lower case); its body is still to be read, once.
 
-    Raises:
-        errors.DecodingError: this is no answer in HTTP/1.x.
+    One thread reads it. Whoever does not read it to its end closes it.
     """
-    first, *lines = raw.decode("latin-1").split("\n")
-    version, _, rest = first.rstrip("\r").partition(" ")
-    code, _, reason = rest.partition(" ")
-    if version not in ("HTTP/1.1", "HTTP/1.0") or len(code) != 3 or not (code.isascii() and code.isdigit()):
-        raise errors.DecodingError(f"the answer is not HTTP/1.1: it begins with {show(raw[:40])}")
-    if len(lines) > _HEADERS_LIMIT:
-        raise errors.DecodingError(f"the answer has more than {_HEADERS_LIMIT} headers")
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon or not name or name != name.strip():
-            raise errors.DecodingError(f"a header of the answer cannot be read: {show(line[:40].encode())}")
-        key = name.lower()
-        value = value.strip()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    return Head(int(code), reason.strip(), version=version, headers=headers)
 
+    __slots__ = ("_connection", "_head", "_release", "_request", "headers", "reason", "status")
 
-def show(data: bytes) -> str:
-    """The start of an unreadable answer, for a message."""
-    return repr(data.decode("latin-1"))
+    def __init__(
+        self,
+        head: heads.Head,
+        connection: connections.Connection,
+        *,
+        request: requests.Request,
+        release: Callable[[connections.Connection], None],
+    ) -> None:
+        """`release` takes the connection back when the body has been read."""
+        self.status = head.status
+        self.reason = head.reason
+        self.headers = head.headers
+        self._head = head
+        self._connection = connection
+        self._request = request
+        self._release = release
+
+    def read(self, *, read_timeout: float, limit: int = bodies.LIMIT, deadline: float | None = None) -> bytes:
+        """Return the whole body, decompressed, and release the connection.
+
+        Args:
+            read_timeout: the longest silence, in seconds.
+            limit: bytes of the body, decompressed.
+            deadline: by the pool's clock, when all of it has to be there.
+
+        Raises:
+            errors.ClusterError: the body did not arrive, or cannot be read.
+        """
+        connection = self._connection
+        with connection.translated(self._request, read_timeout):
+            content = bodies.read(
+                connection, self._head, read_timeout=read_timeout, limit=limit, deadline=deadline
+            )
+        self._release(connection)
+        return content
+
+    def read_lines(self, *, read_timeout: float) -> Iterator[bytes]:
+        """Yield each line of the body as it arrives, without its line break; then close the connection.
+
+        `read_timeout` is the longest silence, in seconds. Raises as `read`.
+        """
+        connection = self._connection
+        with connection.translated(self._request, read_timeout):
+            yield from bodies.read_lines(connection, self._head, read_timeout=read_timeout)
+        connection.close()
+
+    def interrupt(self) -> None:
+        """End the body, from any thread: the reading one sees its end at once."""
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        """Close the connection, in the reading thread."""
+        self._connection.close()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import _ssl
 import os
 import time
 
-from kubevitals import errors
+from kubevitals import cpython, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +31,10 @@ def is_broken(error: errors.ClusterError) -> bool:
     """True if a connection broke that once stood: another one may live longer. A refusal is said at once."""
     if isinstance(error, errors.TruncatedBodyError):
         return True
-    causes = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, _ssl.SSLError)
-    return isinstance(error, errors.UnreachableError) and isinstance(error.__cause__, causes)
+    if not isinstance(error, errors.UnreachableError):
+        return False
+    causes = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, cpython.tls().errors.SSLError)
+    return isinstance(error.__cause__, causes)
 
 
 def parse_retry_after(text: str | None) -> float | None:

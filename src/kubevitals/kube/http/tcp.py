@@ -1,34 +1,31 @@
-"""Opening a TCP connection to a host. It must not know HTTP or TLS.
-
-`_socket` is the C module under the standard library's `socket`, whose wrapper costs start-up time.
-"""
+"""Opening a TCP connection to a host."""
 
 from __future__ import annotations
 
-import _socket
+from kubevitals import cpython
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from kubevitals.kube.http import urls
 
 
-class Socket(_socket.socket):
-    """A socket that `_ssl` can refer to: its sessions hold theirs weakly."""
+def connect(address: urls.Address, deadline: float, clock: Callable[[], float]) -> socket.socket:
+    """Connect to the first address of the host that answers; each gets its share of the time that is left.
 
-    __slots__ = ("__weakref__",)
-
-
-def connect(address: urls.Address, deadline: float, clock: Callable[[], float]) -> Socket:
-    """Connect to the first address of the host that answers; each gets its share of the time that is left."""
-    found = _socket.getaddrinfo(to_ascii(address.host).encode(), address.port, 0, _socket.SOCK_STREAM)
+    Raises:
+        OSError: no address answers, or the name does not resolve.
+    """
+    host = to_ascii(address.host).encode()
+    found = cpython.sockets.getaddrinfo(host, address.port, 0, cpython.sockets.SOCK_STREAM)
     failure: OSError = OSError("the name has no address")
     for index, (family, kind, protocol, _, place) in enumerate(found):
         left = deadline - clock()
         if left <= 0:
             raise TimeoutError
-        raw = Socket(family, kind, protocol)
+        raw: socket.socket = cpython.Socket(family, kind, protocol)
         try:
             raw.settimeout(left / (len(found) - index))
             raw.connect(place)
@@ -44,5 +41,5 @@ def connect(address: urls.Address, deadline: float, clock: Callable[[], float]) 
 
 
 def to_ascii(host: str) -> str:
-    """An international name in its ASCII form. The others skip the codec, which is slow to import."""
+    """Return a name in its ASCII form. Only international ones import the codec, which is slow."""
     return host if host.isascii() else host.encode("idna").decode("ascii")

@@ -1,25 +1,21 @@
-"""TLS contexts for one cluster, made from memory. It must not know kubeconfig files, sockets or HTTP.
-
-The context comes from `_ssl`, the C module under the standard library's `ssl`: the wrapper around it costs
-ten milliseconds of start-up, a fifth of what kubectl takes for a whole command, and adds nothing used here.
-"""
+"""TLS contexts made from memory: authorities, client certificates, what is checked."""
 
 from __future__ import annotations
 
-import _ssl
 import os
 import sys
 
-from kubevitals import errors
+from kubevitals import cpython, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kubevitals.kube import clientconfig
-    from kubevitals.kube.http import authentication
+    import ssl
+    from typing import NamedTuple
 
-    Context = _ssl._SSLContext  # noqa: SLF001  the class that ssl.SSLContext extends
+    Context = ssl.SSLContext
+else:
+    from kubevitals.namedtuple import NamedTuple
 
-_TLS_1_2 = 0x0303
 _PARTIAL_CHAIN = 0x80000  # any certificate in the CA file is trusted as it stands, as Go does
 _CERT_NONE = 0
 # Where the distributions keep their CAs, for a Python that was built elsewhere and looks elsewhere.
@@ -33,46 +29,41 @@ _SYSTEM_BUNDLES = (
 )
 
 
-def open_context(config: clientconfig.ClientConfig, credential: authentication.Credential) -> Context:
-    """The context for `config` with the client certificate of `credential`. Nothing is written to disk.
+class Settings(NamedTuple):
+    """What is trusted and shown over TLS; `repr` shows no secret.
 
-    TLS 1.2 or later, HTTP/1.1 by ALPN. The system's CAs are read only if the connection has none of its own.
+    `ca` is PEM; None means the system's CAs. `insecure` takes any certificate. `certificate` and `key` are
+    the client's, as PEM. `server_name` is the name to expect, if it is not the host's. `origin` says in
+    messages where these came from.
+    """
+
+    ca: bytes | None = None
+    insecure: bool = False
+    certificate: bytes | None = None
+    key: bytes | None = None
+    server_name: str | None = None
+    origin: str = ""
+
+    def __repr__(self) -> str:
+        return f"<TLS settings certificate={self.certificate is not None} origin={self.origin!r}>"
+
+
+def build_context(settings: Settings) -> Context:
+    """Return the context for the settings: TLS 1.2 or later, HTTP/1.1 by ALPN. No file is written.
 
     Raises:
-        errors.ConfigurationError: the connection's CA is no PEM certificate.
+        errors.ConfigurationError: the CA is no PEM certificate.
         errors.CredentialsError: the client certificate or its key cannot be used.
     """
-    return build_context(
-        ca=config.ca,
-        insecure=config.insecure,
-        certificate=credential.certificate,
-        key=credential.key,
-        origin=config.origin,
-    )
-
-
-def build_context(
-    *,
-    ca: bytes | None = None,
-    insecure: bool = False,
-    certificate: bytes | None = None,
-    key: bytes | None = None,
-    origin: str = "",
-) -> Context:
-    """As `open_context`, from the single values. `origin` says in messages where they came from."""
-    context = _ssl._SSLContext(_ssl.PROTOCOL_TLS_CLIENT)  # noqa: SLF001  see the module's first lines
-    context.minimum_version = _TLS_1_2
-    # What ssl.SSLContext's set_alpn_protocols and hostname_checks_common_name call; typeshed has neither.
-    context._set_alpn_protocols(b"\x08http/1.1")  # type: ignore[attr-defined]  # noqa: SLF001
-    context._host_flags = _ssl.HOSTFLAG_NEVER_CHECK_SUBJECT  # type: ignore[attr-defined]  # noqa: SLF001
-    if insecure:
+    context = cpython.tls().new_context()
+    if settings.insecure:
         context.check_hostname = False
-        context.verify_mode = _CERT_NONE
+        context.verify_mode = _CERT_NONE  # type: ignore[assignment]  # a number will do
     else:
         context.verify_flags |= _PARTIAL_CHAIN
-        _load_authorities(context, ca, origin)
-    if certificate is not None or key is not None:
-        _load_certificate(context, certificate, key, origin)
+        _load_authorities(context, settings.ca, settings.origin)
+    if settings.certificate is not None or settings.key is not None:
+        _load_certificate(context, settings.certificate, settings.key, settings.origin)
     return context
 
 
@@ -86,11 +77,10 @@ def _load_authorities(context: Context, ca: bytes | None, origin: str) -> None:
         return
     try:
         context.load_verify_locations(cadata=ca.decode("ascii", "ignore"))
-    except (_ssl.SSLError, ValueError) as error:
+    except (cpython.tls().errors.SSLError, ValueError) as error:
         raise errors.ConfigurationError(
             f"the certificate authority{_of(origin)} is no PEM certificate that can be read",
-            remedy="Check certificate-authority or certificate-authority-data: it has to hold "
-            "-----BEGIN CERTIFICATE----- blocks.",
+            remedy="It has to hold -----BEGIN CERTIFICATE----- blocks.",
         ) from error
 
 
@@ -104,7 +94,7 @@ def _load_system_authorities(context: Context) -> None:
                     context.load_verify_locations(cadata=data)
         return
     context.set_default_verify_paths()
-    file_variable, file, folder_variable, folder = _ssl.get_default_verify_paths()
+    file_variable, file, folder_variable, folder = cpython.tls().find_default_authorities()
     if file_variable in os.environ or folder_variable in os.environ:
         return
     if os.path.exists(file) or os.path.isdir(folder):  # noqa: PTH110, PTH112  pathlib costs start-up time
@@ -117,7 +107,7 @@ def _load_system_authorities(context: Context) -> None:
 
 def _load_certificate(context: Context, certificate: bytes | None, key: bytes | None, origin: str) -> None:
     """Hand PEM to OpenSSL, which reads certificate and key only from paths, without a file on disk."""
-    remedy = "Check client-certificate(-data) and client-key(-data) of the user, or renew them."
+    remedy = "Check the client certificate and its key, or renew them."
     if certificate is None or key is None:
         missing = "key" if key is None else "certificate"
         raise errors.CredentialsError(f"the client certificate{_of(origin)} has no {missing}", remedy=remedy)
@@ -130,10 +120,10 @@ def _load_certificate(context: Context, certificate: bytes | None, key: bytes | 
         if b"-----BEGIN " not in pem:
             raise errors.CredentialsError(f"the client {what}{_of(origin)} is not PEM", remedy=remedy)
     try:
-        with _Handed(certificate) as certificate_path, _Handed(key) as key_path:
+        with _MemoryFile(certificate) as certificate_path, _MemoryFile(key) as key_path:
             # Without the callback OpenSSL would ask the terminal for the password of a key.
             context.load_cert_chain(certificate_path, key_path, lambda: "")
-    except _ssl.SSLError as error:
+    except cpython.tls().errors.SSLError as error:
         if getattr(error, "reason", None) in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"):
             message = f"the client key{_of(origin)} does not belong to the client certificate"
         else:
@@ -146,7 +136,7 @@ def _load_certificate(context: Context, certificate: bytes | None, key: bytes | 
         ) from error
 
 
-class _Handed:
+class _MemoryFile:
     """A path under /dev/fd from which `content` can be read once: memory on Linux, a pipe elsewhere."""
 
     __slots__ = ("_content", "_descriptor")

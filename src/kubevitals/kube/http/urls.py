@@ -1,4 +1,4 @@
-"""Taking addresses apart and putting request paths together. It must not know sockets or settings.
+"""Taking addresses apart and putting request paths together.
 
 The standard library's urllib.parse does more and costs five milliseconds of start-up.
 """
@@ -10,25 +10,30 @@ from kubevitals import errors
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import NamedTuple
 
     Query = Mapping[str, str] | Sequence[tuple[str, str]]
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _IN_SEGMENT = _UNRESERVED | frozenset(b":@=")
 _PORTS = {"http": 80, "https": 443}
 
 
-class Address:
+class Address(NamedTuple):
     """Scheme, host, port and path of a server. `userinfo` may be a secret and stays out of `repr`."""
 
-    __slots__ = ("host", "path", "port", "scheme", "userinfo")
+    scheme: str
+    host: str
+    port: int
+    path: str = ""
+    userinfo: str = ""
 
-    def __init__(self, scheme: str, host: str, *, port: int, path: str = "", userinfo: str = "") -> None:
-        self.scheme = scheme
-        self.host = host
-        self.port = port
-        self.path = path
-        self.userinfo = userinfo
+    @property
+    def origin(self) -> Address:
+        """The same server without path and user."""
+        return self._replace(path="", userinfo="") if self.path or self.userinfo else self
 
     @property
     def authority(self) -> str:
@@ -46,18 +51,25 @@ class Address:
 
     @property
     def is_loopback(self) -> bool:
-        """True if the host is written as localhost, 127.x.x.x or ::1. No name is resolved."""
-        host = self.host.lower()
-        if host in ("localhost", "::1"):
-            return True
-        parts = host.split(".")
-        return len(parts) == 4 and parts[0] == "127" and all(part.isdecimal() for part in parts)
+        """True if the host is this machine itself; see `is_loopback`."""
+        return is_loopback(self.host)
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.path}"
 
     def __repr__(self) -> str:
         return f"<Address {self}>"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is written as localhost, 127.x.x.x or ::1, in brackets or not. No look-up."""
+    host = host.lower().strip("[]")
+    if host in ("localhost", "::1"):
+        return True
+    parts = host.split(".")
+    return (
+        len(parts) == 4 and parts[0] == "127" and all(part.isdecimal() and int(part) < 256 for part in parts)
+    )
 
 
 def split_url(url: str, what: str = "server") -> Address:

@@ -106,15 +106,15 @@ def _classify_proxied(error: errors.StatusError) -> str:
     return "kubelet_unreachable" if error.status in (502, 503, 504) else "kubelet_failed"
 
 
-def tell(failed: Mapping[str, Failure], *, proxy: bool = False) -> list[model.Problem]:
+def describe(failed: Mapping[str, Failure], *, proxy: bool = False) -> list[model.Problem]:
     """Return one problem a cause, which names the first nodes; `failed` is by the node's name."""
     by_code: dict[str, list[str]] = {}
     for node, failure in failed.items():
         by_code.setdefault(failure.code, []).append(node)
-    return [_tell(code, sorted(nodes), failed, proxy=proxy) for code, nodes in sorted(by_code.items())]
+    return [_describe(code, sorted(nodes), failed, proxy=proxy) for code, nodes in sorted(by_code.items())]
 
 
-def tell_details(missing: Mapping[str, Failure]) -> list[model.Problem]:
+def describe_details(missing: Mapping[str, Failure]) -> list[model.Problem]:
     """Return the problem that says of which nodes not all details are known, if there are any."""
     if not missing:
         return []
@@ -132,7 +132,7 @@ def tell_details(missing: Mapping[str, Failure]) -> list[model.Problem]:
     ]
 
 
-def _tell(code: str, nodes: list[str], failed: Mapping[str, Failure], *, proxy: bool) -> model.Problem:
+def _describe(code: str, nodes: list[str], failed: Mapping[str, Failure], *, proxy: bool) -> model.Problem:
     what, remedy = _WORDS[code]
     remedy = _PROXIED.get(code, remedy) if proxy else remedy
     kubelets = "the kubelet" if len(nodes) == 1 else "the kubelets"
@@ -160,7 +160,7 @@ def raise_all(failed: Mapping[str, Failure], *, proxy: bool) -> None:
         errors.ForbiddenError: each of them that answers refuses the account.
         errors.KubeletsError: anything else.
     """
-    problems = tell(failed, proxy=proxy)
+    problems = describe(failed, proxy=proxy)
     message = "no kubelet could be read: " + "; ".join(problem.message for problem in problems)
     remedy = "\n".join(problem.remedy for problem in problems if problem.remedy)
     if {failure.code for failure in failed.values()} - _SILENT != {"kubelet_forbidden"}:

@@ -1,7 +1,4 @@
-"""One round: many kubelets asked at the same time by a few threads, each with a deadline, all with another.
-
-It must not know what is asked for or what an answer means.
-"""
+"""One round of scrapes: many kubelets at the same time, by a few threads, each with a deadline of its own."""
 
 from __future__ import annotations
 
@@ -19,34 +16,34 @@ if TYPE_CHECKING:
 _GRACE_SECONDS = 1.0  # for what no deadline reaches, such as the resolver; after it a thread is left alone
 
 
-def ask_all(
+def scrape_all(
     kubelets: Sequence[addresses.Kubelet],
-    ask: Callable[[addresses.Kubelet, float], None],
+    scrape: Callable[[addresses.Kubelet, float], None],
     *,
     workers: int,
     timeout: float,
     round_seconds: float,
 ) -> list[addresses.Kubelet]:
-    """Call `ask(kubelet, deadline)` for each; return those whose turn did not come, or did not end.
+    """Call `scrape(kubelet, deadline)` for each; return those that were not scraped, or not to the end.
 
     `deadline` is by time.monotonic: `timeout` seconds from when the kubelet's turn comes, and never beyond
-    the round. An error of `ask` ends the round and is raised here; it is to keep failures of single kubelets
-    to itself.
+    the round. An error of `scrape` ends the round and is raised here; failures of single kubelets are its own
+    matter.
     """
     round_ends = time.monotonic() + round_seconds
-    turns = _Turns(kubelets)
+    queue = _Queue(kubelets)
 
     def work() -> None:
-        while (kubelet := turns.take()) is not None:
+        while (kubelet := queue.take()) is not None:
             now = time.monotonic()
             if now >= round_ends:
                 return
             try:
-                ask(kubelet, min(now + timeout, round_ends))
+                scrape(kubelet, min(now + timeout, round_ends))
             except Exception as error:  # noqa: BLE001 - the boundary of a thread: raised below
-                turns.fail(error)
+                queue.fail(error)
                 return
-            turns.finish(kubelet)
+            queue.finish(kubelet)
 
     # Daemons: neither Ctrl-C nor the end of the process waits for a kubelet.
     threads = [
@@ -57,13 +54,13 @@ def ask_all(
         thread.start()
     for thread in threads:
         thread.join(max(0.0, round_ends + _GRACE_SECONDS - time.monotonic()))
-    if turns.error is not None:
-        raise turns.error
-    return turns.rest()
+    if queue.error is not None:
+        raise queue.error
+    return queue.rest()
 
 
-class _Turns:
-    """Whose turn it is, and who is done."""
+class _Queue:
+    """The kubelets that wait for a thread, and those that are done."""
 
     def __init__(self, kubelets: Sequence[addresses.Kubelet]) -> None:
         self._kubelets = kubelets

@@ -1,7 +1,4 @@
-"""Reading one kubelet: the request, one renewal of a credential for all, and the answer made numbers.
-
-It must not know when which kubelet is asked, nor what becomes of a failure.
-"""
+"""Scraping one kubelet: the requests, one renewal of the credential for all, the answers made numbers."""
 
 from __future__ import annotations
 
@@ -12,13 +9,13 @@ from kubevitals.sources.kubelet import resource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import NamedTuple, Protocol
 
     from kubevitals.sources.kubelet import addresses, summary
 
-    class Way(Protocol):
-        """How kubelets are reached: `wire.Wire` or `proxied.Proxied`."""
+    class KubeletClient(Protocol):
+        """Makes requests to kubelets: `direct.DirectClient` or `nodeproxy.ProxyClient`."""
 
         def fetch(
             self, kubelet: addresses.Kubelet, path: str, *, deadline: float, accept: str = ...
@@ -30,13 +27,10 @@ if TYPE_CHECKING:
             """Forget the credential that was refused. True if a further try may succeed."""
             ...
 
-        def forget(self, nodes: Sequence[str]) -> None:
-            """Close what is kept open for nodes that are gone."""
-            ...
-
         def close(self) -> None:
             """Close all that is kept open."""
             ...
+
 else:
     from kubevitals.namedtuple import NamedTuple
 
@@ -44,8 +38,8 @@ else:
 _ACCEPT = "text/plain, */*;q=0.1"  # with a version, whoever stands in for a kubelet may refuse it (406)
 
 
-class Told(NamedTuple):
-    """What one kubelet told: usage, and of the details what it has; `missing` is why it lacks some."""
+class Scrape(NamedTuple):
+    """What one kubelet answered: usage, and the details that it has; `missing` is why it lacks some."""
 
     usage: resource.Reading
     gauges: tuple[summary.Gauges, ...] = ()
@@ -53,22 +47,24 @@ class Told(NamedTuple):
     missing: errors.ClusterError | None = None
 
 
-class Reader:
-    """Reads kubelets by one `way`, for one round. Threads use it at the same time.
+class Scraper:
+    """Scrapes kubelets by `client`, for one round. Threads use it at the same time.
 
-    `by_name` tells that the way needs no address of a node; `detail` asks for what is beside CPU and memory.
+    `by_name`: the client needs no address of a node. `detail` asks for what is beside CPU and memory.
     """
 
-    def __init__(self, way: Way, *, by_name: bool, clock: Callable[[], float], detail: bool = False) -> None:
-        self._way = way
+    def __init__(
+        self, client: KubeletClient, *, by_name: bool, clock: Callable[[], float], detail: bool = False
+    ) -> None:
+        self._client = client
         self._by_name = by_name
         self._detail = detail
         self._clock = clock
         self._lock = threading.Lock()
         self._renewed: bool | None = None
 
-    def read(self, kubelet: addresses.Kubelet, deadline: float) -> Told:
-        """Return what the kubelet tells now, or by `deadline` of time.monotonic.
+    def scrape(self, kubelet: addresses.Kubelet, deadline: float) -> Scrape:
+        """Return what the kubelet answers, by `deadline` of time.monotonic.
 
         Details that cannot be had cost nothing else.
 
@@ -82,9 +78,9 @@ class Reader:
         reading = resource.parse(body, received=self._clock())
         if reading.failed and not reading.containers and reading.node_at is None:
             raise errors.DecodingError("the kubelet could not measure (scrape_error is 1)")
-        return self._read_details(kubelet, reading, deadline) if self._detail else Told(reading)
+        return self._read_details(kubelet, reading, deadline) if self._detail else Scrape(reading)
 
-    def _read_details(self, kubelet: addresses.Kubelet, usage: resource.Reading, deadline: float) -> Told:
+    def _read_details(self, kubelet: addresses.Kubelet, usage: resource.Reading, deadline: float) -> Scrape:
         from kubevitals.sources.kubelet import cadvisor, summary
 
         gauges: list[summary.Gauges] = []
@@ -99,21 +95,23 @@ class Reader:
             missing = error
         try:
             body = self._fetch(kubelet, kubelet.sibling("/metrics/cadvisor"), deadline=deadline)
-            known = any("cpu_pressure_some_of_time" in each for told in counters for each in told.values())
+            known = any(
+                "cpu_pressure_some_of_time" in each for counted in counters for each in counted.values()
+            )
             counted, events = cadvisor.parse(body, received=self._clock(), pressure=not known)
             gauges.append(events)
             counters.append(counted)
         except errors.ClusterError as error:
             missing = missing or error
-        return Told(usage, tuple(gauges), tuple(counters), missing)
+        return Scrape(usage, tuple(gauges), tuple(counters), missing)
 
     def _fetch(self, kubelet: addresses.Kubelet, path: str, *, deadline: float) -> bytes:
         try:
-            return self._way.fetch(kubelet, path, deadline=deadline, accept=_ACCEPT)
+            return self._client.fetch(kubelet, path, deadline=deadline, accept=_ACCEPT)
         except errors.UnauthorizedError:
             with self._lock:  # one renewal serves all
                 if self._renewed is None:
-                    self._renewed = self._way.renew()
+                    self._renewed = self._client.renew()
             if not self._renewed:
                 raise
-            return self._way.fetch(kubelet, path, deadline=deadline, accept=_ACCEPT)
+            return self._client.fetch(kubelet, path, deadline=deadline, accept=_ACCEPT)

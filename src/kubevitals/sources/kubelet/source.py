@@ -11,7 +11,7 @@ import threading
 import time
 
 from kubevitals import errors, sources
-from kubevitals.sources.kubelet import failures, fanout, nodeproxy, scrape, state, targets, wire
+from kubevitals.sources.kubelet import direct, failures, fanout, nodeproxy, scrape, state, targets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,14 +67,14 @@ class Kubelets:
         self._workers = min(workers, nodeproxy.WORKERS) if proxy else workers
         self._detail = detail
         self._clock = clock
-        self._way: scrape.Way
+        self._kubelets: scrape.KubeletClient
         if proxy:
-            self._way = nodeproxy.Proxied(client, timeout=timeout)
+            self._kubelets = nodeproxy.ProxyClient(client)
         else:
-            connection = client.config
-            ca = connection.ca if ca_file is None else _read_ca(ca_file)
-            origin = connection.origin if ca_file is None else ca_file
-            self._way = wire.Wire(connection.credentials, ca=ca, insecure=insecure, origin=origin)
+            config = client.config
+            ca = config.ca if ca_file is None else _read_ca(ca_file)
+            origin = config.origin if ca_file is None else ca_file
+            self._kubelets = direct.DirectClient(config.credentials, ca=ca, insecure=insecure, origin=origin)
         self._roster = targets.Roster(client, port=port, clock=clock)
         self._nodes: dict[str, state.NodeState] = {}
         self._lock = threading.Lock()  # held for a whole round: who comes meanwhile shares its answers
@@ -95,7 +95,7 @@ class Kubelets:
 
     def close(self) -> None:
         """Close the connections to the kubelets."""
-        self._way.close()
+        self._kubelets.close()
 
     def _fetch(self, scope: sources.Scope) -> sources.Usage:
         if self._client.config.impersonation and not self._proxy:
@@ -121,11 +121,11 @@ class Kubelets:
             each.node: failure for each in kubelets if (failure := self._nodes[each.node].failure) is not None
         }
         usage.silent.update({node: failure.code for node, failure in failed.items()})
-        usage.problems += failures.tell(failed, proxy=self._proxy)
+        usage.problems += failures.describe(failed, proxy=self._proxy)
         lacking = {
             each.node: missing for each in kubelets if (missing := self._nodes[each.node].missing) is not None
         }
-        usage.problems += failures.tell_details(lacking)
+        usage.problems += failures.describe_details(lacking)
         return usage
 
     def _find(self, scope: sources.Scope, *, pods: bool | None = None) -> list[addresses.Kubelet]:
@@ -159,25 +159,27 @@ class Kubelets:
         self._roster.note_doubt(doubtful=any(self._nodes[each.node].is_lost for each in due))
 
     def _ask(self, kubelets: Sequence[addresses.Kubelet]) -> None:
-        """Ask all of them in one round, and note of each what it told or why it did not."""
-        reader = scrape.Reader(self._way, by_name=self._proxy, clock=self._clock, detail=self._detail)
+        """Scrape all of them in one round, and note of each the answer or why there is none."""
+        scraper = scrape.Scraper(self._kubelets, by_name=self._proxy, clock=self._clock, detail=self._detail)
         nodes = self._nodes
         over = threading.Event()  # who comes back after it comes too late
 
         def ask(kubelet: addresses.Kubelet, deadline: float) -> None:
             try:
-                told = reader.read(kubelet, deadline)
+                scraped = scraper.scrape(kubelet, deadline)
             except errors.ClusterError as error:
                 if not over.is_set():
                     nodes[kubelet.node].fail(failures.classify(error, proxy=self._proxy), self._clock())
                 return
-            missing = None if told.missing is None else failures.classify(told.missing, proxy=self._proxy)
+            missing = (
+                None if scraped.missing is None else failures.classify(scraped.missing, proxy=self._proxy)
+            )
             if not over.is_set():
-                nodes[kubelet.node].succeed(told, missing)
+                nodes[kubelet.node].succeed(scraped, missing)
 
         seconds = self._timeout * _PATIENCE_OF_ROUND
         try:
-            late = fanout.ask_all(
+            late = fanout.scrape_all(
                 kubelets, ask, workers=self._workers, timeout=self._timeout, round_seconds=seconds
             )
         finally:
@@ -193,7 +195,6 @@ class Kubelets:
         gone = self._nodes.keys() - names
         for node in gone:
             del self._nodes[node]
-        self._way.forget(sorted(gone))
 
     def _insist(self, scope: sources.Scope, kubelets: Sequence[addresses.Kubelet]) -> None:
         """Raise if a whole cluster gave nothing; of a part, the rows say why."""
@@ -244,9 +245,9 @@ class Kubelets:
                     usage.pods[key] = sample
                     if key in read.partial:
                         usage.partial[key] = read.partial[key]
-            for place, told in node.details.items():
+            for place, details in node.details.items():
                 if place[:2] in usage.pods:
-                    usage.details[place] = told
+                    usage.details[place] = details
 
     def _note_reports(self, usage: sources.Usage, node: str, kubelets: Sequence[addresses.Kubelet]) -> None:
         """Keep apart what this node and one before it tell of the same pod."""

@@ -51,14 +51,14 @@ class NodeState:
             return True
         return self.read_at <= oldest and now >= self._retry_at
 
-    def succeed(self, told: scrape.Told, missing: failures.Failure | None) -> None:
-        """Take in what its kubelet told, and why details are unknown."""
-        self.usage = self._rates.update(told.usage)
+    def succeed(self, scraped: scrape.Scrape, missing: failures.Failure | None) -> None:
+        """Take over what its kubelet answered, and why details are unknown."""
+        self.usage = self._rates.update(scraped.usage)
         self.failure, self._timeouts, self._retry_at = None, 0, 0.0
         self.missing = missing
-        if told.gauges:
+        if scraped.gauges:
             self._counted = self._counted or detail.Details()
-            self.details = self._counted.update(told.gauges, told.counters)
+            self.details = self._counted.update(scraped.gauges, scraped.counters)
         else:
             self.details = {}
 

@@ -11,25 +11,19 @@ from kubevitals.sources.prometheus import queries as own_queries
 from kubevitals.sources.prometheus import source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from kubevitals.kube import client as kube_client
     from kubevitals.promql import client as promql_client
 
 
+_FOUND = config.ServerOptions()  # no address: it is looked for in the cluster
+
+
 def open_source(
     client: kube_client.Client | None,
+    server: config.ServerOptions = _FOUND,
     *,
-    url: str | None = None,
-    token_file: str | None = None,
-    user_file: str | None = None,
-    client_certificate: str | None = None,
-    client_key: str | None = None,
-    ca: str | None = None,
-    insecure: bool = False,
-    tls_server_name: str | None = None,
-    header: Sequence[str] = (),
-    timeout: float = 30.0,
     range: float | None = None,  # noqa: A002 - the flag is --prometheus-range
     cluster: str | None = None,
     queries: str | None = None,
@@ -38,17 +32,9 @@ def open_source(
     """Return the source that the options describe; each keyword is the flag --prometheus-... of that name.
 
     Args:
-        client: of the API server: it finds Prometheus where `url` is None, and knows what selectors mean.
-        url: the address of the server, see `endpoints.open_prometheus`, as all up to `timeout`.
-        token_file: see there.
-        user_file: see there.
-        client_certificate: see there.
-        client_key: see there.
-        ca: see there.
-        insecure: see there.
-        tls_server_name: see there.
-        header: see there.
-        timeout: seconds for one query.
+        client: of the API server: it finds Prometheus where `server` has no address, and knows what selectors
+            mean.
+        server: how Prometheus is reached.
         range: seconds over which CPU is averaged; from the scrape interval where None.
         cluster: NAME or NAME=LABEL: take the series whose label `cluster`, or LABEL, is NAME.
         queries: a file with queries of one's own.
@@ -64,30 +50,18 @@ def open_source(
         raise errors.UsageError("--prometheus-cluster has no name", remedy="write it as NAME or NAME=LABEL")
     if range is not None and range <= 0:
         raise errors.UsageError("--prometheus-range is not longer than nothing", remedy="write it as 5m")
-    if url is None:
-        if token_file or user_file or client_certificate or ca or insecure or tls_server_name or header:
+    if server.url is None:
+        if server != config.ServerOptions(timeout=server.timeout):
             raise errors.UsageError(
                 "options of --prometheus-url are given without it",
                 remedy="a Prometheus that is found in the cluster is asked without credentials",
             )
-        opened = _finder(client, timeout=timeout, environ=environ)
+        opened = _finder(client, timeout=server.timeout, environ=environ)
     else:
-        server = config.open_prometheus(
-            url,
-            token_file=token_file,
-            user_file=user_file,
-            client_certificate=client_certificate,
-            client_key=client_key,
-            ca=ca,
-            insecure=insecure,
-            tls_server_name=tls_server_name,
-            header=header,
-            timeout=timeout,
-            environ=environ,
-        )
+        found = config.open_prometheus(server, environ=environ)
 
         def opened() -> promql_client.Prometheus:
-            return server
+            return found
 
     return source.PrometheusSource(
         opened,

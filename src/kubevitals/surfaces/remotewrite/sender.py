@@ -15,7 +15,7 @@ from kubevitals.surfaces.remotewrite import protobuf
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kubevitals.kube import client as clients
+    from kubevitals.kube.http import client as http_client
     from kubevitals.surfaces.remotewrite.series import Sample
 
 PROTOCOLS = ("auto", "1.0", "2.0")
@@ -46,7 +46,7 @@ class Sender:
         errors.ConfigurationError: the library that compresses is not installed.
     """
 
-    def __init__(self, client: clients.Client, path: str, *, protocol: str = "auto") -> None:
+    def __init__(self, client: http_client.Client, path: str, *, protocol: str = "auto") -> None:
         try:
             import cramjam
         except ImportError as error:
@@ -85,23 +85,24 @@ class Sender:
         ]
         body = bytes(self._compress(encoder.encode(batch)))
         try:
-            status, answer, content = self._client.exchange("POST", self._path, body=body, headers=headers)
+            answer = self._client.request("POST", self._path, body=body, headers=headers)
         except errors.KubevitalsError as error:  # nobody answers, or nothing can be sent as things are now
             return Outcome(written=False, retry=-1, said=error.message)
-        ignorant = encoder is self._second and self._is_ignorant(status, answer)
+        status = answer.status
+        ignorant = encoder is self._second and self._is_ignorant(status, answer.headers)
         if ignorant and self._chooses:
             self._encoder, self._known = self._first, True
             return self.send(batch)
         if 200 <= status < 300 and not ignorant:
             self._known = True
             return Outcome(written=True)
-        words = describe(status, content)
+        words = describe(status, answer.content)
         if status < 300 and ignorant:
             words = f"HTTP {status}: it does not know version 2.0 of the protocol"
         if status == 429 or status >= 500:
-            delay = retries.parse_retry_after(answer.get("retry-after"))
+            delay = retries.parse_retry_after(answer.headers.get("retry-after"))
             return Outcome(written=False, retry=-1 if delay is None else delay, said=words)
-        return Outcome(written=False, said=words, taken=_count(answer.get(_WRITTEN)))
+        return Outcome(written=False, said=words, taken=_count(answer.headers.get(_WRITTEN)))
 
     def _is_ignorant(self, status: int, answer: Mapping[str, str]) -> bool:
         """Return whether the receiver shows that it does not know 2.0, or no more.
