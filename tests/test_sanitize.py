@@ -213,3 +213,15 @@ def test_plain_text_loads_no_patterns() -> None:
     subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}\n{program}"], check=True
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("web-0", "web-0"), ("", ""), ("=1+1", "'=1+1"), ("+1", "'+1"), ("-1", "'-1"), ("@a", "'@a"),
+        ("a=b", "a=b"), ("\t=1", "\ufffd=1"), ("a\r\nb\x1b[31m", "a\ufffd\ufffdb\ufffd[31m"),
+    ],
+)  # fmt: skip
+def test_spreadsheet_cells(text: str, cell: str) -> None:
+    """A cell of CSV holds no formula and no control character."""
+    assert sanitize.spreadsheet_cell(text) == cell

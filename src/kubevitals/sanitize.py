@@ -44,6 +44,12 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else _REPLACEMENT for character in text)
 
 
+def spreadsheet_cell(text: str) -> str:
+    """Return the text for a cell of CSV: printable, with an apostrophe before what would run as a formula."""
+    text = printable(text)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
 def shorten(text: str, limit: int = LIMIT) -> str:
     """Return at most `limit` printable characters of the text, the last of them "…" where it is longer."""
     return _cut(printable(text[: limit + 1]), limit)

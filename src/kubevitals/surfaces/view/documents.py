@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from kubevitals import model
 
-_FORMULA = ("=", "+", "-", "@")
-
 
 def render_json(snapshot: model.Snapshot, kind: kinds.Kind, rows: Sequence[model.Row]) -> str:
     """Return the envelope with the rows as indented JSON, in ASCII: nothing in it steers a terminal."""
@@ -67,10 +65,11 @@ def _cell(value: Any) -> Any:
     if isinstance(value, int | float):
         return value
     if isinstance(value, dict):
-        return _guard(";".join(f"{key}={each}" for key, each in value.items() if each is not None))
+        known = [f"{key}={each}" for key, each in value.items() if each is not None]
+        return sanitize.spreadsheet_cell(";".join(known))
     if isinstance(value, list):
-        return _guard(";".join(_flatten(each) for each in value))
-    return _guard(str(value))
+        return sanitize.spreadsheet_cell(";".join(_flatten(each) for each in value))
+    return sanitize.spreadsheet_cell(str(value))
 
 
 def _flatten(value: Any) -> str:
@@ -80,8 +79,3 @@ def _flatten(value: Any) -> str:
     if "effect" in value:
         return f"{value['key']}:{value['effect']}"
     return f"{value.get('type')}={value.get('status')}"
-
-
-def _guard(text: str) -> str:
-    text = sanitize.printable(text)
-    return "'" + text if text.startswith(_FORMULA) else text

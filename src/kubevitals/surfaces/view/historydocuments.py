@@ -50,7 +50,6 @@ _PICKED: dict[str, Callable[[histories.Point], tuple[float | None, int | None]]]
     "p95": lambda point: (point.cpu_p95_cores, point.memory_p95_bytes),
 }
 AGGREGATES = ("mean", *_PICKED)
-_FORMULA = ("=", "+", "-", "@")
 
 
 def head(
@@ -141,10 +140,5 @@ def write_csv(rows: Iterable[tuple[Any, ...]], out: Any, *, headers: bool = True
         cells: list[Any] = ["" if value is None else value for value in row]
         cells[0] = times.format_moment(row[0])
         for index in texts:
-            cells[index] = _guard(cells[index])
+            cells[index] = sanitize.spreadsheet_cell(cells[index])
         writer.writerow(cells)
-
-
-def _guard(text: str) -> str:
-    text = sanitize.printable(text)
-    return "'" + text if text.startswith(_FORMULA) else text

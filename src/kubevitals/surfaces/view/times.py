@@ -6,7 +6,7 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 
-from kubevitals import errors
+from kubevitals import errors, quantity
 from kubevitals.history import sums
 
 TYPE_CHECKING = False
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from kubevitals import history as histories
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smhdw])")
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
 _LONGEST = 1e10  # seconds; three centuries are nobody's history
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -44,15 +43,9 @@ def parse_length(text: str) -> float:
 
 
 def _read_length(text: str) -> float | None:
-    if len(text) > _SHOWN or not text.isascii():
-        return None
-    if text.replace(".", "", 1).isdigit():
+    if len(text) <= _SHOWN and text.isascii() and text.replace(".", "", 1).isdigit():
         return float(text)
-    total, position = 0.0, 0
-    while (part := _PART.match(text, position)) is not None:
-        total += float(part[1]) * _UNITS[part[2]]
-        position = part.end()
-    return total if text and position == len(text) else None
+    return quantity.parse_length(text)
 
 
 def parse_moment(text: str, *, now: datetime, zone: tzinfo | None = None) -> datetime:

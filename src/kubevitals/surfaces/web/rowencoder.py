@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kubevitals import model
+from kubevitals import model, sanitize
 from kubevitals.surfaces.web import kinds
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _PART = 1_000  # rows that are written at once
 _MANY = 10_000  # rows that do not fit into a processor's cache
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _encoder = msgspec.json.Encoder()
 _encode, _encode_lines = _encoder.encode, _encoder.encode_lines
 
@@ -155,14 +154,13 @@ def _cells(kind: str, values: Sequence[Any]) -> Sequence[Any]:
     if kind.startswith(("int", "float")):
         return values
     if kind.startswith("str"):
-        return [value if value is None or not value.startswith(_FORMULA) else "'" + value for value in values]
+        return [None if value is None else sanitize.spreadsheet_cell(value) for value in values]
     write = _WRITERS.get(kind.removesuffix(" | None"), _join)
     return [None if value is None else write(value) for value in values]
 
 
 def _join(values: Any) -> str:
-    text = ";".join(map(_flatten, values))
-    return "'" + text if text.startswith(_FORMULA) else text
+    return sanitize.spreadsheet_cell(";".join(map(_flatten, values)))
 
 
 def _write_labels(labels: Mapping[str, str]) -> str:
