@@ -46,6 +46,15 @@ class _Pause:
 paused = _Pause()
 
 
+def collect_seldom() -> None:
+    """Switch automatic collection on, to run seldom: for a process that runs long and makes many records.
+
+    The command line switches it off for commands that print once.
+    """
+    gc.enable()
+    gc.set_threshold(50_000, 20, 50)  # records come by the ten thousand and hardly ever make a cycle
+
+
 class Sweeper:
     """A context manager around each tick of a service, after `start` has switched automatic collection off.
 

@@ -1,4 +1,4 @@
-"""The options that every command shares: which cluster, as kubectl calls them, and the simulated one."""
+"""The options that choose a cluster, named as kubectl names them, and the simulated one."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 # flag, name in kubevitals.connect(), metavar, help. A metavar of None makes a switch.
 _CLUSTER_OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
-    ("--kubeconfig", "kubeconfig", "FILE", "the kubeconfig to use instead of KUBECONFIG or ~/.kube/config"),
-    ("--context", "context", "NAME", "the context of the kubeconfig"),
-    ("--cluster", "cluster", "NAME", "the cluster entry of the kubeconfig"),
-    ("--user", "user", "NAME", "the user entry of the kubeconfig"),
+    ("--kubeconfig", "kubeconfig", "FILE", "read this kubeconfig instead of KUBECONFIG or ~/.kube/config"),
+    ("--context", "context", "NAME", "use this context of the kubeconfig"),
+    ("--cluster", "cluster", "NAME", "use this cluster entry of the kubeconfig"),
+    ("--user", "user", "NAME", "use this user entry of the kubeconfig"),
     ("--server", "server", "URL", "the API server's address"),
     ("--token", "token", "TOKEN", "a bearer token; it shows in process lists, so prefer --token-file"),
     ("--token-file", "token_file", "FILE", "a file with a bearer token, read again when it changes"),
-    ("--username", "username", "NAME", "for basic authentication"),
-    ("--password", "password", "TEXT", "for basic authentication"),
+    ("--username", "username", "NAME", "the user name for basic authentication"),
+    ("--password", "password", "TEXT", "the password for basic authentication"),
     (
         "--certificate-authority",
         "certificate_authority",
@@ -30,11 +30,11 @@ _CLUSTER_OPTIONS: tuple[tuple[str, str, str | None, str], ...] = (
         "the CA that signed the server's certificate",
     ),
     ("--client-certificate", "client_certificate", "FILE", "a client certificate"),
-    ("--client-key", "client_key", "FILE", "and its private key"),
+    ("--client-key", "client_key", "FILE", "the private key of --client-certificate"),
     ("--tls-server-name", "tls_server_name", "NAME", "the name to expect in the server's certificate"),
-    ("--proxy-url", "proxy_url", "URL", "the HTTP proxy to go through"),
+    ("--proxy-url", "proxy_url", "URL", "reach the API server through this HTTP proxy"),
     ("--as", "as_user", "USER", "act as this user (impersonation)"),
-    ("--as-uid", "as_uid", "UID", "and with this uid"),
+    ("--as-uid", "as_uid", "UID", "act with this uid"),
 )
 # Switches that may also say "=false", which overrides the kubeconfig.
 _SWITCHES = {
@@ -74,7 +74,7 @@ def add_cluster_options(
         group.add_argument(
             "--cluster-name",
             metavar="NAME",
-            help="what the cluster is called in answers and labels; the name of its context by default",
+            help="call the cluster by this name in answers and labels (default: the name of its context)",
         )
     for flag, text in _SWITCHES.items():
         group.add_argument(flag, type=_parse_switch, metavar="[=true|false]", help=text)
@@ -86,31 +86,39 @@ def add_cluster_options(
         help="act in this group (repeatable)",
     )
     group.add_argument(
-        "--as-user-extra", action="append", metavar="KEY=VALUE", help="an extra of the user (repeatable)"
+        "--as-user-extra",
+        action="append",
+        metavar="KEY=VALUE",
+        help="act with this extra attribute (repeatable)",
     )
     group.add_argument(
         "--request-timeout",
         type=values.parse_timeout,
         default=15.0,
         metavar="TIME",
-        help="how long one request may take with its retries: 15s (the default), 1m, 500ms",
+        help="time limit of a request with its retries, such as 500ms or 1m; 0: none (default: 15s)",
     )
-    group.add_argument("--cache-dir", help="accepted for kubectl's sake: nothing is cached on disk")
+    group.add_argument(
+        "--cache-dir",
+        metavar="DIR",
+        help="accepted as kubectl has it, without effect: nothing is cached on disk",
+    )
     sourceoptions.add_arguments(parser, detail=detail, once=once)
-    group = parser.add_argument_group("no cluster at hand")
-    group.add_argument("--simulate", action="store_true", help="start a simulated cluster and use that")
+    group = parser.add_argument_group("a simulated cluster")
+    group.add_argument("--simulate", action="store_true", help="start a simulated cluster and use it")
     group.add_argument(
         "--simulation",
         type=parse_simulation,
         metavar="SETTINGS",
-        help="how large and how ill it is, as nodes=20,pods=500,fault=metrics-empty; implies --simulate",
+        help="its size and faults, such as nodes=20,pods=500,fault=metrics-empty; implies --simulate",
     )
 
 
 def spell_out(argv: list[str]) -> list[str]:
-    """Return the words with switches in full: a bare --disable-compression is --disable-compression=true.
+    """Return the words with what argparse would misread in full.
 
-    A time that is so long ago may have a minus: "--since -6h" is --since=-6h.
+    A bare --disable-compression becomes --disable-compression=true. A time in the past may begin with a
+    minus: "--since -6h" becomes --since=-6h.
     """
     words: list[str] = []
     for word in argv:
@@ -124,16 +132,23 @@ def spell_out(argv: list[str]) -> list[str]:
 def add_namespace_options(parser: argparse.ArgumentParser) -> None:
     """Add -n and -A."""
     parser.add_argument(
-        "-n", "--namespace", metavar="NAME", help="the namespace; the context's own by default"
+        "-n", "--namespace", metavar="NAME", help="the namespace (default: that of the context)"
     )
     parser.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces")
 
 
-def connect(arguments: argparse.Namespace) -> clusters.Cluster:
-    """Return the cluster that the options choose, its warnings told.
+def check_namespace(arguments: argparse.Namespace) -> None:
+    """Check that -n and -A are not both given.
 
-    Raises: as `kubevitals.connect`.
+    Raises:
+        errors.UsageError: they are.
     """
+    if arguments.namespace and arguments.all_namespaces:
+        raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
+
+
+def connect(arguments: argparse.Namespace) -> clusters.Cluster:
+    """Return the cluster that the options choose. It raises what `kubevitals.connect` raises."""
     from kubevitals import cluster as clusters
 
     given: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The options of remote-write, for the commands that record: where to, as whom, and with which labels."""
+"""The options of remote-write, for the commands that record: the receiver, credentials, labels and rate."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 # flag behind --remote-write-, metavar, help
 _FILES = (
-    ("token-file", "FILE", "a file with a bearer token for it, read again when it changes"),
-    ("user-file", "FILE", "a file with USER:PASSWORD for it"),
-    ("ca", "FILE", "the CA that signed its certificate; the system's by default"),
-    ("client-certificate", "FILE", "a client certificate for it"),
-    ("client-key", "FILE", "and its private key"),
+    ("token-file", "FILE", "a file with a bearer token for the receiver, read again when it changes"),
+    ("user-file", "FILE", "a file with USER:PASSWORD for the receiver"),
+    ("ca", "FILE", "the CA that signed its certificate (default: those of the system)"),
+    ("client-certificate", "FILE", "a client certificate for the receiver"),
+    ("client-key", "FILE", "the private key of that certificate"),
 )
 
 
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--remote-write-url",
         dest="remote_write",
         metavar="URL",
-        help="send what is recorded there, as http://prometheus:9090/api/v1/write; of serve with --history",
+        help="send what is recorded to this receiver, such as http://prometheus:9090/api/v1/write",
     )
     for name, metavar, text in _FILES:
         group.add_argument(f"--remote-write-{name}", metavar=metavar, help=text)
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--remote-write-header",
         action="append",
         metavar="NAME=VALUE",
-        help="a further header for it, say X-Scope-OrgID=NAME for Mimir; not for secrets (repeatable)",
+        help="a further header, such as X-Scope-OrgID=NAME for Mimir; not for secrets (repeatable)",
     )
     group.add_argument(
         "--remote-write-insecure", action="store_true", help="do not check the receiver's certificate"
@@ -47,28 +47,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--remote-write-protocol",
         choices=["auto", "1.0", "2.0"],
         default="auto",
-        help="auto (the default): 2.0 where the receiver knows it, else 1.0",
+        help="the version to send; auto (the default): 2.0 if the receiver knows it, else 1.0",
     )
     group.add_argument(
         "--remote-write-rate",
         type=values.parse_count,
         default=50_000,
         metavar="N",
-        help="samples a second at most: 50000, the default",
+        help="send at most so many samples a second (default: 50000)",
     )
     group.add_argument(
         "--external-label",
         action="append",
         metavar="NAME=VALUE",
-        help="a label of all samples that are sent (repeatable)",
+        help="add a label to all samples that are sent (repeatable)",
     )
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Let options pass that can be meant together.
+    """Check that the options go together.
 
     Raises:
-        errors.UsageError: what is said of the receiver, without a receiver.
+        errors.UsageError: an option of the receiver is given, and no receiver.
     """
     if arguments.remote_write is not None:
         return

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from kubevitals import errors
-from kubevitals.cli import clusteroptions, historyoptions, remotewriteoptions, values
+from kubevitals.cli import (
+    clusteroptions,
+    collectoroptions,
+    expositionoptions,
+    historyoptions,
+    remotewriteoptions,
+    values,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,18 +86,7 @@ def _add_readers(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_content(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("-n", "--namespace", metavar="NAME", help="pods of one namespace only; all by default")
-    group.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces, the default")
-    group.add_argument(
-        "--no-nodes", action="store_true", help="leave nodes out, where rights end at a namespace"
-    )
-    group.add_argument(
-        "--interval",
-        type=values.parse_duration,
-        default=15.0,
-        metavar="TIME",
-        help="between polls of usage: 15s",
-    )
+    collectoroptions.add_arguments(group)
     group.add_argument(
         "--max-age",
         type=values.parse_duration,
@@ -113,15 +109,7 @@ def _add_labels(group: argparse._ArgumentGroup) -> None:
         metavar="KEY",
         help="names a node's pool; clouds' own by default",
     )
-    group.add_argument(
-        "--labels",
-        action="append",
-        metavar="NAME",
-        help="a further label of metrics: workload, ip, uid, or the key of a Kubernetes label",
-    )
-    group.add_argument(
-        "--compat", action="append", metavar="EXPORTER", help="further families of metrics, as export's"
-    )
+    expositionoptions.add_arguments(group)
 
 
 def _add_log(group: argparse._ArgumentGroup) -> None:
@@ -146,8 +134,7 @@ def check(arguments: argparse.Namespace) -> None:
         raise errors.UsageError("--tls-cert and --tls-key go together", remedy="give both")
     if (arguments.auth == "token-file") != bool(arguments.auth_tokens):
         raise errors.UsageError("--auth token-file and --auth-tokens go together", remedy="give both")
-    if arguments.namespace and arguments.all_namespaces:
-        raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
+    clusteroptions.check_namespace(arguments)
     remotewriteoptions.check(arguments)
     if arguments.remote_write is not None and arguments.history is None:
         raise errors.UsageError(

@@ -22,37 +22,42 @@ _KUBELET: tuple[tuple[str, str, str | None, str], ...] = (
         "--kubelet-ca",
         "ca_file",
         "FILE",
-        "the CA that signs the kubelets' certificates; the cluster's by default",
+        "the CA that signed the kubelets' certificates (default: that of the cluster)",
     ),
-    ("--kubelet-insecure-tls", "insecure", None, "take any certificate of a kubelet"),
-    ("--kubelet-proxy", "proxy", None, "ask kubelets through the API server; takes the right nodes/proxy"),
-    ("--kubelet-port", "port", "N", "of every kubelet; the one that its Node states by default"),
+    ("--kubelet-insecure-tls", "insecure", None, "do not check the kubelets' certificates"),
+    (
+        "--kubelet-proxy",
+        "proxy",
+        None,
+        "ask kubelets through the API server, which needs the right on nodes/proxy",
+    ),
+    ("--kubelet-port", "port", "N", "the port of all kubelets (default: what each Node states)"),
 )
 _PROMETHEUS: tuple[tuple[str, str, str | None, str], ...] = (
     (
         "--prometheus-url",
         "url",
         "URL",
-        f"a Prometheus-compatible server; {URL_VARIABLE} by default. With it, auto asks that first",
+        f"a Prometheus-compatible server, which auto then asks first (default: {URL_VARIABLE})",
     ),
-    ("--prometheus-token-file", "token_file", "FILE", "a file with a bearer token for it"),
-    ("--prometheus-user-file", "user_file", "FILE", "a file with USER:PASSWORD for it"),
-    ("--prometheus-ca", "ca", "FILE", "the CA that signed its certificate; the system's by default"),
-    ("--prometheus-client-certificate", "client_certificate", "FILE", "a client certificate for it"),
-    ("--prometheus-client-key", "client_key", "FILE", "and its private key"),
+    ("--prometheus-token-file", "token_file", "FILE", "a file with a bearer token for that server"),
+    ("--prometheus-user-file", "user_file", "FILE", "a file with USER:PASSWORD for that server"),
+    ("--prometheus-ca", "ca", "FILE", "the CA that signed its certificate (default: those of the system)"),
+    ("--prometheus-client-certificate", "client_certificate", "FILE", "a client certificate for that server"),
+    ("--prometheus-client-key", "client_key", "FILE", "the private key of that certificate"),
     ("--prometheus-insecure", "insecure", None, "do not check its certificate"),
     ("--prometheus-tls-server-name", "tls_server_name", "NAME", "the name to expect in its certificate"),
-    ("--prometheus-timeout", "timeout", "TIME", "how long one query may take: 30s by default"),
+    ("--prometheus-timeout", "timeout", "TIME", "time limit of a query (default: 30s)"),
     (
         "--prometheus-cluster",
         "cluster",
         "NAME[=LABEL]",
-        "of several clusters in it the one whose label `cluster`, or LABEL, is NAME",
+        "where it holds several clusters: the one whose label `cluster`, or LABEL, is NAME",
     ),
-    ("--prometheus-range", "range", "TIME", "over which CPU is averaged; some scrapes by default"),
-    ("--prometheus-queries", "queries", "FILE", "other PromQL than docs/prometheus.md has"),
+    ("--prometheus-range", "range", "TIME", "average CPU over this time (default: a few scrapes)"),
+    ("--prometheus-queries", "queries", "FILE", "replace the queries that docs/prometheus.md lists"),
 )
-# How a server is reached, whatever it is asked for.
+# How a server is reached, whatever is read from it.
 _SERVER = tuple(each for each in _PROMETHEUS if each[1] not in ("url", "cluster", "range", "queries"))
 TAKING_VALUE = frozenset(
     {flag for flag, _, metavar, _ in (*_KUBELET, *_PROMETHEUS) if metavar}
@@ -61,13 +66,13 @@ TAKING_VALUE = frozenset(
 
 
 def add_arguments(parser: argparse.ArgumentParser, *, detail: bool = False, once: bool = False) -> None:
-    """Add the options: with `detail` that for details, with `once` that for not waiting for a rate."""
+    """Add the options; `detail` adds --detail, and `once` --no-wait of commands that print one reading."""
     group = parser.add_argument_group("where usage comes from")
     group.add_argument(
         "--source",
         choices=factory.NAMES,
         default=factory.AUTO,
-        help="auto (the default) takes the best that answers; one that is named is never replaced; "
+        help="auto (the default) uses the best source that answers; a named one is never replaced; "
         "none shows requests and limits alone",
     )
     for flag, _, metavar, text in (*_KUBELET, *_PROMETHEUS):
@@ -79,26 +84,26 @@ def add_arguments(parser: argparse.ArgumentParser, *, detail: bool = False, once
         group.add_argument(
             "--detail",
             action="store_true",
-            help="ask the kubelets, and for network, file systems, throttling, OOM kills, swap and pressure "
-            "too; takes the right nodes/stats",
+            help="read usage from the kubelets, with network, file systems, throttling, OOM kills, swap and "
+            "pressure; needs the right on nodes/stats",
         )
     if once:
         group.add_argument(
             "--no-wait",
             action="store_true",
-            help="of kubelets: show what one reading tells, usage of CPU unknown, and wait for no second",
+            help="do not wait for a second reading of the kubelets; usage of CPU is then unknown",
         )
     _add_header(group)
 
 
 def has_address(arguments: argparse.Namespace) -> bool:
-    """Return whether usage may come from a Prometheus whose address was given, which knows one cluster."""
+    """Return whether usage may come from a Prometheus of a given address, which is of one cluster."""
     given = read(arguments)
     return given["source"] in (factory.AUTO, sources.PROMETHEUS) and "url" in given.get("prometheus", {})
 
 
 def add_server_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how a Prometheus-compatible server is reached, but not which one."""
+    """Add the options that say how a Prometheus-compatible server is reached, without --prometheus-url."""
     group = parser.add_argument_group("reaching a Prometheus-compatible server")
     for flag, _, metavar, text in _SERVER:
         if metavar is None:
@@ -121,7 +126,7 @@ def _add_header(group: Any) -> None:
         "--prometheus-header",
         action="append",
         metavar="NAME=VALUE",
-        help="a further header for it, say X-Scope-OrgID=NAME; not for secrets (repeatable)",
+        help="a further header for that server, such as X-Scope-OrgID=NAME; not for secrets (repeatable)",
     )
 
 

@@ -1,7 +1,7 @@
-"""Print the script that lets a shell complete commands, options and names, those of the cluster too.
+"""Print the script with which a shell completes commands, options and names of the cluster's objects.
 
-Names come from the kubeconfig and, within two seconds, from the cluster that the line names so far. Nothing
-is printed and nobody is asked for a password while a word is completed.
+Names come from the kubeconfig, and from the cluster that the line chooses so far if that answers within two
+seconds. Completion never prints an error and never asks for a password.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `completion`."""
-    parser.add_argument("shell", choices=tuple(SCRIPTS), help="the shell that shall complete")
+    parser.add_argument("shell", choices=tuple(SCRIPTS), help="the shell to print the script for")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,14 +1,23 @@
-"""Expose nodes, pods and containers to Prometheus, right units included, without any further service.
+"""Expose usage, requests, limits and health of nodes, pods and containers to Prometheus.
 
-Serves /metrics on this machine, or writes it once: to stdout, or for node_exporter's textfile collector.
+Serves /metrics on this machine, or writes one reading to stdout or to a file of node_exporter's textfile
+collector.
 """
 
 from __future__ import annotations
 
 import sys
 
-from kubevitals import errors, sanitize, sources
-from kubevitals.cli import clusteroptions, multicluster, oneshot, signals, values
+from kubevitals import errors, garbage, sanitize, sources
+from kubevitals.cli import (
+    clusteroptions,
+    collectoroptions,
+    expositionoptions,
+    multicluster,
+    oneshot,
+    signals,
+    values,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,17 +28,17 @@ if TYPE_CHECKING:
     from kubevitals.surfaces import exposition
 
 EPILOG = """\
-Every metric is documented in docs/metrics.md: name, type, unit, labels.
+docs/metrics.md lists all metrics with type, unit and labels.
 
 examples:
   kubevitals export                                   serve http://127.0.0.1:9100/metrics
-  kubevitals export --labels workload --labels team   with more labels on pods and containers
-  kubevitals export --compat metrics-server-prom      with its four families too, in cores and bytes
-  kubevitals export --compat kube-state-metrics       with families under kube-state-metrics' names
-  kubevitals export --once                            one reading to stdout
+  kubevitals export --labels workload --labels team   add two labels to pods and containers
+  kubevitals export --compat metrics-server-prom      add its four families, in cores and bytes
+  kubevitals export --compat kube-state-metrics       add families of kube-state-metrics
+  kubevitals export --once                            write one reading to stdout
   kubevitals export --once --textfile /var/lib/node_exporter/textfile/kubevitals.prom
 
-It has neither TLS nor authentication: `kubevitals serve` has both.
+There is neither TLS nor authentication here; `kubevitals serve` has both.
 """
 
 
@@ -41,52 +50,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=values.parse_listening_port,
         default=9100,
         metavar="N",
-        help="where to listen: 9100 (the default); 0: any",
+        help="the port to listen on; 0: any free one (default: 9100)",
     )
     serving.add_argument(
         "--address",
         default="127.0.0.1",
         metavar="IP",
-        help="where to listen: 127.0.0.1, unless told otherwise",
+        help="the address to listen on (default: 127.0.0.1)",
     )
     serving.add_argument(
-        "--auth", choices=["none"], help="none: let everyone read who reaches an --address beyond loopback"
+        "--auth",
+        choices=["none"],
+        help="none: confirms that everyone may read who reaches an --address beyond loopback",
     )
     serving.add_argument(
-        "--interval",
-        type=values.parse_duration,
-        default=15.0,
-        metavar="TIME",
-        help="how often usage is read: 15s, the default",
+        "--no-gzip", action="store_true", help="never compress, which saves CPU on fast networks"
     )
-    serving.add_argument("--no-gzip", action="store_true", help="never compress: spares CPU on fast networks")
-    once = parser.add_argument_group("or once")
+    once = parser.add_argument_group("writing once instead")
     once.add_argument("--once", action="store_true", help="write one reading to stdout and end")
     once.add_argument(
-        "--textfile", metavar="FILE", help="with --once: write to this file instead, in one step"
+        "--textfile", metavar="FILE", help="with --once: replace this file, in one step, instead"
     )
-    once.add_argument("--openmetrics", action="store_true", help="with --once: OpenMetrics instead of text")
-    what = parser.add_argument_group("what")
-    what.add_argument(
-        "--labels",
-        action="append",
-        metavar="NAME",
-        help="a further label on pods and containers: workload, ip, uid, or the key of a Kubernetes label",
+    once.add_argument(
+        "--openmetrics", action="store_true", help="with --once: write OpenMetrics instead of the text format"
     )
-    what.add_argument(
-        "--compat",
-        action="append",
-        metavar="EXPORTER",
-        help="also families under the names of metrics-server-prom or kube-state-metrics",
-    )
-    what.add_argument(
-        "--compat-only", action="store_true", help="the families of --compat alone, none of kubevitals' own"
-    )
-    what.add_argument("-n", "--namespace", metavar="NAME", help="pods of one namespace only; all by default")
-    what.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces, the default")
-    what.add_argument(
-        "--no-nodes", action="store_true", help="leave nodes out, where rights end at a namespace"
-    )
+    what = parser.add_argument_group("content")
+    expositionoptions.add_arguments(what)
+    what.add_argument("--compat-only", action="store_true", help="leave out kubevitals' own families")
+    collectoroptions.add_arguments(what)
     clusteroptions.add_cluster_options(parser, several=True, once=True)
 
 
@@ -98,13 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     import contextlib
 
-    from kubevitals.surfaces import exposition
-
     _check(arguments)
-    words = [word for given in arguments.labels or () for word in given.split(",") if word]
-    wanted = exposition.make_options(
-        labels=tuple(words), compat=tuple(arguments.compat or ()), own=not arguments.compat_only
-    )
+    wanted = expositionoptions.read(arguments, own=not arguments.compat_only)
     with contextlib.ExitStack() as stack:
         connected = multicluster.connect_all(arguments, stack)
         if arguments.once:
@@ -113,8 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    if arguments.namespace and arguments.all_namespaces:
-        raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
+    clusteroptions.check_namespace(arguments)
     if arguments.textfile and arguments.openmetrics:
         raise errors.UsageError(
             "the textfile collector reads no OpenMetrics", remedy="leave out --openmetrics"
@@ -150,7 +135,6 @@ def _serve(
     connected: list[clusters.Cluster], arguments: argparse.Namespace, wanted: exposition.Options
 ) -> int:
     import contextlib
-    import gc
     import threading
 
     from kubevitals import collector
@@ -167,8 +151,7 @@ def _serve(
         if _needs_usage(wanted)
     }
     exporter = exporters.Exporter(collectors, wanted, states=states)
-    gc.enable()  # the command line turns it off, but this runs for months
-    gc.set_threshold(50_000, 20, 50)  # records come by the ten thousand and hardly ever make a cycle
+    garbage.collect_seldom()
     stopping = threading.Event()
     with contextlib.ExitStack() as running, signals.StopSignals(stopping.set):
         server = httpserver.Server(

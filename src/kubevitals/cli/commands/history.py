@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 from kubevitals import errors, sanitize
-from kubevitals.cli import historyoptions, sourceoptions
+from kubevitals.cli import clusteroptions, historyoptions, sourceoptions
 from kubevitals.history import chunks
 from kubevitals.surfaces.terminal import console, summary, table
 from kubevitals.surfaces.view import times
@@ -123,8 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    if arguments.namespace and arguments.all_namespaces:
-        raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
+    clusteroptions.check_namespace(arguments)
     if arguments.kind == EXPORT:
         if len(arguments.names) != 1:
             raise errors.UsageError(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import errors, findings, quantity, reader, sanitize, selection, vitals
+from kubevitals import findings, quantity, reader, sanitize, selection, vitals
 from kubevitals.cli import clusteroptions, notes, oneshot, values
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns as column_sets
@@ -76,8 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the overview, once or until interrupted."""
-    if arguments.namespace and arguments.all_namespaces:
-        raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
+    clusteroptions.check_namespace(arguments)
     view = View(namespace=arguments.namespace, limit=arguments.limit)
     with clusteroptions.connect(arguments) as cluster:
         notes.print_warnings(cluster)

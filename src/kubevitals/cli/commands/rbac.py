@@ -1,6 +1,6 @@
 """Print the rights that kubevitals needs, and no others, as YAML for `kubectl apply -f -`.
 
-Nothing is asked of a cluster. Without --features these are the rights of `kubevitals serve`.
+No cluster is contacted. Without --features, these are the rights of `kubevitals serve`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kubevitals import rbac
 
 EPILOG = """\
-With --namespace, a Role there grants what lies in the namespace; nodes are left out unless they are named.
+With --namespace, a Role grants what lies in that namespace; nodes are left out unless --features names them.
 
 examples:
   kubevitals rbac | kubectl apply -f -                          for the service, in the namespace kubevitals
@@ -24,7 +24,7 @@ examples:
   kubevitals rbac --features nodes,pods,owners,node-usage,pod-usage,auth   for `serve --auth kubernetes`
   kubevitals rbac --features viewer --service-account monitoring:grafana
   kubevitals rbac --features top,completion --group developers  for people at the command line
-  kubevitals rbac --list                                        what there is
+  kubevitals rbac --list                                        all features with their rights
 """
 
 
@@ -34,29 +34,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--features",
         action="append",
         metavar="NAMES",
-        help="what shall work, separated by commas; --list tells what there is",
+        help="the features to grant rights for, separated by commas; --list shows them",
     )
     parser.add_argument(
         "--source",
         choices=factory.NAMES,
-        help="where usage shall come from, as of `kubevitals serve`: the rights for that in the place of "
-        "those for the metrics API. prometheus is to find it; with --prometheus-url, none is enough",
+        help="grant the rights for this source of usage instead of those for the metrics API; prometheus: "
+        "those to find a server in the cluster, which --prometheus-url does not need",
     )
     parser.add_argument("--list", action="store_true", help="list the features with the rights of each")
     parser.add_argument(
-        "-n", "--namespace", metavar="NAME", help="rights in this namespace alone, by a Role in it"
+        "-n", "--namespace", metavar="NAME", help="grant rights in this namespace alone, by a Role in it"
     )
-    parser.add_argument("--name", metavar="NAME", help="of the roles and bindings: kubevitals by default")
+    parser.add_argument(
+        "--name", metavar="NAME", help="the name of the roles and bindings (default: kubevitals)"
+    )
     whom = parser.add_argument_group(
-        "to whom: a service account kubevitals:kubevitals, unless told otherwise"
+        "who gets the rights (default: the service account kubevitals:kubevitals)"
     )
-    whom.add_argument("--service-account", metavar="[NAMESPACE:]NAME", help="to this service account")
-    whom.add_argument("--user", metavar="NAME", help="to this user")
-    whom.add_argument("--group", metavar="NAME", help="to this group")
+    whom.add_argument("--service-account", metavar="[NAMESPACE:]NAME", help="this service account")
+    whom.add_argument("--user", metavar="NAME", help="this user")
+    whom.add_argument("--group", metavar="NAME", help="this group")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the roles; 0. Raises errors.UsageError for names that are none."""
+    """Print the roles and return 0.
+
+    Raises:
+        errors.UsageError: a feature is unknown, or two subjects are given.
+    """
     from kubevitals import rbac
 
     if arguments.list:

@@ -1,7 +1,7 @@
-"""Record what nodes, pods and containers use, for `kubevitals history` and `top --at`, until it is ended.
+"""Record the usage of nodes, pods and containers, for `kubevitals history` and `kubevitals top --at`.
 
-Nodes and pods are followed by watching, usage is read every --interval. Any number of processes may read the
-file meanwhile. Ctrl-C and SIGTERM end it; what was written stays, whatever happens.
+It runs until Ctrl-C, SIGTERM or --duration. Nodes and pods are watched; usage is read every --interval. Any
+number of processes may read the file at the same time. What was written stays even if the process is killed.
 """
 
 from __future__ import annotations
@@ -10,8 +10,16 @@ import contextlib
 import sys
 import time
 
-from kubevitals import errors, sanitize
-from kubevitals.cli import clusteroptions, historyoptions, multicluster, remotewriteoptions, signals, values
+from kubevitals import garbage, sanitize
+from kubevitals.cli import (
+    clusteroptions,
+    collectoroptions,
+    historyoptions,
+    multicluster,
+    remotewriteoptions,
+    signals,
+    values,
+)
 from kubevitals.surfaces.terminal import console
 from kubevitals.surfaces.view import recorderstatus
 
@@ -27,9 +35,9 @@ examples:
   kubevitals record                                    to the file that `kubevitals history` reads
   kubevitals record --history /var/lib/kubevitals.db --history-size 4Gi
   kubevitals record --context prod --context test      two clusters in one file
-  kubevitals record --duration 10m --interval 5s       for so long
+  kubevitals record --duration 10m --interval 5s       ten minutes, read every five seconds
 
-Exit codes: 0 good, 1 it could not begin or could not write, 2 wrong usage.
+Exit codes: 0 good, 1 it could not start or could not write, 2 wrong usage.
 """
 _LAST = 5.0  # seconds that writing and tidying may take at the end
 _REFRESH = 1.0  # seconds between two looks at how it is doing, on a terminal
@@ -39,25 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `record`."""
     historyoptions.add_recording_options(parser, optional=False)
     parser.add_argument(
-        "--interval",
-        type=values.parse_duration,
-        default=15.0,
-        metavar="TIME",
-        help="between polls of usage: 15s, the default",
-    )
-    parser.add_argument(
         "--duration",
         type=values.parse_duration,
         metavar="TIME",
-        help="end after so long; without end else",
+        help="stop after this time (default: never)",
     )
-    parser.add_argument(
-        "-n", "--namespace", metavar="NAME", help="pods of one namespace only; all by default"
-    )
-    parser.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces, the default")
-    parser.add_argument(
-        "--no-nodes", action="store_true", help="leave nodes out, where rights end at a namespace"
-    )
+    collectoroptions.add_arguments(parser)
     remotewriteoptions.add_arguments(parser)
     clusteroptions.add_cluster_options(parser, several=True)
 
@@ -68,14 +63,12 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         errors.KubevitalsError: it cannot begin.
     """
-    import gc
     import logging
     import threading
 
     from kubevitals import collector
 
-    if arguments.namespace and arguments.all_namespaces:
-        raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
+    clusteroptions.check_namespace(arguments)
     remotewriteoptions.check(arguments)
     logging.getLogger("kubevitals").addHandler(logging.NullHandler())  # troubles are told with their remedies
     with contextlib.ExitStack() as stack:
@@ -90,8 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
             for cluster in connected
         ]
         held = stack.enter_context(historyoptions.recording(arguments, collectors))
-        gc.enable()  # the command line turns it off, but this runs for months
-        gc.set_threshold(50_000, 20, 50)  # records come by the ten thousand and hardly ever make a cycle
+        garbage.collect_seldom()
         stopping = threading.Event()
         stack.enter_context(signals.StopSignals(stopping.set))
         for one in collectors:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from kubevitals import errors
-from kubevitals.cli import historyoptions, multicluster, serveoptions, signals
+from kubevitals.cli import expositionoptions, historyoptions, multicluster, serveoptions, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,11 +163,9 @@ def _settle(
     connected: list[clusters.Cluster],
     authenticator: auth.Authenticator,
 ) -> web_settings.Settings:
-    from kubevitals.surfaces import exposition
     from kubevitals.surfaces.web import settings
 
-    words = [word for given in arguments.labels or () for word in given.split(",") if word]
-    wanted = exposition.make_options(labels=tuple(words), compat=tuple(arguments.compat or ()))
+    wanted = expositionoptions.read(arguments)
     return settings.Settings(
         authenticator=authenticator,
         open_health=not arguments.guard_health,
