@@ -121,5 +121,5 @@ def test_usual_top_loads_neither_argparse_nor_re_nor_json(tmp_path: Path) -> Non
     code_printed, *loaded = answer.stderr.splitlines()[-1].split()
     assert code_printed == "0"
     assert "kubevitals.kube.client" in loaded
-    heavy = {"argparse", "json", "re", "ssl", "socket", "threading", "asyncio", "msgspec", "yaml", "typing"}
+    heavy = {"argparse", "json", "re", "ssl", "socket", "asyncio", "msgspec", "yaml", "typing"}
     assert not heavy.intersection(loaded)
