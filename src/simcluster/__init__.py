@@ -1,5 +1,4 @@
-"""A deterministic Kubernetes cluster in memory, with the API server and the kubelets that answer for it.
+"""A deterministic Kubernetes cluster in memory, with an API server and kubelets that listen on loopback.
 
-They answer on loopback sockets as real ones do, so that demos, tests and benchmarks run a whole client.
-Nothing here knows that client: the two meet on the wire only.
+They speak HTTP on sockets as real ones do, so that demos, tests and benchmarks run a complete client.
 """

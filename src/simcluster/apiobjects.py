@@ -1,8 +1,4 @@
-"""The seam of the simulated cluster: what the world hands to the API server.
-
-The world (objects, their life, their usage) makes these records; the server serves them. This module knows
-neither of them, no HTTP and no clock.
-"""
+"""The API's resources, its objects, their changes and their usage: what the world hands to the API server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom a fault hits that does not hit everyone: a share of the nodes, or nodes by name. Knows no fault."""
+"""The nodes that a kubelet's fault hits: all, a share of them, or nodes by name."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Faults of the simulated cluster, by name: one table of data, and the set that is switched on at the moment.
-
-Knows nothing of HTTP; those who answer ask `active(...)` and `take(...)`.
-"""
+"""The faults of the simulated cluster by name, and the set of those that are in force."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kubeconfig of a simulated cluster, as text. Knows what a kubeconfig looks like, and no cluster."""
+"""The kubeconfig of a simulated cluster, as YAML."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A simulated cluster that one can start, point clients at, and stop: world, store, API and server together.
+"""The simulated cluster as a whole: a world, its API server and its kubelets, started and stopped together.
 
-It lives in threads of this process and listens on 127.0.0.1 only.
+It runs in threads of this process and listens on 127.0.0.1 only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The seam between the simulated world and its kubelets: what they have measured.
-
-The world makes these records and counts in them; kubelets write them out. Knows neither, and no format.
-"""
+"""What kubelets have measured of nodes, pods and containers. The world counts in these records."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The API server that shows a world on a loopback socket: requests, tables, watches, rights, faults."""
+"""The simulated API server: authorization, discovery, storage, watches, tables and the metrics API."""

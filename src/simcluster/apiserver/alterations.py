@@ -1,6 +1,4 @@
-"""Objects that a fault shows differently: the metrics API's APIService and what stands behind it. Knows no
-server.
-"""
+"""Objects as a fault makes them look: the metrics API's APIService and the EndpointSlices behind it."""
 
 from __future__ import annotations
 

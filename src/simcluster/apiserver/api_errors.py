@@ -1,7 +1,4 @@
-"""Status bodies: the API server's way to say no, in its own words.
-
-Knows nothing of the store or of users.
-"""
+"""Errors of the API server as Status objects, in the real server's words."""
 
 from __future__ import annotations
 

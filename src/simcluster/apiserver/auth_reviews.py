@@ -1,6 +1,4 @@
-"""The review APIs: who am I, may I, may they, whose token is this. They answer truthfully for the known
-users.
-"""
+"""The review APIs of authentication and authorization, answered for the users of the simulated cluster."""
 
 from __future__ import annotations
 

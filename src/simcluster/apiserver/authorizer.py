@@ -1,7 +1,4 @@
-"""Who asks, and what they may do: the users of the simulated cluster and their rights.
-
-Knows nothing of HTTP but the two credentials that a connection may bring.
-"""
+"""The users of the simulated cluster, their tokens and their RBAC rules."""
 
 from __future__ import annotations
 

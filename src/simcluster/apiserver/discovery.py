@@ -1,7 +1,6 @@
-"""What the simulated API server says it serves: groups, versions and resources, plain and aggregated.
+"""Discovery: the groups, versions and resources that the server has, in the plain and the aggregated form.
 
-Pure functions over records.RESOURCES; which versions of the metrics API exist, and whether they answer, is
-told.
+The callers say which versions of the metrics API are registered and whether it answers.
 """
 
 from __future__ import annotations

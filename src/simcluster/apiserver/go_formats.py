@@ -1,4 +1,4 @@
-"""Usage as metrics-server prints it: canonical quantities, Go durations, times. Pure functions."""
+"""Values as Go programs print them: canonical quantities, durations and times."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""From a request to its reply: who asks, may they, what is meant, which fault strikes, who answers.
+"""The handler of the simulated API server: from a request to its response.
 
-The order is the real API server's: authentication, impersonation, routing, authorization, then the object.
+The order is the real API server's: authentication, impersonation, request info, authorization, storage.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""NodeMetrics and PodMetrics in Kubernetes' protobuf form: what kubectl top asks for first. Pure functions.
+"""NodeMetrics and PodMetrics in Kubernetes' protobuf form, which `kubectl top` asks for first.
 
-Only the few wire rules that these messages need: varints and length-delimited fields.
+These messages need two wire types only: varints and length-delimited fields.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The metrics API as metrics-server answers it behind the aggregation layer, in JSON and in protobuf.
 
-Rows are encoded once for each turn of the (simulated) metrics-server; lists of everything are kept whole.
-Knows nothing of users, and of HTTP only the body.
+Each object is encoded once for each scrape of the simulated metrics-server, and so are complete lists.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which form of an answer an Accept header asks for. Pure functions."""
+"""Content negotiation: which form of a response an Accept header asks for."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Answers to paths that are no resources: discovery, version, health.
-
-Knows which versions of the metrics API are served because it is told.
-"""
+"""Responses to paths that are no resources: discovery, version, health."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A few plausible lines of log for a pod. Pure."""
+"""A few plausible lines of log for a container."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a path and a method mean: verb, resource, namespace, name. Pure, knows no user and no object."""
+"""What a path and a method mean: verb, resource, namespace and name."""
 
 from __future__ import annotations
 

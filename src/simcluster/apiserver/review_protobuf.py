@@ -1,6 +1,6 @@
-"""Review requests in Kubernetes' protobuf form, as newer kubectls send them, read into plain data. Pure.
+"""Review requests in Kubernetes' protobuf form, as newer kubectls send them, decoded into plain data.
 
-Only the fields that the reviews need; the field numbers are those of the public .proto files.
+Only the fields that the reviews need are read; their numbers are those of the public .proto files.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Label and field selectors, parsed and matched as the API server does. Knows nothing of objects but two
-mappings.
-"""
+"""Label and field selectors, parsed and matched as the API server does."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reading objects: one, a list, a page of a list, in the forms that clients ask for.
-
-Knows the store and the forms, and nothing of users.
-"""
+"""Get and list: one object, all of a resource, or a page of them, in the forms that clients ask for."""
 
 from __future__ import annotations
 

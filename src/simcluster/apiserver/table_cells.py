@@ -1,4 +1,4 @@
-"""What every table needs: a column, a layout, and ages as kubectl shows them. Pure."""
+"""What the tables share: columns, layouts, and ages and labels as kubectl shows them."""
 
 from __future__ import annotations
 

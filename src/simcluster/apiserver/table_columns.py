@@ -1,6 +1,6 @@
-"""Which columns each resource has in `kubectl get`, as the real API server's printers define them. Pure.
+"""The columns and cells of each resource in `kubectl get`, as the real table printers define them.
 
-The pods' are in table_pods, the workloads' in table_workloads.
+Those of pods are in table_pods, those of workloads in table_workloads.
 """
 
 from __future__ import annotations

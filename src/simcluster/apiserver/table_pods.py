@@ -1,4 +1,4 @@
-"""A pod's row: the STATUS word in particular follows the real printer, rule by rule. Pure."""
+"""The cells of a pod. Its STATUS follows the real table printer rule by rule."""
 
 from __future__ import annotations
 

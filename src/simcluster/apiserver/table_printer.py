@@ -1,7 +1,4 @@
-"""Tables as the real API server prints them for `kubectl get`: columns and cells of each resource.
-
-This file builds the Table object around them; what stands in the columns is in table_columns.
-"""
+"""Table objects, as the API server answers `kubectl get`. Columns and cells are in table_columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of the workloads: deployments and their kin, jobs, autoscalers. Pure."""
+"""The cells of workloads: deployments, replica sets, stateful sets, daemon sets, jobs and autoscalers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""The objects of the simulated cluster with their resource versions: snapshots to list, events to watch.
+"""The objects of the cluster with their resource versions: snapshots to list, and events to watch.
 
-Knows the seam of the world (records) and nothing of HTTP. A list of entries is never altered, only replaced:
-who holds one pages through it consistently for as long as it is kept.
+A list of entries is never changed, only replaced, so that a client pages through a consistent snapshot.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Watches: the changes of a list as a stream of JSON lines.
-
-Knows the store and the query, nothing of users and sockets: whether the client is still there is asked of a
-function.
-"""
+"""A watch: the changes of a list as a stream of JSON lines."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Certificates of the simulated cluster: its authorities, the server's own, and the users'.
+"""Certificates of the simulated cluster: its authorities, its servers' and its users'.
 
-Nothing here outlives the process, except for what the caller writes to a file.
+Keys are in memory only, unless the caller writes them to a file. Making them takes the package cryptography.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""HTTP/1.1 as a server speaks it: one request read off a socket, one reply written to it.
+"""HTTP/1.1 messages: requests read from a socket, responses written to it.
 
-Knows nothing of Kubernetes. Everything that arrives is hostile: heads and bodies have hard limits and
-deadlines.
+Requests are hostile input: heads and bodies have hard limits and deadlines.
 """
 
 from __future__ import annotations

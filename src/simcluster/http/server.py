@@ -1,7 +1,4 @@
-"""Sockets, threads and TLS of the simulated API server: loopback only, a thread for each connection.
-
-Knows how to take a request and send a reply; what the reply is comes from a function.
-"""
+"""The HTTP server: sockets, threads and TLS, on loopback only, with a thread for each connection."""
 
 from __future__ import annotations
 

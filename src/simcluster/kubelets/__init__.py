@@ -1,1 +1,1 @@
-"""The kubelets of the simulated cluster: what they answer over HTTP, and where they are reached."""
+"""The simulated kubelets: their endpoints, and the ports where they are reached."""

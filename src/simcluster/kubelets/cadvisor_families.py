@@ -1,7 +1,4 @@
-"""The `container_*` families that a kubelet's cAdvisor writes: names, words, and what they say of a group.
-
-Explanations are those of cAdvisor 0.56, which kubelet 1.36 contains. Knows no text format.
-"""
+"""The `container_*` families of cAdvisor 0.56, which is part of kubelet 1.36: names, help texts, values."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""`/metrics/cadvisor` of a kubelet, with the text of version 1.36. Knows no HTTP.
+"""`/metrics/cadvisor` of a kubelet, in the text of version 1.36.
 
-Families stand in alphabetical order, samples in that of their labels, each with the moment of measurement.
+Families are in alphabetical order, samples in that of their labels, each with its time of measurement.
 """
 
 from __future__ import annotations

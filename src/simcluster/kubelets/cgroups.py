@@ -1,7 +1,6 @@
 """The control groups of a node as cAdvisor sees them: the root, slices, pods, sandboxes and containers.
 
-Pods stand there twice: as the group that holds all of theirs, and as the sandbox, which has the network.
-Knows no format.
+Each pod has two: the group of all its containers, and its sandbox, which has the network.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a kubelet measures beside CPU and memory, drawn from what the world counts.
+"""What a kubelet measures besides CPU and memory: network, disk, parts of memory, and pressure.
 
-Whatever counts up is a multiple of CPU used, so that it rests and begins anew with it. Bytes, nanoseconds.
-Knows no format.
+All of it is derived from the CPU used, so that a counter rests while nothing runs and restarts with its
+container. Units are bytes and nanoseconds.
 """
 
 from __future__ import annotations

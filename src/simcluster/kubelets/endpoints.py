@@ -1,6 +1,6 @@
-"""From a request to what a kubelet answers: who asks, may they, what was measured, which fault strikes.
+"""The endpoints of the kubelets: authentication, authorization, faults, and the text of their metrics.
 
-Texts are rendered once for each tick and kept as bytes. Knows no socket; asks the world through a function.
+Texts are rendered once for each tick and kept as bytes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Where kubelets are reached without the API server, and what their Nodes say about it.
+"""The ports where kubelets are reached without the API server, and what their Nodes state about them.
 
-All of them stand behind one address of this machine, as kwok's do: the path tells them apart. A node whose
-kubelet is down, or has a foreign certificate, states a port of its own for that. Knows no answer.
+All kubelets share one address and port, as kwok's do; the path names the node. A node whose kubelet is down,
+or shows a certificate of another authority, states a port of its own for that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Prometheus text format 0.0.4, byte for byte as Go's client library writes it. Knows no metric."""
+"""The Prometheus text format 0.0.4, byte for byte as Go's client library writes it."""
 
 from __future__ import annotations
 

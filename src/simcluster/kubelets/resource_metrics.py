@@ -1,7 +1,7 @@
-"""`/metrics/resource` of a kubelet: the few families that autoscaling lives on, as version 1.36 writes them.
+"""`/metrics/resource` of a kubelet, in the text of version 1.36.
 
-Families stand in alphabetical order, samples in that of their labels. All but start times carry the moment at
-which they were measured, in milliseconds. Knows no HTTP.
+Families are in alphabetical order, samples in that of their labels. All but start times carry their time of
+measurement in milliseconds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`/stats/summary` of a kubelet: one JSON document of the node and its pods. Knows no HTTP."""
+"""`/stats/summary` of a kubelet: one JSON document of the node and its pods."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is simulated: objects, their life and their usage. It knows nothing of HTTP."""
+"""The simulated world: its objects, what happens to them, and their usage."""

@@ -1,7 +1,7 @@
-"""Builds the cluster as it stands at the start: exactly so many nodes and pods.
+"""Builds the cluster as it is at the start, with exactly as many nodes and pods as asked for.
 
-The order: decide who lives here, choose machines that hold them, then place agents, the catalogue and the
-crowd, each workload in the state that its scenario asks for (`staging`).
+First it chooses the workloads, then nodes that can hold them; then it places node agents, the workloads of
+the catalogue and the fleet, each in the state of its scenario (see `initial_state`).
 """
 
 from __future__ import annotations

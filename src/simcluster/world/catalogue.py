@@ -1,7 +1,7 @@
-"""Who lives in the simulated cluster: a table of a made-up shop's workloads and of what every cluster runs.
+"""The named workloads of the simulated cluster: those of a made-up shop, and those that every cluster runs.
 
-Data only. `scenario` names the state in which a workload stands at the start, and the life that follows
-(`life.py`); every scenario of the table must occur in a cluster of the default size.
+`scenario` names the state of a workload at the start and what happens to it later (see `scenarios`). Every
+scenario of the table has to occur in a cluster of the default size.
 """
 
 from __future__ import annotations

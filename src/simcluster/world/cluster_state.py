@@ -1,7 +1,6 @@
-"""The state of the simulated cluster: its nodes, workloads, pods and other objects, and how it is changed.
+"""The state of the simulated cluster: nodes, workloads, pods and other objects, and the ways to change it.
 
-Each change is written down as a record for the server. Knows nothing of why things change (`life`) nor of
-usage.
+Each change is recorded for the API server.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""The clock of the simulated cluster: what is due at each tick, and the controllers that keep counts.
+"""What is due at each tick of the simulated cluster, and the controllers that keep the counts of workloads.
 
-Nothing scans all pods: whatever will happen waits in a heap for its tick, so that a tick costs what happens
-in it. The scenarios of single workloads are in `scenarios`, those of nodes in `machines`.
+Actions wait in a heap for their tick, and nothing scans all pods, so that a tick costs what happens in it.
 """
 
 from __future__ import annotations

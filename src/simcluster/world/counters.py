@@ -1,7 +1,7 @@
-"""What kubelets count: CPU of nodes, pods and containers since their start, from the same rates as `usage`.
+"""The CPU counters of nodes, pods and containers since their start, made from the same rates as `usage`.
 
-Between two measurements of a container its counter grows by exactly what the metrics API says for that time,
-so that both ways to its usage agree. Times are milliseconds, CPU nanoseconds. Knows no HTTP.
+Between two measurements a container's counter grows by exactly what the metrics API says for that time, so
+that both sources agree. Times are milliseconds, CPU is nanoseconds.
 """
 
 from __future__ import annotations

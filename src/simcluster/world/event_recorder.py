@@ -1,4 +1,4 @@
-"""Kubernetes EventRecorder: recorded, counted up when they repeat, forgotten after an hour."""
+"""Kubernetes Events: recorded, counted when they repeat, removed after an hour."""
 
 from __future__ import annotations
 

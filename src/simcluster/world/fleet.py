@@ -1,4 +1,4 @@
-"""The crowd: product teams' ordinary deployments, as many as it takes to reach the wished number of pods."""
+"""The fleet: ordinary deployments of product teams, as many as the wanted number of pods takes."""
 
 from __future__ import annotations
 

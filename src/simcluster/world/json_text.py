@@ -1,7 +1,4 @@
-"""How the simulated cluster writes values: times, quantities, compact JSON, names, and JSON texts with slots.
-
-Knows no object of the cluster.
-"""
+"""How the world writes values: times, quantities, compact JSON, names, and JSON texts with slots to fill."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Objects other than pods: each is a function of a few immutable arguments, rendered when asked for.
+"""Objects other than pods. Each is made by a function of a few immutable arguments when it is asked for.
 
-This file holds the record itself; the JSON of the kinds is made in `owners`, `network`, `nodes` and
-`occurrences`.
+The functions are in `workload_json`, `network`, `node_json` and `event_recorder`.
 """
 
 from __future__ import annotations

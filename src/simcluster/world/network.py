@@ -1,4 +1,4 @@
-"""Services with their endpoint slices, autoscalers, API services and leases: what stands around workloads."""
+"""The objects around workloads: Services, EndpointSlices, autoscalers, APIServices and Leases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of nodes: heartbeats, leases, and now and then one that falls silent and comes back."""
+"""What happens to nodes: heartbeats, leases, and now and then an outage."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The JSON of a pod: one text with slots for each set of pods, filled for each pod.
-
-Knows the shape of the API's Pod, not how pods come to their state.
-"""
+"""The JSON of a pod: a text with slots, compiled once for each set of pods and filled for each pod."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What can happen to a pod: it is admitted, starts, ends, crashes, is evicted or deleted, with its events.
+"""What happens to a pod: it is admitted, starts, ends, crashes, is evicted or deleted, with its events.
 
-Each function moves one pod at `state.now`, or at a given moment; controllers and scenarios decide when.
+Each function changes one pod at `state.now`, or at a given time; controllers and scenarios decide when.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The JSON of a pod's status. Hot: every pod of a list passes here, so it joins strings by hand."""
+"""The JSON of a pod's status. Every pod of a list passes here, so strings are joined by hand."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What a pod is made of: containers, what they ask for, and how they behave.
-
-Pure data and the scheduler's arithmetic on it; knows no node and no time.
-"""
+"""The template of a workload's pods: containers, what they request, and how they behave."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Pods: their states as records, the sets they belong to, and their JSON.
-
-A pod's JSON is a text with slots, compiled once a set, so that a pod costs microseconds. Knows nothing of how
-pods come to their state.
-"""
+"""Pods, the states of their containers, and the sets that pods belong to."""
 
 from __future__ import annotations
 

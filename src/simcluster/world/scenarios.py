@@ -1,7 +1,7 @@
 """The scenarios of workloads: leaks, crash loops, stuck roll-outs, cron jobs, autoscaling, evictions.
 
-Each function does one step and asks the controller manager to call the next one. In a large cluster no more
-than `_ACTORS` workloads play each scenario, which bounds what changes in a tick.
+Each function does one step and asks the controller manager to call the next one. In a large cluster at most
+`_ACTORS` workloads have each scenario, which bounds what changes in a tick.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where pods go: the fit of requests into what nodes can give, spread over the nodes in turn."""
+"""The scheduler: places pods on nodes that can hold their requests, on one node after the other."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The nodes: pools, machines, zones, and what each node has left to give.
-
-Knows pods only as something that asks for CPU, memory and GPUs.
-"""
+"""The nodes of the cluster: pools, machines and zones, and the resources that are left on each."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What containers and nodes use, as metrics-server would have seen it at its last scrape.
 
-A pure function of the state and the number of the 15-second tick: daily rhythm, bursts, leaks and noise come
-from hashes, so that any moment can be asked for in any order. CPU in nanocores, memory in KiB.
+It is a pure function of the state and the number of the 15-second tick: daily rhythm, bursts, leaks and noise
+come from hashes, so that any time can be asked for in any order. CPU is nanocores, memory KiB.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The JSON of what owns pods: deployments, replica sets, stateful sets, daemon sets, jobs and cron jobs.
+"""The JSON of workloads: Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs and CronJobs.
 
-Each function makes spec and status from a few immutable arguments (see `documents.Document`).
+Each function makes spec and status from a few immutable arguments (see `manifests.Manifest`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Workloads: deployments, stateful sets, daemon sets, jobs and cron jobs, each with its sets of pods.
-
-What a workload wishes is here; `documents` turns it into API objects, `life` makes it happen.
-"""
+"""Workloads with their sets of pods: Deployments, StatefulSets, DaemonSets, Jobs and CronJobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The world of the simulated cluster: its objects, their life and their usage, as the server sees them."""
+"""The world as the API server and the kubelets see it: objects, changes, usage and kubelets' measurements."""
 
 from __future__ import annotations
 
