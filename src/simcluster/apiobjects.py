@@ -12,7 +12,7 @@ _READ = ("get", "list", "watch")
 
 
 class Resource:
-    """One resource of the API: what discovery says about it."""
+    """One resource of the API, as discovery shows it."""
 
     __slots__ = (
         "categories",
@@ -134,7 +134,7 @@ class Item:
 
     @property
     def fields(self) -> dict[str, str]:
-        """What field selectors may ask for: exactly the names the real API server supports for the kind."""
+        """The fields that a field selector may name: those that the real API server supports for the kind."""
         fields = {"metadata.name": self.name}
         if self.resource.namespaced:
             fields["metadata.namespace"] = self.namespace

@@ -13,9 +13,11 @@ _CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.*?")
 
 
 class Targets:
-    """`20%` of the nodes, or names and patterns joined by `+`, as `general-1+memory-*`; "" hits every node.
+    """The nodes that a fault hits: `20%` of them, or names and patterns joined by `+`, as
+    `general-1+memory-*`.
 
-    `seconds` is for how long, where the fault is about a time. Raises ValueError for anything else.
+    "" hits every node. `seconds` is the duration of a fault that has one. Raises ValueError for
+    other text.
     """
 
     def __init__(self, text: str = "", *, seconds: float = 0.0) -> None:
@@ -33,7 +35,7 @@ class Targets:
                 raise ValueError(text)
 
     def choose(self, names: Iterable[str], *, salt: str) -> frozenset[str]:
-        """Those of `names` that are hit; of a share always the same ones, others for another `salt`."""
+        """Those of `names` that are hit. A share always hits the same ones; another `salt` chooses others."""
         if self._patterns:
             return frozenset(
                 name

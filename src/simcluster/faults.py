@@ -55,8 +55,8 @@ def _parse_delay(text: str) -> fault_targets.Targets:
 
 
 class Fault(NamedTuple):
-    """One fault: `argument` names what may follow `name=`, "" if nothing may; `default` is what stands for
-    none. `certificate` says that it shows a bad certificate.
+    """A fault. `argument` names the value that may follow `name=`, "" if there is none; `default` is
+    used without one. `certificate` says that the fault shows a bad certificate.
     """
 
     name: str
@@ -159,7 +159,7 @@ FAULTS: dict[str, Fault] = {fault.name: fault for fault in _TABLE}
 
 
 def parse_faults(names: Iterable[str]) -> dict[str, Any]:
-    """`["slow=2s", "forbidden"]` as a mapping from name to value; SimulationError for what is no fault."""
+    """A mapping from name to value for `["slow=2s", "forbidden"]`; SimulationError for an unknown fault."""
     active: dict[str, Any] = {}
     for text in names:
         name, equals, argument = text.strip().partition("=")
@@ -182,7 +182,7 @@ def parse_faults(names: Iterable[str]) -> dict[str, Any]:
 
 
 def showing_certificates(names: Iterable[str]) -> list[str]:
-    """Return those of the faults that show a bad certificate. Raises as `parse_faults`."""
+    """Those of the faults that show a bad certificate. Raises as `parse_faults`."""
     return [name for name in parse_faults(names) if FAULTS[name].certificate]
 
 
@@ -207,20 +207,20 @@ def _closest(name: str) -> str:
 
 
 class FaultSet:
-    """The faults in force; may be replaced at any time from any thread."""
+    """The faults in force. Threads may replace them at any time."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
         self._active = parse_faults(names)
 
     def replace(self, names: Iterable[str]) -> None:
-        """Puts exactly these in force; SimulationError, and nothing changes, if one is unknown."""
+        """Put exactly these in force. SimulationError if one is unknown, and nothing changes then."""
         active = parse_faults(names)
         with self._lock:
             self._active = active
 
     def names(self) -> list[str]:
-        """What is in force, as replace() takes it."""
+        """The faults in force, as replace() takes them."""
         with self._lock:
             return [f"{name}={_text(value)}".rstrip("=") for name, value in self._active.items()]
 
@@ -233,9 +233,7 @@ class FaultSet:
         return self._active.get(name)
 
     def take(self, name: str) -> bool:
-        """Whether the fault hits this request; counts one down where it has a number, and ends after the
-        last.
-        """
+        """Whether the fault hits this request. A fault with a count is counted down, and ends at 0."""
         if name not in self._active:
             return False
         with self._lock:

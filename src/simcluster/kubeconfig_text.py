@@ -10,12 +10,12 @@ CONTEXT = "simulated"
 
 
 def encode(data: bytes) -> str:
-    """Bytes as a kubeconfig holds them."""
+    """Bytes as they are written in a kubeconfig."""
     return base64.b64encode(data).decode()
 
 
 def write(url: str, ca: bytes, users: dict[str, str]) -> str:
-    """A context for each user, whose credentials are lines of YAML; `admin` has the plain name."""
+    """A kubeconfig with a context for each user. `users` maps a name to its credentials, as lines of YAML."""
     authority = f"    certificate-authority-data: {encode(ca)}\n" if ca else ""
     lines = [
         "apiVersion: v1\nkind: Config\npreferences: {}\n",

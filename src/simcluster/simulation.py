@@ -30,16 +30,16 @@ _HOSTS = ("localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default", "
 
 
 class World(metrics_server.UsageWorld, Protocol):
-    """What is simulated: objects, their life, their usage.
+    """The world of a simulated cluster: its objects, their changes and their usage.
 
-    It may have a `read_kubelet` too, as the real one has; without it no kubelet answers.
+    Without a method `read_kubelet` no kubelet answers.
     """
 
     def items(self) -> Iterable[apiobjects.Item]:
-        """Everything at the start."""
+        """All objects at the start."""
 
     def advance(self, now: float) -> list[apiobjects.Change]:
-        """What happened since the last call."""
+        """The changes since the last call."""
 
 
 class SimulatedCluster:
@@ -94,7 +94,7 @@ class SimulatedCluster:
         self._stop = threading.Event()
         self._ticker: threading.Thread | None = None
         self._hidden: list[apiobjects.Item] = []
-        self._doors = listeners.Listeners(self._answer_kubelet) if kubelets else None
+        self._kubelet_ports = listeners.Listeners(self._answer_kubelet) if kubelets else None
         self._shown_ports: dict[str, int] = {}
         self._world = world if world is not None else _build_world(nodes, pods, seed, self._start)
         items = [self._as_shown(item) for item in self._world.items() if self._registered(item)]
@@ -114,7 +114,7 @@ class SimulatedCluster:
         self._usage = metrics_server.MetricsServer(
             self._world, clock=self.now, start=self._start, faults=self._fault_set
         )
-        self._api = handler.Handler(
+        self._handler = handler.Handler(
             objects=self._store,
             usage=self._usage,
             registry=self._registry,
@@ -136,20 +136,20 @@ class SimulatedCluster:
     # --- running
 
     def start(self) -> None:
-        """Begins to listen; PortError if the port cannot be had."""
-        if self._tls or self._doors is not None:
+        """Begin to listen; PortError if the port cannot be had."""
+        if self._tls or self._kubelet_ports is not None:
             self._make_certificates()
         self._server.start()
         self._ticker = threading.Thread(target=self._run, name="simulation-life", daemon=True)
         self._ticker.start()
 
     def stop(self) -> None:
-        """Ends every connection and all threads; may be called twice."""
+        """End every connection and all threads; may be called twice."""
         self._stop.set()
         self._store.close()
         self._kubelets.stop()
-        if self._doors is not None:
-            self._doors.stop()
+        if self._kubelet_ports is not None:
+            self._kubelet_ports.stop()
         self._server.stop()
         if self._ticker is not None:
             self._ticker.join(2.0)
@@ -165,7 +165,7 @@ class SimulatedCluster:
         self.stop()
 
     def now(self) -> float:
-        """The simulated epoch."""
+        """The simulated time as an epoch."""
         return self._start + (self._clock() - self._start) * self._speed
 
     def _run(self) -> None:
@@ -189,7 +189,7 @@ class SimulatedCluster:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The API server's address."""
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._server.port}"
 
     @property
@@ -200,14 +200,14 @@ class SimulatedCluster:
     @property
     def has_kubelet_ports(self) -> bool:
         """Whether kubelets can be reached at their nodes' addresses, besides through the node proxy."""
-        return self._doors is not None
+        return self._kubelet_ports is not None
 
     def users(self) -> list[str]:
-        """Names that token_for() knows: admin, reader, metrics-reader, nothing, and viewer-NAMESPACE."""
+        """The names that token_for() accepts: admin, reader, metrics-reader, nothing, viewer-NAMESPACE ..."""
         return self._registry.names()
 
     def token_for(self, user: str) -> str:
-        """A user's bearer token; KeyError if nobody is called so."""
+        """A user's bearer token; KeyError for an unknown user."""
         return self._registry.token(user)
 
     def client_certificate(
@@ -225,8 +225,8 @@ class SimulatedCluster:
         for expired in (False, True):
             pair = authority.issue_server(_HOSTS, expired=expired)
             self._contexts[expired] = certificates.open_server_context(pair, clients=self._clients.pem)
-        if self._doors is not None:
-            self._doors.start(authority, clients=self._clients.pem, now=now)
+        if self._kubelet_ports is not None:
+            self._kubelet_ports.start(authority, clients=self._clients.pem, now=now)
 
     def _context(self) -> ssl.SSLContext | None:
         if not self._tls:
@@ -253,7 +253,7 @@ class SimulatedCluster:
     # --- faults
 
     def set_faults(self, names: Sequence[str]) -> None:
-        """Puts exactly these faults in force; SimulationError, and nothing changes, if one is unknown."""
+        """Put exactly these faults in force. SimulationError if one cannot be, and nothing changes then."""
         self._check_certificates(names)
         self._fault_set.replace(names)
         self._show_faults()
@@ -272,7 +272,7 @@ class SimulatedCluster:
         return self._fault_set.names()
 
     def forget(self) -> None:
-        """Drops the past: older resource versions and continue tokens are answered 410 from now on."""
+        """Drop the past: older resource versions and continue tokens are answered with 410 from now on."""
         self._store.forget()
 
     def _registered(self, item: apiobjects.Item) -> bool:
@@ -281,7 +281,7 @@ class SimulatedCluster:
         )
 
     def _show_faults(self) -> None:
-        """Makes the objects behind the metrics API look as the faults in force want it."""
+        """Make the objects behind the metrics API look as the faults in force want it."""
         with self._life_lock:
             changes = [*self._registration_changes(), *self._endpoint_changes(), *self._node_changes()]
             self._store.apply(changes)
@@ -314,22 +314,22 @@ class SimulatedCluster:
 
     def _node_changes(self) -> list[apiobjects.Change]:
         """Nodes whose kubelet has another port than before."""
-        if self._doors is None:
+        if self._kubelet_ports is None:
             return []
         changes = []
         for item in self._items("nodes", listeners.is_node):
-            port = self._kubelets.port(item.name, self._doors)
-            if self._shown_ports.get(item.name, self._doors.usual) != port:
+            port = self._kubelets.port(item.name, self._kubelet_ports)
+            if self._shown_ports.get(item.name, self._kubelet_ports.usual) != port:
                 changes.append(apiobjects.Change("MODIFIED", self._as_shown(_original(item))))
             self._shown_ports[item.name] = port
         return changes
 
     def _as_shown(self, item: apiobjects.Item) -> apiobjects.Item:
-        doors = self._doors
-        if doors is None or not listeners.is_node(item):
+        ports = self._kubelet_ports
+        if ports is None or not listeners.is_node(item):
             return item
         return listeners.reachable(
-            item, lambda name: self._kubelets.port(name, doors), dead=lambda: doors.dead
+            item, lambda name: self._kubelets.port(name, ports), dead=lambda: ports.dead
         )
 
     def _items(self, key: str, wanted: Callable[[apiobjects.Item], bool]) -> list[apiobjects.Item]:
@@ -341,7 +341,7 @@ class SimulatedCluster:
         user = self._anonymous
         if peer is not None:
             user = self._registry.by_certificate(peer.common_name, peer.organisations)
-        return self._api.answer(request, user)
+        return self._handler.answer(request, user)
 
     # --- kubelets
 
@@ -362,7 +362,7 @@ class SimulatedCluster:
 
     def _relay(self, name: str, path: str, request: messages.Request) -> messages.Response:
         if self._kubelets.silent(name):
-            return api_errors.reply(endpoints.unreachable(self._address(name)))
+            return api_errors.response(endpoints.unreachable(self._address(name)))
         return self._kubelets.relay(name, path, request)
 
     def _address(self, name: str) -> str:

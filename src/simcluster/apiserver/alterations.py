@@ -15,7 +15,7 @@ METRICS_SUFFIX = ".metrics.k8s.io"
 
 
 class AlteredItem(apiobjects.Item):
-    """`original` as `alter`, which may change the decoded object in place, makes it look."""
+    """`original`, changed by `alter`, which receives the decoded object and may modify it."""
 
     __slots__ = ("_alter", "original")
 
@@ -87,7 +87,7 @@ def is_metrics_endpoints(item: apiobjects.Item) -> bool:
 
 
 def without_endpoints(item: apiobjects.Item) -> AlteredItem:
-    """The EndpointSlice with nobody in it who is ready."""
+    """The EndpointSlice without ready endpoints."""
 
     def alter(shown: dict[str, Any]) -> None:
         for endpoint in shown.get("endpoints") or []:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class StatusError(Exception):
-    """An answer that is a Status; raised anywhere below the routing, answered by it."""
+    """An error that the client receives as a Status object. The handler turns it into the response."""
 
     def __init__(
         self,
@@ -46,13 +46,13 @@ def encode(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def reply(error: StatusError) -> messages.Response:
-    """The HTTP answer for `error`."""
+def response(error: StatusError) -> messages.Response:
+    """The HTTP response for `error`."""
     return messages.Response(error.code, encode(error.status) + b"\n", headers=error.headers)
 
 
-def text_reply(code: int, text: str, *, headers: tuple[tuple[str, str], ...] = ()) -> messages.Response:
-    """An answer in plain text, as the layers around the API server give them."""
+def text_response(code: int, text: str, *, headers: tuple[tuple[str, str], ...] = ()) -> messages.Response:
+    """A response in plain text, as the layers around the API server send them."""
     marks = (("X-Content-Type-Options", "nosniff"), *headers)
     return messages.Response(
         code, (text + "\n").encode(), content_type="text/plain; charset=utf-8", headers=marks
@@ -60,7 +60,7 @@ def text_reply(code: int, text: str, *, headers: tuple[tuple[str, str], ...] = (
 
 
 def qualified(resource: str, group: str) -> str:
-    """`pods`, or `deployments.apps`."""
+    """The resource with its group: `pods`, or `deployments.apps`."""
     return f"{resource}.{group}" if group else resource
 
 
@@ -106,13 +106,13 @@ def unknown_resource() -> StatusError:
 
 
 def method_not_allowed() -> StatusError:
-    """405 for a verb that the path has not."""
+    """405 for a verb that the path does not support."""
     message = "the server does not allow this method on the requested resource"
     return StatusError(405, "MethodNotAllowed", message, details={})
 
 
 def not_supported(resource: str, group: str, verb: str) -> StatusError:
-    """405 for a verb that the storage behind the resource has not."""
+    """405 for a verb that the storage of the resource does not support."""
     message = f'{verb} is not supported on resources of kind "{qualified(resource, group)}"'
     return StatusError(405, "MethodNotAllowed", message, details=_details(resource, group))
 
@@ -134,7 +134,7 @@ def invalid_option(message: str, *, reason: str = "FieldValueForbidden") -> Stat
 
 
 def invalid_review(field: str, message: str) -> StatusError:
-    """422 for a review of access whose `field` of the spec does not do."""
+    """422 for an access review with a bad `field` in its spec."""
     return _invalid(".authorization.k8s.io", f"spec.{field}", message, reason="FieldValueInvalid")
 
 

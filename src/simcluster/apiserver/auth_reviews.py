@@ -20,7 +20,7 @@ def answer(
     registry: authorizer.Registry,
     now: float,
 ) -> dict[str, Any]:
-    """The review of `body`, completed with its status; StatusError 400 if the body is no such object."""
+    """The review in `body`, completed with its status; StatusError 400 if the body is no such object."""
     review = _parse(body, resource)
     given = review.get("spec")
     spec: dict[str, Any] = given if isinstance(given, dict) else {}

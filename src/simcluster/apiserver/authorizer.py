@@ -17,7 +17,7 @@ _DISCOVERY_PATHS = ("/api", "/apis", "/openapi", *_OPEN_PATHS)
 
 
 class Rule(NamedTuple):
-    """An RBAC rule. `namespace` None is the whole cluster; "*" in a field stands for everything."""
+    """An RBAC rule. `namespace` None means the whole cluster; "*" in a field matches everything."""
 
     verbs: Sequence[str]
     groups: Sequence[str]
@@ -41,7 +41,7 @@ def _covers(allowed: Sequence[str], wanted: str) -> bool:
 
 
 class Attributes(NamedTuple):
-    """What a request wants to do; with `path` it is about no resource."""
+    """The attributes of a request. With `path` the request is about no resource."""
 
     verb: str
     group: str = ""
@@ -54,7 +54,7 @@ class Attributes(NamedTuple):
 
 
 class User:
-    """Somebody the cluster knows, or whom an administrator plays."""
+    """A user of the cluster, or one whom an administrator impersonates."""
 
     __slots__ = ("extra", "groups", "name", "rules", "uid")
 
@@ -75,7 +75,7 @@ class User:
 
     @property
     def master(self) -> bool:
-        """Whether nothing is forbidden to them."""
+        """Whether the user is in system:masters and may do everything."""
         return MASTERS in self.groups
 
     def info(self) -> dict[str, object]:
@@ -89,14 +89,14 @@ class User:
         return info
 
     def every_rule(self) -> Sequence[Rule]:
-        """Their own rules, and those that everybody has who is authenticated."""
+        """The user's own rules, and those of all authenticated users."""
         rules = self.rules
         if self.master:
             rules = (Rule(["*"], ["*"], ["*"]), *rules)
         return (*rules, *_BASIC) if AUTHENTICATED in self.groups else rules
 
     def allows(self, what: Attributes) -> bool:
-        """Whether they may do `what`."""
+        """Whether the user may do `what`."""
         if self.master:
             return True
         if what.path:
@@ -106,7 +106,7 @@ class User:
         return any(rule.allows(what) for rule in self.every_rule())
 
     def paths(self) -> Sequence[str]:
-        """The patterns of paths they may get, as SelfSubjectRulesReview shows them."""
+        """The paths that the user may get, as SelfSubjectRulesReview shows them."""
         if self.master:
             return ("*",)
         paths = _DISCOVERY_PATHS if AUTHENTICATED in self.groups else _OPEN_PATHS
@@ -169,17 +169,17 @@ class Registry:
         return hmac.new(self._secret, user.name.encode(), hashlib.sha256).hexdigest()
 
     def by_token(self, token: str) -> User | None:
-        """Whose token it is."""
+        """The user with that bearer token, or None."""
         return self._by_token.get(token)
 
     def by_certificate(self, name: str, groups: Sequence[str]) -> User:
-        """The user whom a client certificate of our own authority names (common name, organisations)."""
+        """The user that a client certificate of our own authority names: common name and organisations."""
         return self.act_as(name, [*groups, AUTHENTICATED])
 
     def act_as(
         self, name: str, groups: Sequence[str], *, uid: str = "", extra: dict[str, list[str]] | None = None
     ) -> User:
-        """The user of that name with exactly these groups: what impersonation gives."""
+        """The user of that name with exactly these groups, as impersonation gives it."""
         known = self._users.get(name)
         rules = known.rules if known else ()
         everyone = [] if AUTHENTICATED in groups or name == ANONYMOUS else [AUTHENTICATED]

@@ -59,7 +59,9 @@ _AGGREGATED = ("v2", "v2beta1")
 
 
 def groups(metrics_versions: Sequence[str]) -> dict[str, dict[str, list[apiobjects.Resource]]]:
-    """Group to version to resources, in the server's order; no metrics group if it has no versions."""
+    """A mapping from group to version to resources, in the server's order; without versions no metrics
+    group.
+    """
     found: dict[str, dict[str, list[apiobjects.Resource]]] = {}
     for group in _GROUP_ORDER:
         if group == METRICS_GROUP:
@@ -73,19 +75,19 @@ def groups(metrics_versions: Sequence[str]) -> dict[str, dict[str, list[apiobjec
 
 
 def api_versions(host: str) -> dict[str, Any]:
-    """The answer of /api."""
+    """The response to /api."""
     address = {"clientCIDR": "0.0.0.0/0", "serverAddress": host}
     return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [address]}
 
 
 def group_list(metrics_versions: Sequence[str]) -> dict[str, Any]:
-    """The answer of /apis."""
+    """The response to /apis."""
     found = [_group(group, list(versions)) for group, versions in groups(metrics_versions).items() if group]
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": found}
 
 
 def group(name: str, metrics_versions: Sequence[str]) -> dict[str, Any] | None:
-    """The answer of /apis/GROUP, None if there is no such group."""
+    """The response to /apis/GROUP, None if there is no such group."""
     versions = groups(metrics_versions).get(name)
     return (
         {"kind": "APIGroup", "apiVersion": "v1", **_group(name, list(versions))}
@@ -100,7 +102,7 @@ def _group(name: str, versions: Sequence[str]) -> dict[str, Any]:
 
 
 def resource_list(group_name: str, version: str, metrics_versions: Sequence[str]) -> dict[str, Any] | None:
-    """The answer of /api/v1 and /apis/GROUP/VERSION, None if there is no such version."""
+    """The response to /api/v1 and /apis/GROUP/VERSION, None if there is no such version."""
     resources = groups(metrics_versions).get(group_name, {}).get(version)
     if resources is None:
         return None
@@ -151,7 +153,7 @@ def choose_aggregated(accept: str) -> str | None:
 
 
 def aggregated_type(version: str) -> str:
-    """The media type of an aggregated answer."""
+    """The media type of an aggregated response."""
     return f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
 
 

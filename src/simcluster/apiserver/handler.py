@@ -36,10 +36,11 @@ _FAULTS_PATH = "/simulation/faults"
 
 
 class Handler:
-    """The simulated API server without its sockets. Thread-safe.
+    """Answers requests to the API server. Threads may share it.
 
-    `clock` is the simulated now; `live` is called before each answer and may bring the world up to it.
-    `relay` passes a request on to the kubelet of a node: its name, and the path that is meant there.
+    `clock` gives the simulated time. `live` is called before each response and may advance the
+    world to that time. `relay` forwards a request to the kubelet of a node; it takes the node's
+    name and the path at the kubelet.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Handler:
         bookmark_seconds: float = 60.0,
     ) -> None:
         self._store = objects
-        self._reader = storage.Storage(objects)
+        self._storage = storage.Storage(objects)
         self._usage = usage
         self._registry = registry
         self._faults = fault_set
@@ -71,7 +72,9 @@ class Handler:
     def answer(
         self, request: messages.Request, certificate_user: authorizer.User | None = None
     ) -> messages.Response:
-        """The reply to `request`, whose connection brought a client certificate of `certificate_user`."""
+        """The response to `request`. `certificate_user` is the user of requests without another
+        credential.
+        """
         spared = request.path in nonresource_paths.HEALTH or request.path == _FAULTS_PATH
         try:
             if not spared:
@@ -79,24 +82,24 @@ class Handler:
                 if early is not None:
                     return early
             user = self._authenticate(request, certificate_user, spared=spared)
-            reply = self._answer_as(self._impersonate(user, request), request)
+            response = self._answer_as(self._impersonate(user, request), request)
         except api_errors.StatusError as error:
-            return api_errors.reply(error)
-        if not spared and reply.status == 200 and self._faults.take("cut-off"):
-            reply.cut = True
-        return reply
+            return api_errors.response(error)
+        if not spared and response.status == 200 and self._faults.take("cut-off"):
+            response.cut = True
+        return response
 
     def _strike_early(self) -> messages.Response | None:
         if self._faults.take("connection-reset"):
-            reply = messages.Response(500)
-            reply.reset = True
-            return reply
+            response = messages.Response(500)
+            response.reset = True
+            return response
         delay = self._faults.value("slow")
         if delay is not None:
             time.sleep(delay)
         if self._faults.take("throttled"):
             text = "Too many requests, please try again later."
-            return api_errors.text_reply(429, text, headers=(("Retry-After", "1"),))
+            return api_errors.text_response(429, text, headers=(("Retry-After", "1"),))
         return None
 
     def _authenticate(
@@ -215,7 +218,7 @@ class Handler:
             {"name": each.name, "argument": each.argument, "summary": each.summary}
             for each in faults.FAULTS.values()
         ]
-        return nonresource_paths.json_reply({"faults": self._faults.names(), "known": known})
+        return nonresource_paths.json_response({"faults": self._faults.names(), "known": known})
 
     # --- resources
 
@@ -229,7 +232,7 @@ class Handler:
             served = discovery.resource_list(what.group, what.version, ()) is not None
             if served:
                 raise api_errors.unknown_resource()
-            return api_errors.text_reply(404, "404 page not found")
+            return api_errors.text_response(404, "404 page not found")
         self._live()
         if resource.verbs == ("create",):
             if what.name and request.method == "GET":
@@ -241,7 +244,7 @@ class Handler:
             )
             return messages.Response(201, api_errors.encode(review) + b"\n")
         if resource.key == "nodes" and what.subresource == "proxy":
-            self._reader.find(resource, "", what.name)  # raises 404
+            self._storage.find(resource, "", what.name)  # raises 404
             return self._relay(what.name, f"/{'/'.join(request.path.split('/')[6:])}", request)
         if what.verb not in {"get", "list", "watch"}:
             raise api_errors.method_not_allowed()
@@ -253,10 +256,10 @@ class Handler:
         form = self._form(request)
         if form.kind == "table":
             include = request.query.get("includeObject", "Metadata")
-            return messages.Response(200, self._reader.table_body(query, form, include, now=self._clock()))
+            return messages.Response(200, self._storage.table_body(query, form, include, now=self._clock()))
         if form.kind == "metadata":
-            return messages.Response(200, self._reader.metadata_body(query, form))
-        return messages.Response(200, self._reader.list_body(query))
+            return messages.Response(200, self._storage.metadata_body(query, form))
+        return messages.Response(200, self._storage.list_body(query))
 
     @staticmethod
     def _form(request: messages.Request, *, lists_: bool = True, protobuf: bool = False) -> negotiation.Form:
@@ -272,7 +275,7 @@ class Handler:
     ) -> messages.Response:
         if what.subresource not in {"", "log"} or (what.subresource == "log" and resource.key != "pods"):
             raise api_errors.unknown_resource()
-        entry = self._reader.find(resource, what.namespace if resource.namespaced else "", what.name)
+        entry = self._storage.find(resource, what.namespace if resource.namespaced else "", what.name)
         if what.subresource == "log":
             text = pod_logs.read(entry, request.query, now=self._clock())
             return messages.Response(200, text, content_type="text/plain")
@@ -283,9 +286,9 @@ class Handler:
             table = table_printer.build(
                 resource, [entry], metadata=metadata, version=form.version, include=include, now=self._clock()
             )
-            return nonresource_paths.json_reply(table)
+            return nonresource_paths.json_response(table)
         if form.kind == "metadata":
-            return nonresource_paths.json_reply(table_printer.partial(entry, version=form.version))
+            return nonresource_paths.json_response(table_printer.partial(entry, version=form.version))
         return messages.Response(200, messages.Body((entry.encoded(), b"\n")))
 
     def _answer_watch(self, query: storage.ListOptions, request: messages.Request) -> messages.Response:
@@ -311,9 +314,9 @@ class Handler:
     ) -> messages.Response:
         what, resource = route.attributes, route.resource
         if what.version not in self.served_metrics():
-            return api_errors.text_reply(404, "404 page not found")
+            return api_errors.text_response(404, "404 page not found")
         if self._faults.active("metrics-unavailable"):
-            return api_errors.text_reply(503, "service unavailable")
+            return api_errors.text_response(503, "service unavailable")
         if resource is None or not route.known or what.subresource:
             raise api_errors.unknown_resource()
         if what.verb == "watch":
@@ -339,7 +342,7 @@ class Handler:
                 form=_media(form),
             )
             return messages.Response(200, body, content_type=_media(form))
-        return nonresource_paths.json_reply(
+        return nonresource_paths.json_response(
             self._usage.table(
                 what.resource, form, namespace=what.namespace, name=what.name, labels=labels, fields=fields
             )

@@ -34,7 +34,7 @@ BAD_QUANTITY = "12x"
 
 
 class UsageWorld(Protocol):
-    """What this module wants of the world."""
+    """The world as metrics-server sees it."""
 
     def node_usage(self, now: float) -> list[apiobjects.NodeUsage]:
         """Usage of every measured node."""
@@ -44,7 +44,7 @@ class UsageWorld(Protocol):
 
 
 class MetricsServer:
-    """Answers for one world; turns are counted from `start` on the simulated `clock`."""
+    """The metrics API of one world. It scrapes every 15 seconds of `clock`, counted from `start`."""
 
     def __init__(
         self, world: UsageWorld, *, clock: Callable[[], float], start: float, faults: faults_.FaultSet
@@ -55,17 +55,17 @@ class MetricsServer:
         self._faults = faults
         self._lock = threading.RLock()
         self._stopped_at: float | None = None
-        self._turns: dict[str, _Turn] = {}
+        self._scrapes: dict[str, _Scrape] = {}
 
     def find(self, resource: str, version: str, *, namespace: str, name: str, form: str) -> messages.Body:
         """One object; StatusError 404 in metrics-server's words if it has no usage."""
         shown = f"{namespace}/{name}" if resource == "pods" else name
-        turn = self._turn(resource)
-        row = turn.by_name.get((namespace, name))
+        scrape = self._scrape(resource)
+        row = scrape.by_name.get((namespace, name))
         if row is None:
             raise api_errors.not_found(_STORAGE_NAMES[resource], GROUP, shown)
         if form == PROTOBUF:
-            message = metrics_protobuf.encode_row(row.usage, turn.served, bad_cpu=row.bad_cpu)
+            message = metrics_protobuf.encode_row(row.usage, scrape.served, bad_cpu=row.bad_cpu)
             return messages.Body((metrics_protobuf.envelope(KINDS[resource], f"{GROUP}/{version}", message),))
         head = f'{{"kind":"{KINDS[resource]}","apiVersion":"{GROUP}/{version}",'.encode()
         return messages.Body((head, row.json()[1:], b"\n"))
@@ -80,20 +80,20 @@ class MetricsServer:
         fields: selectors.FieldSelector = selectors.ANYTHING,
         form: str = JSON,
     ) -> messages.Body:
-        """A list. Like metrics-server it knows no paging."""
-        turn = self._turn(resource)
+        """A list. As in the real metrics-server there are no pages."""
+        scrape = self._scrape(resource)
         kind = f"{KINDS[resource]}List"
         key = (version, form)
         whole = not namespace and not labels and not fields
-        if whole and key in turn.bodies:
-            return turn.bodies[key]
+        if whole and key in scrape.bodies:
+            return scrape.bodies[key]
         with self._lock:
-            if whole and key in turn.bodies:
-                return turn.bodies[key]
-            rows = turn.rows if whole else turn.choose(namespace, labels, fields)
-            body = _encode_list(kind, f"{GROUP}/{version}", rows, form=form, served=turn.served)
+            if whole and key in scrape.bodies:
+                return scrape.bodies[key]
+            rows = scrape.rows if whole else scrape.choose(namespace, labels, fields)
+            body = _encode_list(kind, f"{GROUP}/{version}", rows, form=form, served=scrape.served)
             if whole:
-                turn.bodies[key] = body
+                scrape.bodies[key] = body
             return body
 
     def table(
@@ -107,8 +107,8 @@ class MetricsServer:
         fields: selectors.FieldSelector,
     ) -> dict[str, Any]:
         """A Table (or the metadata alone) for `kubectl get nodes.metrics.k8s.io [NAME]`."""
-        turn = self._turn(resource)
-        rows = [row for row in turn.choose(namespace, labels, fields) if not name or row.usage.name == name]
+        scrape = self._scrape(resource)
+        rows = [row for row in scrape.choose(namespace, labels, fields) if not name or row.usage.name == name]
         if name and not rows:
             self.find(resource, "", namespace=namespace, name=name, form=JSON)  # raises 404
         version = f"meta.k8s.io/{form.version}"
@@ -140,7 +140,7 @@ class MetricsServer:
             "rows": lines,
         }
 
-    def _turn(self, resource: str) -> _Turn:
+    def _scrape(self, resource: str) -> _Scrape:
         now = self._clock()
         with self._lock:
             if self._faults.active("metrics-stale"):
@@ -152,16 +152,16 @@ class MetricsServer:
             empty = self._faults.active("metrics-empty")
             bad = self._faults.active("bad-quantity")
             number = (int((now - self._start) // RESOLUTION), empty, bad)
-            turn = self._turns.get(resource)
-            if turn is None or turn.number != number:
+            scrape = self._scrapes.get(resource)
+            if scrape is None or scrape.number != number:
                 usages: Sequence[Usage] = []
                 if not empty:
                     world = self._world
                     usages = world.node_usage(now) if resource == "nodes" else world.pod_usage(now)
-                turn = self._turns[resource] = _Turn(number, usages, served=int(self._clock()))
-                if bad and turn.rows:
-                    turn.rows[0].bad_cpu = BAD_QUANTITY
-            return turn
+                scrape = self._scrapes[resource] = _Scrape(number, usages, served=int(self._clock()))
+                if bad and scrape.rows:
+                    scrape.rows[0].bad_cpu = BAD_QUANTITY
+            return scrape
 
 
 class Row:
@@ -181,14 +181,14 @@ class Row:
         return self.usage.namespace if isinstance(self.usage, apiobjects.PodUsage) else ""
 
     def json(self) -> bytes:
-        """The object as it stands in a list."""
+        """The object as it is in a list."""
         if self._json is None:
             self._json = _encode_row(self)
         return self._json
 
 
-class _Turn:
-    """What metrics-server knows between two collections."""
+class _Scrape:
+    """What metrics-server holds between two scrapes."""
 
     __slots__ = ("_by_name", "bodies", "number", "rows", "served")
 

@@ -9,7 +9,9 @@ PROTOBUF = "application/vnd.kubernetes.protobuf"
 
 
 class Form(NamedTuple):
-    """`kind` is json, protobuf, table or metadata; `version` that of meta.k8s.io for the last two."""
+    """The form of a response. `kind` is json, protobuf, table or metadata; `version` is that of
+    meta.k8s.io.
+    """
 
     kind: str
     version: str = "v1"
@@ -20,7 +22,7 @@ _WILD = {"*/*", "application/*", JSON}
 
 
 def choose(accept: str, *, protobuf: bool = False, lists: bool = True) -> Form | None:
-    """The first acceptable clause, None without one; `protobuf` says whether that can be had here."""
+    """The first acceptable clause, or None. `protobuf` says whether that form is supported here."""
     if not accept.strip():
         return PLAIN
     for clause in accept.split(","):

@@ -22,7 +22,7 @@ _STEP = 7.0  # seconds between two lines
 
 
 def read(entry: watch_cache.Entry, query: dict[str, str], *, now: float) -> bytes:
-    """The log of one container of a pod; StatusError 400, in the real words, where there is none."""
+    """The log of one container of a pod; StatusError 400, in the real server's words, if it has none."""
     shown: dict[str, Any] = json.loads(entry.encoded())
     pod = shown["metadata"]["name"]
     names = [each["name"] for each in shown["spec"]["containers"]]

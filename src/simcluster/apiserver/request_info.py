@@ -23,8 +23,8 @@ _NAMESPACE_PARTS = {"status", "finalize"}
 
 
 class RequestInfo(NamedTuple):
-    """A request, understood. `resource` is None for paths that are about none, `known` False for no such
-    resource.
+    """The meaning of a request. `resource` is None for a path that is no resource; `known` is False
+    for an unknown resource.
     """
 
     attributes: authorizer.Attributes
@@ -33,7 +33,7 @@ class RequestInfo(NamedTuple):
 
 
 def parse(request: messages.Request) -> RequestInfo:
-    """The route of `request`."""
+    """The meaning of `request`."""
     parts = [part for part in request.path.split("/") if part]
     if len(parts) >= 3 and parts[0] == "api":
         return _resource_route(request, "", parts[1], parts[2:])

@@ -39,7 +39,7 @@ _ENVELOPE: _Schema = {1: ("meta", {1: ("apiVersion", None), 2: ("kind", None)}),
 
 
 def read_review(body: bytes) -> dict[str, Any]:
-    """`body` as the JSON form would decode; ValueError if it is no known message."""
+    """`body` decoded as its JSON form would be; ValueError if it is no known message."""
     if not body.startswith(MAGIC):
         raise ValueError("no magic bytes")
     envelope = _read(body[len(MAGIC) :], _ENVELOPE)

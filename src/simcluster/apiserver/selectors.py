@@ -26,8 +26,8 @@ class Requirement(NamedTuple):
     values: Collection[str] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether `labels` meet the condition; a label that is absent is in no set and therefore `notin`
-        every.
+        """Whether `labels` meet the condition. A missing label is in no set, so that it meets every
+        `notin`.
         """
         value = labels.get(self.key)
         if self.operator == "in":

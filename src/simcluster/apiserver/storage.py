@@ -20,7 +20,7 @@ _KEPT_BODIES = 64
 
 
 class ListOptions:
-    """The options of a list or watch request, checked; StatusError 400 for those that cannot be meant."""
+    """The checked options of a list or watch request; StatusError 400 for options that make no sense."""
 
     __slots__ = (
         "field_text",
@@ -79,7 +79,7 @@ class ListOptions:
             raise api_errors.bad_request("specifying resource version is not allowed when using continue")
 
     def matches(self, item: apiobjects.Item) -> bool:
-        """Whether the selectors and the namespace take `item` in."""
+        """Whether `item` is in the namespace and matches the selectors."""
         if self.namespace and item.namespace != self.namespace:
             return False
         if self.labels and not self.labels.matches(item.labels):
@@ -108,7 +108,7 @@ def _parse_number(text: str) -> int:
 
 
 class Page(NamedTuple):
-    """Part of a list: its entries, the version of the whole, and what follows."""
+    """Part of a list: its entries, the version of the whole list, and the token of the next page."""
 
     entries: Sequence[watch_cache.Entry]
     version: int
@@ -126,7 +126,7 @@ class Page(NamedTuple):
 
 
 class Storage:
-    """Answers get and list from a store, and keeps the bodies of unpaged lists until their objects change."""
+    """Answers get and list from a watch cache. Bodies of whole lists are kept until their objects change."""
 
     def __init__(self, objects: watch_cache.WatchCache) -> None:
         self._store = objects

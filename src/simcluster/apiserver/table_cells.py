@@ -61,7 +61,7 @@ def age(shown: Shown, now: float) -> str:
 
 
 def since(text: str | None, now: float) -> str:
-    """How long ago that was, `<unknown>` if nobody knows."""
+    """How long ago that was, or `<unknown>`."""
     return format_age(now - epoch(text)) if text else UNKNOWN
 
 

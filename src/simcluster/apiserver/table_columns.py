@@ -181,5 +181,5 @@ _LAYOUTS: dict[str, Layout] = {
 
 
 def layout(key: str) -> Layout:
-    """The layout of the resource with that key in records.RESOURCES."""
+    """The layout of the resource with that key in apiobjects.RESOURCES."""
     return _LAYOUTS.get(key, _PLAIN)

@@ -15,7 +15,7 @@ COLUMNS = table_cells.columns(
 
 
 def conditions(shown: Shown) -> list[dict[str, str]]:
-    """Marks of pods that are over."""
+    """The row conditions of pods that have ended."""
     phase = shown.get("status", {}).get("phase")
     if phase not in {"Succeeded", "Failed"}:
         return []
@@ -24,7 +24,7 @@ def conditions(shown: Shown) -> list[dict[str, str]]:
 
 
 def cells(shown: Shown, now: float) -> list[Any]:
-    """The row."""
+    """The cells of the row."""
     spec, status = shown["spec"], shown.get("status", {})
     reason, ready, restarts, last = _judge(shown)
     count = str(restarts)

@@ -50,7 +50,7 @@ class Entry:
 
 
 class Event(NamedTuple):
-    """A change that watchers are told: `previous` is the state before it, None for an added object."""
+    """A change as watches send it. `previous` is the state before it, None for an added object."""
 
     type: str
     entry: Entry
@@ -99,10 +99,10 @@ class _Collection:
 
 
 class WatchCache:
-    """Every object of the cluster. Thread-safe.
+    """All objects of the cluster. Threads may share it.
 
-    `keep_seconds` is how long a replaced state can still be paged through, and `keep_events` how many events
-    of a resource a watch may reach back.
+    A replaced state can be paged through for another `keep_seconds`; a watch may start up to
+    `keep_events` events in the past.
     """
 
     def __init__(
@@ -135,13 +135,13 @@ class WatchCache:
         return collection
 
     def current(self, key: str) -> Snapshot:
-        """The present objects of the resource with that key in records.RESOURCES."""
+        """The present objects of the resource with that key in apiobjects.RESOURCES."""
         with self._changed:
             collection = self._of(key)
             return Snapshot(collection.entries, collection.since)
 
     def at(self, key: str, version: int) -> Snapshot | None:
-        """The objects as they were at a version of the past; None when that is no longer kept."""
+        """The objects as they were at a past version; None if that is no longer kept."""
         with self._changed:
             collection = self._of(key)
             if collection.since <= version <= self.version:
@@ -156,7 +156,7 @@ class WatchCache:
         return self._of(key).since
 
     def apply(self, changes: Iterable[apiobjects.Change]) -> None:
-        """Takes changes in order and wakes the watchers."""
+        """Apply changes in order and wake the watches."""
         with self._changed:
             fresh: dict[str, list[Entry]] = {}
             for change in changes:
@@ -203,7 +203,7 @@ class WatchCache:
                 del collection.events[:drop]
 
     def forget(self) -> None:
-        """Drops the past: every older continue token and resource version is expired from now on."""
+        """Drop the past: every older continue token and resource version is expired from now on."""
         with self._changed:
             for collection in self._collections.values():
                 collection.kept.clear()
@@ -216,10 +216,10 @@ class WatchCache:
             return self._of(key).oldest
 
     def events(self, key: str, *, after: int, timeout: float) -> tuple[Sequence[Event], int] | None:
-        """The events after a version, and the version up to which they reach.
+        """The events after a version, and the version of the last one.
 
-        Waits for `timeout` seconds at most and is then empty. None when `after` is too old, or the store
-        closed.
+        Waits at most `timeout` seconds and returns no events then. None if `after` is too old or
+        the cache is closed.
         """
         with self._changed:
             collection = self._of(key)
@@ -235,7 +235,7 @@ class WatchCache:
         return collection.events[place:]
 
     def close(self) -> None:
-        """Ends every watch."""
+        """End every watch."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -20,7 +20,7 @@ _BATCH = 64 * 1024
 
 
 class Watch:
-    """One watch. `bookmark_seconds` is how often a client that allows it is told the latest version."""
+    """One watch. A client that allows bookmarks gets the latest version every `bookmark_seconds`."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Watch:
         self._seconds = min(float(seconds), 86_400) if seconds.isdigit() and int(seconds) else DEFAULT_SECONDS
 
     def stream(self) -> Iterator[bytes]:
-        """The lines, until the time is over, the client has gone or the past is lost."""
+        """The lines, until the time is over, the client has gone or the version has expired."""
         key = self._query.resource.key
         after = int(self._query.version or "0")
         if self._silent:
@@ -69,7 +69,7 @@ class Watch:
         yield from self._follow(key, after)
 
     def gone_line(self) -> bytes:
-        """The ERROR event that tells that the version asked for is too old."""
+        """The ERROR event for a version that is too old."""
         oldest = self._store.oldest(self._query.resource.key)
         error = api_errors.watch_expired(int(self._query.version or "0"), oldest)
         return b'{"type":"ERROR","object":' + api_errors.encode(error.status) + b"}\n"

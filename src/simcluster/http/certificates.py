@@ -44,7 +44,7 @@ class Pair(NamedTuple):
 
 
 class Authority:
-    """A certificate authority made a moment ago; `pem` is what clients are to trust."""
+    """A new certificate authority. `pem` is the certificate that clients are to trust."""
 
     def __init__(self, name: str, *, now: float) -> None:
         from cryptography import x509
@@ -125,7 +125,7 @@ class Authority:
 
 
 def open_server_context(pair: Pair, *, clients: bytes) -> ssl.SSLContext:
-    """The server's side of TLS 1.2 and 1.3; asks for client certificates of `clients`, insists on none."""
+    """A server's TLS 1.2 and 1.3 context. It asks for client certificates of `clients` and requires none."""
     import ssl
     import tempfile
     from pathlib import Path

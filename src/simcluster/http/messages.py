@@ -35,7 +35,7 @@ _PHRASES = {
 
 
 class ProtocolError(Exception):
-    """The bytes are no acceptable request; `status` is the answer before the connection closes."""
+    """The bytes are no acceptable request. `status` is sent before the connection is closed."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -43,7 +43,7 @@ class ProtocolError(Exception):
 
 
 class ClosedError(Exception):
-    """The client went away, or said nothing for too long."""
+    """The client closed the connection, or sent nothing for too long."""
 
 
 class Request:
@@ -63,7 +63,7 @@ class Request:
 
     @property
     def query(self) -> dict[str, str]:
-        """The parameters; the first wins where one is repeated."""
+        """The parameters; of a repeated one, the first value."""
         if self._query is None:
             pairs = urllib.parse.parse_qsl(self.query_text, keep_blank_values=True)
             self._query = dict(reversed(pairs))
@@ -76,7 +76,9 @@ class Request:
 
 
 class Body:
-    """The bytes of an answer, in pieces so that a large list is never held twice, and compressed once."""
+    """The bytes of a body, in pieces so that a large list is in memory once only. It is compressed at
+    most once.
+    """
 
     __slots__ = ("_gzipped", "length", "parts")
 
@@ -110,10 +112,10 @@ class Body:
 
 
 class Response:
-    """What to send: a body, or a stream of chunks whose end nobody knows.
+    """A response: a body, or a stream of chunks.
 
-    `cut` sends half of the body and breaks the connection; `reset` breaks it without an answer. Bodies longer
-    than `gzip_from` are compressed for those who ask for it.
+    `cut` sends half of the body and breaks the connection; `reset` breaks it without a response.
+    Bodies longer than `gzip_from` are compressed for clients that accept gzip.
     """
 
     __slots__ = (
@@ -149,7 +151,7 @@ class Response:
 
 
 class RequestReader:
-    """The reading side of one connection."""
+    """Reads the requests of one connection."""
 
     def __init__(
         self, sock: socket.socket, *, idle_seconds: float = 300.0, head_seconds: float = 15.0
@@ -160,7 +162,7 @@ class RequestReader:
         self._head_seconds = head_seconds
 
     def read_request(self) -> Request:
-        """The next request; ClosedError at the end of the connection, ProtocolError for what is none."""
+        """The next request. ClosedError at the end of the connection, ProtocolError if it is malformed."""
         head = self._read_head()
         method, target, headers, values = _parse_head(head)
         request = Request(method, target, headers=headers)
@@ -274,18 +276,25 @@ def _parse_head(head: bytes) -> tuple[str, str, dict[str, str], list[tuple[str, 
     return words[0].upper(), words[1], headers, values
 
 
-def write_response(sock: socket.socket, request: Request | None, reply: Response) -> bool:
-    """Sends `reply`; returns whether the connection lives on. OSError when the client left."""
+def write_response(sock: socket.socket, request: Request | None, response: Response) -> bool:
+    """Send `response` and return whether the connection stays open. OSError if the client has gone."""
     keep = (
-        not reply.close and request is not None and request.headers.get("connection", "").lower() != "close"
+        not response.close
+        and request is not None
+        and request.headers.get("connection", "").lower() != "close"
     )
-    if reply.stream is not None:
-        return _write_stream(sock, reply) and keep
-    head = _head(reply, keep=keep)
-    body = reply.body
+    if response.stream is not None:
+        return _write_stream(sock, response) and keep
+    head = _head(response, keep=keep)
+    body = response.body
     length = body.length
     packed: bytes | None = None
-    if request is not None and reply.status == 200 and length > reply.gzip_from and request.method == "GET":
+    if (
+        request is not None
+        and response.status == 200
+        and length > response.gzip_from
+        and request.method == "GET"
+    ):
         head.append("Vary: Accept-Encoding")
         if "gzip" in request.headers.get("accept-encoding", ""):
             packed = body.gzipped()
@@ -296,7 +305,7 @@ def write_response(sock: socket.socket, request: Request | None, reply: Response
     if request is not None and request.method == "HEAD":
         sock.sendall(start)
         return keep
-    if reply.cut:
+    if response.cut:
         _send_half(sock, start, packed if packed is not None else b"".join(body.parts))
         return False
     if packed is not None:
@@ -315,26 +324,26 @@ def _send_half(sock: socket.socket, start: bytes, data: bytes) -> None:
     sock.sendall(start + data[: len(data) // 2])
 
 
-def _write_stream(sock: socket.socket, reply: Response) -> bool:
-    head = _head(reply, keep=True)
+def _write_stream(sock: socket.socket, response: Response) -> bool:
+    head = _head(response, keep=True)
     head.append("Transfer-Encoding: chunked")
     sock.sendall(("\r\n".join(head) + "\r\n\r\n").encode("latin-1"))
-    for piece in reply.stream or ():
+    for piece in response.stream or ():
         sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
-    if reply.cut:
+    if response.cut:
         return False
     sock.sendall(b"0\r\n\r\n")
     return True
 
 
-def _head(reply: Response, *, keep: bool) -> list[str]:
+def _head(response: Response, *, keep: bool) -> list[str]:
     head = [
-        f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, 'Status')}",
-        f"Content-Type: {reply.content_type}",
+        f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, 'Status')}",
+        f"Content-Type: {response.content_type}",
         "Cache-Control: no-cache, private",
         time.strftime("Date: %a, %d %b %Y %H:%M:%S GMT", time.gmtime()),
     ]
-    head.extend(f"{name}: {value}" for name, value in reply.headers)
+    head.extend(f"{name}: {value}" for name, value in response.headers)
     if not keep:
         head.append("Connection: close")
     return head

@@ -24,15 +24,15 @@ _MOST_CONNECTIONS = 512
 
 
 class Peer(NamedTuple):
-    """What a connection told about its client: the subject of its certificate, if it brought one."""
+    """The subject of a client's certificate."""
 
     common_name: str
     organisations: list[str]
 
 
 class Server:
-    """Listens on 127.0.0.1 from start() to stop(). `context` gives the TLS side for the next connection, or
-    None.
+    """An HTTP server on 127.0.0.1. `answer` makes the response to a request; `context` gives the TLS
+    context of the next connection, None for plain HTTP.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Server:
         self.port = 0
 
     def start(self) -> None:
-        """Begins to listen; PortError if the port cannot be had."""
+        """Begin to listen; PortError if the port cannot be had."""
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -77,7 +77,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Closes the listener and every connection, and waits a moment for their threads."""
+        """Close the listener and every connection, and wait a moment for their threads."""
         self._stopping = True
         if self._listener is not None:
             with contextlib.suppress(OSError):
@@ -163,20 +163,20 @@ class Server:
             except messages.ClosedError:
                 return
             except messages.ProtocolError as error:
-                reply = messages.Response(
+                response = messages.Response(
                     error.status, f"{error.status} {error}".encode(), content_type="text/plain; charset=utf-8"
                 )
-                reply.close = True
-                messages.write_response(connection, None, reply)
+                response.close = True
+                messages.write_response(connection, None, response)
                 _linger(connection)
                 return
             request.gone = lambda: _has_left(connection)
-            reply = self._answer(request, peer)
+            response = self._answer(request, peer)
             connection.settimeout(_SEND_SECONDS)
-            if reply.reset:
+            if response.reset:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return
-            if not messages.write_response(connection, request, reply):
+            if not messages.write_response(connection, request, response):
                 return
 
 

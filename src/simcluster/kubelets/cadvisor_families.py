@@ -33,7 +33,7 @@ def _zero(group: Group) -> float:
 
 
 def _quota(part: str, *, scale: float = 1) -> Read:
-    """What the CFS quota counts, where there is one; a pod as a whole never waits for its own here."""
+    """The counters of the CFS quota of a container that has one."""
 
     def read(group: Group) -> float | None:
         if not group.cpu_limit:

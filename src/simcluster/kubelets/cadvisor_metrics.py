@@ -32,7 +32,7 @@ FAILED = f"{_VERSION}{_ERROR}container_scrape_error 1\n{_MACHINE_ERROR}machine_s
 
 
 def render(node: stats.NodeStats, *, counting: bool = True) -> bytes:
-    """The whole text; without `counting` CPU and memory of what runs are 0."""
+    """The whole text. Without `counting` the CPU and memory of pods and containers are 0."""
     groups = cgroups.list_groups(node)
     if not counting:
         for group in groups:

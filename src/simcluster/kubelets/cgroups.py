@@ -70,7 +70,7 @@ class Group:
         self.text = ",".join(f'{label}="{self.labels.get(label, "")}"' for label in _LABELS)
 
     def labelled(self, extra: dict[str, str]) -> list[tuple[str, str]]:
-        """The labels, with further ones in their alphabetical places."""
+        """The labels and `extra`, in alphabetical order."""
         return sorted((dict.fromkeys(_LABELS, "") | self.labels | extra).items())
 
 

@@ -36,7 +36,7 @@ class Traffic:
 
 
 class Disk:
-    """What has been read and written since the start, and what is kept of it."""
+    """What has been read and written since the start, and the space in use."""
 
     __slots__ = ("logs", "read", "reads", "root", "root_inodes", "writes", "written")
 
@@ -51,7 +51,7 @@ class Disk:
 
 
 class Memory:
-    """The parts of a working set of so many KiB, in bytes."""
+    """The parts of a working set, in bytes."""
 
     __slots__ = ("active_file", "inactive_file", "kernel", "mapped", "resident", "usage", "working_set")
 
@@ -66,7 +66,7 @@ class Memory:
 
 
 class Pressure:
-    """How long some (and all) of its tasks have waited: nanoseconds, or those a second if made of rates."""
+    """How long some, and all, tasks have waited: nanoseconds, or nanoseconds a second if made of rates."""
 
     __slots__ = ("cpu", "io", "memory")
 
@@ -77,12 +77,12 @@ class Pressure:
 
 
 def pressure(row: stats.NodeStats | stats.PodStats) -> tuple[Pressure, Pressure]:
-    """The pressure in a pod or node: since its start, and of late."""
+    """The pressure in a pod or node: since its start, and at present."""
     return Pressure(row.cpu_nanoseconds), Pressure(row.cpu_nanocores)
 
 
 def container_pressure(container: stats.ContainerStats) -> tuple[Pressure, Pressure]:
-    """The pressure in a container: since its start, and of late."""
+    """The pressure in a container: since its start, and at present."""
     return (
         Pressure(container.cpu_nanoseconds, throttled=container.throttled, stalled=container.stalled),
         Pressure(container.cpu_nanocores, throttled=container.throttling, stalled=container.stalling),
@@ -90,7 +90,7 @@ def container_pressure(container: stats.ContainerStats) -> tuple[Pressure, Press
 
 
 def salt_of(container: stats.ContainerStats) -> int:
-    """A number that is the container's own."""
+    """A number that differs between containers."""
     return int(container.identity[:12], 16)
 
 

@@ -45,10 +45,10 @@ _RENDER: dict[str, Callable[[stats.NodeStats, bool], bytes]] = {
 
 
 class Kubelets:
-    """All kubelets of a cluster. Thread-safe.
+    """All kubelets of a cluster. Threads may share it.
 
-    `measured(name, render)` renders what the node's kubelet knows, or gives None while it is silent; `tick`
-    counts the times at which that changes.
+    `measured(name, render)` renders the stats of a node's kubelet, or gives None while the kubelet
+    is down. `tick` gives a number that changes with the stats.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class Kubelets:
         self._kept: dict[tuple[str, str], tuple[int, messages.Body]] = {}
 
     def stop(self) -> None:
-        """Lets requests end that would hang."""
+        """End the requests that hang."""
         self._stopped.set()
 
     def hits(self, fault: str, name: str) -> bool:
-        """Whether a fault strikes this node's kubelet."""
+        """Whether a fault hits this node's kubelet."""
         wanted: fault_targets.Targets | None = self._faults.value(fault)
         if wanted is None:
             return False
@@ -83,14 +83,14 @@ class Kubelets:
             known = self._chosen[fault] = (wanted, wanted.choose(self._names, salt=fault))
         return name in known[1]
 
-    def port(self, name: str, doors: listeners.Listeners) -> int:
-        """Where the node's kubelet is to be reached."""
+    def port(self, name: str, ports: listeners.Listeners) -> int:
+        """The port where the node's kubelet is reached."""
         if self.hits("kubelet-refused", name):
-            return doors.dead
-        return doors.foreign if self.hits("kubelet-self-signed", name) else doors.usual
+            return ports.dead
+        return ports.foreign if self.hits("kubelet-self-signed", name) else ports.usual
 
     def answer(self, request: messages.Request, user: authorizer.User | None) -> messages.Response:
-        """The reply to who comes to the kubelets' own port; `user` is whom a client certificate names."""
+        """The response to a request at the kubelets' own port. `user` is the user of a client certificate."""
         name, _, rest = request.path.removeprefix(listeners.PREFIX).partition("/")
         if not request.path.startswith(listeners.PREFIX) or name not in self._names:
             return _text(404, "404 page not found\n")
@@ -114,12 +114,12 @@ class Kubelets:
         return _forbidden(user.name, verb, wanted)
 
     def relay(self, name: str, path: str, request: messages.Request) -> messages.Response:
-        """The reply to the API server, which may do everything and looks at no certificate."""
+        """The response to the API server's node proxy, which may do everything and checks no certificate."""
         path = path.removeprefix(f"{listeners.PREFIX}{name}")  # where its Node says that it is
         return self._strike(name, request) or self._show(name, path, request)
 
     def silent(self, name: str) -> bool:
-        """Whether nobody answers for this node."""
+        """Whether the node's kubelet is down."""
         return self.hits("kubelet-refused", name) or self._measured(name, lambda _: b"") is None
 
     def _strike(self, name: str, request: messages.Request) -> messages.Response | None:
@@ -164,16 +164,16 @@ class Kubelets:
         body = self._body(name, what)
         if body is None:
             return _broken()
-        reply = messages.Response(
+        response = messages.Response(
             200, body, content_type=prometheus_text.CONTENT_TYPE if path in _METRICS else _JSON
         )
         if path in _METRICS:
-            reply.gzip_from = 0  # Go's handler for metrics compresses whatever its length
-        reply.cut = self.hits("kubelet-cut-off", name)
-        return reply
+            response.gzip_from = 0  # Go's handler for metrics compresses whatever its length
+        response.cut = self.hits("kubelet-cut-off", name)
+        return response
 
     def _body(self, name: str, what: str) -> messages.Body | None:
-        """One of _METRICS, the "summary", or its "short" form; None if the node has fallen silent."""
+        """One of _METRICS, the "summary", or its "short" form; None if the kubelet is down."""
         if self.hits("kubelet-empty", name):
             return messages.Body((b"",))
         if self.hits("kubelet-garbage", name):
@@ -204,7 +204,7 @@ class Kubelets:
 
 
 def _subresources(path: str) -> list[str]:
-    """What of the node a path is about, as the kubelet's authorizer sees it; one of them is enough."""
+    """The subresources of the node that a path needs a right on; a right on one of them is enough."""
     fine = [name for start, name in _FINE.items() if path == start or path.startswith(f"{start}/")]
     for start, name in _SUBRESOURCES:
         if path == start or path.startswith(f"{start}/"):
@@ -222,9 +222,9 @@ def _text(code: int, words: str) -> messages.Response:
 
 
 def _broken() -> messages.Response:
-    reply = messages.Response(500)
-    reply.reset = True
-    return reply
+    response = messages.Response(500)
+    response.reset = True
+    return response
 
 
 def unreachable(address: str) -> api_errors.StatusError:

@@ -28,7 +28,8 @@ _MOST_CONNECTIONS = 8192  # whoever reads all kubelets keeps a connection open t
 
 
 class Listeners:
-    """The ports: `usual` for the kubelets, `foreign` for those with foreign papers, `dead` where nobody is.
+    """The ports of the kubelets: `usual`, `foreign` with a certificate of another authority, `dead`
+    without a server.
 
     They are 0 before start().
     """
@@ -40,7 +41,7 @@ class Listeners:
         self.usual = self.foreign = self.dead = 0
 
     def start(self, authority: certificates.Authority, *, clients: bytes, now: float) -> None:
-        """Begins to listen, with a certificate of `authority` and with one of nobody's."""
+        """Begin to listen, with a certificate of `authority` and with one of an unknown authority."""
         self._empty = socket.socket()  # bound and not listening: connections are refused, and nobody takes it
         self._empty.bind((HOST, 0))
         self.dead = self._empty.getsockname()[1]
@@ -59,7 +60,7 @@ class Listeners:
         self.usual, self.foreign = ports
 
     def stop(self) -> None:
-        """Closes everything; may be called twice."""
+        """Close all ports; may be called twice."""
         servers, self._servers = self._servers, []
         for each in servers:
             each.stop()
@@ -76,7 +77,7 @@ def is_node(item: apiobjects.Item) -> bool:
 def reachable(
     item: apiobjects.Item, port: Callable[[str], int], *, dead: Callable[[], int]
 ) -> apiobjects.Item:
-    """The Node as it is to be reached: at `port(name)` as it is when shown, or at `dead()` if it is lost."""
+    """The Node with its kubelet's address and `port(name)`; with `dead()` if the node is lost."""
 
     def alter(shown: dict[str, Any]) -> None:
         annotations = shown["metadata"].setdefault("annotations", {})

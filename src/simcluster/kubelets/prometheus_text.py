@@ -6,7 +6,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 
 
 def number(value: float) -> str:
-    """A sample's value: the shortest digits that say it, with an exponent from a million on."""
+    """A sample's value with the fewest digits that identify it, in exponent form from a million on."""
     size = abs(value)
     if 1e-4 <= size < 1e6 or value == 0:
         return repr(float(value)).removesuffix(".0")
@@ -22,5 +22,5 @@ def number(value: float) -> str:
 
 
 def head(name: str, kind: str, explanation: str) -> str:
-    """The two lines above a family."""
+    """The HELP and TYPE lines of a family."""
     return f"# HELP {name} {explanation}\n# TYPE {name} {kind}\n"

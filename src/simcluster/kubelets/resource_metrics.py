@@ -71,7 +71,7 @@ FAILED = f"{_ERROR}resource_scrape_error 1\n".encode()
 
 
 def render(node: stats.NodeStats, *, counting: bool = True) -> bytes:
-    """The whole text; without `counting` CPU and memory of what runs are 0, as with cgroups nobody reads."""
+    """The whole text. Without `counting` the CPU and memory of pods and containers are 0."""
     number = prometheus_text.number
     scale = 1 if counting else 0
     pods = sorted(node.pods, key=lambda pod: (pod.namespace, pod.name))

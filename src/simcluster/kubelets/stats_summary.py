@@ -19,7 +19,7 @@ _DAEMONS = ("kubelet", 0.024), ("runtime", 0.019)
 
 
 def render(node: stats.NodeStats, *, whole: bool, counting: bool = True) -> bytes:
-    """The document; not `whole` it has CPU, memory and swap alone. Without `counting` what runs uses 0."""
+    """The document; without `whole` it has CPU, memory and swap only. Without `counting` usage is 0."""
     shown = _node(node, whole=whole)
     pods = [_pod(pod, whole=whole, counting=counting) for pod in node.pods]
     return json.dumps({"node": shown, "pods": pods}, separators=(",", ":")).encode()

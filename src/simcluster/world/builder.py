@@ -30,7 +30,7 @@ _DAY = 86400.0
 
 
 def build(*, node_count: int, pod_count: int, seed: int, start: float) -> states.State:
-    """The cluster at `start` (epoch), quiet: `state.live` is still False."""
+    """The cluster at `start` (epoch). Nothing happens in it yet: `state.live` is still False."""
     collecting = gc.isenabled()
     gc.disable()  # nothing here is garbage yet, and looking for it would double the time
     try:
@@ -39,7 +39,7 @@ def build(*, node_count: int, pod_count: int, seed: int, start: float) -> states
         _open_nodes(state, plan, node_count=node_count, pod_count=pod_count)
         _open_workloads(state, plan)
         _open_rest(state)
-        state.settle()
+        state.update_owners()
         state.events.sort()
     finally:
         if collecting:
@@ -48,7 +48,7 @@ def build(*, node_count: int, pod_count: int, seed: int, start: float) -> states
 
 
 def _plan(node_count: int, pod_count: int, state: states.State) -> Iterator[tuple[catalogue.Entry, int]]:
-    """Who lives here, with how many pods."""
+    """The workloads, each with its number of pods."""
     left = pod_count
     pools = [topology.pool_of(index, node_count) for index in range(node_count)]
     control = sum(pool is topology.CONTROL for pool in pools) or 1
@@ -119,9 +119,9 @@ def _open_workloads(state: states.State, plan: list[tuple[catalogue.Entry, int]]
         state.scheduler.unaware = (
             not entry.scenario and entry.tier != "data" and entry.namespace != "kube-system"
         )
-        initial_state.stage(state, workload, count)
+        initial_state.create(state, workload, count)
         state.scheduler.unaware = False
-        state.stir(workload)
+        state.mark_changed(workload)
 
 
 def _beyond(entry: catalogue.Entry, state: states.State) -> catalogue.Entry:
@@ -153,7 +153,7 @@ def _open_rest(state: states.State) -> None:
     for node in state.nodes:
         state.put(node_json.document(node))
         if node.lost:
-            pod_lifecycle.tell_node(state, node, "NodeNotReady", when=node.lost + 40)
+            pod_lifecycle.record_node(state, node, "NodeNotReady", when=node.lost + 40)
         state.put(
             network.lease(node, renewed=node.lost - 35 if node.lost else state.start - 5, uid=state.uid())
         )

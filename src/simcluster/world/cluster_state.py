@@ -23,7 +23,7 @@ DELETED: Literal["DELETED"] = "DELETED"
 
 
 class State:
-    """Everything that exists. `now` is the epoch of the tick that is being lived."""
+    """All objects. `now` is the epoch of the present tick."""
 
     def __init__(self, *, seed: int, start: float) -> None:
         self.random = random.Random(seed)  # noqa: S311 - a simulation wants to repeat itself
@@ -48,12 +48,12 @@ class State:
         return "".join(self.random.choices(json_text.ALPHABET, k=length))
 
     def items(self) -> Iterator[apiobjects.Item]:
-        """Every object there is."""
+        """All objects."""
         yield from self.documents.values()
         yield from self.every_pod()
 
     def every_pod(self) -> Iterator[pods.Pod]:
-        """Every pod."""
+        """All pods."""
         for workload in self.workloads:
             for pod_set in workload.sets:
                 yield from pod_set.pods.values()
@@ -65,7 +65,7 @@ class State:
     # Pods
 
     def new_pod(self, pod_set: pods.PodSet, *, name: str = "", created: float | None = None) -> pods.Pod:
-        """A pod of the set that is not yet part of the cluster; `add_pod` makes it so."""
+        """A new pod of the set; `add_pod` makes it part of the cluster."""
         while not name or name in pod_set.pods:
             name = f"{pod_set.name}-{self.suffix(5)}"
         pod = pods.Pod(pod_set, name, uid=self.uid(), created=self.now if created is None else created)
@@ -76,7 +76,7 @@ class State:
         return pod
 
     def add_pod(self, pod: pods.Pod, *, node: topology.Node | None) -> None:
-        """Let the pod exist, on `node` or unscheduled."""
+        """Add the pod, on `node` or unscheduled."""
         pod_set = pod.pod_set
         pod_set.pods[pod.name] = pod
         if node is not None:
@@ -85,47 +85,47 @@ class State:
                 pod.ip = node.address()
             node.pods[pod.uid] = pod
             if pod.alive:
-                self.scheduler.take(pod)
-        self._stir(pod_set)
+                self.scheduler.reserve(pod)
+        self._mark_owner_changed(pod_set)
         self._tell(ADDED, pod)
 
     def change_pod(self, pod: pods.Pod, **changes: Any) -> pods.Pod:
-        """Replace the pod by itself in another state, which is returned."""
+        """Replace the pod by a copy in another state, and return the copy."""
         after = pod.changed(**changes)
         if after.node is not None:
             if pod.node is None:
                 if not pod.pod_set.template.host_network:
                     after.ip = after.node.address()
-                self.scheduler.take(after)
+                self.scheduler.reserve(after)
             elif pod.alive and not after.alive:
-                self.scheduler.give_back(pod)
+                self.scheduler.release(pod)
             after.node.pods[pod.uid] = after
         pod.pod_set.pods[pod.name] = after
-        self._stir(pod.pod_set)
+        self._mark_owner_changed(pod.pod_set)
         self._tell(MODIFIED, after)
         return after
 
     def remove_pod(self, pod: pods.Pod) -> None:
-        """Let the pod be gone."""
+        """Remove the pod."""
         pod = pod.pod_set.pods.pop(pod.name)
         if pod.node is not None:
             del pod.node.pods[pod.uid]
             if pod.alive:
-                self.scheduler.give_back(pod)
-        self._stir(pod.pod_set)
+                self.scheduler.release(pod)
+        self._mark_owner_changed(pod.pod_set)
         self._tell(DELETED, pod)
 
     # Other objects
 
     def put(self, document: manifests.Manifest) -> None:
-        """Let the object be as it is now: new, or in place of its earlier state."""
+        """Add the object, or replace its earlier state."""
         key = (document.resource.key, document.namespace, document.name)
         known = key in self.documents
         self.documents[key] = document
         self._tell(MODIFIED if known else ADDED, document)
 
     def drop(self, resource: str, namespace: str, name: str) -> None:
-        """Let the object be gone, if it is there."""
+        """Remove the object, if it exists."""
         document = self.documents.pop((resource, namespace, name), None)
         if document is not None:
             self._tell(DELETED, document)
@@ -135,16 +135,16 @@ class State:
         document = self.documents.get((resource, namespace, name))
         return self.uid() if document is None else document.uid
 
-    def _stir(self, pod_set: pods.PodSet) -> None:
-        """Remember that the owner's counts have to be counted again."""
+    def _mark_owner_changed(self, pod_set: pods.PodSet) -> None:
+        """Remember that the counts of the pod's owner have changed."""
         self._stirred[pod_set.workload.uid] = pod_set.workload
 
-    def stir(self, workload: workloads.Workload) -> None:
-        """The same for a workload whose own wishes have changed."""
+    def mark_changed(self, workload: workloads.Workload) -> None:
+        """Remember that the workload has changed."""
         self._stirred[workload.uid] = workload
 
-    def settle(self) -> None:
-        """Bring the owners of what has changed up to date: their status, endpoint slices, autoscalers."""
+    def update_owners(self) -> None:
+        """Update the owners of what has changed: their status, endpoint slices and autoscalers."""
         stirred, self._stirred = self._stirred, {}
         for workload in stirred.values():
             for document in workload.objects(self):

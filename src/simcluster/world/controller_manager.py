@@ -22,7 +22,7 @@ _FORGET = 4
 
 
 class ControllerManager:
-    """Makes a state live."""
+    """Runs the controllers and scenarios of a state, tick by tick."""
 
     def __init__(self, state: states.State) -> None:
         self.state = state
@@ -34,12 +34,12 @@ class ControllerManager:
         self.after(_FORGET, self._forget)
 
     def after(self, ticks: int, action: Callable[..., None], *arguments: Any) -> None:
-        """Let `action(*arguments)` happen so many ticks from now (at least one)."""
+        """Call `action(*arguments)` so many ticks from now, at least one."""
         self._number += 1
         heapq.heappush(self._due, (self.now + max(1, ticks), self._number, action, arguments))
 
     def tick(self, number: int) -> None:
-        """Let happen what is due."""
+        """Call what is due."""
         self.now = number
         due = self._due
         while due and due[0][0] <= number:
@@ -53,19 +53,19 @@ class ControllerManager:
     # Pods, by what they are now
 
     def current(self, pod: pods.Pod) -> pods.Pod | None:
-        """The pod's present state; None once it is gone (or another has its name)."""
+        """The pod's present state; None if it is gone, or another has its name."""
         found = pod.pod_set.pods.get(pod.name)
         return found if found is not None and found.uid == pod.uid else None
 
     def able(self, pod: pods.Pod) -> pods.Pod | None:
-        """The same, for what only a living kubelet can do: None if the pod leaves or its node is silent."""
+        """The same for what takes a kubelet: None too if the pod is terminating or its node is not ready."""
         found = self.current(pod)
         if found is None or found.deleted or not found.alive:
             return None
         return None if found.node is not None and found.node.lost else found
 
     def create(self, pod_set: pods.PodSet, *, name: str = "", node: topology.Node | None = None) -> pods.Pod:
-        """A new pod, which will start when it can."""
+        """Create a pod, which will start when it can."""
         pod = pod_lifecycle.admit(self.state, pod_set, name=name, node=node)
         self.after(_RETRY if pod.node is None else 1, self._start, pod)
         return pod
@@ -94,15 +94,15 @@ class ControllerManager:
         scenarios.started(self, pod_lifecycle.begin(self.state, found))
 
     def keep_trying(self, pod: pods.Pod) -> None:
-        """Go on with a pod that has not started yet."""
+        """Continue with a pod that has not started yet."""
         self.after(_RETRY if pod.node is None else 1, self._start, pod)
 
     def resume(self, pod: pods.Pod, *, ticks: int) -> None:
-        """Let a pod that is being initialised run after so many ticks."""
+        """Let an initialising pod run after so many ticks."""
         self.after(ticks, self._start, pod)
 
     def delete(self, pod: pods.Pod, *, disrupted: str = "", ticks: int = 0) -> None:
-        """Terminate the pod; it is gone after its grace, or after `ticks`."""
+        """Terminate the pod; it is removed after its grace period, or after `ticks`."""
         found = self.current(pod)
         if found is None or found.deleted:
             return
@@ -111,7 +111,7 @@ class ControllerManager:
         self.after(ticks or max(1, int(min(grace, 45) / usage.TICK)), self.remove, found)
 
     def remove(self, pod: pods.Pod) -> None:
-        """Let the pod be gone, unless its kubelet is silent and cannot confirm it."""
+        """Remove the pod, unless its kubelet is down and cannot confirm it."""
         found = self.current(pod)
         if found is None:
             return
@@ -124,7 +124,7 @@ class ControllerManager:
     # Controllers
 
     def reconcile(self, workload: workloads.Workload) -> None:
-        """Create what is missing and delete what is too much, as the workload's controller would."""
+        """Create missing pods and delete surplus ones, as the workload's controller would."""
         for pod_set in workload.sets:
             if workload.kind == "Deployment":
                 self._replicas(pod_set)

@@ -31,7 +31,7 @@ _WAIT = 38_000_000  # nanoseconds that a container waits in a period in which it
 
 
 class _Pod:
-    """A pod's count: its containers that run, and what those that ended have used."""
+    """The counters of a pod: of its running containers, and the sum of those that have ended."""
 
     __slots__ = ("containers", "ended", "reading")
 
@@ -52,7 +52,7 @@ class _Pod:
 
 
 class _Node:
-    """A machine's count since it was booted."""
+    """The counters of a machine since it was booted."""
 
     __slots__ = ("pods", "reading")
 
@@ -69,7 +69,7 @@ class _Node:
 
 
 class Counters:
-    """Counts from its first step on. What ran before is guessed from its age, and from nothing else."""
+    """The counters of all nodes from the first step on. Earlier usage is estimated from the age alone."""
 
     def __init__(self, machines: Sequence[topology.Node], *, start: float) -> None:
         self._machines = machines
@@ -77,7 +77,9 @@ class Counters:
         self._counts: dict[str, _Node] = {}
 
     def read(self, name: str) -> stats.NodeStats | None:
-        """The node at the last step, altered by the next one; None while it is silent."""
+        """The node's stats at the last step, changed in place by the next one; None while its kubelet
+        is down.
+        """
         count = self._counts.get(name)
         return None if count is None else count.reading
 

@@ -51,7 +51,7 @@ class _Series:
 
 
 class EventRecorder:
-    """The events that still exist."""
+    """Records Events. An Event that repeats is counted, and is removed an hour after its last repetition."""
 
     def __init__(self, state: states.State) -> None:
         self._state = state
@@ -73,7 +73,9 @@ class EventRecorder:
         container: str = "",
         host: str = "",
     ) -> None:
-        """Something happened to `item` (anything with namespace, name, uid), `count` times since `first`."""
+        """Record that something happened to `item` (anything with namespace, name, uid), `count` times
+        since `first`.
+        """
         state = self._state
         now = state.now if when is None else when
         key = (item.uid, reason, message)
@@ -128,11 +130,11 @@ class EventRecorder:
         )  # fmt: skip
 
     def sort(self) -> None:
-        """Order by last sight, after the past has been written down in any order."""
+        """Sort by time of the last repetition, after the past was recorded in any order."""
         self._series = dict(sorted(self._series.items(), key=lambda entry: entry[1][0]))
 
     def forget(self) -> None:
-        """Drop what was last seen more than an hour ago."""
+        """Remove Events that are older than an hour."""
         oldest = self._state.now - LIFETIME
         expired = []
         for key, (seen, _) in self._series.items():

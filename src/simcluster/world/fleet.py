@@ -79,14 +79,14 @@ _SHAPES = (
 
 
 def entries(pods: int, *, random: random.Random) -> Iterator[catalogue.Entry]:
-    """Workloads with `pods` pods in all; large crowds come in larger deployments."""
+    """Workloads with `pods` pods in all. Larger fleets have larger deployments."""
     factor = 1 if pods < 2000 else 2 if pods < 20000 else 5
     number = 0
     while pods > 0:
         team, stage, thing, role = _names(number)
         replicas = min(pods, random.choice(_REPLICAS) * factor)
         namespace = f"{team}-{stage}" if stage else team
-        scenario = _mood(number)
+        scenario = _scenario(number)
         stateful = role == "cache" and replicas <= 12
         yield catalogue.Entry(
             namespace,
@@ -123,8 +123,8 @@ def _names(number: int) -> tuple[str, str, str, str]:
     return _TEAMS[index], name, thing, role
 
 
-def _mood(number: int) -> str:
-    """Trouble is rare, and grows with the cluster."""
+def _scenario(number: int) -> str:
+    """Scenarios with problems are rare; their number grows with the cluster."""
     return {
         53: "crashloop",
         97: "leak",

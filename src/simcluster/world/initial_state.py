@@ -18,14 +18,14 @@ _EXTRA = {"bad-image": 1, "evicted": 1, "terminating": 1, "scaling": 1}
 
 
 def pods_at_start(entry: catalogue.Entry) -> int:
-    """How many pods the entry has at the start."""
+    """The number of pods of the entry at the start."""
     if entry.kind == "CronJob":
         return 3
     return entry.replicas + _EXTRA.get(entry.scenario, 0)
 
 
-def stage(state: states.State, workload: workloads.Workload, count: int) -> None:
-    """Make the workload's sets and exactly `count` pods."""
+def create(state: states.State, workload: workloads.Workload, count: int) -> None:
+    """Create the workload's sets with exactly `count` pods."""
     if workload.kind == "CronJob":
         _cron(state, workload, count)
         return
@@ -115,7 +115,7 @@ def _leak(state: states.State, workload: workloads.Workload, made: list[pods.Pod
         again = pods.running(since, restarts=restarts, last=last)
         state.change_pod(pod, containers=(again, *pod.containers[1:]), ready_at=since)
         if since > state.start - event_recorder.LIFETIME:
-            pod_lifecycle.tell_out_of_memory(state, pod, when=since - 1)
+            pod_lifecycle.record_out_of_memory(state, pod, when=since - 1)
 
 
 def _crash(state: states.State, workload: workloads.Workload, made: list[pods.Pod]) -> None:
@@ -130,7 +130,7 @@ def _crash(state: states.State, workload: workloads.Workload, made: list[pods.Po
         )
         state.change_pod(pod, containers=(state_now, *pod.containers[1:]), ready_at=ended, lost=0.0)
         name = workload.entry.template.containers[0].name
-        pod_lifecycle.tell(
+        pod_lifecycle.record(
             state,
             pod,
             "BackOff",
@@ -163,22 +163,22 @@ def _bad_image(state: states.State, workload: workloads.Workload, made: list[pod
     )
     containers = (waiting,) * len(pod.containers)
     pod = state.change_pod(pod, init=init, containers=containers, ready_at=created + 10)
-    pod_lifecycle.tell(state, pod, "Failed", f'Failed to pull image "{image}": {pull_error(image)}',
+    pod_lifecycle.record(state, pod, "Failed", f'Failed to pull image "{image}": {pull_error(image)}',
         warning=True,
                  when=state.start - 180, first=created + 12, count=6)  # fmt: skip
-    pod_lifecycle.tell(state, pod, "BackOff", f'Back-off pulling image "{image}"', warning=True,
+    pod_lifecycle.record(state, pod, "BackOff", f'Back-off pulling image "{image}"', warning=True,
                  when=state.start - 20, first=created + 25, count=96)  # fmt: skip
 
 
 def pull_error(image: str) -> str:
-    """What the container runtime says of an image that is not there."""
+    """The container runtime's message about an image that does not exist."""
     return f'failed to resolve reference "{image}": {image}: not found'
 
 
 def _unschedulable(state: states.State, _workload: workloads.Workload, made: list[pods.Pod]) -> None:
     for pod in made:
         if pod.node is None:
-            pod_lifecycle.tell(
+            pod_lifecycle.record(
                 state,
                 pod,
                 "FailedScheduling",
@@ -220,7 +220,7 @@ def _pod_initializing(state: states.State, _workload: workloads.Workload, made: 
 
 
 def _just_arrived(state: states.State, made: list[pods.Pod], *, age: float, done: bool) -> None:
-    """A pod before its containers: its init containers have (or have not) done their work."""
+    """A pod whose containers have not started; its init containers are, or are not, done."""
     for pod in made[-1:]:
         if pod.node is None:
             continue
@@ -267,7 +267,7 @@ def _restarted(state: states.State, _workload: workloads.Workload, made: list[po
 def _near_limit(state: states.State, _workload: workloads.Workload, made: list[pods.Pod]) -> None:
     for pod in made[:1]:
         if pod.node is not None and not pod.lost:
-            pod_lifecycle.tell_unhealthy(
+            pod_lifecycle.record_unhealthy(
                 state, pod, when=state.start - 260, first=state.start - 2900, count=5
             )
 

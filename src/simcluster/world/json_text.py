@@ -73,17 +73,17 @@ def name_suffix(hexadecimal: str) -> str:
 
 
 def slot(name: str) -> str:
-    """A place inside a JSON string that a `Form` leaves open."""
+    """A slot inside a JSON string of a `Form`."""
     return f"@@{name}@@"
 
 
 def value_slot(name: str) -> str:
-    """A place for a whole JSON value."""
+    """A slot for a whole JSON value."""
     return f"@@!{name}@@"
 
 
 def member_slot(name: str) -> dict[str, int]:
-    """A place for whole object members, each with its comma; never the last in its object."""
+    """A slot for whole object members, each with its comma; it is never the last in its object."""
     return {f"@@?{name}@@": 0}
 
 
@@ -91,7 +91,7 @@ _SLOT = re.compile(r'"@@\?(\w+)@@":0,|"@@!(\w+)@@"|@@(\w+)@@')
 
 
 class Form:
-    """The JSON of a value with slots. Made once, filled often: filling costs little more than a copy."""
+    """A JSON text with slots. It is made once and filled often, for little more than the cost of a copy."""
 
     __slots__ = ("_names", "_pieces")
 

@@ -25,9 +25,11 @@ _WRITERS = {
 
 
 class Manifest(apiobjects.Item):
-    """An object in one state. `make(document, metadata, *arguments)` gives its JSON after the metadata.
+    """An object in one state. `make(manifest, metadata, *arguments)` gives its JSON after the
+    metadata.
 
-    `extra` are the field selectors beyond metadata, `generation` is metadata.generation (0 leaves it out).
+    `extra` are the fields of field selectors beyond metadata, `generation` is metadata.generation
+    (0 leaves it out).
     """
 
     __slots__ = ("annotations", "arguments", "extra", "generation", "make", "owner")
@@ -65,7 +67,7 @@ class Manifest(apiobjects.Item):
         return fields
 
     def same_as(self, other: Manifest) -> bool:
-        """Whether both would look the same."""
+        """Whether both render the same JSON."""
         return (
             self.make is other.make
             and self.arguments == other.arguments
@@ -123,5 +125,5 @@ class Manifest(apiobjects.Item):
 
 
 def plain(body: dict[str, Any]) -> dict[str, Any]:
-    """A body that is already there."""
+    """The body, which is given ready."""
     return body

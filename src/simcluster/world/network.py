@@ -29,7 +29,7 @@ class Service(NamedTuple):
 
     @property
     def port_name(self) -> str:
-        """What the port is called."""
+        """The name of the port."""
         return {443: "https", 53: "dns"}.get(self.port, "http")
 
 
@@ -304,7 +304,7 @@ def lease(node: Any, *, renewed: float, uid: str) -> manifests.Manifest:
 def named(
     resource: apiobjects.Resource, name: str, *, namespace: str, uid: str, created: float
 ) -> manifests.Manifest:
-    """An object that has nothing but a name, such as a service account."""
+    """An object that has only metadata, such as a service account."""
     return manifests.Manifest(
         resource, name, namespace=namespace, uid=uid, labels={}, created=created, make=manifests.plain,
         arguments=({},),

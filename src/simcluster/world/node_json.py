@@ -40,7 +40,7 @@ def namespace(name: str, *, uid: str, created: float) -> manifests.Manifest:
 
 
 def document(node: topology.Node) -> manifests.Manifest:
-    """The node as it is now."""
+    """The Node in its present state."""
     return manifests.Manifest(
         _NODES,
         node.name,
@@ -142,7 +142,7 @@ def _conditions(lost: float, heartbeat: float, created: float, ready_since: floa
 
 
 def identity(node: topology.Node, booted: float) -> tuple[str, str, str]:
-    """The ids of the machine's last start (its kernel makes one each time), of the machine, of the system."""
+    """The boot id, the machine id and the system UUID."""
     boot = json_text.digest(node.name if booted < node.created else f"{node.name}/{booted}")
     digits = json_text.digest(node.name)
     return (

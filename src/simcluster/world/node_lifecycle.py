@@ -18,7 +18,7 @@ _BETWEEN = 7 * 240
 
 
 def begin(manager: Manager) -> None:
-    """Start the heartbeats and the first outage's course."""
+    """Start the heartbeats and plan the first outage."""
     manager.after(1, _beat, manager, 0, 0)
     for node in manager.state.nodes:
         if node.lost:
@@ -50,7 +50,7 @@ def _beat(manager: Manager, report: int, renewal: int) -> None:
 
 
 def _fall(manager: Manager, number: int) -> None:
-    """A node falls silent; the node controller notices."""
+    """A node's outage begins, and the node controller notices it."""
     manager.after(_BETWEEN, _fall, manager, number + 1)
     state = manager.state
     able = [node for node in state.nodes if node.pool is topology.GENERAL and not node.lost]
@@ -62,16 +62,16 @@ def _fall(manager: Manager, number: int) -> None:
     for pod in list(node.pods.values()):
         if pod.phase == "Running" and not pod.lost:
             pod = state.change_pod(pod, lost=state.now)  # noqa: PLW2901
-            pod_lifecycle.tell(
+            pod_lifecycle.record(
                 state, pod, "NodeNotReady", "Node is not ready", source="node-controller", warning=True
             )
-    pod_lifecycle.tell_node(state, node, "NodeNotReady")
+    pod_lifecycle.record_node(state, node, "NodeNotReady")
     manager.after(_TOLERATION, _expel, manager, node)
     manager.after(_OUTAGE, _return, manager, node)
 
 
 def _expel(manager: Manager, node: topology.Node) -> None:
-    """Its pods' tolerations end: they are to be deleted, and replaced elsewhere."""
+    """The tolerations of its pods end: they are deleted, and replaced on other nodes."""
     if not node.lost:
         return
     affected = {}
@@ -86,14 +86,14 @@ def _expel(manager: Manager, node: topology.Node) -> None:
 
 
 def _return(manager: Manager, node: topology.Node) -> None:
-    """The machine has been started again, and its kubelet is back."""
+    """The machine has been restarted, and its kubelet is back."""
     state = manager.state
     node.lost = 0.0
     node.heartbeat = node.ready_since = node.booted = state.now
     state.scheduler.reopen()
     state.put(node_json.document(node))
-    pod_lifecycle.tell_node(state, node, "NodeReady")
-    pod_lifecycle.tell_rebooted(state, node, node_json.identity(node, node.booted)[0])
+    pod_lifecycle.record_node(state, node, "NodeReady")
+    pod_lifecycle.record_rebooted(state, node, node_json.identity(node, node.booted)[0])
     for pod in list(node.pods.values()):
         if pod.deleted:
             manager.remove(pod)

@@ -18,7 +18,9 @@ service_account = pod_spec_json.service_account
 
 
 class Text(NamedTuple):
-    """What is compiled of one set: the whole pod with slots, and what is fixed in containers' statuses."""
+    """The compiled JSON of one set: the whole pod with slots, and the fixed parts of its containers'
+    statuses.
+    """
 
     whole: json_text.Form
     init: list[Parts]
@@ -27,7 +29,7 @@ class Text(NamedTuple):
 
 
 def compile_text(pod_set: pods.PodSet) -> Text:
-    """The texts of a set. Costs some hundred microseconds."""
+    """The compiled JSON of a set. It takes some hundred microseconds."""
     template = pod_set.template
     spec = pod_spec_json.spec(pod_set)
     owner = _owner(pod_set)

@@ -19,14 +19,14 @@ States = tuple[pods.ContainerState, ...]
 
 
 def before_start(template: pod_template.PodTemplate) -> tuple[States, States]:
-    """Init containers and containers of a pod that has just come to its node."""
+    """The states of init containers and containers of a pod that has just been scheduled."""
     reason = "PodInitializing" if template.init else "ContainerCreating"
     state = pods.waiting(reason)
     return (state,) * len(template.init), (state,) * len(template.containers)
 
 
 def initializing(template: pod_template.PodTemplate, since: float) -> tuple[States, States]:
-    """Its first ordinary init container at work (sidecars before it run)."""
+    """The states while the first ordinary init container runs; sidecars before it run too."""
     init: list[pods.ContainerState] = []
     begun = False
     for container in template.init:
@@ -41,7 +41,7 @@ def initializing(template: pod_template.PodTemplate, since: float) -> tuple[Stat
 
 
 def initialized(template: pod_template.PodTemplate, since: float) -> States:
-    """Init containers that have done their work, and sidecars that go on."""
+    """The states of init containers that have completed, and of sidecars, which continue."""
     return tuple(pods.running(since) if container.sidecar else _done(since) for container in template.init)
 
 
@@ -49,8 +49,8 @@ def _done(since: float) -> pods.ContainerState:
     return pods.terminated("Completed", 0, started=since - 9, finished=since - 2)._replace(ready=True)
 
 
-def going(template: pod_template.PodTemplate, since: float) -> tuple[States, States]:
-    """All containers running."""
+def all_running(template: pod_template.PodTemplate, since: float) -> tuple[States, States]:
+    """The states when all containers run."""
     return initialized(template, since), (pods.running(since),) * len(template.containers)
 
 
@@ -62,7 +62,7 @@ def admit(
     node: topology.Node | None = None,
     created: float | None = None,
 ) -> Pod:
-    """A new pod, on the node given or that the scheduler finds; else it stays Pending."""
+    """Create a pod on `node`, or where the scheduler finds room; else it stays Pending."""
     pod = state.new_pod(pod_set, name=name, created=created)
     found = node or state.scheduler.find(pod_set.template)
     if found is None:
@@ -79,11 +79,11 @@ def _arrive(state: states.State, pod: Pod, node: topology.Node) -> None:
     pod.started = pod.ready_at = max(pod.created, state.now) if state.live else pod.created
     pod.init, pod.containers = before_start(pod.pod_set.template)
     message = f"Successfully assigned {pod.namespace}/{pod.name} to {node.name}"
-    tell(state, pod, "Scheduled", message, source="default-scheduler", when=pod.started)
+    record(state, pod, "Scheduled", message, source="default-scheduler", when=pod.started)
 
 
 def schedule(state: states.State, pod: Pod) -> Pod | None:
-    """Try a Pending pod once more; None if there is still no room."""
+    """Try to schedule a Pending pod again; None if there is still no room."""
     node = state.scheduler.find(pod.pod_set.template)
     if node is None:
         return None
@@ -92,16 +92,16 @@ def schedule(state: states.State, pod: Pod) -> Pod | None:
         pod, node=node, message="", started=state.now, ready_at=state.now, init=init, containers=containers
     )
     message = f"Successfully assigned {pod.namespace}/{pod.name} to {node.name}"
-    tell(state, pod, "Scheduled", message, source="default-scheduler")
+    record(state, pod, "Scheduled", message, source="default-scheduler")
     return pod
 
 
 def refuse(state: states.State, pod: Pod) -> None:
-    """Say that there is no room."""
-    tell(state, pod, "FailedScheduling", pod.message, source="default-scheduler", warning=True)
+    """Record that no node has room."""
+    record(state, pod, "FailedScheduling", pod.message, source="default-scheduler", warning=True)
 
 
-def tell(
+def record(
     state: states.State,
     pod: Pod,
     reason: str,
@@ -114,7 +114,7 @@ def tell(
     warning: bool = False,
     container: str = "",
 ) -> None:
-    """An event about a pod; what is older than an hour is not worth recording."""
+    """Record an Event about a pod, unless it is older than an hour."""
     if (state.now if when is None else when) < state.now - 3600:
         return
     host = pod.node.name if pod.node is not None and source == "kubelet" else ""
@@ -134,14 +134,14 @@ def tell(
 
 
 def begin(state: states.State, pod: Pod, *, when: float | None = None) -> Pod:
-    """All its containers run."""
+    """Start all its containers."""
     now = state.now if when is None else when
     template = pod.pod_set.template
-    init, containers = going(template, now)
+    init, containers = all_running(template, now)
     for container in template.containers:
         image = container.image
         name = container.name
-        tell(
+        record(
             state,
             pod,
             "Pulled",
@@ -149,13 +149,13 @@ def begin(state: states.State, pod: Pod, *, when: float | None = None) -> Pod:
             when=now,
             container=name,
         )
-        tell(state, pod, "Created", f"Container created: {name}", when=now, container=name)
-        tell(state, pod, "Started", f"Container started: {name}", when=now, container=name)
+        record(state, pod, "Created", f"Container created: {name}", when=now, container=name)
+        record(state, pod, "Started", f"Container started: {name}", when=now, container=name)
     return state.change_pod(pod, phase="Running", init=init, containers=containers, ready_at=now)
 
 
 def finish(state: states.State, pod: Pod, *, exit_code: int = 0, when: float | None = None) -> Pod:
-    """Its containers end, and with them the pod."""
+    """End its containers, and with them the pod."""
     now = state.now if when is None else when
     reason = "Completed" if exit_code == 0 else "Error"
     containers = tuple(
@@ -169,7 +169,7 @@ def finish(state: states.State, pod: Pod, *, exit_code: int = 0, when: float | N
 
 
 def stop_first(state: states.State, pod: Pod, reason: str, exit_code: int) -> Pod:
-    """Its first container ends and will start again."""
+    """End its first container, which will be restarted."""
     old = pod.containers[0]
     ended = pods.terminated(reason, exit_code, started=old.started, finished=state.now, restarts=old.restarts)
     ended = ended._replace(last=old.last)
@@ -177,7 +177,7 @@ def stop_first(state: states.State, pod: Pod, reason: str, exit_code: int) -> Po
 
 
 def restart_first(state: states.State, pod: Pod, *, ready: bool = True) -> Pod:
-    """Its first container runs again."""
+    """Restart its first container."""
     old = pod.containers[0]
     last = old if old.kind == pods.TERMINATED else old.last
     again = pods.running(state.now, restarts=old.restarts + (old.kind == pods.TERMINATED), last=last)
@@ -186,7 +186,7 @@ def restart_first(state: states.State, pod: Pod, *, ready: bool = True) -> Pod:
 
 
 def restart_all(state: states.State, pod: Pod) -> Pod:
-    """Its machine has been started anew, and with it everything that ran in it."""
+    """Restart all its containers, after a restart of the machine."""
 
     def again(old: pods.ContainerState) -> pods.ContainerState:
         if old.kind != pods.RUNNING:
@@ -206,46 +206,46 @@ def restart_all(state: states.State, pod: Pod) -> Pod:
 
 
 def back_off_text(pod: Pod) -> str:
-    """What the kubelet says while it waits to restart the first container."""
+    """The kubelet's message while it waits to restart the first container."""
     name = pod.pod_set.template.containers[0].name
     return f"back-off 5m0s restarting failed container={name} pod={pod.name}_{pod.namespace}({pod.uid})"
 
 
 def back_off(state: states.State, pod: Pod) -> Pod:
-    """Its first container has failed again and waits."""
+    """Let its first container fail again and wait."""
     old = pod.containers[0]
     last = pods.terminated("Error", 1, started=old.started, finished=max(old.started + 4, state.now - 3))
     waiting = pods.waiting("CrashLoopBackOff", back_off_text(pod), restarts=old.restarts + 1, last=last)
     name = pod.pod_set.template.containers[0].name
     message = f"Back-off restarting failed container {name} in pod {pod.name}_{pod.namespace}({pod.uid})"
-    tell(state, pod, "BackOff", message, warning=True, container=name)
+    record(state, pod, "BackOff", message, warning=True, container=name)
     return state.change_pod(pod, containers=(waiting, *pod.containers[1:]), ready_at=state.now)
 
 
 def evict(state: states.State, pod: Pod) -> Pod:
-    """The kubelet puts it out for lack of memory."""
+    """Evict the pod for lack of memory."""
     message = (
         "The node was low on resource: memory. Threshold quantity: 100Mi, available: 88532Ki. Container "
         f"{pod.pod_set.template.containers[0].name} was using 251036Ki, request is 0, "
         "has larger consumption of memory."
     )
-    tell(state, pod, "Evicted", message, warning=True)
+    record(state, pod, "Evicted", message, warning=True)
     return state.change_pod(
         pod, phase="Failed", reason="Evicted", message=message, init=(), containers=(), ready_at=state.now
     )
 
 
 def delete(state: states.State, pod: Pod, *, disrupted: str = "") -> Pod:
-    """Ask for its end; it is Terminating until it is removed."""
+    """Mark the pod as deleted; it is Terminating until it is removed."""
     grace = pod.pod_set.template.grace
     if not pod.lost and pod.node is not None:
         for container in pod.pod_set.template.containers:
-            tell(state, pod, "Killing", f"Stopping container {container.name}", container=container.name)
+            record(state, pod, "Killing", f"Stopping container {container.name}", container=container.name)
     return state.change_pod(pod, deleted=state.now + grace, disrupted=disrupted)
 
 
-def tell_out_of_memory(state: states.State, pod: Pod, *, when: float | None = None) -> None:
-    """The kernel's word, on the node, that it killed the pod's first container."""
+def record_out_of_memory(state: states.State, pod: Pod, *, when: float | None = None) -> None:
+    """Record on the node that the kernel killed the pod's first container."""
     assert pod.node is not None
     container = pod.pod_set.template.containers[0]
     kibibytes = container.memory[1] * 1024
@@ -262,8 +262,8 @@ def tell_out_of_memory(state: states.State, pod: Pod, *, when: float | None = No
     )
 
 
-def tell_node(state: states.State, node: topology.Node, reason: str, *, when: float | None = None) -> None:
-    """The node controller's (or the kubelet's) word on the node's readiness."""
+def record_node(state: states.State, node: topology.Node, reason: str, *, when: float | None = None) -> None:
+    """Record the node's readiness, as the node controller or the kubelet does."""
     state.events.record(
         "Node",
         _reference(node),
@@ -274,8 +274,8 @@ def tell_node(state: states.State, node: topology.Node, reason: str, *, when: fl
     )
 
 
-def tell_rebooted(state: states.State, node: topology.Node, boot_id: str) -> None:
-    """The kubelet's word that its machine is not the one it was."""
+def record_rebooted(state: states.State, node: topology.Node, boot_id: str) -> None:
+    """Record that the node has been rebooted."""
     state.events.record(
         "Node",
         _reference(node),
@@ -287,16 +287,16 @@ def tell_rebooted(state: states.State, node: topology.Node, boot_id: str) -> Non
     )
 
 
-def tell_unhealthy(
+def record_unhealthy(
     state: states.State, pod: Pod, *, when: float | None = None, first: float | None = None, count: int = 1
 ) -> None:
-    """A readiness probe that was answered too late."""
+    """Record that a readiness probe timed out."""
     container = next(item for item in pod.pod_set.template.containers if item.port)
     message = (
         f'Readiness probe failed: Get "http://{pod.ip}:{container.port}/readyz": context deadline exceeded '
         "(Client.Timeout exceeded while awaiting headers)"
     )
-    tell(
+    record(
         state,
         pod,
         "Unhealthy",

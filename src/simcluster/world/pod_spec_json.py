@@ -43,7 +43,7 @@ def resources(container: pod_template.Container) -> dict[str, dict[str, str]]:
 
 
 def mounts(pod_set: pods.PodSet) -> list[dict[str, Any]]:
-    """The volumes each container of the set sees."""
+    """The volume mounts of each container of the set."""
     if pod_set.kind == "Node":
         return [{"name": "config", "mountPath": "/etc/kubernetes", "readOnly": True}]
     mounted: list[dict[str, Any]] = [{"name": "config", "mountPath": "/etc/config", "readOnly": True}]
@@ -116,7 +116,7 @@ def spec(pod_set: pods.PodSet) -> dict[str, Any]:
 
 
 def template(pod_set: pods.PodSet) -> dict[str, Any]:
-    """The pod template that stands in the owner's spec: what a person declared."""
+    """The pod template in the owner's spec."""
     inner = {
         key: value
         for key, value in spec(pod_set).items()

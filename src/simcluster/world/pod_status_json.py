@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def status(pod: pods.Pod, text: pod_json.Text) -> str:
-    """The value of `status`."""
+    """The value of the pod's `status`."""
     template = pod.pod_set.template
     node = pod.node
     pieces = [f'{{"observedGeneration":1,"phase":"{pod.phase}","conditions":[{_conditions(pod)}]']
@@ -58,7 +58,9 @@ def _container(pod: pods.Pod, part: tuple[str, str, str], state: pods.ContainerS
 
 
 def container_id(pod: pods.Pod, key: str, restart: int) -> str:
-    """A container's id; `key` is "c", or "i" for init containers, and its place; `restart` counts lives."""
+    """A container's id. `key` is "c", or "i" for init containers, and its index; `restart` is the
+    restart count.
+    """
     text = f"{pod.uid}{key}{restart}"
     return "containerd://" + hashlib.sha256(text.encode()).hexdigest()
 

@@ -56,7 +56,7 @@ class PodTemplate(NamedTuple):
 
     @property
     def all_containers(self) -> tuple[Container, ...]:
-        """Those that stay: sidecars first, as the kubelet starts them."""
+        """The containers that keep running: sidecars first, in the order in which the kubelet starts them."""
         return (*(container for container in self.init if container.sidecar), *self.containers)
 
     @property

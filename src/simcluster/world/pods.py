@@ -19,7 +19,7 @@ RUNNING, WAITING, TERMINATED = "running", "waiting", "terminated"
 
 
 class ContainerState(NamedTuple):
-    """The state of one container; immutable, and shared where several are in the same."""
+    """The state of one container. Pods share it where their containers are in the same state."""
 
     kind: str
     started: float = 0.0
@@ -40,7 +40,7 @@ def running(since: float, *, restarts: int = 0, last: ContainerState | None = No
 def waiting(
     reason: str, message: str = "", *, restarts: int = 0, last: ContainerState | None = None
 ) -> ContainerState:
-    """A container that does not run yet, or not now."""
+    """A container that waits to run."""
     return ContainerState(WAITING, reason=reason, message=message, restarts=restarts, last=last)
 
 
@@ -149,7 +149,7 @@ class Pod(apiobjects.Item):
         self.salt = int(uid[:8] + uid[24:30], 16)
 
     def changed(self, **changes: Any) -> Pod:
-        """The same pod in another state."""
+        """A copy of the pod in another state."""
         other = Pod.__new__(Pod)
         for name in _POD_SLOTS:
             setattr(other, name, getattr(self, name))
@@ -159,14 +159,14 @@ class Pod(apiobjects.Item):
 
     @property
     def ready(self) -> bool:
-        """The Ready condition."""
+        """Whether the Ready condition is true."""
         if self.phase != "Running" or self.lost:
             return False
         return all(state.ready for state in self.containers)
 
     @property
     def alive(self) -> bool:
-        """Whether it holds its requests on its node: neither succeeded nor failed."""
+        """Whether the pod holds its requests on its node: it has neither succeeded nor failed."""
         return self.phase not in ("Succeeded", "Failed")
 
     @property

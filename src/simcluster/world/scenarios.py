@@ -24,7 +24,7 @@ _HISTORY = 3
 
 
 def begin(manager: Manager) -> None:
-    """Wake every workload's scenario, each at its own moment."""
+    """Start the scenario of every workload, each at its own time."""
     counts: dict[str, int] = {}
     for workload in manager.state.workloads:
         scenario = "cron" if workload.kind == "CronJob" else workload.entry.scenario
@@ -44,7 +44,7 @@ def initial_wait(pod: pods.Pod) -> int:
 
 
 def started(manager: Manager, pod: pods.Pod) -> None:
-    """A pod has begun to run: what its kind of life brings next."""
+    """A pod has started: plan what its scenario brings next."""
     if pod.pod_set.workload.entry.scenario == "leak":
         _expect_oom(manager, pod)
 
@@ -73,7 +73,7 @@ def _oom(manager: Manager, pod: pods.Pod) -> None:
         if manager.current(pod) is not None:
             manager.after(_HOUR // 4, _oom, manager, pod)
         return
-    pod_lifecycle.tell_out_of_memory(manager.state, found)
+    pod_lifecycle.record_out_of_memory(manager.state, found)
     manager.after(1, _after_oom, manager, pod_lifecycle.stop_first(manager.state, found, "OOMKilled", 137))
 
 
@@ -83,7 +83,7 @@ def _after_oom(manager: Manager, pod: pods.Pod) -> None:
         return
     found = pod_lifecycle.restart_first(manager.state, found)
     name = found.pod_set.template.containers[0].name
-    pod_lifecycle.tell(manager.state, found, "Started", f"Container started: {name}", container=name)
+    pod_lifecycle.record(manager.state, found, "Started", f"Container started: {name}", container=name)
     _expect_oom(manager, found)
 
 
@@ -116,7 +116,7 @@ def _bad_image(manager: Manager, workload: workloads.Workload, number: int) -> N
 
 
 def unpullable(pod: pods.Pod) -> bool:
-    """Whether it belongs to the roll-out whose image is not there."""
+    """Whether the pod belongs to the roll-out whose image does not exist."""
     workload = pod.pod_set.workload
     return workload.entry.scenario == "bad-image" and pod.pod_set is not workload.sets[0]
 
@@ -129,7 +129,7 @@ def _pull_again(manager: Manager, workload: workloads.Workload) -> None:
         image = pod.pod_set.template.containers[0].image
         error = initial_state.pull_error(image)
         message = f'Failed to pull image "{image}": {error}'
-        pod_lifecycle.tell(manager.state, pod, "Failed", message, warning=True)
+        pod_lifecycle.record(manager.state, pod, "Failed", message, warning=True)
         _wait_for_image(manager, pod, "ErrImagePull", error)
         manager.after(1, _pull_back_off, manager, pod)
     manager.after(20, _pull_again, manager, workload)
@@ -141,7 +141,7 @@ def _pull_back_off(manager: Manager, pod: pods.Pod) -> None:
         return
     image = found.pod_set.template.containers[0].image
     message = f'Back-off pulling image "{image}"'
-    pod_lifecycle.tell(manager.state, found, "BackOff", message, warning=True)
+    pod_lifecycle.record(manager.state, found, "BackOff", message, warning=True)
     _wait_for_image(
         manager, found, "ImagePullBackOff", f"{message}: ErrImagePull: {initial_state.pull_error(image)}"
     )
@@ -219,7 +219,7 @@ def _scaling(manager: Manager, workload: workloads.Workload, number: int) -> Non
 
 
 def _scale(manager: Manager, workload: workloads.Workload) -> None:
-    """Every three minutes, one step towards what the hour asks for."""
+    """Every three minutes, scale one step towards the replicas that the hour needs."""
     manager.after(12, _scale, manager, workload)
     low, high, target = workload.entry.hpa or (workload.entry.replicas, workload.entry.replicas + 2, 70)
     state = manager.state
@@ -229,7 +229,7 @@ def _scale(manager: Manager, workload: workloads.Workload) -> None:
     pod_set = workload.sets[-1]
     utilization = min(250, int(target * wanted / max(1, workload.desired)) + int(state.now // 180) % 5 - 2)
     workload.marks["utilization"] = utilization
-    state.stir(workload)
+    state.mark_changed(workload)
     if wanted == workload.desired:
         return
     workload.desired += 1 if wanted > workload.desired else -1
@@ -267,7 +267,7 @@ def _evict(manager: Manager, workload: workloads.Workload) -> None:
 
 
 def _drain(manager: Manager, workload: workloads.Workload, number: int) -> None:
-    """Its pods take long to leave; now and then one is sent away."""
+    """Its pods terminate slowly; now and then one is deleted."""
     for pod in workload.sets[-1].pods.values():
         if pod.deleted:
             manager.after(int((pod.deleted - manager.state.now) / usage.TICK) - 2, manager.remove, pod)
@@ -284,7 +284,7 @@ def _send_away(manager: Manager, workload: workloads.Workload) -> None:
 
 
 def _handover(manager: Manager, workload: workloads.Workload, number: int) -> None:
-    """Its pods take long to come; every few hours one is replaced."""
+    """Its pods start slowly; every few hours one is replaced."""
     wait = _HANDOVER[workload.entry.scenario]
     for pod in workload.sets[-1].pods.values():
         if pod.phase == "Pending" and pod.node is not None:
@@ -306,12 +306,12 @@ def _near_limit(manager: Manager, workload: workloads.Workload, number: int) -> 
 
 
 def _miss_probe(manager: Manager, workload: workloads.Workload) -> None:
-    """Close to its memory limit it sometimes answers too late."""
+    """Near its memory limit a container sometimes misses its readiness probe."""
     manager.after(_HOUR // 6, _miss_probe, manager, workload)
     for candidate in workload.sets[-1].pods.values():
         pod = manager.able(candidate)
         if pod is not None and pod.phase == "Running":
-            pod_lifecycle.tell_unhealthy(manager.state, pod)
+            pod_lifecycle.record_unhealthy(manager.state, pod)
             break
 
 

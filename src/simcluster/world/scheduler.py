@@ -8,7 +8,9 @@ if TYPE_CHECKING:
 
 
 class Scheduler:
-    """Finds nodes in turn, so that placing costs about the same in every size of cluster."""
+    """Places pods on one node after the other, so that placing a pod costs the same in clusters of
+    every size.
+    """
 
     def __init__(self) -> None:
         self._candidates: dict[str, list[topology.Node]] = {}
@@ -18,7 +20,7 @@ class Scheduler:
         self._costs: dict[int, tuple[pod_template.PodTemplate, int, int, int]] = {}
 
     def open(self, nodes: list[topology.Node]) -> None:
-        """Begin with these nodes."""
+        """Start with these nodes."""
         self._candidates[""] = [node for node in nodes if not node.tainted] or nodes
         for node in nodes:
             self._candidates.setdefault(node.pool.name, []).append(node)
@@ -47,21 +49,21 @@ class Scheduler:
         self._hopeless.add(wish)
         return None
 
-    def take(self, pod: pods.Pod) -> None:
-        """Book the pod's requests on its node."""
+    def reserve(self, pod: pods.Pod) -> None:
+        """Reserve the pod's requests on its node."""
         assert pod.node is not None
         cpu, memory, gpus = self.cost(pod.pod_set.template)
-        pod.node.take(cpu, memory, gpus=gpus)
+        pod.node.reserve(cpu, memory, gpus=gpus)
 
-    def give_back(self, pod: pods.Pod) -> None:
-        """Free the pod's requests."""
+    def release(self, pod: pods.Pod) -> None:
+        """Release the pod's requests."""
         assert pod.node is not None
         cpu, memory, gpus = self.cost(pod.pod_set.template)
-        pod.node.take(-cpu, -memory, gpus=-gpus)
+        pod.node.reserve(-cpu, -memory, gpus=-gpus)
         self._hopeless.clear()
 
     def reopen(self) -> None:
-        """A node has come back: try again what had no room."""
+        """A node is ready again: try pods again that had no room."""
         self._hopeless.clear()
 
     def refusal(self, nodes: list[topology.Node], template: pod_template.PodTemplate) -> str:

@@ -44,7 +44,7 @@ GPU = Pool("gpu", "g6", 4, gpus=1, taint=("nvidia.com/gpu", "present", "NoSchedu
 class Node:
     """A machine. CPU in millicores, memory in bytes; `requested_*` is what its pods have asked for.
 
-    It changes as time goes by; what the API shows of it is drawn from it at a moment (`nodes.state`).
+    It changes with time. `node_json` renders its present state.
     """
 
     __slots__ = (
@@ -149,14 +149,14 @@ class Node:
             if address not in used:
                 return address
 
-    def take(self, cpu: int, memory: int, *, gpus: int) -> None:
-        """Give (or, with negative amounts, take back) what a pod has asked for."""
+    def reserve(self, cpu: int, memory: int, *, gpus: int) -> None:
+        """Reserve the requests of a pod, or release them with negative amounts."""
         self.requested_cpu += cpu
         self.requested_memory += memory
         self.requested_gpus += gpus
 
     def fits(self, cpu: int, memory: int, *, gpus: int) -> bool:
-        """Whether a pod with these requests may come here."""
+        """Whether the node has room for a pod with these requests."""
         return (
             len(self.pods) < self.max_pods
             and self.requested_cpu + cpu <= self.allocatable_cpu

@@ -45,7 +45,7 @@ def smooth(salt: int, position: float) -> float:
 
 
 def daily(epoch: float) -> float:
-    """How busy people are: from 0.3 at four in the morning to 1.0 at four in the afternoon, UTC."""
+    """The load of the hour, UTC: from 0.3 at 4:00 to 1.0 at 16:00."""
     return 0.65 - 0.35 * math.cos((epoch % 86400 / 3600 - 4) * math.pi / 12)
 
 
@@ -103,7 +103,7 @@ class Set:
 
 
 class Meter:
-    """The last scrape, kept until the next tick or change."""
+    """Usage at the last scrape, kept until the next tick or change."""
 
     def __init__(self, start: float) -> None:
         self._start = start
@@ -235,7 +235,7 @@ def node_moment(node: topology.Node, start: float, *, tick: int) -> tuple[float,
 
 
 def lateness(mixed: int) -> float:
-    """The kubelet measures each pod at its own moment: so many seconds before the scrape, up to 5.5."""
+    """How many seconds before the scrape the kubelet measured the pod, up to 5.5."""
     return (mixed & 255) * (_LATE / 256)
 
 

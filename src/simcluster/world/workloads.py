@@ -20,7 +20,7 @@ _KINDS = {
 
 
 class Workload:
-    """One entry of the catalogue as it lives. `sets` holds its pods: newest last."""
+    """A workload made of an entry of the catalogue. `sets` holds its sets of pods, the newest last."""
 
     __slots__ = (
         "created",
@@ -139,7 +139,7 @@ class Workload:
         return {**template, "metadata": {}}
 
     def objects(self, state: cluster_state.State) -> Iterator[manifests.Manifest]:
-        """Its objects as they should be now."""
+        """The workload's objects in their present state."""
         if self.kind == "Deployment":
             yield from self._deployment()
         elif self.kind in _KINDS:
@@ -233,7 +233,7 @@ class Workload:
 
 
 def _counts(pod_set: pods.PodSet) -> tuple[int, int]:
-    """How many pods count for the owner, and how many of them are ready."""
+    """How many pods the owner counts, and how many of them are ready."""
     total = ready = 0
     for pod in pod_set.pods.values():
         if pod.alive and not pod.deleted:

@@ -33,18 +33,18 @@ class World:
         self._state.live = True
 
     def items(self) -> Iterator[apiobjects.Item]:
-        """Every object as it is now; at the beginning, those of the start."""
+        """All objects in their present state."""
         return self._state.items()
 
     def advance(self, now: float) -> list[apiobjects.Change]:
-        """Live up to `now` (epoch) and tell what changed since the last call, in order."""
+        """Advance to `now` (epoch) and return the changes since the last call, in order."""
         last = math.floor((now - self._start) / usage.TICK)
         state = self._state
         while self._tick < last:
             self._tick += 1
             state.now = self._start + self._tick * usage.TICK
             self._controllers.tick(self._tick)
-            state.settle()
+            state.update_owners()
             if self._counters is not None:
                 self._counters.step(self._tick)
         changes, state.changes = state.changes, []
@@ -52,11 +52,11 @@ class World:
         return changes
 
     def node_usage(self, now: float) -> list[apiobjects.NodeUsage]:
-        """What metrics-server would say of the nodes; call `advance(now)` before."""
+        """Usage of the nodes as metrics-server reports it; call `advance(now)` first."""
         return self._meter.read(self._state.nodes, now, turn=self._turn)[0]
 
     def pod_usage(self, now: float) -> list[apiobjects.PodUsage]:
-        """What metrics-server would say of the pods; call `advance(now)` before."""
+        """Usage of the pods as metrics-server reports it; call `advance(now)` first."""
         return self._meter.read(self._state.nodes, now, turn=self._turn)[1]
 
     def read_kubelet(self, name: str) -> stats.NodeStats | None:
