@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -59,14 +60,120 @@ def test_crash_loop() -> None:
     (found,) = findings.inspect([], [looping], now=NOW)
     assert found.reason == "CrashLoopBackOff"
     assert found.message == "14 restarts, Error (exit code 3)"
-    assert found.since == NOW - timedelta(minutes=2)
+    assert found.last_seen_at == NOW - timedelta(minutes=2)
     assert found.severity == severity.CRITICAL
+    assert found.remedy == "kubectl -n shop logs web-1 --previous"
+
+
+@pytest.mark.parametrize(
+    ("restarts", "age", "begun"),
+    [
+        (1, timedelta(days=2), timedelta(seconds=130)),  # one pause of ten seconds before the last end
+        (3, timedelta(days=2), timedelta(seconds=190)),
+        (14, timedelta(days=2), timedelta(seconds=120 + 310 + 9 * 300)),
+        (14, timedelta(minutes=20), timedelta(minutes=20)),
+        (100_000, timedelta(days=2), timedelta(days=2)),
+    ],
+)
+def test_since_when_it_loops(restarts: int, age: timedelta, begun: timedelta) -> None:
+    """A crash loop began before its pauses, which grow to five minutes, and not before its pod."""
+    app = container(status="CrashLoopBackOff", restarts=restarts, **ended(2, "Error", 1))
+    looping = pod(status="CrashLoopBackOff", containers=(app,), created_at=NOW - age)
+    (found,) = findings.inspect([], [looping], now=NOW)
+    assert found.since == NOW - begun
+
+
+def test_the_worst_container_decides() -> None:
+    """Each container is judged on its own: one that has completed hides none that crashes."""
+    done = container("job", status="Completed", **ended(600, "Completed", 0))
+    crashing = container("app", status="CrashLoopBackOff", restarts=57, **ended(1, "Error", 1))
+    for parts in ((done, crashing), (crashing, done)):
+        (found,) = findings.inspect([], [pod(status="Completed", ready=False, containers=parts)], now=NOW)
+        assert (found.code, found.message) == (
+            "CrashLoopBackOff",
+            "57 restarts, Error (exit code 1), container app",
+        )
+        assert found.remedy == "kubectl -n shop logs web-1 -c app --previous"
+    waiting = container("app", status="ImagePullBackOff", message="registry.test/app:2: not found")
+    both = pod(status="Completed", containers=(done, waiting, crashing._replace(name="other")))
+    assert words(both) == ["CrashLoopBackOff"]
+
+
+@pytest.mark.parametrize(
+    "word", ["CrashLoopBackOff", "ImagePullBackOff", "OOMKilled", "CreateContainerError"]
+)
+def test_an_init_container_decides(word: str) -> None:
+    """An init container that fails is found, by its own row, whatever the pod's STATUS says."""
+    setup = container("setup", status=word, type="init")
+    for status in ("Pending", f"Init:{word}", "Init:0/1"):
+        (found,) = findings.inspect([], [pod(phase="Pending", status=status, containers=(setup,))], now=NOW)
+        assert found.code == word
+
+
+@pytest.mark.parametrize("code", [137, 0, 1, None])
+def test_killed_for_memory_whatever_the_exit_code(code: int | None) -> None:
+    """A program may end with any code after its child was killed for memory: the reason decides."""
+    killed = container(**{**ended(5, "OOMKilled", 0), "last_termination_exit_code": code})
+    assert words(pod(containers=(killed,))) == ["OOMKilled"]
+
+
+def test_what_the_registry_said() -> None:
+    """An image that cannot be pulled is told with the kubelet's words, which name it."""
+    said = 'Back-off pulling image "shop/web:9": not found'
+    waiting = container(status="ImagePullBackOff", message=said)
+    (found,) = findings.inspect(
+        [], [pod(phase="Pending", status="ImagePullBackOff", containers=(waiting,))], now=NOW
+    )
+    assert (found.code, found.message, found.since) == ("ImagePullBackOff", said, OLD)
+
+
+@pytest.mark.parametrize(("minutes", "stuck"), [(-1, False), (0, False), (5, False), (6, True), (600, True)])
+def test_a_pod_that_does_not_go(minutes: int, stuck: bool) -> None:
+    """A pod that is being deleted is found five minutes after its grace has ended, and not before."""
+    leaving = pod(status="Terminating", deletion_at=NOW - timedelta(minutes=minutes))
+    found = findings.inspect([], [leaving], now=NOW)
+    assert [(each.code, each.since) for each in found] == (
+        [("StuckTerminating", leaving.deletion_at)] if stuck else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "bad"),
+    [
+        ("CSIReady", "False", True), ("CSIReady", "Unknown", True), ("CSIReady", "True", False),
+        ("GPUProblem", "True", True), ("GPUProblem", "False", False), ("GPUProblem", "Unknown", False),
+        ("NvidiaXidError", "True", True), ("DiskUnhealthy", "True", True),
+        ("ReadyForUpgrade", "False", False),
+        ("EtcdIsVoter", "True", False), ("EtcdIsVoter", "False", False),
+    ],
+)  # fmt: skip
+def test_conditions_of_third_parties(kind: str, status: str, bad: bool) -> None:
+    """Conditions that nobody has heard of are judged by what their names mean."""
+    conditions = (model.Condition("Ready", "True"), model.Condition(kind, status))
+    assert words(nodes=(node(conditions=conditions),)) == ([kind] if bad else [])
+
+
+@pytest.mark.parametrize("state", ["Infeasible", "Deferred", "Error", "InProgress"])
+def test_resize(state: str) -> None:
+    """A resize in place that cannot be done, or waits, is found; one that goes on is not."""
+    found = findings.inspect([], [pod(resize=state)], now=NOW)
+    assert [each.code for each in found] == ([] if state == "InProgress" else [f"Resize{state}"])
+
+
+def test_codes_hold_no_numbers() -> None:
+    """A code is a stable word: the number that is too high stands in a field of its own."""
+    full = pod(memory_usage_bytes=94, memory_limit_bytes=100)
+    busy = node(memory_usage_bytes=95, memory_allocatable_bytes=100)
+    assert [(each.code, each.value, each.reason) for each in findings.inspect([busy], [full], now=NOW)] == [
+        ("MemoryNearLimit", 0.94, "memory 94%"),
+        ("NodeMemoryFull", 0.95, "memory 95%"),
+    ]
 
 
 def test_init_crash_loop() -> None:
     """A crash loop of an init container is one too."""
     (found,) = findings.inspect([], [pod(phase="Pending", status="Init:CrashLoopBackOff")], now=NOW)
-    assert (found.rank, found.reason) == (findings.CRASHING, "Init:CrashLoopBackOff")
+    assert (found.rank, found.reason) == (severity.CRASHING, "Init:CrashLoopBackOff")
 
 
 def test_recent_oom() -> None:
@@ -194,8 +301,8 @@ def test_busy_node() -> None:
     )
     found = findings.inspect([busy], [], now=NOW)
     assert [(each.reason, each.rank) for each in found] == [
-        ("memory 95%", findings.NODE_BUSY),
-        ("CPU 90%", findings.NODE_BUSY),
+        ("memory 95%", severity.NODE_BUSY),
+        ("CPU 90%", severity.NODE_BUSY),
     ]
     assert found[1].message == "3600m of 4000m"
 

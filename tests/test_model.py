@@ -52,9 +52,9 @@ KEYS: dict[str, tuple[model.Row, set[str]]] = {
     "node": (model.Node("n"), ROW | OF_NODE | {"detail"}),
     "pod": (
         model.Pod("ns", "p"),
-        ROW | OF_BOTH | {"containers_ready", "containers_total", "labels", "detail"},
+        ROW | OF_BOTH | {"containers_ready", "containers_total", "labels", "deletion_at", "resize", "detail"},
     ),
-    "container": (model.Container("ns", "p", "c"), ROW | OF_BOTH | {"pod", "type", "detail"}),
+    "container": (model.Container("ns", "p", "c"), ROW | OF_BOTH | {"pod", "type", "message", "detail"}),
     "total": (model.Total("t"), ROW | OF_TOTAL),
 }
 

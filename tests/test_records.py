@@ -243,6 +243,44 @@ def test_the_limit_in_force_is_the_rows() -> None:
     assert pod.containers[0].memory_limit_bytes == pod.memory_limit_bytes == 512 * 2**20
 
 
+def test_what_is_going_on_with_a_pod() -> None:
+    """A pod says when its deletion is over, how far its resize is, and why its containers wait."""
+    conditions = [{"type": "PodResizePending", "status": "True", "reason": "Infeasible", "message": "long"}]
+    waiting = {
+        "reason": "ImagePullBackOff",
+        "message": "https://bob:hunter2@reg.test/app:2\x1b[31m: not found",
+    }
+    pod = read_pod(
+        {
+            "metadata": {"name": "p", "namespace": "n", "deletionTimestamp": "2026-07-30T10:00:30Z"},
+            "spec": {"containers": [{"name": "app"}]},
+            "status": {
+                "conditions": conditions,
+                "containerStatuses": [{"name": "app", "state": {"waiting": waiting}}],
+            },
+        }
+    )
+    assert pod.deletion_at == datetime(2026, 7, 30, 10, 0, 30, tzinfo=UTC)
+    assert pod.resize == "Infeasible"
+    message = pod.containers[0].message or ""
+    assert message.endswith("@reg.test/app:2: not found")
+    assert "hunter2" not in message
+    assert pod.to_dict()["deletion_at"] == "2026-07-30T10:00:30Z"
+
+
+def test_the_words_of_a_program_are_not_kept() -> None:
+    """What a container said as it ended is its own log: no row has it."""
+    ended = {"exitCode": 1, "reason": "Error", "message": "password=hunter2"}
+    pod = read_pod(
+        {
+            "metadata": {"name": "p", "namespace": "n"},
+            "spec": {"containers": [{"name": "app"}]},
+            "status": {"containerStatuses": [{"name": "app", "state": {"terminated": ended}}]},
+        }
+    )
+    assert pod.containers[0].message is None
+
+
 def test_a_bare_pod() -> None:
     """A pod of which hardly anything is known has None for it, and no zeros."""
     pod = read_pod({"metadata": {"name": "p", "namespace": "n"}, "spec": {"containers": [{"name": "c"}]}})

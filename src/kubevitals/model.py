@@ -97,8 +97,8 @@ def _text(moment: datetime | None) -> str | None:
 class Container(NamedTuple):
     """One container of a pod, its usage beside its own request and limit.
 
-    A pod's ordinary containers and sidecars are always there. An init container is while it runs or fails, an
-    ephemeral one (of `kubectl debug`) while it runs.
+    Ordinary containers and sidecars are always there, init containers while they run or fail, ephemeral ones
+    while they run.
     """
 
     namespace: str
@@ -125,6 +125,7 @@ class Container(NamedTuple):
     memory_request_bytes: int | None = None
     memory_limit_bytes: int | None = None
     type: str | None = None  # container, sidecar, init or ephemeral
+    message: str | None = None  # what the kubelet says of why it waits, as a registry's answer
     detail: details.Detail | None = None
     timestamp: datetime | None = None
     window_seconds: float | None = None
@@ -187,6 +188,8 @@ class Pod(NamedTuple):
     cpu_limit_cores: float | None = None
     memory_request_bytes: int | None = None
     memory_limit_bytes: int | None = None
+    deletion_at: datetime | None = None  # when the grace of a pod that is being deleted ends
+    resize: str | None = None  # a resize in place that is not done: Deferred, Infeasible, InProgress or Error
     detail: details.Detail | None = None
     timestamp: datetime | None = None
     window_seconds: float | None = None
@@ -384,6 +387,8 @@ def _workload_row(record: Pod | Container) -> dict[str, Any]:
     row["detail"] = record.detail and record.detail.to_dict()
     row["created_at"] = _text(record.created_at)
     row["last_termination_at"] = _text(record.last_termination_at)
+    if isinstance(record, Pod):
+        row["deletion_at"] = _text(record.deletion_at)
     row["timestamp"] = _text(record.timestamp)
     for ratio in POD_RATIOS:
         row[ratio] = getattr(record, ratio)

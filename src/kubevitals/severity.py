@@ -6,6 +6,24 @@ CRITICAL, WARNING, INFO = "critical", "warning", "info"
 SEVERITIES = (CRITICAL, WARNING, INFO)
 """All severities, the most serious first."""
 
+# What can be wrong, in the order of seriousness.
+(
+    NODE_LOST,
+    NODE_PRESSED,
+    CRASHING,
+    OUT_OF_MEMORY,
+    CANNOT_START,
+    UNSCHEDULABLE,
+    NEAR_LIMIT,
+    NODE_BUSY,
+    STUCK,
+    NOT_READY,
+    RESTARTED,
+    RESIZE,
+    FAILED,
+) = range(13)
+# What comes before NEAR_LIMIT has gone wrong; from there on, something may.
+
 WARNING_FROM = 0.60
 CRITICAL_ABOVE = 0.85
 # Conditions of a node that are bad when True: of the kubelet, of the network, of the node problem detector.
@@ -17,6 +35,18 @@ BAD_CONDITIONS = frozenset(
         "FrequentDockerRestart", "CorruptDockerOverlay2", "XfsShutdown",
     }
 )  # fmt: skip
+_BAD_WHEN_TRUE = ("Problem", "Error", "Unhealthy")
+
+
+def is_bad_condition(kind: str, status: str) -> bool:
+    """Return whether a condition of a node, but its own Ready, tells of something bad.
+
+    Beside the known types, those that third parties set are judged by their names: `...Ready` is good news,
+    `...Problem`, `...Error` and `...Unhealthy` are bad.
+    """
+    if kind in BAD_CONDITIONS or kind.endswith(_BAD_WHEN_TRUE):
+        return status == "True"
+    return kind.endswith("Ready") and kind != "Ready" and status in ("False", "Unknown")
 
 
 def judge_ratio(ratio: float | None) -> str | None:

@@ -77,6 +77,7 @@ class PodSpec(_Wire):
 
 class Waiting(_Wire):
     reason: str | None = None
+    message: str | None = None
 
 
 class Terminated(_Wire):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubevitals import errors, model, quantity
+from kubevitals import errors, model, quantity, sanitize
 from kubevitals.kube import podresources, podstatus, timestamps
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kubevitals.kube import objects
 
 _NO_LABELS: Mapping[str, str] = {}
+_MESSAGE = 500  # characters of a kubelet's message
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 
 
@@ -87,6 +88,8 @@ class Reader:
             limit[0],
             request[1],
             limit[1],
+            _parse_time(meta.deletion_timestamp),
+            _resize(state),
             containers=tuple(containers),
         )
 
@@ -125,6 +128,7 @@ class Reader:
             request[1],
             limit[1],
             kind,
+            _message(status) if status is not None else None,
         )
 
     def read_node(self, node: objects.Node) -> model.Node:
@@ -292,6 +296,26 @@ def _last_termination(status: objects.ContainerStatus) -> objects.Terminated | N
     if state is not None and state.terminated is not None:
         return state.terminated
     return before.terminated if before is not None else None
+
+
+def _message(status: objects.ContainerStatus) -> str | None:
+    """Return the kubelet's own words on why a container waits, without credentials.
+
+    Those on one that has ended are the program's own, perhaps the end of its log: they are not for everybody.
+    """
+    waiting = status.state.waiting if status.state is not None else None
+    return sanitize.excerpt(waiting.message, _MESSAGE) if waiting is not None and waiting.message else None
+
+
+def _resize(state: objects.PodStatus) -> str | None:
+    """Return how far a resize in place is: Deferred or Infeasible, InProgress or Error; None without one."""
+    for condition in state.conditions or ():
+        if condition.status == "True":
+            if condition.type == "PodResizePending":
+                return condition.reason or "Deferred"
+            if condition.type == "PodResizeInProgress":
+                return condition.reason or "InProgress"
+    return None
 
 
 def _is_ready(state: objects.PodStatus) -> bool | None:

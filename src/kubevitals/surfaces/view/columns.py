@@ -143,7 +143,7 @@ def _conditions(values: Any) -> str:
         if (
             each.status != "True"
             if each.type == "Ready"
-            else each.type in severity.BAD_CONDITIONS and each.status == "True"
+            else severity.is_bad_condition(each.type, each.status)
         )
     ]
     return sanitize.printable(",".join(bad)) or "<none>"

@@ -10,7 +10,7 @@ from kubevitals import findings, sanitize, selection, severity, snapshot, totals
 from kubevitals.surfaces.web import answercache, kinds, problemdetails, queries, rowencoder, vitalsrow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from kubevitals import model
 
@@ -34,8 +34,11 @@ PROBLEM_TYPES = {
     "message": "str",
     "remedy": "str | None",
     "since": "datetime | None",
+    "last_seen_at": "datetime | None",
+    "value": "float | None",
     "pods": "int | None",
 }
+_EXPLAINED = frozenset({"not_ready", "node_not_ready"})  # by the finding on a lost node
 _EXPECTED = ("ended", "starting", "not_running")  # reasons of rows that are nobody's fault
 
 
@@ -142,7 +145,9 @@ def _make_problems(
 
 
 def _find_problems(held: model.Snapshot) -> list[dict[str, Any]]:
-    return [*_of_snapshot(held), *_of_rows(held), *_of_cluster(held)]
+    found = findings.inspect(held.nodes, held.pods, now=held.generated_at)
+    lost = any(each.rank == severity.NODE_LOST for each in found)
+    return [*_of_snapshot(held), *_of_rows(held, explained=_EXPLAINED if lost else ()), *_of_cluster(found)]
 
 
 def _make_vitals(
@@ -162,14 +167,16 @@ def _of_snapshot(held: model.Snapshot) -> list[dict[str, Any]]:
     ]
 
 
-def _of_rows(held: model.Snapshot) -> list[dict[str, Any]]:
-    """Return why rows have no usage, or a doubtful one, counted by reason."""
+def _of_rows(held: model.Snapshot, *, explained: Collection[str]) -> list[dict[str, Any]]:
+    """Return why rows have no usage, or a doubtful one, counted by reason, but for what is explained."""
     found = []
     for kind, counts in (
         ("Node", totals.count_problems(held.nodes)),
         ("Pod", totals.count_problems(held.pods)),
     ):
         for code, count in counts.items():
+            if code in explained:
+                continue
             severity = "info" if code in _EXPECTED else "warning"
             words = snapshot.REASONS.get(code, code)
             message = f"{count} {kind.lower()}{'' if count == 1 else 's'} {words}"
@@ -177,20 +184,23 @@ def _of_rows(held: model.Snapshot) -> list[dict[str, Any]]:
     return found
 
 
-def _of_cluster(held: model.Snapshot) -> list[dict[str, Any]]:
+def _of_cluster(found: Iterable[findings.Finding]) -> list[dict[str, Any]]:
     """Return what is wrong with nodes and pods, the most serious first."""
     return [
         _problem(
             each.severity,
-            each.reason,
+            each.code,
             each.kind,
             each.message,
             namespace=each.namespace,
             name=each.name,
             since=each.since,
+            last_seen_at=each.last_seen_at,
+            value=each.value,
+            remedy=each.remedy or None,
             pods=each.pods or None,
         )
-        for each in findings.inspect(held.nodes, held.pods, now=held.generated_at)
+        for each in found
     ]
 
 
