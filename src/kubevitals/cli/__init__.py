@@ -11,6 +11,7 @@ import sys
 
 import kubevitals
 from kubevitals import errors, garbage, sanitize
+from kubevitals.cli import messages
 from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
@@ -59,10 +60,10 @@ def main(argv: Sequence[str], *, program: str = "kubevitals") -> int:
         print(file=sys.stderr)
         return 130
     except errors.UsageError as error:
-        tell_error(error)
+        messages.show_error(error)
         return 2
     except errors.KubevitalsError as error:
-        tell_error(error)
+        messages.show_error(error)
         return 1
     return code
 
@@ -149,17 +150,3 @@ def _load(name: str) -> Any:
 
 def _program_name(path: str) -> str:
     return "kubectl vitals" if os.path.basename(path).startswith("kubectl-vitals") else "kubevitals"  # noqa: PTH119
-
-
-def tell_error(error: errors.KubevitalsError) -> None:
-    """Print what happened and what to do about it."""
-    print(f"error: {_lines(error.message)}", file=sys.stderr)
-    if error.remedy:
-        print(f"  try: {_lines(error.remedy)}", file=sys.stderr)
-    if isinstance(error, errors.ForbiddenError) and error.rule:
-        print(f"  the RBAC rule that would allow it:\n       {_lines(error.rule)}", file=sys.stderr)
-
-
-def _lines(text: str) -> str:
-    """Return the text made harmless, its own line breaks kept and indented."""
-    return "\n       ".join(sanitize.printable(line) for line in text.splitlines())

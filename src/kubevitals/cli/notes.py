@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 from kubevitals import sanitize, snapshot, totals
+from kubevitals.cli import messages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any, TextIO
+    from typing import Any
 
     from kubevitals import cluster as clusters
     from kubevitals import model
@@ -27,7 +26,7 @@ _SHOWN_PROBLEMS = 5
 def print_warnings(cluster: clusters.Cluster) -> None:
     """Print what the connection warns of, say an unchecked certificate."""
     for warning in cluster.config.warnings:
-        _print(f"warning: {warning}")
+        messages.show("warning", warning)
 
 
 def print_missing(names: Sequence[str], noun: str, *, unlisted: bool = False) -> int:
@@ -38,7 +37,7 @@ def print_missing(names: Sequence[str], noun: str, *, unlisted: bool = False) ->
     for name in names:
         what = f"{noun} {sanitize.printable(name)!r}"
         message = f"no usage of {what}: not there, or not measured yet" if unlisted else f"{what} not found"
-        print(f"error: {message}", file=sys.stderr)
+        messages.show("error", message)
     return 1 if names else 0
 
 
@@ -50,18 +49,17 @@ def print_problems(taken: model.Snapshot, unknown: Sequence[str] = ()) -> int:
         # Another source than the usual one answered, and has no number either.
         fatal += [problem for problem in taken.problems if problem.code == "source_fallback"]
     for problem in taken.problems[:_SHOWN_PROBLEMS]:
-        _print(f"{'error' if problem in fatal else 'warning'}: {problem.message}")
-        if problem.remedy:
-            _print(f"  try: {problem.remedy}")
+        messages.show("error" if problem in fatal else "warning", problem.message, problem.remedy)
     if len(taken.problems) > _SHOWN_PROBLEMS:
-        _print(f"warning: {len(taken.problems) - _SHOWN_PROBLEMS} more problems; -o json lists them all")
+        more = len(taken.problems) - _SHOWN_PROBLEMS
+        messages.show("warning", f"{more} more problems; -o json lists them all")
     for line in unknown:
-        _print(line)
+        messages.show("note", line)
     return 1 if fatal else 0
 
 
 def describe_unknown(rows: Sequence[Any], kind: str) -> list[str]:
-    """Return the lines that count the rows without usage by reason."""
+    """Return notes that count the rows without usage by reason."""
     counts = totals.count_problems(rows)
     for code in _FATAL:
         counts.pop(code, None)
@@ -70,14 +68,7 @@ def describe_unknown(rows: Sequence[Any], kind: str) -> list[str]:
     if counts:
         unknown = sum(counts.values())
         reasons = "; ".join(f"{count} {snapshot.REASONS.get(code, code)}" for code, count in counts.items())
-        lines.append(f"note: no usage for {unknown} of {len(rows)} {kind}: {reasons}")
+        lines.append(f"no usage for {unknown} of {len(rows)} {kind}: {reasons}")
     if stale:
-        lines.append(
-            f"note: {stale} of {len(rows)} {kind} {snapshot.REASONS['stale']}; -o wide shows their age"
-        )
+        lines.append(f"{stale} of {len(rows)} {kind} {snapshot.REASONS['stale']}; -o wide shows their age")
     return lines
-
-
-def _print(text: str, stream: TextIO | None = None) -> None:
-    lines = [sanitize.printable(line) for line in text.splitlines()]
-    print("\n    ".join(lines), file=stream or sys.stderr)

@@ -7,10 +7,10 @@ meantime is not waited for, and a database has had its readings.
 
 from __future__ import annotations
 
-import sys
 import time
 
 from kubevitals import sources
+from kubevitals.cli import messages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,10 +41,8 @@ def take(
     if not waiting or not patience or snapshot.source != sources.KUBELETS:
         return snapshot
     until = clock() + patience
-    print(
-        f"note: usage of CPU takes two readings; waiting up to {patience:.0f} s for the second one",
-        file=sys.stderr,
-        flush=True,
+    messages.show(
+        "note", f"usage of CPU takes two readings; waiting up to {patience:.0f} s for the second one"
     )
     while waiting and clock() < until:
         sleep(_PAUSE)

@@ -91,4 +91,4 @@ def _describe_moment(found: datetime, asked: datetime) -> str:
     seconds = abs((found - asked).total_seconds())
     side = "before" if found < asked else "after"
     far = f", {seconds:.0f} s {side} the time that was asked for" if seconds >= 0.5 else ""
-    return f"note: the state at {times.format_moment(found.replace(microsecond=0))}{far}"
+    return f"the state at {times.format_moment(found.replace(microsecond=0))}{far}"

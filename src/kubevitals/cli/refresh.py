@@ -77,7 +77,7 @@ def _read(cluster: clusters.Cluster, view: View) -> tuple[str, list[str]]:
     snapshot = cluster.read(request)
     rows, body = view.render(snapshot, request, style=console.detect_style(sys.stdout))
     remarks = [f"error: {problem.message}" for problem in snapshot.problems]
-    return body, [*remarks, *view.describe_unknown(snapshot, rows)]
+    return body, [*remarks, *(f"note: {each}" for each in view.describe_unknown(snapshot, rows))]
 
 
 def _write(body: str, remarks: list[str], *, in_place: bool) -> None:

@@ -13,6 +13,7 @@ from kubevitals.cli import (
     clusteroptions,
     collectoroptions,
     expositionoptions,
+    messages,
     multicluster,
     oneshot,
     signals,
@@ -210,5 +211,5 @@ def _export_once(
         sys.stdout.flush()
         sys.stdout.buffer.write(body)
     for problem in problems:
-        print(f"note: {sanitize.printable(problem.message)}", file=sys.stderr)
+        messages.show("note", problem.message)
     return code

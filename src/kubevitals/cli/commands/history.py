@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 from kubevitals import errors, sanitize
-from kubevitals.cli import clusteroptions, historyoptions, sourceoptions
+from kubevitals.cli import clusteroptions, historyoptions, messages, sourceoptions
 from kubevitals.history import chunks
 from kubevitals.surfaces.terminal import console, summary, table
 from kubevitals.surfaces.view import times
@@ -270,29 +270,24 @@ class View:
         if not known:
             self._tell_nothing()
             return
-        print(
-            f"error: nothing of {self.kind} {sanitize.printable(name)[:80]!r} {between(self.query)}",
-            file=sys.stderr,
-        )
         import difflib
 
         near = difflib.get_close_matches(name, known, n=_NEAR, cutoff=0.5)
         near = near or [each for each in known if name in each][:_NEAR]
-        if near:
-            print(f"  try: {', '.join(map(sanitize.printable, near))}", file=sys.stderr)
+        message = f"nothing of {self.kind} {sanitize.printable(name)[:80]!r} {between(self.query)}"
+        messages.show("error", message, ", ".join(near) or None)
 
     def _tell_nothing(self) -> None:
         """Print that there is nothing in the range, and in which there is."""
         what = KINDS[self.kind]
         place = f" in namespace {sanitize.printable(self.query.namespace)!r}" if self.query.namespace else ""
         of = f" of cluster {sanitize.printable(self.query.cluster)!r}" if self.query.cluster else ""
-        print(f"error: no {what}{place}{of} were recorded {between(self.query)}", file=sys.stderr)
         extent = historyoptions.find_extent(self.held, now=self.now)
-        if extent is None:
-            print(f"  try: {historyoptions.HOW_TO_RECORD}", file=sys.stderr)
-        else:
+        remedy = historyoptions.HOW_TO_RECORD
+        if extent is not None:
             first, last = map(times.format_moment, extent)
-            print(f"  try: what was recorded is from {first} to {last}", file=sys.stderr)
+            remedy = f"what was recorded is from {first} to {last}"
+        messages.show("error", f"no {what}{place}{of} were recorded {between(self.query)}", remedy)
 
 
 def between(query: histories.Query) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from kubevitals import errors, sanitize
-from kubevitals.cli import historyoptions
+from kubevitals.cli import historyoptions, messages
 from kubevitals.cli.commands import history
 from kubevitals.history import chunks
 from kubevitals.surfaces.terminal import console
@@ -55,10 +55,7 @@ def run(arguments: argparse.Namespace, held: histories.History, *, now: datetime
         count = historyfiles.write(path, read(), form=form, progress=progress.tell)
     shown = sanitize.printable(path)
     if not count:
-        print(
-            f"error: nothing was recorded {history.between(query)}, so {shown} was not written",
-            file=sys.stderr,
-        )
+        messages.show("error", f"nothing was recorded {history.between(query)}, so {shown} was not written")
         return 1
     print(f"{count} points in {shown}", file=sys.stderr)
     return 0

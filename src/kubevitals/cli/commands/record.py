@@ -15,6 +15,7 @@ from kubevitals.cli import (
     clusteroptions,
     collectoroptions,
     historyoptions,
+    messages,
     multicluster,
     remotewriteoptions,
     signals,
@@ -119,7 +120,8 @@ class _Line:
         troubles = {composition.fingerprint(each): each for each in self._find_troubles()}
         for gist, each in troubles.items():
             if gist not in self._told:
-                self._print(f"note: {each.message}" + (f"\n  try: {each.remedy}" if each.remedy else ""))
+                self._clear()
+                messages.show("note", each.message, each.remedy)
         self._told = set(troubles)
         if self._in_place:
             style = console.detect_style(sys.stderr)
@@ -143,6 +145,6 @@ class _Line:
         found += [error for one in self._collectors if (error := one.status().last_error) is not None]
         return found
 
-    def _print(self, text: str) -> None:
-        start = f"\r{console.CLEAR_LINE_END}" if self._in_place else ""
-        print(start + "\n".join(map(sanitize.printable, text.splitlines())), file=sys.stderr, flush=True)
+    def _clear(self) -> None:
+        if self._in_place:
+            print(f"\r{console.CLEAR_LINE_END}", end="", file=sys.stderr)

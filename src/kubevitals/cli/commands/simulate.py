@@ -14,7 +14,7 @@ import textwrap
 import threading
 
 from kubevitals import errors, files
-from kubevitals.cli import signals, values
+from kubevitals.cli import messages, signals, values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ simulated-certificate, with a client certificate.
 """
 _BIG = 10_000  # pods from which on the start takes long enough to be told about
 _VERSIONS = {"v1beta1": ("v1beta1",), "v1": ("v1",), "both": ("v1", "v1beta1")}
-_PLAIN = "note: served over plain HTTP; TLS needs an extra: pip install 'kubevitals[simulate]'"
+_PLAIN = "served over plain HTTP; TLS needs an extra: pip install 'kubevitals[simulate]'"
 _MARK = "# Written by kubevitals simulate; it may be overwritten by it.\n"
 
 
@@ -166,7 +166,7 @@ def _serve(arguments: argparse.Namespace) -> None:
                 folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="kubevitals-"))
                 target = os.path.join(folder, "kubeconfig")  # noqa: PTH118 pathlib starts slowly
             if not tls and not arguments.no_tls:
-                print(_PLAIN, file=sys.stderr, flush=True)
+                messages.show("note", _PLAIN)
             _announce(simulated, target)
             while not stopped.wait(3600):
                 pass

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from kubevitals import errors, kinds, model, reader, sanitize, selection, totals
-from kubevitals.cli import clusteroptions, notes, oneshot, values
+from kubevitals.cli import clusteroptions, messages, notes, oneshot, values
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns as column_sets
 
@@ -257,7 +257,7 @@ class View:
         # What the API server would choose is chosen here.
         self.selection = recorded.select(self.selection, request, self.base)
         code = self.print(snapshot, request)
-        print(note, file=sys.stderr)
+        messages.show("note", note)
         return code
 
     def print(self, snapshot: model.Snapshot, request: reader.Request) -> int:
