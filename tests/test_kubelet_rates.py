@@ -134,6 +134,17 @@ def test_counter_that_nobody_keeps(cpu: float | None) -> None:
     assert usage.node == (T + 15, "", None, 1024)
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_counter_that_nobody_keeps_beside_a_new_one(first: bool) -> None:
+    """A pod with a counter that is not there says so, whichever of its containers was seen only once."""
+    points: dict[resource.Key, resource.Point] = {
+        ("shop", "db-0", "a"): (None if first else 5.0, T, 8, None),
+        ("shop", "db-0", "b"): (5.0 if first else None, T, 8, None),
+    }
+    usage = rates.NodeRates().update(reading(more=points))
+    assert usage.partial == {POD: "first_sample", ("shop", "db-0"): "no_sample"}
+
+
 def test_without_a_time() -> None:
     """A sample without a time that can be read shows memory alone."""
     usage = rates.NodeRates().update(reading(at=None))

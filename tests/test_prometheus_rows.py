@@ -104,6 +104,39 @@ def test_what_has_ended_leaves() -> None:
     assert set(measured) == {keys[0], keys[2]}
 
 
+@pytest.mark.parametrize(
+    ("interval", "behind", "stays"),
+    [
+        (1, 60.0, True),
+        (1, 60.5, False),
+        (15, 60.0, True),
+        (15, 61.0, False),
+        (60, 150.0, True),
+        (60, 151.0, False),
+    ],
+)
+def test_the_patience_with_idle_containers(interval: float, behind: float, stays: bool) -> None:
+    """A container may be a minute behind its node, or two and a half intervals where those are longer."""
+    key, other = ("a", "idle", "c"), ("a", "busy", "c")
+    measured = {
+        key: conversion.Measured(1000.0 - behind, 60.0, 1.0),
+        other: conversion.Measured(1000.0, 60.0, 1.0),
+    }
+    conversion.drop_ended(measured, {key: "n1", other: "n1"}, interval=interval)
+    assert (key in measured) == stays
+    assert other in measured
+
+
+@pytest.mark.parametrize("names", [("x", "y"), ("y", "x")])
+def test_first_sample_comes_before_a_series_that_is_missing(names: tuple[str, str]) -> None:
+    """A pod that was seen once says so, whichever of its containers lacks a series."""
+    first, second = [("a", "p", name) for name in names]
+    cpu = {key: conversion.Measured(100, 60, None if key[2] == "x" else 0.5) for key in (first, second)}
+    memory = {("a", "p", "x"): conversion.Measured(100, 0, 7.0)}
+    _, partial = conversion.join_pods(cpu, memory)
+    assert partial == {("a", "p"): "first_sample"}
+
+
 # --- names
 
 

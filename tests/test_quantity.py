@@ -205,10 +205,14 @@ def test_shown_to_people() -> None:
         (0.0015, "2m"),
         (0.0025, "3m"),
         (-0.5, "-500m"),
+        (-0.0004, "0m"),
+        (-0.0005, "-1m"),
+        (-0.0006, "-1m"),
+        (-0.0016, "-2m"),
     ],
 )
 def test_cores(value: float, shown: str) -> None:
-    """Cores are shown in millicores, halves upwards."""
+    """Cores are shown in millicores, halves away from zero."""
     assert quantity.format_cpu(value) == shown
 
 
@@ -221,20 +225,41 @@ def test_cores(value: float, shown: str) -> None:
         (1048576, "1Mi"),
         (2**43, "8388608Mi"),
         (-1048576, "-1Mi"),
+        (-524287, "0Mi"),
+        (-524288, "-1Mi"),
+        (-1572864, "-2Mi"),
     ],
 )
 def test_bytes(value: int, shown: str) -> None:
-    """Bytes are shown in mebibytes, halves upwards."""
+    """Bytes are shown in mebibytes, halves away from zero."""
     assert quantity.format_memory(value) == shown
 
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.0, "0%"), (0.004, "0%"), (0.005, "1%"), (0.856, "86%"), (1.0, "100%"), (12.3, "1230%")],
+    [
+        (0.0, "0%"),
+        (0.004, "0%"),
+        (0.005, "1%"),
+        (0.856, "86%"),
+        (1.0, "100%"),
+        (12.3, "1230%"),
+        (-0.004, "0%"),
+        (-0.5, "-50%"),
+    ],
 )
 def test_ratios(value: float, shown: str) -> None:
-    """Ratios are shown as whole percents, halves upwards."""
+    """Ratios are shown as whole percents, halves away from zero."""
     assert quantity.format_ratio(value) == shown
+
+
+@hypothesis.given(strategies.floats(-1e15, 1e15))
+def test_rounding_is_to_the_nearest_and_even_handed(value: float) -> None:
+    """No integer is nearer, and a number is rounded as its negative is."""
+    rounded = quantity.round_half_up(value)
+    assert abs(rounded - value) <= 0.5 + 1e-15 * abs(value)
+    assert quantity.round_half_up(-value) == -rounded
+    assert quantity.round_half_up(0.5) == 1
 
 
 @pytest.mark.parametrize(

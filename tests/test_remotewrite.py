@@ -150,6 +150,28 @@ def test_a_series_that_ends_is_marked() -> None:
     assert not [each for each in sampler.sample(snapshot(3, pods=1)) if math.isnan(each.value)]
 
 
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_what_an_ended_pod_held_ends(phase: str) -> None:
+    """The requests of a pod that has ended get the stale marker, and no sample any more; its state stays."""
+    sampler = series.Sampler()
+    sampler.sample(snapshot(1, pods=2))
+    for tick in (2, 3):
+        taken = snapshot(tick, pods=2)
+        ended = taken.pods[1]
+        containers = tuple(each._replace(phase=phase) for each in ended.containers)
+        ended = ended._replace(phase=phase, containers=containers)
+        samples = [
+            each
+            for each in sampler.sample(taken._replace(pods=model.Records([taken.pods[0], ended])))
+            if dict(each.series.labels).get("pod") == "web-1"
+        ]
+        requests = [each for each in samples if each.series.name.endswith("_cpu_request_cores")]
+        assert [math.isnan(each.value) for each in requests] == ([True, True] if tick == 2 else [])
+        said = [each for each in samples if each.series.name == "kubevitals_pod_phase" and each.value == 1]
+        assert [dict(each.series.labels)["phase"] for each in said] == [phase]
+        assert one(samples, "kubevitals_container_restarts_total").value == 2
+
+
 def test_nothing_goes_back_in_time() -> None:
     """Usage that is back after its series was marked ended begins behind the marker."""
     sampler = series.Sampler()

@@ -89,6 +89,39 @@ def test_a_pod_in_the_metrics_only() -> None:
 
 
 @pytest.mark.parametrize(
+    ("measured", "stamp", "partial", "why"),
+    [
+        (("app", None, 7), STAMP, {}, "bad_quantity"),
+        (("app", 0.5, None), STAMP, {}, "bad_quantity"),
+        (("app", None, 7), STAMP, {("shop", "left"): "first_sample"}, "first_sample"),
+        (("app", 0.5, 7), "2026-07-30T09:00:00Z", {}, "stale"),
+    ],
+)
+def test_a_doubtful_sample_of_a_pod_in_the_metrics_only(
+    measured: sources.ContainerSample, stamp: str, partial: dict[tuple[str, str], str], why: str
+) -> None:
+    """That a pod is gone hides nothing that is wrong with its sample."""
+    (row,) = join([], {"left": sample(measured, stamp=stamp)}, partial=partial)
+    assert (row.problem, [each.problem for each in row.containers]) == (why, [why])
+
+
+@pytest.mark.parametrize("containers", [("app",), ("app", "proxy")])
+@pytest.mark.parametrize(("cpu", "memory"), [(0.5, None), (None, 7), (None, None)])
+def test_an_unknown_number_of_a_container(
+    containers: Sequence[str], cpu: float | None, memory: int | None
+) -> None:
+    """A number that is missing of one container is unknown for it and its pod, and the other one is known."""
+    others: list[sources.ContainerSample] = [(name, 0.25, 5) for name in containers[1:]]
+    (row,) = join([pod(containers=containers)], {"web-0": sample(("app", cpu, memory), *others)})
+    first = row.containers[0]
+    assert (first.cpu_usage_cores, first.memory_usage_bytes, first.problem) == (cpu, memory, "bad_quantity")
+    of_others = (0.25 * len(others), 5 * len(others))
+    assert row.cpu_usage_cores == (None if cpu is None else cpu + of_others[0])
+    assert row.memory_usage_bytes == (None if memory is None else memory + of_others[1])
+    assert (row.problem, row.timestamp) == ("bad_quantity", first.timestamp)
+
+
+@pytest.mark.parametrize(
     ("facts", "why"),
     [
         ({}, "no_sample"),
@@ -100,6 +133,12 @@ def test_a_pod_in_the_metrics_only() -> None:
         ({"created_at": NOW - timedelta(seconds=120)}, "no_sample"),
         ({"node": "lost"}, "node_not_ready"),
         ({"node": "lost", "phase": "Succeeded"}, "ended"),
+        (
+            {"node": "lost", "phase": "Pending"},
+            "node_not_ready",
+        ),  # the node is the cause of whatever the pod is
+        ({"node": "lost", "word": "CrashLoopBackOff"}, "node_not_ready"),
+        ({"node": "lost", "created_at": NOW}, "node_not_ready"),
         ({"node": None, "phase": "Pending"}, "not_running"),
     ],
 )
@@ -117,6 +156,27 @@ def test_a_silent_node() -> None:
         {"c": sample(("app", 1.0, 1))},
     )
     assert [row.problem for row in rows] == ["node_silent", "node_silent", None, "no_sample", "no_sample"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "partial", "why"),
+    [
+        ({}, {}, "kubelet_timeout"),
+        ({"created_at": NOW}, {}, "kubelet_timeout"),
+        ({"phase": "Pending"}, {}, "not_running"),
+        ({"phase": "Failed"}, {}, "ended"),
+        ({"node": "lost"}, {}, "node_not_ready"),
+        ({"node": "other"}, {}, "no_sample"),
+        ({}, {("shop", "web-0"): "first_sample"}, "first_sample"),  # of the pod itself
+    ],
+)
+def test_what_a_source_says_of_a_silent_node(
+    facts: dict[str, Any], partial: dict[tuple[str, str], str], why: str
+) -> None:
+    """The source's reason is that of pods that should have a sample, new ones too, and of no others."""
+    silent = {"node-1": "kubelet_timeout", "lost": "kubelet_timeout"}
+    (row,) = join([pod(**facts)], silent_nodes=frozenset({"lost"}), silent=silent, partial=partial)
+    assert row.problem == why
 
 
 def test_a_source_that_fails() -> None:
@@ -324,6 +384,38 @@ def test_nodes_of_one_side_only() -> None:
     assert rows[2].cpu_of_allocatable is None
 
 
+@pytest.mark.parametrize(
+    ("amounts", "stamp", "silent", "why"),
+    [
+        ((1.0, None), STAMP, {}, "bad_quantity"),
+        ((None, 1), STAMP, {}, "bad_quantity"),
+        ((None, 1), STAMP, {"node-1": "first_sample"}, "first_sample"),
+        ((1.0, 1), "2026-07-30T09:00:00Z", {}, "stale"),
+        ((1.0, 1), STAMP, {}, None),
+    ],
+)
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_doubtful_sample_of_a_node(
+    amounts: tuple[float | None, int | None],
+    stamp: str,
+    silent: dict[str, str],
+    why: str | None,
+    listed: bool,
+) -> None:
+    """A node of which a number is unknown or old has that as its problem, be it listed or not."""
+    samples = {"node-1": (stamp, WINDOW, *amounts)}
+    (row,) = snapshot.join_nodes([node()] if listed else [], samples, now=NOW, silent=silent)
+    assert (row.cpu_usage_cores, row.memory_usage_bytes) == amounts
+    assert row.problem == (why or (None if listed else "gone"))
+
+
+def test_a_node_that_is_not_ready() -> None:
+    """That a node is not ready is why it has no sample, whatever its kubelet answers."""
+    silent = {"a": "kubelet_timeout", "b": "kubelet_timeout"}
+    rows = join_nodes([node("a", ready=False), node("b")], silent=silent)
+    assert [row.problem for row in rows] == ["not_ready", "kubelet_timeout"]
+
+
 def test_nodes_without_any_source() -> None:
     """If there is no usage at all every node says so."""
     rows = join_nodes([node("a"), node("b", ready=False)], failure="metrics_unavailable")
@@ -337,6 +429,7 @@ def test_what_pods_hold_of_a_node() -> None:
         pod("b", cpu_request_cores=0.2, memory_request_bytes=None),
         pod("c", cpu_request_cores=5.0, phase="Succeeded"),
         pod("d", cpu_request_cores=5.0, node=None, phase="Pending"),
+        pod("e", cpu_request_cores=5.0, memory_request_bytes=5, phase="Failed"),
     ]
     rows = join_nodes([node(), node("idle")], pods=pods)
     assert (rows[0].pods, rows[0].cpu_request_cores, rows[0].memory_request_bytes) == (2, 0.3, 10)

@@ -40,7 +40,10 @@ def test_totals_of_namespaces() -> None:
 
 def test_ended_pods_count_nowhere() -> None:
     """A pod that has ended holds nothing: it is in no sum and no count, and its namespace stays."""
-    (row,) = totals.total_by_namespace([pod(phase="Succeeded", cpu_request_cores=1.0, cpu_usage_cores=1.0)])
+    ended = [
+        pod(phase=phase, cpu_request_cores=1.0, cpu_usage_cores=1.0) for phase in ("Succeeded", "Failed")
+    ]
+    (row,) = totals.total_by_namespace(ended)
     assert (row.pods, row.cpu_request_cores, row.cpu_usage_cores, row.pods_without_usage) == (
         0,
         None,

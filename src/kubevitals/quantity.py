@@ -175,5 +175,5 @@ def format_ratio(ratio: float) -> str:
 
 
 def round_half_up(value: float) -> int:
-    """Round to the nearest integer, halves up: people expect 0.5 to show as 1, not as 0."""
+    """Round to the nearest integer, halves away from zero: people expect 0.5 to show as 1, not as 0."""
     return int(value + 0.5) if value >= 0 else -int(0.5 - value)
