@@ -129,7 +129,7 @@ def test_options_once(capsys: pytest.CaptureFixture[str]) -> None:
 def test_descriptions(capsys: pytest.CaptureFixture[str]) -> None:
     """Options carry their help as description, without the marks of argparse."""
     assert cli.main(["__complete", "simulate", "--see"]) == 0
-    assert capsys.readouterr().out == "--seed\tanother number, another world (default: 1)\n:4\n"
+    assert capsys.readouterr().out == "--seed\tthe same number gives the same cluster (default: 1)\n:4\n"
 
 
 def test_after_double_dash(capsys: pytest.CaptureFixture[str]) -> None:

@@ -113,7 +113,7 @@ def _conditions(pod: pods.Pod) -> str:
             return _GOOD % (scheduled, scheduled, changed, changed, scheduled)
         conditions = [_GOOD % (scheduled, scheduled, changed, changed, scheduled)]
     else:
-        conditions = _conditions_of_trouble(pod, scheduled=scheduled, changed=changed)
+        conditions = _conditions_if_not_ready(pod, scheduled=scheduled, changed=changed)
     if pod.disrupted:
         conditions.insert(
             0,
@@ -130,7 +130,7 @@ _DISRUPTIONS = {
 }
 
 
-def _conditions_of_trouble(pod: pods.Pod, *, scheduled: str, changed: str) -> list[str]:
+def _conditions_if_not_ready(pod: pods.Pod, *, scheduled: str, changed: str) -> list[str]:
     template = pod.pod_set.template
     begun = (
         "True"

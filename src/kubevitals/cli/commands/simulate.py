@@ -1,7 +1,4 @@
-"""`kubevitals simulate`: serves a simulated cluster until it is told to stop.
-
-Knows the cluster's face only, nothing of its API.
-"""
+"""`kubevitals simulate`: serves a simulated cluster until Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -35,31 +32,31 @@ examples:
   kubevitals simulate --nodes 50 --pods 2000 --seed 7 --port 6443 --write-kubeconfig sim.yaml
   kubevitals simulate --fault metrics-unavailable --fault slow=2s --write-kubeconfig sim.yaml
 
-With --kubelets the nodes' kubelets can be read as metrics-server reads them, at the address, port and path
-that each Node states; the context simulated-kubelet-reader may. Faults of theirs hit all of them, a share, or
-those that are named:
+With --kubelets (which takes the extra) kubelets can be read over HTTPS as metrics-server reads them, at the
+address, port and path that each Node states; the context simulated-kubelet-reader has the rights. A kubelet's
+fault hits all of them, a share, or those that are named:
   kubevitals simulate --kubelets --fault kubelet-refused=20% --fault kubelet-slow=3s@general-1+memory-*
 
-Faults can be switched while it runs, by the administrator that the kubeconfig names:
+The administrator of the kubeconfig can change the faults while it runs:
   echo '["forbidden=pods"]' | kubectl --kubeconfig sim.yaml create --raw /simulation/faults -f -
   echo '[]' | kubectl --kubeconfig sim.yaml create --raw /simulation/faults -f -
   kubectl --kubeconfig sim.yaml get --raw /simulation/faults
 Further contexts of the kubeconfig are users with fewer rights: simulated-reader,
-simulated-metrics-reader, simulated-kubelet-reader, simulated-viewer-NAMESPACE, simulated-nothing; and
-simulated-certificate, with a client certificate.
+simulated-metrics-reader, simulated-kubelet-reader, simulated-viewer-NAMESPACE, simulated-nothing; and,
+with TLS, simulated-certificate with a client certificate.
 """
-_BIG = 10_000  # pods from which on the start takes long enough to be told about
+_BIG = 10_000  # pods; to build as many takes long enough to say so
 _VERSIONS = {"v1beta1": ("v1beta1",), "v1": ("v1",), "both": ("v1", "v1beta1")}
 _PLAIN = "served over plain HTTP; TLS needs an extra: pip install 'kubevitals[simulate]'"
 _MARK = "# Written by kubevitals simulate; it may be overwritten by it.\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Gives `parser` the options, the description and the examples."""
+    """Add the options, the description and the examples to `parser`."""
     parser.description = DESCRIPTION
     parser.epilog = EXAMPLES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    size = parser.add_argument_group("the world")
+    size = parser.add_argument_group("the cluster")
     size.add_argument(
         "--nodes", type=values.WholeNumber(1, 20_000), metavar="N", help="how many nodes (default: a few)"
     )
@@ -71,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=1,
         metavar="S",
-        help="another number, another world (default: %(default)s)",
+        help="the same number gives the same cluster (default: %(default)s)",
     )
     size.add_argument(
         "--metrics-api",
@@ -82,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     size.add_argument(
         "--kubelets",
         action="store_true",
-        help="let each Node state where on this machine its kubelet answers",
+        help="serve each kubelet over HTTPS, at the address of its Node; needs the extra `simulate`",
     )
     serving = parser.add_argument_group("serving")
     serving.add_argument(
@@ -103,19 +100,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="speak plain HTTP; a request without credentials is the administrator's then",
     )
-    trouble = parser.add_argument_group("faults")
-    trouble.add_argument(
+    faulty = parser.add_argument_group("faults")
+    faulty.add_argument(
         "--fault",
         action="append",
         default=[],
         metavar="NAME[=VALUE]",
-        help="begin with this fault in force; may be repeated",
+        help="start with this fault in force; may be repeated",
     )
-    trouble.add_argument("--list-faults", action="store_true", help="list the faults and exit")
+    faulty.add_argument("--list-faults", action="store_true", help="list the faults and exit")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serves until Ctrl-C or SIGTERM and returns 0; raises errors.KubevitalsError if it cannot begin."""
+    """Serve until Ctrl-C or SIGTERM and return 0. Raises errors.KubevitalsError if it cannot start."""
     if arguments.list_faults:
         print(list_faults())
         return 0

@@ -35,10 +35,10 @@ _PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
 _SIMULATION = {
     "nodes=": "how many nodes",
     "pods=": "how many pods at the start",
-    "seed=": "another number, another world",
-    "fault=": "begin with this fault",
+    "seed=": "the same number gives the same cluster",
+    "fault=": "start with this fault",
     "metrics-api=": "versions that are registered",
-    "kubelets=": "whether nodes say where their kubelets answer",
+    "kubelets=": "serve each kubelet over HTTPS",
 }
 _BARE_FAULTS = ("fault", "simulation")
 
