@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import pytest
 from tests import made_past as past
 
-from kubevitals import history, model
+from kubevitals import history, kinds, model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ def questions() -> dict[str, history.Query]:
     whole: _Times = {"since": past.at(-30), "until": past.at(TICKS * 15)}
     part: _Times = {"since": past.at(130), "until": past.at(611)}
     asked: dict[str, history.Query] = {}
-    for kind in history.KINDS:
+    for kind in kinds.SINGULARS:
         asked[f"every {kind}, samples"] = history.Query(kind, **whole)
         for step in (60.0, 300.0):
             asked[f"every {kind}, {step:g} s"] = history.Query(kind, **whole, step=step)

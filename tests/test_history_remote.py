@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests import history_contract, prometheus, servers, victoria
 from tests import made_past as past
 
-from kubevitals import errors, history, model
+from kubevitals import errors, history, kinds, model
 from kubevitals.history import remote, remote_state, ring
 from kubevitals.promql import config
 from kubevitals.surfaces.exposition import families
@@ -129,7 +129,7 @@ def test_more_steps_than_a_server_gives_at_once(asked: remote.Remote, reference:
 def test_hostile_names(asked: remote.Remote) -> None:
     """A name stays a name, whatever is in it."""
     for name in ('"} or vector(1)', "a\\", "\n", ".*", "{{", "'"):
-        for kind in history.KINDS:
+        for kind in kinds.SINGULARS:
             query = history.Query(kind, past.at(0), past.at(120), name=name, step=60.0)
             assert asked.read(query._replace(cluster="prod")) == []
             assert asked.read(query._replace(cluster=name)) == []

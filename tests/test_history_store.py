@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import made_past as past
 
-from kubevitals import details, errors, history, model
+from kubevitals import details, errors, history, kinds, model
 from kubevitals.history import bodies, paths, retention, ring, rollup, sketch, sums
 from kubevitals.history import store as stores
 from kubevitals.kube import resourceattributes
@@ -71,7 +71,7 @@ def test_it_answers_as_memory_does(store: stores.Store) -> None:
     memory = ring.Ring(samples=1000)
     for each in fill(store, past.ticks(420, pods=3)):
         memory.append(each)
-    for kind in history.KINDS:
+    for kind in kinds.SINGULARS:
         for step in (60.0, 120.0, 300.0, 420.0, 3600.0):
             ours, theirs = read(store, kind, step=step), read(memory, kind, step=step)
             assert list(map(without_percentiles, ours)) == list(map(without_percentiles, theirs))

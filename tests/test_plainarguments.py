@@ -100,6 +100,29 @@ def test_what_is_read_is_what_argparse_reads(words: list[str]) -> None:
     assert plain is None or plain == full
 
 
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"required": True},
+        {"type": int, "default": "5"},
+        {"action": "count"},
+        {"nargs": "+"},
+        {"action": "store_true", "deprecated": True},
+    ],
+)
+def test_what_is_described_in_another_way_is_left_to_argparse(described: dict[str, Any]) -> None:
+    """An option whose description this parser does not know is not guessed at."""
+
+    class Module:
+        @staticmethod
+        def add_arguments(parser: Any) -> None:
+            parser.add_argument("--plain")
+            parser.add_argument("--other", **described)
+
+    words = ["--other", "1"]
+    assert plainarguments.parse(Module, words) is None
+
+
 def test_values_do_not_show() -> None:
     """A token on the command line is not in the arguments' repr."""
     assert "secret" not in repr(plainarguments.parse(top, ["pods", "--token", "secret"]))

@@ -11,11 +11,13 @@ import pytest
 import schemathesis
 from tests import listed_history, web_service
 
-from kubevitals import history as histories
+from kubevitals import kinds
 from kubevitals.surfaces.web import historyquery, openapi, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kubevitals import history as histories
 
 EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "2"))  # CI looks further, which takes longer
 SCHEMA = schemathesis.openapi.from_dict(openapi.describe(["simulated"]))
@@ -42,7 +44,7 @@ def _series(kind: str) -> histories.Series:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    kept = listed_history.Listed(*(_series(kind) for kind in histories.KINDS))
+    kept = listed_history.Listed(*(_series(kind) for kind in kinds.SINGULARS))
     with web_service.serve(settings.Settings(history=kept)) as service:
         service.tick()
         service.collector.start()

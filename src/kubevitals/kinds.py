@@ -6,7 +6,7 @@ by the names here.
 
 from __future__ import annotations
 
-from kubevitals import model
+from kubevitals import errors, model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,6 +146,21 @@ GROUPS = Kind("groups", "group", "Group", ("groups",), model.Total, ("name",), "
 """Sums of pods by a label or field of the caller's choice: the command line has them, paths do not."""
 
 _BY_WORD = {word: kind for kind in KINDS.values() for word in (*kind.words, kind.singular)}
+
+
+def parse(word: str, *others: str) -> Kind:
+    """Return the kind that a word of the command line means; `others` are further words that are allowed.
+
+    Raises:
+        errors.UsageError: it means none.
+    """
+    kind = find(word)
+    if kind is None:
+        *names, last = (*KINDS, *others)
+        raise errors.UsageError(
+            f"{word[:60]!r} is not something to show", remedy=f"{', '.join(names)} or {last}"
+        )
+    return kind
 
 
 def find(word: str) -> Kind | None:

@@ -1,8 +1,8 @@
-"""Reading plain command lines without argparse, whose import and set-up take 20 ms, a third of a whole `top`.
+"""A parser of plain command lines that spares argparse, whose import and set-up cost 6 to 18 ms of a process.
 
-A command tells its options once, by `add_arguments(parser)`: this parser stands in for argparse's and reads
-what leaves no doubt. At everything else (--help, a mistake, a rare spelling) it gives up, and argparse,
-told of the same options, reads the words and finds the words for what is wrong.
+A command describes its options once, in `add_arguments(parser)`. This parser reads what leaves no doubt, in
+0.3 ms. At anything else (--help, a mistake, a rare spelling, an option described in a way that it does not
+know) it gives up, and argparse reads the same words by the same description.
 """
 
 from __future__ import annotations
@@ -31,23 +31,31 @@ def parse(module: Any, words: Sequence[str]) -> Arguments | None:
 
 
 class _Argument:
-    """One option or positional, as add_argument was told."""
+    """One option or positional, as add_argument describes it."""
 
     __slots__ = ("action", "choices", "default", "dest", "nargs", "type")
 
-    def __init__(self, dest: str, told: dict[str, Any]) -> None:
+    def __init__(self, dest: str, described: dict[str, Any]) -> None:
+        if not _KNOWN.issuperset(described):
+            raise _DoubtError
         self.dest = dest
-        self.action: str = told.get("action", "store")
-        self.nargs: str | None = told.get("nargs")
-        self.type: Callable[[str], Any] | None = told.get("type")
-        self.choices: Container[Any] | None = told.get("choices")
-        self.default: Any = told.get("default", False if self.action == "store_true" else None)
+        self.action: str = described.get("action", "store")
+        self.nargs: str | None = described.get("nargs")
+        self.type: Callable[[str], Any] | None = described.get("type")
+        self.choices: Container[Any] | None = described.get("choices")
+        self.default: Any = described.get("default", False if self.action == "store_true" else None)
+        if self.type is not None and isinstance(self.default, str):  # argparse would parse it
+            raise _DoubtError
 
     def read(self, word: str) -> Any:
         value = word if self.type is None else self.type(word)
         if self.choices is not None and value not in self.choices:
             raise _DoubtError
         return value
+
+
+# What add_argument may be given. `const` is for an option without a value, which is not read here.
+_KNOWN = frozenset({"action", "choices", "const", "default", "dest", "help", "metavar", "nargs", "type"})
 
 
 class _DoubtError(Exception):
@@ -62,10 +70,10 @@ class _Parser:
         self._positionals: list[_Argument] = []
         self._all: list[_Argument] = []
 
-    def add_argument(self, *flags: str, **told: Any) -> None:
+    def add_argument(self, *flags: str, **described: Any) -> None:
         """Take note of an option or a positional."""
         first = next((flag for flag in flags if flag.startswith("--")), flags[0])
-        argument = _Argument(told.get("dest") or first.lstrip("-").replace("-", "_"), told)
+        argument = _Argument(described.get("dest") or first.lstrip("-").replace("-", "_"), described)
         self._all.append(argument)
         if not first.startswith("-"):
             self._positionals.append(argument)

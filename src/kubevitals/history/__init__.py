@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from kubevitals import model
 
-KINDS = ("node", "pod", "container", "workload", "namespace")
-
 
 class Point(NamedTuple):
     """What a series was at one time. None is unknown, never 0.
@@ -41,7 +39,7 @@ class Point(NamedTuple):
 class Series(NamedTuple):
     """One object over time, its points in order. A recreated pod is another series: its uid differs."""
 
-    kind: str  # of KINDS
+    kind: str  # the singular of a kind: node, pod ...
     cluster: str
     name: str
     namespace: str | None = None

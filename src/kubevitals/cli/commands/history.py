@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime, timedelta
 
-from kubevitals import errors, sanitize
+from kubevitals import errors, kinds, sanitize
 from kubevitals.cli import clusteroptions, historyoptions, messages, sourceoptions
 from kubevitals.history import chunks
 from kubevitals.surfaces.terminal import console, summary, table
@@ -44,16 +44,6 @@ examples:
 
 kubevitals record begins to record. Exit codes: 0 good, 1 nothing found or another failure, 2 wrong usage.
 """
-
-_KINDS = {
-    "nodes": "node", "node": "node", "no": "node",
-    "pods": "pod", "pod": "pod", "po": "pod",
-    "containers": "container", "container": "container",
-    "namespaces": "namespace", "namespace": "namespace", "ns": "namespace",
-    "workloads": "workload", "workload": "workload",
-}  # fmt: skip
-KINDS = {kind: f"{kind}s" for kind in _KINDS.values()}
-"""What can be shown, and the word for many."""
 
 EXPORT = "export"
 _RANGE = timedelta(hours=6)
@@ -100,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kind",
         dest="kinds",
         action="append",
-        choices=tuple(KINDS.values()),
+        choices=tuple(kinds.KINDS),
         metavar="KIND",
         help="what to write (repeatable); nodes, pods and containers by default",
     )
@@ -132,14 +122,10 @@ def _check(arguments: argparse.Namespace) -> None:
         if arguments.output or arguments.no_headers:
             raise errors.UsageError("history export writes a file", remedy="--format says which")
         return
-    if arguments.kind not in _KINDS:
-        raise errors.UsageError(
-            f"{arguments.kind[:60]!r} is not something to show",
-            remedy="nodes, pods, containers, namespaces, workloads or export",
-        )
+    kind = kinds.parse(arguments.kind, EXPORT)
     if arguments.format or arguments.kinds:
         raise errors.UsageError("--format and --kind go with history export", remedy="-o json or -o csv")
-    if arguments.namespace and _KINDS[arguments.kind] == "node":
+    if arguments.namespace and kind is kinds.NODES:
         raise errors.UsageError("-n is about pods, not nodes", remedy="leave -n out")
 
 
@@ -183,7 +169,7 @@ class View:
         self.arguments = arguments
         self.held = held
         self.now = now
-        self.kind = _KINDS[arguments.kind]
+        self.kind = kinds.parse(arguments.kind).singular
         self.names = list(dict.fromkeys(arguments.names))
         points = _POINTS_OF_ONE if self.names else _POINTS_OF_MANY
         self.query = make_query(arguments, self.kind, now=now, points=points)
@@ -279,7 +265,7 @@ class View:
 
     def _tell_nothing(self) -> None:
         """Print that there is nothing in the range, and in which there is."""
-        what = KINDS[self.kind]
+        what = kinds.parse(self.kind).name
         place = f" in namespace {sanitize.printable(self.query.namespace)!r}" if self.query.namespace else ""
         of = f" of cluster {sanitize.printable(self.query.cluster)!r}" if self.query.cluster else ""
         extent = historyoptions.find_extent(self.held, now=self.now)

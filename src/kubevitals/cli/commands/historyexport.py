@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import errors, sanitize
+from kubevitals import errors, kinds, sanitize
 from kubevitals.cli import historyoptions, messages
 from kubevitals.cli.commands import history
 from kubevitals.history import chunks
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from kubevitals import history as histories
 
-_SINGULAR = {word: kind for kind, word in history.KINDS.items()}
 _DEFAULT = ("node", "pod", "container")
 _PAUSE = 0.5  # seconds between two lines about how far it is
 
@@ -43,14 +42,14 @@ def run(arguments: argparse.Namespace, held: histories.History, *, now: datetime
         raise errors.HistoryError("nothing was recorded yet", remedy=historyoptions.HOW_TO_RECORD)
     if arguments.step is None:
         arguments.step = "raw"
-    kinds = [_SINGULAR[word] for word in dict.fromkeys(arguments.kinds or ())] or list(_DEFAULT)
+    chosen = [kinds.KINDS[word].singular for word in dict.fromkeys(arguments.kinds or ())] or list(_DEFAULT)
 
     def read() -> Iterator[list[histories.Series]]:
-        for kind in kinds:
+        for kind in chosen:
             query = history.make_query(arguments, kind, now=now, points=1, since=extent[0])
             yield from chunks.read(held, query._replace(since=max(query.since, extent[0])))
 
-    query = history.make_query(arguments, kinds[0], now=now, points=1, since=extent[0])
+    query = history.make_query(arguments, chosen[0], now=now, points=1, since=extent[0])
     with _Progress() as progress:
         count = historyfiles.write(path, read(), form=form, progress=progress.tell)
     shown = sanitize.printable(path)

@@ -148,12 +148,7 @@ class View:
         Raises:
             errors.UsageError: they do not go together.
         """
-        kind = kinds.find(arguments.kind)
-        if kind is None:
-            raise errors.UsageError(
-                f"{arguments.kind!r} is not something to show",
-                remedy="nodes, pods, containers, namespaces or workloads",
-            )
+        kind = kinds.parse(arguments.kind)
         if kind is kinds.PODS and arguments.containers:
             kind = kinds.CONTAINERS
         self.base = kind  # what is asked for, and named
