@@ -94,7 +94,7 @@ def _send(pods: int, url: str) -> tuple[list[float], int, float]:
             for start in range(0, len(samples), 5_000):
                 outcome = sender.send(samples[start : start + 5_000])
                 if not outcome.written:
-                    raise RuntimeError(f"Prometheus refused: {outcome.said}")
+                    raise RuntimeError(f"Prometheus refused: {outcome.reason}")
             seconds = time.process_time() - started
             total, took = total + len(samples), took + seconds
             if tick:  # labels are encoded in the first

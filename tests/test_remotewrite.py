@@ -328,7 +328,7 @@ def test_a_version_that_was_asked_for_is_not_taken_for_written_in_silence() -> N
         outcome = sender.send(series.Sampler().sample(snapshot(1)))
     assert not outcome.written
     assert outcome.retry is None
-    assert "does not know version 2.0" in outcome.said
+    assert "does not know version 2.0" in outcome.reason
 
 
 def test_a_token_that_was_replaced_is_read_again(tmp_path: Path) -> None:

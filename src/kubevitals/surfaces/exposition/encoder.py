@@ -1,7 +1,6 @@
-"""Rows to lines: one family of some rows as bytes. Pure, and written for speed.
+"""The encoder of nodes, pods and containers: the lines of one family for many rows at once, as bytes.
 
-What costs time in Python is done by functions that see all rows at once: numbers become text by msgspec,
-lines by one join. It must not know the names of families; those are in `families.py`.
+Written for speed: msgspec turns all numbers of a family into text in one call, and one join makes the lines.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ _name_of = operator.attrgetter("name")
 
 
 def write(row: families.RowFamily, index: int, records: Sequence[Record], labels: Labels) -> bytes:
-    """Return the lines of one family, `index` being its field; unknown values have none."""
+    """Return the lines of one family: field `index` of each record, unless its value is unknown."""
     if not records:
         return b""
     return _join(row.family.name, *_WRITERS[row.form](row, [record[index] for record in records], labels))
 
 
 def write_conditions(nodes: Iterable[model.Node], labels: Labels) -> bytes:
-    """Return the lines of the nodes' conditions, each type once a node."""
+    """Return the lines of the nodes' conditions; each type once for a node."""
     found = {
         label + text.encode(f',condition="{text.escape(each.type)}"'): b"} %d" % _STATES[each.status]
         for node, label in zip(nodes, labels, strict=True)
@@ -51,7 +50,7 @@ def write_conditions(nodes: Iterable[model.Node], labels: Labels) -> bytes:
 
 
 def held(records: Sequence[Record], labels: Labels, of: str) -> tuple[Sequence[Record], Labels]:
-    """Return those pods or containers that have not ended."""
+    """Return those pods or containers that have not ended, and their labels."""
     phase = FIELDS[of].index("phase")
     chosen = [at for at, record in enumerate(records) if record[phase] not in model.ENDED_PHASES]
     if len(chosen) == len(records):
@@ -86,7 +85,7 @@ def label_pods(
 
 
 def distinct(pods: Sequence[model.Pod]) -> Sequence[model.Pod]:
-    """Return the pods, each name once, each name of a container once: no series may appear twice."""
+    """Return the pods, each name of a pod and of its containers once: no series may appear twice."""
     if len(set(map(operator.itemgetter(0, 1), pods))) < len(pods):
         pods = list({(pod.namespace, pod.name): pod for pod in pods}.values())
     doubled = [at for at, pod in enumerate(pods) if len(pod.containers) > 1 and _repeats(pod.containers)]
@@ -104,7 +103,7 @@ def _repeats(containers: Sequence[model.Container]) -> bool:
 
 
 def _further_labels(wanted: options.Options) -> Callable[[model.Pod], str] | None:
-    """Return what writes the labels that are there on demand; None if there are none."""
+    """Return what writes the further labels of a pod; None if none are wanted."""
     names = [(text.label_name(key), key) for key in wanted.pod_labels]
     if not (names or wanted.workload or wanted.ip or wanted.uid):
         return None

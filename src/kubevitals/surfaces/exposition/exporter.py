@@ -1,7 +1,4 @@
-"""What a scrape is answered with: collectors and further lists in, ready bytes out, made once a change.
-
-It must not know HTTP or the cluster; the collectors do the reading.
-"""
+"""The exporter: from what collectors have published to the bytes that a scrape is answered with."""
 
 from __future__ import annotations
 
@@ -19,14 +16,17 @@ if TYPE_CHECKING:
     from kubevitals.kube import objectcache
     from kubevitals.surfaces.view import recorderstatus
 
-_KEPT = 16 << 20  # bytes of an answer that is kept until something changes; a larger one is made anew
+_LARGEST_KEPT = 16 << 20  # bytes; a larger exposition is not kept for the next scrape of the same state
 
 
 class Exporter:
     """Renders what the collectors have published last. Threads may share it.
 
-    `requests` counts by route and status code; the caller adds to it, under no lock but the GIL's. What
-    `recorded` tells of history and remote-write is as old as the rest.
+    Args:
+        collectors: by the names of their clusters.
+        options: further labels and families.
+        states: the objects of each cluster for the families of kube-state-metrics.
+        recorded: returns how history and remote-write are doing; None: there is neither.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Exporter:
         recorded: Callable[[], recorderstatus.RecorderStatus] | None = None,
     ) -> None:
         self._recorded = recorded
-        self.requests: dict[tuple[str, int], int] = {}
+        self.requests: dict[tuple[str, int], int] = {}  # answered so far, by route and status code
         self._collectors = dict(collectors)
         self._options = options
         self._states = list(states)
@@ -53,7 +53,7 @@ class Exporter:
             self.requests[route, code] = self.requests.get((route, code), 0) + 1
 
     def answer(self, *, openmetrics: bool, gzip: bool) -> list[bytes]:
-        """Return the exposition as it is now, in parts, compressed if `gzip`."""
+        """Return the current exposition, in parts; with `gzip` as one gzip stream."""
         with self._lock:
             statuses = {name: each.status() for name, each in self._collectors.items()}
             published = {name: each.latest for name, each in self._collectors.items()}
@@ -85,17 +85,17 @@ class Exporter:
                     compressed=gzip,
                 )
                 body = caches.join_compressed(pieces) if gzip else caches.join(pieces)
-                if sum(map(len, body)) <= _KEPT:
+                if sum(map(len, body)) <= _LARGEST_KEPT:
                     self._kept[openmetrics, gzip] = body
         return body
 
     @property
     def ready(self) -> bool:
-        """Whether there is something to show of each cluster that is not older than it may be."""
+        """Whether there is a snapshot of each cluster that is not older than --max-age allows."""
         collectors = all(each.status().ready for each in self._collectors.values())
         return collectors and all(state.ready for state in self._states)
 
     @property
     def live(self) -> bool:
-        """Whether each collector ticks."""
+        """Whether each collector still reads usage."""
         return all(each.status().live for each in self._collectors.values())

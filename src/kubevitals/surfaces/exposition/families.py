@@ -1,11 +1,11 @@
-"""The kubevitals_ families as a table: what is exposed of nodes, pods, containers and of the service itself.
+"""The kubevitals_ families as tables: those of nodes, pods and containers, and those of the service itself.
 
-Data only. `docs/metrics.md` is held against this table by a test. `field` is the name in the model's record;
-`form` says how its value becomes a sample:
+A test compares `docs/metrics.md` with these tables. `field` is the name in the model's record; `form` says
+how its value becomes a sample:
 
 - number: the value; flag: 1 or 0; moment: seconds since 1970
-- word: 1 with the value as a label of the family's own
-Of an unknown value there is no sample, never a 0.
+- word: 1, with the value as a further label
+An unknown value has no sample.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class RowFamily(NamedTuple):
     family: text.Family
     field: str
     form: str = "number"
-    held: bool = False  # of pods that have not ended only: those that have ended hold nothing
+    held: bool = False  # only of pods that have not ended: those that have ended hold no resources
     word_label: str = ""
 
 
@@ -251,7 +251,7 @@ REMOTE_WRITE_LAG = _service(
     unit="seconds",
     cluster=False,
 )
-KEEPING = (
+RECORDER = (
     HISTORY_UP, HISTORY_SIZE, HISTORY_TICKS, HISTORY_DROPPED, REMOTE_WRITE_UP, REMOTE_WRITE_SAMPLES,
     REMOTE_WRITE_REFUSED, REMOTE_WRITE_RETRIES, REMOTE_WRITE_LAG,
 )  # fmt: skip
@@ -260,6 +260,6 @@ BUILD = _service(
 )
 SERVICE = (
     SOURCE_UP, READY, SNAPSHOT_TIME, PROBLEMS, OBJECTS, OBJECTS_WITH_USAGE, TICKS, TICK_FAILURES,
-    TICK_SECONDS, WATCH_RESTARTS, START_TIME, REQUESTS, *KEEPING, BUILD,
+    TICK_SECONDS, WATCH_RESTARTS, START_TIME, REQUESTS, *RECORDER, BUILD,
 )  # fmt: skip
 OWN = (*(row.family for rows in BY_KIND.values() for row in rows), CONDITION, *SERVICE)

@@ -1,7 +1,7 @@
-"""The exporter's own small HTTP server, of the standard library: /metrics, health routes and a plain page.
+"""The HTTP server of `kubevitals export`: /metrics, health routes and a plain page.
 
-It answers GET and HEAD, with bounded threads, time-outs and header counts. Anything that listens beyond this
-machine with TLS and authentication is the web service's business.
+It answers GET and HEAD, with bounded numbers of threads and headers and with time-outs. It has neither TLS
+nor authentication; the web service has.
 """
 
 from __future__ import annotations
@@ -55,19 +55,19 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The address of the server."""
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"http://{host}:{self.port}"
 
     def start(self) -> None:
-        """Begin to serve; returns at once."""
+        """Start to serve in a thread, and return at once."""
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.1,), name="exporter", daemon=True
         )
         self._thread.start()
 
     def stop(self, *, timeout: float = 4.0) -> None:
-        """Take no more connections and wait `timeout` seconds at most for the answers that are under way."""
+        """Accept no more connections, and wait up to `timeout` seconds for answers in progress."""
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join(timeout)
@@ -83,7 +83,7 @@ class Server:
 
 
 class _ThreadingServer(http.server.ThreadingHTTPServer):
-    """With a bound on its threads; those of idle connections do not hold up the end."""
+    """A server with a bounded number of threads, whose idle connections do not delay its end."""
 
     daemon_threads = True
     block_on_close = False
@@ -122,21 +122,21 @@ class _ThreadingServer(http.server.ThreadingHTTPServer):
         self._slots.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away in the middle is nobody's error."""
+        """Ignore it: a client that goes away is no error of the server."""
 
     def begin(self) -> None:
-        """An answer is under way."""
+        """Count an answer in progress."""
         with self._quiet:
             self._busy += 1
 
     def end(self) -> None:
-        """It was given."""
+        """Count it as finished."""
         with self._quiet:
             self._busy -= 1
             self._quiet.notify_all()
 
     def drain(self, timeout: float) -> None:
-        """Wait for answers under way, then close what is idle."""
+        """Wait for answers in progress, then close idle connections."""
         until = time.monotonic() + timeout
         with self._quiet:
             self._quiet.wait_for(lambda: self._busy == 0, max(0.0, until - time.monotonic()))
@@ -166,11 +166,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._respond(with_body=False)
 
     def version_string(self) -> str:
-        """Versions are nobody's business before they are asked for at /metrics."""
+        """Return the Server header, without versions."""
         return "kubevitals"
 
     def log_message(self, *_: object) -> None:
-        """Nothing a scrape: the counters at /metrics tell."""
+        """Log nothing for a scrape: /metrics has counters."""
 
     def _respond(self, *, with_body: bool) -> None:
         route = self.path.partition("?")[0]
@@ -204,9 +204,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             kind = text.OPENMETRICS if openmetrics else text.TEXT
             return HTTPStatus.OK, kind, body, "gzip" if gzip else ""
         if route in ("/livez", "/healthz"):
-            return _health(self.exporter.live, "live", "no reading is under way any more")
+            return _health(self.exporter.live, "live", "usage is not read any more")
         if route == "/readyz":
-            return _health(self.exporter.ready, "ready", "no snapshot that is not older than it may be")
+            return _health(self.exporter.ready, "ready", "there is no recent snapshot")
         if route == "/":
             return HTTPStatus.OK, "text/html; charset=utf-8", [_PAGE], ""
         return HTTPStatus.NOT_FOUND, _PLAIN, [b"not found; there is /metrics\n"], ""

@@ -1,7 +1,7 @@
-"""The families of kube-state-metrics that kubevitals can answer, for where that is not installed. Pure.
+"""The families of kube-state-metrics that kubevitals exposes where that is not installed.
 
-Names and labels are kube-state-metrics' own: where it is installed too, every series would be there twice, so
-they are given on demand only.
+Names and labels are those of kube-state-metrics: where it is installed too, each series would exist twice, so
+these families are exposed on demand only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     _Members = tuple[tuple[bytes, ...], ...]  # of each object, its lines of each family
     _Groups = Mapping[tuple[int, int], _Members]
 
-# the list's plural name: what its objects become
+# by the plural name of a list: its families, and what turns an object into its lines of each
 _KINDS: dict[str, tuple[tuple[text.Family, ...], Callable[..., tuple[bytes, ...]]]] = {
     "nodes": (kube_state_objects.NODE, kube_state_objects.convert_node),
     "pods": (kube_state_pods.FAMILIES, kube_state_pods.convert),
@@ -40,7 +40,7 @@ FAMILIES = tuple(family for families, _ in _KINDS.values() for family in familie
 
 
 def converts(cluster: str | None = None) -> Mapping[str, Callable[[Any], tuple[bytes, ...]]]:
-    """Return what `objectcache` is to make of each list; with a label `cluster` if it is given."""
+    """Return what turns the objects of each list into lines; with a label `cluster` if that is given."""
     before = "" if cluster is None else f'cluster="{text.escape(cluster)}",'
     return {
         name: functools.partial(convert, before=before) if before else convert

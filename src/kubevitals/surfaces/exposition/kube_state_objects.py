@@ -1,4 +1,4 @@
-"""The families of kube-state-metrics for nodes, workloads, namespaces, claims and quotas. Pure."""
+"""The families of kube-state-metrics for nodes, workloads, namespaces, claims and quotas."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The families of kube-state-metrics for pods and their containers. Pure.
+"""The families of kube-state-metrics for pods and their containers.
 
-Sidecars and other init containers are not in them, as they are not in its own.
+As there, sidecars and other init containers are left out.
 """
 
 from __future__ import annotations

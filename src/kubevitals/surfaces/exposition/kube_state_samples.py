@@ -1,6 +1,6 @@
-"""Objects of the cluster to samples in the words of kube-state-metrics: what all kinds share. Pure.
+"""What the families of kube-state-metrics share: objects of the cluster to samples with its labels and units.
 
-Each object becomes a text for each family of its kind, once, when it changes; a scrape only joins them.
+Each object becomes its lines for each family of its kind when it changes; a scrape only joins them.
 """
 
 from __future__ import annotations

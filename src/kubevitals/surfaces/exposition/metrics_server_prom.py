@@ -1,7 +1,7 @@
 """The four families of metrics-server-prom, under its names and labels, with values in cores and bytes.
 
-Its own values had mixed units: 7m of CPU came out as 420, 129M of memory as 7740. Whoever has built on these
-names gets right numbers here, and the HELP text says which. Pure.
+Its own values had mixed units: 7m of CPU came out as 420, and 129M of memory as 7740. Dashboards built on
+these names get right numbers here; the HELP text states the unit.
 """
 
 from __future__ import annotations

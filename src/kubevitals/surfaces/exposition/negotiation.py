@@ -1,12 +1,12 @@
-"""Which format and coding a scraper asks for, by its Accept headers. Pure.
+"""Content negotiation: the format and the coding that a scraper asks for in its Accept headers.
 
-Prometheus names OpenMetrics 1.0.0 with the highest weight and text 0.0.4 behind it; a browser or curl asks
-for anything and gets text.
+Prometheus asks for OpenMetrics 1.0.0 with the highest weight, then for text 0.0.4; a browser or curl accepts
+anything and gets text.
 """
 
 from __future__ import annotations
 
-_MOST = 20  # clauses that are looked at: nobody who means well sends more
+_MOST = 20  # clauses that are read; real clients send fewer
 
 
 def wants_openmetrics(accept: str | None) -> bool:

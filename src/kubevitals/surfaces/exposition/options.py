@@ -1,4 +1,4 @@
-"""What of the exposition is wanted: further labels, and families under other exporters' names."""
+"""The options of the exposition: further labels, and families under the names of other exporters."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ EXTRA_LABELS = ("workload", "ip", "uid")
 
 
 class Options(NamedTuple):
-    """How the exposition looks. Each further label is on all families of pods and containers."""
+    """Which families and labels are exposed; a further label is on all families of pods and containers."""
 
     own: bool = True  # the kubevitals_ families; without, those of `compat` alone
     compat: frozenset[str] = frozenset()  # of COMPAT
     workload: bool = False  # labels workload_kind and workload
     ip: bool = False
-    uid: bool = False  # tells a pod from one of the same name before it
+    uid: bool = False  # tells a pod from an earlier one of the same name
     pod_labels: tuple[str, ...] = ()  # Kubernetes labels, as label_NAME
 
 
 def make_options(*, labels: tuple[str, ...] = (), compat: tuple[str, ...] = (), own: bool = True) -> Options:
-    """Return the options for words of a command line: EXTRA_LABELS or the key of a Kubernetes label.
+    """Return the options; each of `labels` is one of EXTRA_LABELS or the key of a Kubernetes label.
 
     Raises:
         errors.UsageError: a word of `compat` is unknown, or two labels would have one name.

@@ -1,4 +1,4 @@
-"""What the service tells of itself: is the source up, how old is the snapshot, how much is known. Pure."""
+"""The families of the service itself: source, snapshot, coverage, history and remote-write."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def samples(
     requests: Mapping[tuple[str, int], int],
     recorded: recorderstatus.RecorderStatus | None = None,
 ) -> dict[text.Family, list[str]]:
-    """Return the lines by family; `requests` count by route and status code."""
+    """Return the lines by family; `requests` are the answered ones, by route and status code."""
     found: dict[text.Family, list[str]] = {family: [] for family in families.SERVICE}
 
     def add(family: text.Family, value: float | None, /, **labels: str) -> None:
@@ -60,7 +60,7 @@ def samples(
 def _of_recorder(
     recorded: recorderstatus.RecorderStatus,
 ) -> Iterator[tuple[text.Family, float | None, dict[str, str]]]:
-    """Yield what is told of history in a file and of remote-write."""
+    """Yield the samples of history in a file and of remote-write."""
     recording, sending = recorded.recording, recorded.sending
     if recording is not None:
         yield families.HISTORY_UP, int(recording.role == "writes"), {"role": recording.role}

@@ -1,7 +1,6 @@
-"""The two text formats of Prometheus: what a family is, its header, and how values and labels are written.
+"""The two text formats of Prometheus: families with their headers, labels and lines.
 
-Text 0.0.4 and OpenMetrics 1.0 differ in the header, in the name of counters and in the end. It must not know
-which families there are.
+Text 0.0.4 and OpenMetrics 1.0 differ in the headers, in the names of counters there, and in the end.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-END = b"# EOF\n"  # OpenMetrics ends with it: an answer that was cut off is told from a whole one
+END = b"# EOF\n"  # the end of OpenMetrics, which shows that an answer was not cut off
 
 _SUFFIXES = {"counter": "_total", "info": "_info"}
 
@@ -44,19 +43,19 @@ class Family(NamedTuple):
 
 
 def escape(value: str) -> str:
-    """Return the label value as it stands between its quotes."""
+    """Return a label value as it is written between quotes."""
     if '"' in value or "\\" in value or "\n" in value:
         return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
     return value
 
 
 def escape_help(text: str) -> str:
-    """Return the help as text 0.0.4 has it, where a quote stands for itself."""
+    """Return a help text for text 0.0.4, where quotes are not escaped."""
     return text.replace("\\", "\\\\").replace("\n", "\\n")
 
 
 def labels(pairs: Mapping[str, str | None]) -> str:
-    """Return `a="1",b="2"`, an unknown value empty: to Prometheus that is the same as no label."""
+    """Return `a="1",b="2"`; an unknown value is empty, which Prometheus takes as no label."""
     return ",".join([f'{name}="{escape(value or "")}"' for name, value in pairs.items()])
 
 
@@ -67,7 +66,7 @@ def line(name: str, pairs: Mapping[str, str | None], value: float) -> str:
 
 
 def seconds(moment: datetime) -> float:
-    """Return a moment as seconds since 1970."""
+    """Return the seconds since 1970."""
     return moment.timestamp()
 
 
@@ -80,5 +79,5 @@ def label_name(key: str) -> str:
 
 
 def encode(said: str) -> bytes:
-    """Return the bytes of a text; what is no character (half a surrogate) becomes a question mark."""
+    """Return the text as UTF-8; lone surrogates become question marks."""
     return said.encode("utf-8", "replace")

@@ -1,5 +1,6 @@
-"""Pushing what was recorded to a database: Prometheus' remote-write, to Prometheus, Mimir, Thanos or others.
+"""Remote-write: pushing recorded snapshots to Prometheus, Mimir, Thanos, VictoriaMetrics and the like.
 
-`series` makes samples of snapshots, `protobuf` encodes them, `sending` makes the requests, and `writer` goes
-through the recorded snapshots in their order. What is not acknowledged stays in the store: that is the queue.
+`series` turns snapshots into samples, `protobuf` encodes them, `sender` makes one request, and `writer` sends
+all recorded snapshots in order. The file of history is the queue: what the receiver has not acknowledged is
+read from there again.
 """

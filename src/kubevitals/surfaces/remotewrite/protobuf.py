@@ -1,7 +1,8 @@
-"""Remote-write's two messages in protocol buffers: prometheus.WriteRequest (1.0) and
-io.prometheus.write.v2.Request (2.0). Pure, and written for speed: labels are encoded once a series.
+"""The two messages of remote-write as protocol buffers: prometheus.WriteRequest (1.0) and
+io.prometheus.write.v2.Request (2.0).
 
-Only the fields that are sent are known here; the numbers are those of the published .proto files.
+Written for speed: the labels of a series are encoded once. Only the fields that are sent are known here;
+their numbers are those of the published .proto files.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _pack_double: Callable[[float], bytes] = struct.Struct("<d").pack
 
 
 class Encoder1:
-    """Encodes WriteRequests. The bytes of labels are kept in the series."""
+    """Encodes WriteRequests of version 1.0; the encoded labels are kept in the series."""
 
     content_type = "application/x-protobuf"
     version = "0.1.0"
@@ -49,14 +50,14 @@ class Encoder1:
             name = self._names[series.name] = _encode_pairs([("__name__", series.name)])
         if series.word is not None:
             return name + _encode_pairs(series.labels[1:])
-        rest = series.owner.encoded
+        rest = series.label_set.encoded
         if rest is None:
-            rest = series.owner.encoded = _encode_pairs(series.owner.pairs)
+            rest = series.label_set.encoded = _encode_pairs(series.label_set.pairs)
         return name + rest
 
 
 class Encoder2:
-    """Encodes Requests of version 2.0, whose label texts stand once in a table of symbols."""
+    """Encodes Requests of version 2.0, in which each text of a label stands once, in a table of symbols."""
 
     content_type = "application/x-protobuf;proto=io.prometheus.write.v2.Request"
     version = "2.0.0"

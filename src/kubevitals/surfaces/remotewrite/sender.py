@@ -1,7 +1,7 @@
-"""One remote-write request: compressed, sent, and its answer judged as the specification says.
+"""One remote-write request: compress the samples, send them, and judge the answer by the specification.
 
-2xx is done. 429 and 5xx, and no answer at all, ask for another try later; any other status says that these
-samples will never be taken. Which of the two protocols a receiver knows is found out by the first request.
+2xx: the samples are written. 429, 5xx or no answer: try again later. Any other status: the receiver will
+never take these samples. The first request shows which version of the protocol the receiver knows.
 """
 
 from __future__ import annotations
@@ -23,24 +23,21 @@ _WRITTEN = "x-prometheus-remote-write-samples-written"
 
 
 class Outcome(NamedTuple):
-    """What became of a request. `retry` None: it is settled; else seconds to wait, -1 if nobody said.
+    """What became of a request."""
 
-    `taken` is how many of the samples were written, as far as the receiver tells; None: all, or none.
-    """
-
-    written: bool
-    retry: float | None = None
-    said: str = ""
-    taken: int | None = None
+    written: bool  # all samples are
+    retry: float | None = None  # seconds to wait before another try, -1 if unknown; None: no other try
+    reason: str = ""  # why they are not written
+    samples_written: int | None = None  # of a refused request; None if the receiver does not say
 
 
 class Sender:
     """Sends to one receiver.
 
     Args:
-        client: of the receiver.
-        path: of its remote-write endpoint, with the query if there is one.
-        protocol: one of PROTOCOLS; "auto" tries 2.0 and takes 1.0 where that is not known.
+        client: the HTTP client of the receiver.
+        path: the path of its remote-write endpoint, with the query if there is one.
+        protocol: one of PROTOCOLS; "auto" tries 2.0 first, and 1.0 if the receiver does not know it.
 
     Raises:
         errors.ConfigurationError: the library that compresses is not installed.
@@ -67,7 +64,7 @@ class Sender:
 
     @property
     def protocol(self) -> str:
-        """The version that is sent, and "?" behind it while the receiver has not accepted it yet."""
+        """The version that is sent, followed by "?" until the receiver has accepted it."""
         version = "1.0" if self._encoder is self._first else "2.0"
         return version if self._known else f"{version}?"
 
@@ -76,7 +73,7 @@ class Sender:
         self._client.close()
 
     def send(self, batch: Sequence[Sample]) -> Outcome:
-        """Send the samples once; of 2.0 that is not understood, once more as 1.0."""
+        """Send the samples; with "auto", once more as 1.0 if the receiver shows that it does not know 2.0."""
         encoder = self._encoder
         headers = [
             ("Content-Type", encoder.content_type),
@@ -87,7 +84,7 @@ class Sender:
         try:
             answer = self._client.request("POST", self._path, body=body, headers=headers)
         except errors.KubevitalsError as error:  # nobody answers, or nothing can be sent as things are now
-            return Outcome(written=False, retry=-1, said=error.message)
+            return Outcome(written=False, retry=-1, reason=error.message)
         status = answer.status
         ignorant = encoder is self._second and self._is_ignorant(status, answer.headers)
         if ignorant and self._chooses:
@@ -96,19 +93,19 @@ class Sender:
         if 200 <= status < 300 and not ignorant:
             self._known = True
             return Outcome(written=True)
-        words = describe(status, answer.content)
+        reason = describe(status, answer.content)
         if status < 300 and ignorant:
-            words = f"HTTP {status}: it does not know version 2.0 of the protocol"
+            reason = f"HTTP {status}: it does not know version 2.0 of the protocol"
         if status == 429 or status >= 500:
             delay = retries.parse_retry_after(answer.headers.get("retry-after"))
-            return Outcome(written=False, retry=-1 if delay is None else delay, said=words)
-        return Outcome(written=False, said=words, taken=_count(answer.headers.get(_WRITTEN)))
+            return Outcome(written=False, retry=-1 if delay is None else delay, reason=reason)
+        return Outcome(written=False, reason=reason, samples_written=_count(answer.headers.get(_WRITTEN)))
 
     def _is_ignorant(self, status: int, answer: Mapping[str, str]) -> bool:
-        """Return whether the receiver shows that it does not know 2.0, or no more.
+        """Return whether the answer shows that the receiver does not know 2.0, or no longer does.
 
-        A new one says 415. An old one ignores the message's type; 2.0 was made so that it then finds no
-        samples, and it does not say how many it has written.
+        A newer receiver says 415. An older one ignores the content type, finds no samples (2.0 was designed
+        so), and does not say how many it has written.
         """
         if status == 415 or (200 <= status < 300 and _WRITTEN not in answer):
             return True
@@ -117,8 +114,8 @@ class Sender:
 
 def describe(status: int, body: bytes) -> str:
     """Return an answer for a message: its status and the beginning of its body, without credentials."""
-    said = sanitize.excerpt(body)
-    return f"HTTP {status}{f': {said}' if said else ''}"
+    excerpt = sanitize.excerpt(body)
+    return f"HTTP {status}{f': {excerpt}' if excerpt else ''}"
 
 
 def _count(said: str | None) -> int | None:

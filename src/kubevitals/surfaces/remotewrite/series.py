@@ -1,10 +1,8 @@
-"""Snapshots to series of Prometheus' remote-write: the families of /metrics, each sample with its own time.
+"""Snapshots to samples for remote-write: the families of /metrics, each sample with a time of its own.
 
-Pure, and written for speed: a series is one object for as long as what it is about is there. It must not know
-how series are encoded or sent.
-
-Usage has the time at which it was measured, so that a sample that is read twice is one sample; everything
-else has the time of the snapshot. A series that ends gets a stale marker, as the specification asks.
+Usage carries the time at which it was measured, so that a measurement that is read twice is one sample;
+everything else carries the time of the snapshot. A series that ends gets a stale marker, as the specification
+requires. Written for speed: a series is one object for as long as its node, pod or container exists.
 """
 
 from __future__ import annotations
@@ -27,43 +25,43 @@ STALE: float = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
 """The NaN with which Prometheus marks the end of a series."""
 
 _MEASURED = frozenset({"cpu_usage_cores", "memory_usage_bytes"})
-_AGEING = frozenset({"age_seconds", "window_seconds"})  # a sample's own time says it better
+_AGEING = frozenset({"age_seconds", "window_seconds"})  # not sent: the time of a sample says it
 _REMEMBERED = 600_000  # milliseconds
 
 
-class Owner:
-    """What series are about: one node, pod or container. `encoded` is the encoder's, to keep its bytes."""
+class LabelSet:
+    """The labels that the series of one node, pod or container share."""
 
     __slots__ = ("encoded", "pairs", "seen", "series")
 
     def __init__(self, pairs: Pairs) -> None:
-        self.seen = 0  # when it was there last, in milliseconds
+        self.seen = 0  # milliseconds since 1970: the last snapshot that it was in
         self.pairs = pairs
         self.series: dict[str, Series] = {}  # by family, and by family and word
-        self.encoded: bytes | None = None
+        self.encoded: bytes | None = None  # by the encoder of 1.0
 
 
 class Series:
-    """One series. Equal only to itself: its owner keeps it."""
+    """One series; there is one object for each, kept by its label set."""
 
-    __slots__ = ("encoded", "last", "name", "owner", "word")
+    __slots__ = ("encoded", "label_set", "last", "name", "word")
 
-    def __init__(self, owner: Owner, name: str, word: tuple[str, str] | None = None) -> None:
-        self.owner = owner
+    def __init__(self, label_set: LabelSet, name: str, word: tuple[str, str] | None = None) -> None:
+        self.label_set = label_set
         self.name = name
-        self.word = word  # a label of its own, say which phase
+        self.word = word  # a further label, such as the phase
         self.encoded: bytes | None = None
-        self.last = 0  # the time of its newest sample, in milliseconds
+        self.last = 0  # milliseconds since 1970: its newest sample
 
     @property
     def labels(self) -> Pairs:
         """All labels sorted by name, __name__ first."""
-        pairs = self.owner.pairs if self.word is None else sorted((*self.owner.pairs, self.word))
+        pairs = self.label_set.pairs if self.word is None else sorted((*self.label_set.pairs, self.word))
         return (("__name__", self.name), *pairs)
 
 
 class Sample(NamedTuple):
-    """What a series was at one time."""
+    """The value of a series at one time, in milliseconds since 1970."""
 
     series: Series
     value: float
@@ -85,7 +83,7 @@ class Sampler:
         self._external = dict(external or {})
         self._workload = workload
         self._uid = uid
-        self._owners: dict[tuple[str, ...], Owner] = {}
+        self._label_sets: dict[tuple[str, ...], LabelSet] = {}
         self._live: set[Series] = set()
 
     def sample(self, snapshot: model.Snapshot) -> list[Sample]:
@@ -94,36 +92,36 @@ class Sampler:
         at = round(snapshot.generated_at.timestamp() * 1000)
         made: list[Sample] = []
         live: set[Series] = set()
-        owners: dict[tuple[str, ...], Owner] = {}
+        label_sets: dict[tuple[str, ...], LabelSet] = {}
         for kind, place, facts, record in self._rows(snapshot):
-            owner = self._owners.get((kind, *place, *facts))
-            if owner is None:
-                owner = Owner(self._label(kind, place, facts))
-            owners[(kind, *place, *facts)] = owner
-            _add(made, live, owner, kind=kind, record=record, at=at)
+            label_set = self._label_sets.get((kind, *place, *facts))
+            if label_set is None:
+                label_set = LabelSet(self._label(kind, place, facts))
+            label_sets[(kind, *place, *facts)] = label_set
+            _add(made, live, label_set, kind=kind, record=record, at=at)
             if kind == "node":
-                _add_conditions(made, live, owner, node=record, at=at)
+                _add_conditions(made, live, label_set, node=record, at=at)
         for ended in self._live - live:
             ended.last = max(at, ended.last + 1)
             made.append(Sample(ended, STALE, ended.last))
         self._live = live
-        self._keep(owners, at)
+        self._keep(label_sets, at)
         return made
 
-    def _keep(self, owners: dict[tuple[str, ...], Owner], at: int) -> None:
-        """Remember these, and those that have gone for a while: one that comes back goes on where it was.
+    def _keep(self, label_sets: dict[tuple[str, ...], LabelSet], at: int) -> None:
+        """Keep these label sets, and for some minutes those that are gone: one that comes back goes on there.
 
-        A sample may be older than the end of its series; receivers refuse what goes back in time.
+        Receivers refuse samples that go back in time, and a sample may be older than the end of its series.
         """
-        for owner in owners.values():
-            owner.seen = at
-        for key, owner in self._owners.items():
-            if key not in owners and at - owner.seen < _REMEMBERED:
-                owners[key] = owner
-        self._owners = owners
+        for label_set in label_sets.values():
+            label_set.seen = at
+        for key, label_set in self._label_sets.items():
+            if key not in label_sets and at - label_set.seen < _REMEMBERED:
+                label_sets[key] = label_set
+        self._label_sets = label_sets
 
     def _rows(self, snapshot: model.Snapshot) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...], Any]]:
-        """Yield kind, place and further labels of each object, and the object."""
+        """Yield the kind, the place, the further labels and the record of each object."""
         cluster = snapshot.cluster
         for node in snapshot.nodes:
             yield "node", (cluster, node.name), (), node
@@ -140,7 +138,7 @@ class Sampler:
                 yield "container", (*place, container.name), facts, container
 
     def _label(self, kind: str, place: tuple[str, ...], facts: tuple[str, ...]) -> Pairs:
-        """Return the labels, sorted; one without a value is the same as none."""
+        """Return the labels, sorted; a label without a value is left out, which means the same."""
         pairs = dict(zip(_PLACES[kind], place, strict=True))
         pairs |= zip(_FACTS, facts, strict=False)
         return tuple(sorted((name, value) for name, value in {**self._external, **pairs}.items() if value))
@@ -182,9 +180,11 @@ _PLANS: Mapping[str, Sequence[tuple[str, int, str, bool, bool, str]]] = {
 }
 
 
-def _add(made: list[Sample], live: set[Series], owner: Owner, *, kind: str, record: Any, at: int) -> None:
+def _add(
+    made: list[Sample], live: set[Series], label_set: LabelSet, *, kind: str, record: Any, at: int
+) -> None:
     """Add the object's samples, and to `live` the series that it has now."""
-    known = owner.series
+    known = label_set.series
     over = kind != "node" and record.phase in model.ENDED_PHASES
     moment = record.timestamp
     measured_at = at if moment is None else round(moment.timestamp() * 1000)
@@ -198,12 +198,12 @@ def _add(made: list[Sample], live: set[Series], owner: Owner, *, kind: str, reco
             key = f"{name} {value}"
             series = known.get(key)
             if series is None:
-                series = known[key] = Series(owner, name, (word_label, str(value)))
+                series = known[key] = Series(label_set, name, (word_label, str(value)))
             number = 1.0
         else:
             series = known.get(name)
             if series is None:
-                series = known[name] = Series(owner, name)
+                series = known[name] = Series(label_set, name)
             number = _VALUES[form](value)
         live.add(series)
         then = measured_at if measured else at
@@ -213,16 +213,16 @@ def _add(made: list[Sample], live: set[Series], owner: Owner, *, kind: str, reco
 
 
 def _add_conditions(
-    made: list[Sample], live: set[Series], owner: Owner, *, node: model.Node, at: int
+    made: list[Sample], live: set[Series], label_set: LabelSet, *, node: model.Node, at: int
 ) -> None:
     name = families.CONDITION.name
     for each in node.conditions:
         if each.status not in ("True", "False"):
             continue
         key = f"{name} {each.type}"
-        series = owner.series.get(key)
+        series = label_set.series.get(key)
         if series is None:
-            series = owner.series[key] = Series(owner, name, ("condition", each.type))
+            series = label_set.series[key] = Series(label_set, name, ("condition", each.type))
         live.add(series)
         if at > series.last:
             series.last = at

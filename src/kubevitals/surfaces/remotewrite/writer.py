@@ -1,7 +1,7 @@
-"""The thread that sends what was recorded, in order, at a bounded rate, and remembers how far it is.
+"""The thread that sends recorded snapshots in order, at a bounded rate, and remembers its position.
 
-The position is moved on only when the receiver has taken a whole tick. After a stop, or a kill, the tick in
-which that happened is sent again: the same samples with the same times, which a database takes as one.
+The position moves on when the receiver has taken all samples of a tick. After a stop or a kill in the middle
+of a tick, that tick is sent again: the same samples with the same times, which a database stores once.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _BATCH = 5_000  # samples in a request; receivers bound its size, Mimir to 100 MB and others to less
 _RATE = 50_000.0  # samples a second at most, so that catching up does not drown the receiver
-_LOOK = 5.0  # seconds between looks at the queue where nobody wakes
+_POLL = 5.0  # seconds between looks at the queue without a notification
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0
 _MILLISECOND = timedelta(milliseconds=1)
 _OVERLAP = 8  # ticks that are read once more after a start, so that each cluster of some is among them
 
 
 class Queue(Protocol):
-    """What was recorded, as a queue."""
+    """Recorded snapshots as a queue: the file of history."""
 
     def snapshots(self, after: int) -> Iterator[tuple[int, model.Snapshot]]:
-        """Yield number and snapshot of each tick behind `after`, in order."""
+        """Yield the number and the snapshot of each tick after tick `after`, in order."""
         ...
 
     def hold(self, name: str, tick: int) -> None:
-        """Keep the ticks from `tick` on for the reader of that name, also over a restart."""
+        """Store the position of the reader `name`: the last tick that it needs no more."""
         ...
 
     def held(self, name: str) -> int | None:
-        """Return the tick up to which that reader is done; None for a new one."""
+        """Return the position of the reader `name`; None if it has none yet."""
         ...
 
 
@@ -54,10 +54,10 @@ class Status(NamedTuple):
     sent: int = 0  # samples that were taken, since the start
     refused: int = 0  # samples that the receiver will never take
     retries: int = 0
-    tick: int = 0  # the last one that is done
+    tick: int = 0  # the position: the last tick that was taken whole
     problem: model.Problem | None = None
-    protocol: str = ""  # with "?" behind it while the receiver has not accepted it yet
-    lag_seconds: float | None = None  # from the last tick that is done to the newest one; None if unknown
+    protocol: str = ""  # followed by "?" until the receiver has accepted it
+    lag_seconds: float | None = None  # from the position to the newest tick; None if unknown
 
 
 class Writer:
@@ -66,12 +66,12 @@ class Writer:
     Args:
         queue: the recorded snapshots.
         sender: makes the requests.
-        name: under which the queue remembers the position: another one for each receiver.
-        external: labels added to each series.
-        rate: samples a second at most.
-        wait: sleeps so many seconds; returns early, and True, when it is to stop.
-        clock: seconds that only go on.
-        jitter: a number from 0 to 1.
+        name: the name of the position in the queue; each receiver needs its own.
+        external: labels that are added to each series.
+        rate: the most samples to send in a second.
+        wait: sleeps for so many seconds, or returns True early when the writer is to stop.
+        clock: returns monotonic seconds.
+        jitter: returns a random number from 0 to 1.
     """
 
     def __init__(
@@ -104,17 +104,17 @@ class Writer:
         self._reached: datetime | None = None  # the last tick that is done, or else the first that is not
 
     def start(self) -> None:
-        """Begin to send; returns at once."""
+        """Start the thread and return at once."""
         self._thread = threading.Thread(target=self._run, name="remote-write", daemon=True)
         self._thread.start()
 
     def wake(self, at: datetime | None = None) -> None:
-        """Tell that a tick was recorded, and of when it is."""
+        """Notify the writer of a new tick, recorded at that time."""
         self._newest = at or self._newest
         self._news.set()
 
     def stop(self, timeout: float = 2.0) -> None:
-        """End, in the middle of a tick if need be: what is not acknowledged is sent after the next start."""
+        """Stop, even in the middle of a tick: what is not acknowledged is sent after the next start."""
         self._stopping.set()
         self._news.set()
         if self._thread is not None:
@@ -129,7 +129,7 @@ class Writer:
         self.stop()
 
     def status(self) -> Status:
-        """Return how it is doing now."""
+        """Return the counters, the current problem and the lag."""
         newest, reached = self._newest, self._reached
         lag = None
         if newest is not None and reached is not None:
@@ -137,7 +137,7 @@ class Writer:
         return self._status._replace(protocol=self._sender.protocol, lag_seconds=lag)
 
     def send_recorded(self) -> None:
-        """Send all that is recorded and not sent yet, and return; also when it is to stop.
+        """Send everything after the position, and return when that is done or the writer is to stop.
 
         Raises:
             errors.HistoryError: the queue cannot be read.
@@ -159,7 +159,7 @@ class Writer:
             self._reached = snapshot.generated_at
 
     def _send_tick(self, tick: int, at: datetime, samples: Sequence[series.Sample]) -> bool:
-        """Send all of a tick, and return whether it is done."""
+        """Send all samples of a tick and move the position; return False if the writer is to stop before."""
         self._reached = self._reached or at
         refused = self._status.refused
         for start in range(0, len(samples), _BATCH):
@@ -168,7 +168,7 @@ class Writer:
         self._queue.hold(self._name, tick)
         self._status = self._status._replace(tick=tick)
         if self._status.refused == refused:
-            self._tell(None)
+            self._report(None)
         return True
 
     def _run(self) -> None:
@@ -177,18 +177,18 @@ class Writer:
             try:
                 self.send_recorded()
             except errors.HistoryError as error:
-                self._tell(model.Problem("remote_write_queue", error.message, error.remedy))
+                self._report(model.Problem("remote_write_queue", error.message, error.remedy))
             except Exception as error:  # noqa: BLE001 - the boundary of a thread, without which nothing is sent
                 self._samplers = {}
                 if self._status.problem is None or self._status.problem.code != "remote_write_failed":
                     _LOG.exception("remote-write failed", extra={"event": "remote_write_failed"})
-                self._tell(
+                self._report(
                     model.Problem("remote_write_failed", f"unexpected {type(error).__name__} in remote-write")
                 )
-            self._news.wait(_LOOK)
+            self._news.wait(_POLL)
 
     def _deliver(self, batch: Sequence[series.Sample]) -> bool:
-        """Send until it is settled; return whether it is, which it is not only when it is to stop."""
+        """Send the batch until it is written or refused; return False if the writer is to stop before."""
         attempts = 0
         while not self._stopping.is_set():
             pause = self._free_at - self._clock()
@@ -201,10 +201,10 @@ class Writer:
                 return True
             attempts += 1
             self._status = self._status._replace(retries=self._status.retries + 1)
-            self._tell(
+            self._report(
                 model.Problem(
                     "remote_write_away",
-                    f"remote-write waits for its receiver: {outcome.said}",
+                    f"remote-write waits for its receiver: {outcome.reason}",
                     "what is recorded is kept and sent in order when it answers",
                 )
             )
@@ -218,21 +218,21 @@ class Writer:
 
     def _settle(self, batch: Sequence[series.Sample], outcome: senders.Outcome) -> None:
         status, whole = self._status, len(batch)
-        count = min(outcome.taken or 0, whole) if not outcome.written else whole
+        count = min(outcome.samples_written or 0, whole) if not outcome.written else whole
         self._status = status._replace(sent=status.sent + count, refused=status.refused + whole - count)
         if outcome.written:
             if status.problem is not None and status.problem.code == "remote_write_away":
-                self._tell(None)
+                self._report(None)
             return
-        self._tell(
+        self._report(
             model.Problem(
                 "remote_write_refused",
-                f"the receiver of remote-write refuses samples for good: {outcome.said}",
+                f"the receiver of remote-write refuses samples for good: {outcome.reason}",
                 "read its words: samples too old or out of order, labels it does not take, or no right",
             )
         )
 
-    def _tell(self, problem: model.Problem | None) -> None:
+    def _report(self, problem: model.Problem | None) -> None:
         before = self._status.problem
         self._status = self._status._replace(problem=problem)
         if problem is None:
