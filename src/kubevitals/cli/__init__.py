@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "top": ("top", "usage of nodes, pods, containers, namespaces or workloads against what they asked for"),
     "overview": ("overview", "nodes, the busiest pods and what is wrong, on one screen"),
+    "problems": ("problems", "everything that is wrong, with the next step; for people and for scripts"),
     "history": ("history", "what was used over time, from what was recorded"),
     "record": ("record", "record what is used, until it is ended"),
     "serve": ("serve", "live snapshots over HTTP: JSON for Grafana, metrics for Prometheus, a page"),

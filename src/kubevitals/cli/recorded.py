@@ -23,17 +23,23 @@ def read(arguments: argparse.Namespace) -> tuple[model.Snapshot, str, str]:
         errors.UsageError: --at is no time.
         errors.HistoryError: nothing was recorded near it.
     """
+    cluster, namespace = _find_context(arguments)
+    found, note = read_at(arguments, arguments.at, cluster=cluster)
+    return found, namespace, note
+
+
+def read_at(arguments: argparse.Namespace, text: str, *, cluster: str | None) -> tuple[model.Snapshot, str]:
+    """Return the snapshot of a cluster at the time in `text`, and a note on the time. Raises as `read`."""
     import contextlib
     from datetime import UTC, datetime
 
     now = datetime.now(UTC)
-    moment = times.parse_moment(arguments.at, now=now)
-    cluster, namespace = _find_context(arguments)
+    moment = times.parse_moment(text, now=now)
     with contextlib.closing(historyoptions.open_reader(arguments)) as held:
         found = held.snapshot_at(moment, cluster=cluster)
         if found is None:
             raise _nothing(moment, cluster, held, now)
-    return found, namespace, _describe_moment(found.generated_at, moment)
+    return found, _describe_moment(found.generated_at, moment)
 
 
 def select(chosen: selection.Selection, request: reader.Request, kind: kinds.Kind) -> selection.Selection:

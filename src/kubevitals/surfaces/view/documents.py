@@ -8,7 +8,7 @@ from kubevitals import kinds, sanitize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from kubevitals import model
@@ -16,15 +16,24 @@ if TYPE_CHECKING:
 
 def render_json(snapshot: model.Snapshot, kind: kinds.Kind, rows: Sequence[model.Row]) -> str:
     """Return the envelope with the rows as indented JSON, in ASCII: nothing in it steers a terminal."""
-    return json.dumps(snapshot.to_dict(kind.list_item, rows), indent=2) + "\n"
+    return write_json(snapshot.to_dict(kind.list_item, rows))
+
+
+def write_json(document: Mapping[str, Any]) -> str:
+    """Return a document as indented JSON, in ASCII: nothing in it steers a terminal."""
+    return json.dumps(document, indent=2) + "\n"
 
 
 def render_yaml(snapshot: model.Snapshot, kind: kinds.Kind, rows: Sequence[model.Row]) -> str:
     """Return the same document as YAML."""
+    return write_yaml(snapshot.to_dict(kind.list_item, rows))
+
+
+def write_yaml(document: Mapping[str, Any]) -> str:
+    """Return a document as YAML."""
     import yaml
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    document = snapshot.to_dict(kind.list_item, rows)
     return str(yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110))
 
 
@@ -36,15 +45,20 @@ def render_csv(kind: kinds.Kind, rows: Sequence[model.Row], *, headers: bool = T
     A text that a spreadsheet would run as a formula gets an apostrophe before it, and control characters,
     which could begin a line or steer a terminal, are replaced.
     """
+    return write_csv(kind.keys, (row.to_dict() for row in rows), headers=headers)
+
+
+def write_csv(keys: Sequence[str], rows: Iterable[Mapping[str, Any]], *, headers: bool = True) -> str:
+    """Return rows that all have these keys as CSV, each value as `render_csv` writes it."""
     import csv
     import io
 
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     if headers:
-        writer.writerow(kind.keys)
+        writer.writerow(keys)
     for row in rows:
-        writer.writerow([_cell(value) for value in row.to_dict().values()])
+        writer.writerow([_cell(row[key]) for key in keys])
     return out.getvalue()
 
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kubevitals import findings, sanitize, selection, severity, snapshot, totals
+from kubevitals import problems, sanitize, selection, totals
 from kubevitals.surfaces.web import answercache, kinds, problemdetails, queries, rowencoder, vitalsrow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kubevitals import model
 
@@ -37,9 +37,8 @@ PROBLEM_TYPES = {
     "last_seen_at": "datetime | None",
     "value": "float | None",
     "pods": "int | None",
+    "change": "str | None",
 }
-_EXPLAINED = frozenset({"not_ready", "node_not_ready"})  # by the finding on a lost node
-_EXPECTED = ("ended", "starting", "not_running")  # reasons of rows that are nobody's fault
 
 
 def make_renderer(
@@ -134,79 +133,20 @@ def _make_problems(
 ) -> answercache.Body:
     del pools
     among = dict(query.among).get("namespace")
-    items = _find_problems(held)
-    if among is not None:
-        items = [each for each in items if each["namespace"] in among]
-    items.sort(key=lambda each: severity.SEVERITIES.index(each["severity"]))
+    items = [each.to_dict() for each in problems.find(held) if among is None or each.namespace in among]
     end = None if query.limit is None else query.offset + query.limit
     head = held._replace(nodes=(), pods=()).to_dict("ProblemList", ())  # type: ignore[arg-type]
     content = msgspec.json.encode({**head, "items": items[query.offset : end]})
     return answercache.Body(content, JSON, len(items))
 
 
-def _find_problems(held: model.Snapshot) -> list[dict[str, Any]]:
-    found = findings.inspect(held.nodes, held.pods, now=held.generated_at)
-    lost = any(each.rank == severity.NODE_LOST for each in found)
-    return [*_of_snapshot(held), *_of_rows(held, explained=_EXPLAINED if lost else ()), *_of_cluster(found)]
-
-
 def _make_vitals(
     held: model.Snapshot, query: queries.Query, pools: Mapping[str, str | None]
 ) -> answercache.Body:
     del query, pools
-    row = vitalsrow.make_row(held, [each["severity"] for each in _find_problems(held)])
+    row = vitalsrow.make_row(held, [each.severity for each in problems.find(held)])
     head = held._replace(nodes=(), pods=()).to_dict("VitalsList", ())  # type: ignore[arg-type]
     return answercache.Body(msgspec.json.encode({**head, "items": [row]}), JSON, 1)
-
-
-def _of_snapshot(held: model.Snapshot) -> list[dict[str, Any]]:
-    """Return what could not be read, and why."""
-    return [
-        _problem("critical", each.code, "Snapshot", each.message, name=each.object, remedy=each.remedy)
-        for each in held.problems
-    ]
-
-
-def _of_rows(held: model.Snapshot, *, explained: Collection[str]) -> list[dict[str, Any]]:
-    """Return why rows have no usage, or a doubtful one, counted by reason, but for what is explained."""
-    found = []
-    for kind, counts in (
-        ("Node", totals.count_problems(held.nodes)),
-        ("Pod", totals.count_problems(held.pods)),
-    ):
-        for code, count in counts.items():
-            if code in explained:
-                continue
-            severity = "info" if code in _EXPECTED else "warning"
-            words = snapshot.REASONS.get(code, code)
-            message = f"{count} {kind.lower()}{'' if count == 1 else 's'} {words}"
-            found.append(_problem(severity, code, kind, message, pods=count if kind == "Pod" else None))
-    return found
-
-
-def _of_cluster(found: Iterable[findings.Finding]) -> list[dict[str, Any]]:
-    """Return what is wrong with nodes and pods, the most serious first."""
-    return [
-        _problem(
-            each.severity,
-            each.code,
-            each.kind,
-            each.message,
-            namespace=each.namespace,
-            name=each.name,
-            since=each.since,
-            last_seen_at=each.last_seen_at,
-            value=each.value,
-            remedy=each.remedy or None,
-            pods=each.pods or None,
-        )
-        for each in found
-    ]
-
-
-def _problem(severity: str, code: str, kind: str, message: str, **more: Any) -> dict[str, Any]:
-    row = dict.fromkeys(PROBLEM_TYPES)
-    return {**row, "severity": severity, "code": code, "kind": kind, "message": message, **more}
 
 
 _MAKERS = {
