@@ -226,6 +226,19 @@ def test_faults(served: simulation.SimulatedCluster, kubectl: Kubectl) -> None:
         shutil.rmtree(pathlib.Path(kubectl._environment["HOME"]) / "cache", ignore_errors=True)
 
 
+def test_plain_http(kubectl: Kubectl, tmp_path: pathlib.Path) -> None:
+    """Over plain HTTP, where kubectl sends no credentials, each context still is the user that it names."""
+    with simulation.SimulatedCluster(speed=0.0, tls=False, anonymous_admin=True) as plain:
+        kubeconfig = tmp_path / "plain"
+        kubeconfig.write_text(plain.kubeconfig())
+        other = Kubectl(kubectl.program, tmp_path, kubeconfig)
+        assert "Username    admin" in other.run("auth whoami")
+        assert "control-1" in other.run("get nodes")
+        assert "catalog-api" in other.run("get pods --context simulated-viewer-shop")
+        refused = other.run("get nodes --context simulated-viewer-shop", good=False)
+        assert 'User "viewer-shop" cannot list resource "nodes"' in refused
+
+
 def test_watch(kubectl: Kubectl, tmp_path: pathlib.Path) -> None:
     """`get -w` prints the list and then what changes."""
     with simulation.SimulatedCluster(speed=60.0) as living:

@@ -166,7 +166,8 @@ class Registry:
     def token(self, name: str) -> str:
         """The bearer token of the user with that name; KeyError if there is none."""
         user = self._users[name]
-        return hmac.new(self._secret, user.name.encode(), hashlib.sha256).hexdigest()
+        digest = hmac.new(self._secret, user.name.encode(), hashlib.sha256).hexdigest()
+        return f"simulated-{digest}"  # digits alone, or 0b..., might be read as a number in YAML
 
     def by_token(self, token: str) -> User | None:
         """The user with that bearer token, or None."""
