@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 TICKS = 60  # of 15 s: a quarter of an hour
-_NUMBERS = tuple(name for name in history.Point._fields if name not in ("timestamp", "samples"))
+_LISTS = ("cpu_percentiles", "memory_percentiles")
+_NUMBERS = tuple(name for name in history.Point._fields if name not in ("timestamp", "samples", *_LISTS))
+PERCENTILES = (0, 33, 50, 95, 99.9, 100)
 
 
 def snapshots(*, cluster: str = "prod", factor: int = 1) -> Iterator[model.Snapshot]:
@@ -72,8 +74,10 @@ def questions() -> dict[str, history.Query]:
     asked: dict[str, history.Query] = {}
     for kind in kinds.SINGULARS:
         asked[f"every {kind}, samples"] = history.Query(kind, **whole)
-        for step in (60.0, 300.0):
-            asked[f"every {kind}, {step:g} s"] = history.Query(kind, **whole, step=step)
+        for step in (15.0, 60.0, 300.0, history.WHOLE):
+            asked[f"every {kind}, {step:g} s"] = history.Query(
+                kind, **whole, step=step, percentiles=PERCENTILES
+            )
         asked[f"part of every {kind}"] = history.Query(kind, **part)
         asked[f"part of every {kind}, 60 s"] = history.Query(kind, **part, step=60.0)
         asked[f"no {kind}"] = history.Query(kind, **whole, name="no-such")
@@ -107,20 +111,27 @@ def questions() -> dict[str, history.Query]:
     return asked
 
 
-def compare(
-    found: list[history.Series], expected: list[history.Series], *, p95: float = 0.02, rest: float = 1e-6
-) -> None:
-    """Fail unless both have the same series with the same points, numbers within the relative errors."""
-    assert [each._replace(points=()) for each in found] == [each._replace(points=()) for each in expected]
-    for one, other in zip(found, expected, strict=True):
+def compare(found: history.Answer, expected: history.Answer, *, rest: float = 1e-6) -> None:
+    """Fail unless both have the same series with the same points, numbers within the relative error."""
+    assert found.step == expected.step
+    assert [each._replace(points=()) for each in found.series] == [
+        each._replace(points=()) for each in expected.series
+    ]
+    for one, other in zip(found.series, expected.series, strict=True):
         what = f"{one.kind} {one.namespace}/{one.name}"
         assert [each.timestamp for each in one.points] == [each.timestamp for each in other.points], what
         assert [each.samples for each in one.points] == [each.samples for each in other.points], what
         for name in _NUMBERS:
-            error = p95 if "p95" in name else rest
             numbers = [getattr(each, name) for each in one.points]
-            wanted = [
-                None if value is None else pytest.approx(value, rel=error)
-                for value in (getattr(each, name) for each in other.points)
-            ]
+            rounded = 2e-4 if name == "coverage" else 0.0
+            wanted = [_near(getattr(each, name), rest, rounded) for each in other.points]
             assert numbers == wanted, (what, name)
+        for name in _LISTS:
+            lists = [getattr(each, name) for each in one.points]
+            assert lists == [
+                tuple(_near(value, rest) for value in getattr(each, name)) for each in other.points
+            ], (what, name)
+
+
+def _near(value: float | None, error: float, absolute: float = 0.0) -> Any:
+    return None if value is None else pytest.approx(value, rel=error, abs=absolute)

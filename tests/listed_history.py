@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kubevitals import history as histories
-from kubevitals.history import sums
+from kubevitals.history import aggregation, selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,32 +49,36 @@ class Listed:
         self.series = list(series)
         self.snapshot = snapshot
         self.asked: list[histories.Query] = []
+        self.problems: tuple[model.Problem, ...] = ()
 
-    def read(self, query: histories.Query) -> list[histories.Series]:
+    def read(self, query: histories.Query) -> histories.Answer:
         self.asked.append(query)
-        return sums.sort(_cut(each, query) for each in self.series if _matches(each, query))
+        found = selection.sort(_cut(each, query) for each in self.series if selection.matches(query, each))
+        return histories.Answer(found, self.name, query.step, self.problems)
 
     def snapshot_at(self, moment: datetime, *, cluster: str | None = None) -> model.Snapshot | None:
         return self.snapshot
+
+    def extent(self, now: datetime) -> tuple[datetime, datetime] | None:
+        times = [point.timestamp for each in self.series for point in each.points]
+        return (min(times), max(times)) if times else None
+
+    def clusters(self) -> list[str]:
+        return sorted({each.cluster for each in self.series})
 
     def close(self) -> None:
         pass
 
 
-def _matches(series: histories.Series, query: histories.Query) -> bool:
-    return series.kind == query.kind and all(
-        getattr(query, key) is None or getattr(query, key) == getattr(series, key)
-        for key in ("name", "namespace", "pod", "workload_kind", "cluster")
-    )
-
-
 def _cut(series: histories.Series, query: histories.Query) -> histories.Series:
-    inside = [each for each in series.points if query.since < each.timestamp <= query.until]
-    step = sums.step_of(query)
-    if step is None:
-        return series._replace(points=tuple(inside))
-    found = [
-        (sums.to_milliseconds(each[0]), sums.to_nanocores(each.cpu_usage_cores), each.memory_usage_bytes)
-        for each in inside
-    ]
-    return series._replace(points=sums.points_of(found, step))
+    grid = None
+    if query.step is not None:
+        grid = aggregation.lay_grid(query.since, query.until, step=query.step)
+    begin = query.since - timedelta(microseconds=0 if grid else 1)  # samples at the begin are in the range
+    inside = [each for each in series.points if begin < each.timestamp <= query.until]
+    found = aggregation.Samples(
+        [aggregation.to_milliseconds(each.timestamp) for each in inside],
+        [aggregation.to_nanocores(each.cpu_usage_cores) for each in inside],
+        [each.memory_usage_bytes for each in inside],
+    )
+    return series._replace(points=aggregation.points_of(found, grid, percentiles=query.percentiles))

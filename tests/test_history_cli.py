@@ -18,7 +18,7 @@ from kubevitals import cli, model
 from kubevitals import history as histories
 from kubevitals.cli import historyoptions
 from kubevitals.cli.completion import completer
-from kubevitals.history import store
+from kubevitals.history import fallback, store
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.web import settings
 
@@ -91,14 +91,40 @@ def history(run: Callable[..., Shown]) -> Callable[..., Shown]:
 
 
 def test_summary(history: Callable[..., Shown]) -> None:
-    """Each series is a line: points, from, to, mean, 95th percentile and most."""
+    """Each series is a line: samples, coverage, mean, 95th percentile and most."""
     shown = history("pods", "--since", "30m", "--step", "raw")
     assert (shown.code, shown.err) == (0, "")
     (row,) = shown.cells[1:]
     assert row[:2] == ["shop", "web-0"]
     assert int(row[2]) in (120, 121)
-    assert row[5:8] == ["250m", "400m", "400m"]
-    assert row[8:] == ["250Mi", "400Mi", "400Mi"]
+    assert row[3:7] == ["100%", "250m", "400m", "400m"]
+    assert row[7:] == ["250Mi", "400Mi", "400Mi"]
+
+
+def test_percentiles(history: Callable[..., Shown]) -> None:
+    """Any percentiles can be asked for, of samples whatever the step, in the table, in JSON and in CSV."""
+    shown = history("pods", "--since", "30m", "--step", "5m", "--percentile", "p25,50,99.9")
+    assert shown.column("CPU-P25") == ["100m"]
+    assert (shown.column("CPU-P50"), shown.column("MEM-P99.9")) == (["200m"], ["400Mi"])
+    document = json.loads(history("pods", "--since", "30m", "--percentile", "50", "-o", "json").out)
+    assert document["items"][0]["points"][-1]["cpu_p50_cores"] == 0.4
+    rows = history("pods", "--since", "30m", "--step", "10m", "--percentile", "25,75", "-o", "csv")
+    (row, *_) = csv.DictReader(io.StringIO(rows.out))
+    assert (row["cpu_p25_cores"], row["memory_p75_bytes"]) == ("0.1", str(300 << 20))
+    assert history("pods", "--percentile", "101").code == 2
+
+
+def test_a_gap_is_seen(history: Callable[..., Shown]) -> None:
+    """Coverage says for how much of the range there are samples."""
+    assert history("pods", "web-0", "--since", "2h").column("COVERAGE") == ["50%"]
+
+
+def test_problems_of_the_history_are_printed_once(
+    history: Callable[..., Shown], kept: listed_history.Listed
+) -> None:
+    """What is wrong with the history is a note on stderr."""
+    kept.problems = (model.Problem("history_disk_full", "there is no room for it", None),)
+    assert history("pods", "--since", "6h").err == "note: there is no room for it\n"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +175,7 @@ def test_a_plot_is_for_terminals(history: Callable[..., Shown]) -> None:
 
 def test_the_default_range(history: Callable[..., Shown], kept: listed_history.Listed) -> None:
     """Six hours are shown, ending now or at --until, in steps that suit them."""
-    history("pods")
+    history("pods", "-o", "csv")
     assert kept.asked[-1].step == 300.0
     assert (
         timedelta(hours=5, minutes=55)
@@ -159,14 +185,17 @@ def test_the_default_range(history: Callable[..., Shown], kept: listed_history.L
     kept.asked.clear()
     shown = history("pods", "db-0", "--until", "-30h")
     assert shown.column("NAME") == ["db-0"]
+    assert kept.asked[0].step == histories.WHOLE
+    kept.asked.clear()
+    history("pods", "db-0", "--until", "-30h", "-o", "json")
     assert kept.asked[0].step == 60.0
 
 
 def test_short_ranges_show_samples(history: Callable[..., Shown], kept: listed_history.Listed) -> None:
     """Below half an hour the samples are shown, unless a step is given."""
-    history("pods", "--since", "20m")
+    history("pods", "--since", "20m", "-o", "json")
     assert kept.asked[-1].step is None
-    history("pods", "--since", "-20m", "--step", "1m")
+    history("pods", "--since", "-20m", "--step", "1m", "-o", "json")
     assert kept.asked[-1].step == 60.0
 
 
@@ -424,30 +453,39 @@ def test_memory_answers_while_the_file_cannot(tmp_path: pathlib.Path) -> None:
     memory = listed_history.Listed(*series())
     query = histories.Query("node", NOW - timedelta(hours=1), NOW)
     with store.Store.open(path, write=False) as file:
-        backed = historyoptions.Backed(file, memory)
-        assert backed.name == "file"
-        assert [each.name for each in backed.read(query)] == ["node-1"]
-        assert (backed.name, [each.code for each in backed.problems]) == ("listed", ["history_missing"])
-        assert backed.snapshot_at(NOW) is None
+        both = fallback.Fallback(file, memory)
+        assert both.name == "file"
+        answer = both.read(query)
+        assert [each.name for each in answer.series] == ["node-1"]
+        assert (answer.source, [each.code for each in answer.problems]) == ("listed", ["history_missing"])
+        assert both.snapshot_at(NOW) is None
+        assert both.clusters() == ["prod"]
+        assert both.extent(NOW) == memory.extent(NOW)
         with store.Store.open(path):
-            assert backed.read(query) == []
-            assert (backed.name, backed.problems) == ("file", ())
+            later = both.read(query)
+            assert (later.series, later.source, later.problems) == ((), "file", ())
+            assert answer.source == "listed"  # what was answered stays
+            assert both.clusters() == []
 
 
 def test_memory_answers_for_what_the_file_does_not_take(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, taken: model.Snapshot
 ) -> None:
     """While a file can be read but not written, what memory covers is asked there, and no more."""
-    memory = listed_history.Listed(*series())
+    memory = listed_history.Listed(*series(), snapshot=taken)
     full = model.Problem("history_disk_full", "no room", "make some")
     with store.Store.open(tmp_path / "history.db") as file:
-        backed = historyoptions.Backed(file, memory, window=1800.0, clock=lambda: NOW)
+        both = fallback.Fallback(file, memory, window=1800.0, clock=lambda: NOW)
         late = histories.Query("node", NOW - timedelta(minutes=30), NOW)
-        assert backed.read(late) == []
+        assert both.read(late).series == ()
         monkeypatch.setattr(file, "_status", store.Status("off", full))
-        assert [each.name for each in backed.read(late)] == ["node-1"]
-        assert (backed.name, backed.problems) == ("listed", (full,))
-        assert backed.read(late._replace(since=NOW - timedelta(hours=1))) == []
+        answer = both.read(late)
+        assert [each.name for each in answer.series] == ["node-1"]
+        assert (answer.source, answer.problems) == ("listed", (full,))
+        found = both.snapshot_at(NOW)
+        assert found is not None
+        assert found.problems == (*taken.problems, full)
+        assert both.read(late._replace(since=NOW - timedelta(hours=1))).series == ()
 
 
 # --- completion

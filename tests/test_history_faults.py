@@ -19,7 +19,7 @@ from tests import made_past as past
 from tests import waiting
 
 from kubevitals import errors, history
-from kubevitals.history import holding, recording, schema
+from kubevitals.history import appender, lock, retention, schema
 from kubevitals.history import store as stores
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def record(store: stores.Store, count: int, *, first: int = 0) -> None:
 
 def times(store: stores.Store) -> list[int]:
     """The ticks of which a sample is there."""
-    (pod,) = store.read(history.Query("pod", past.at(-1e6), past.at(1e7), name="web-0"))
+    (pod,) = store.read(history.Query("pod", past.at(-1e6), past.at(1e7), name="web-0")).series
     return [round((point.timestamp - past.START).total_seconds() + 2) // 15 for point in pod.points]
 
 
@@ -235,6 +235,13 @@ def foreign_database(path: Path) -> None:
         connection.commit()
 
 
+def older_version(path: Path) -> None:
+    with opened(path) as store:
+        record(store, 1)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {schema.OLDEST - 1}")
+
+
 def newer_version(path: Path) -> None:
     with opened(path) as store:
         record(store, 1)
@@ -249,6 +256,7 @@ def newer_version(path: Path) -> None:
         (lambda path: path.write_bytes(b"SQLite format 3\0short"), "history_damaged", "cut off"),
         (foreign_database, "history_foreign", "database of another program"),
         (newer_version, "history_newer", "newer kubevitals"),
+        (older_version, "history_old", "older kubevitals"),
     ],
 )
 def test_files_of_others_are_not_touched(path: Path, make: Any, code: str, words: str) -> None:
@@ -282,25 +290,44 @@ def test_a_directory_and_a_pipe_are_no_history(path: Path) -> None:
 
 
 @POSIX
-def test_an_upgrade_that_was_cut_short_is_taken_up_again(path: Path) -> None:
-    """A file of the first version, and a process that is killed within the step to the second."""
-    with opened(path) as store:
-        record(store, 5)
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.executescript("DROP TABLE hold; PRAGMA user_version = 1")
-    with opened(path, write=False) as store:  # a reader needs no upgrade
-        assert len(times(store)) == 5
-    run(path, 10, 1, "die=migrating", code=-signal.SIGKILL)
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
-        assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'hold'").fetchone() == (0,)
-    with opened(path) as store:
-        record(store, 1, first=10)
-        assert times(store) == [0, 1, 2, 3, 4, 10]
-        store.hold("remote-write", 3)
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
-        assert connection.execute("SELECT tick FROM hold").fetchall() == [(3,)]
+@pytest.mark.parametrize("ages", [{}, {"samples": 3600.0}])
+def test_a_kill_while_an_hour_is_stored_loses_and_doubles_nothing(path: Path, ages: dict[str, float]) -> None:
+    """Killed within the transaction that makes blocks, or hours, a process leaves each sample there once."""
+    run(path, 0, 300, "die=storing", code=-signal.SIGKILL)
+    with opened(path, ages=retention.Ages(**ages)) as store:
+        written = times(store)
+        assert written == list(range(len(written)))
+        record(store, 600, first=len(written))
+        assert times(store)[-1] == len(written) + 599
+        whole_range = history.Query("pod", past.at(-100), past.at(1e6), name="web-0", step=history.WHOLE)
+        (pod,) = store.read(whole_range).series
+        assert pod.points[0].samples == len(written) + 600
+    assert whole(path)
+
+
+@POSIX
+def test_an_hour_survives_kills_at_any_moment(path: Path) -> None:
+    """Killed again and again while it writes and compacts, a process leaves each tick exactly once."""
+    written: list[int] = []
+    for attempt in range(5):
+        with start(path, 400 * attempt, 400) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                tick = json.loads(line)["tick"]
+                written += [tick] if tick >= 0 else []
+                if tick % 400 == 230 + 15 * attempt:
+                    process.send_signal(signal.SIGKILL)
+                    break
+            written += [json.loads(line)["tick"] for line in process.stdout if line.endswith("\n")]
+    with opened(path, write=False) as store:
+        found = times(store)
+        assert len(found) == len(set(found))
+        assert set(written) <= set(found)
+        assert len(found) <= len(written) + 5
+        whole_range = history.Query("pod", past.at(-100), past.at(1e6), name="web-0", step=history.WHOLE)
+        (pod,) = store.read(whole_range).series
+        assert pod.points[0].samples == len(found)
+    assert whole(path)
 
 
 @POSIX
@@ -347,7 +374,7 @@ def test_a_second_store_of_this_process_is_a_second_writer(path: Path) -> None:
 
 @POSIX
 def test_processes_read_while_one_writes(path: Path) -> None:
-    """Readers see whole ticks only, as many as they are, whatever is rolled up meanwhile."""
+    """Readers see whole ticks only, as many as they are, whatever is compacted meanwhile."""
     with start(path, 0, 400) as writer:
         assert writer.stdout is not None
         writer.stdout.readline()
@@ -355,7 +382,7 @@ def test_processes_read_while_one_writes(path: Path) -> None:
         with opened(path, write=False) as one, opened(path, write=False) as other:
             while writer.poll() is None:
                 for store in (one, other):
-                    found = store.read(history.Query("pod", past.at(-60), past.at(1e7), step=300.0))
+                    found = store.read(history.Query("pod", past.at(-60), past.at(1e7), step=300.0)).series
                     counts.append([sum(point.samples for point in pod.points) for pod in found])
                 if not writer.stdout.readline():
                     break
@@ -368,14 +395,14 @@ def test_processes_read_while_one_writes(path: Path) -> None:
 def test_a_tick_never_waits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the disk hangs ticks are counted as dropped, and whoever brings them does not notice."""
     hanging, going = threading.Event(), threading.Event()
-    append = recording.Recording.append
+    append = appender.Appender.append
 
-    def hang(self: recording.Recording, snapshot: model.Snapshot) -> int:
+    def hang(self: appender.Appender, snapshot: model.Snapshot) -> int:
         hanging.set()
         going.wait(30)
         return append(self, snapshot)
 
-    monkeypatch.setattr(recording.Recording, "append", hang)
+    monkeypatch.setattr(appender.Appender, "append", hang)
     with opened(path) as store:
         for each in past.ticks(30):
             store.append(each)
@@ -462,7 +489,7 @@ def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_a_lock_is_given_back(path: Path) -> None:
     """Acquiring again is no fault, and after the release another one has it."""
-    one, other = holding.Lock(path), holding.Lock(path)
+    one, other = lock.Lock(path), lock.Lock(path)
     assert one.acquire()
     assert one.acquire()
     assert not other.acquire()

@@ -102,7 +102,7 @@ def test_all_clusters_at_once(asked: remote.Remote, reference: ring.Ring) -> Non
     """Without the name of a cluster all of them answer, each for itself."""
     query = history.Query("node", past.at(0), past.at(900), step=60.0)
     found = asked.read(query)
-    assert [each.cluster for each in found] == ["bare", "prod", "prod", "test", "test"]
+    assert [each.cluster for each in found.series] == ["bare", "prod", "prod", "test", "test"]
     history_contract.compare(found, reference.read(query))
 
 
@@ -112,12 +112,12 @@ def test_workloads_need_their_labels(asked: remote.Remote) -> None:
     with pytest.raises(errors.HistoryError, match="no label `workload`") as found:
         asked.read(query)
     assert "--labels workload" in str(found.value.remedy)
-    pods = asked.read(query._replace(kind="pod"))
+    pods = asked.read(query._replace(kind="pod")).series
     assert [(each.name, each.uid, each.workload_name) for each in pods] == [
         ("web-0", None, None),
         ("web-1", None, None),
     ]
-    assert asked.read(query._replace(since=past.at(-900), until=past.at(-600))) == []
+    assert asked.read(query._replace(since=past.at(-900), until=past.at(-600))).series == ()
 
 
 def test_more_steps_than_a_server_gives_at_once(asked: remote.Remote, reference: ring.Ring) -> None:
@@ -131,8 +131,8 @@ def test_hostile_names(asked: remote.Remote) -> None:
     for name in ('"} or vector(1)', "a\\", "\n", ".*", "{{", "'"):
         for kind in kinds.SINGULARS:
             query = history.Query(kind, past.at(0), past.at(120), name=name, step=60.0)
-            assert asked.read(query._replace(cluster="prod")) == []
-            assert asked.read(query._replace(cluster=name)) == []
+            assert asked.read(query._replace(cluster="prod")).series == ()
+            assert asked.read(query._replace(cluster=name)).series == ()
 
 
 # --- the state at a time
@@ -173,7 +173,7 @@ def test_the_state_then(asked: remote.Remote) -> None:
 
 def test_from_when_to_when(asked: remote.Remote) -> None:
     """The first and the last minute of what the database holds, whatever was there in between; or none."""
-    found = asked.find_extent(past.at(86_400 * 3))
+    found = asked.extent(past.at(86_400 * 3))
     assert found is not None
     first, last = found
     minute = timedelta(minutes=1)
@@ -181,7 +181,7 @@ def test_from_when_to_when(asked: remote.Remote) -> None:
     moments = [moment for _, _, moment in held()]
     end = datetime.fromtimestamp(max(moments) / 1000, UTC)
     assert end - minute <= last <= end + 6 * minute  # as long as the server remembers a sample
-    assert asked.find_extent(past.at(-86_400 * 900)) is None
+    assert asked.extent(past.at(-86_400 * 900)) is None
 
 
 def test_no_state_where_nothing_was_recorded(asked: remote.Remote) -> None:

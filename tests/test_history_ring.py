@@ -7,16 +7,17 @@ import threading
 import tracemalloc
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests import made_past as past
 
 from kubevitals import details, history, model
-from kubevitals.history import lanes, ring
+from kubevitals.history import ring, ringbuffer
 
 
 def read(held: ring.Ring, kind: str = "pod", **more: Any) -> list[history.Series]:
-    return held.read(history.Query(kind, past.at(-86400), past.at(86400), **more))
+    return list(held.read(history.Query(kind, past.at(-86400), past.at(86400), **more)).series)
 
 
 def filled(count: int, **options: Any) -> ring.Ring:
@@ -140,18 +141,54 @@ def test_an_unknown_part_stays_unknown() -> None:
 
 
 def test_workloads_and_namespaces_are_sums_of_their_pods() -> None:
-    """Each step has the sum of the pods' means, and no extremes."""
+    """Each tick has the sum of the pods, and each step mean, extremes and percentiles of the sums."""
     held = filled(8, pods=3)
-    (total,) = read(held, "workload", name="web", step=60.0)
-    pods = read(held, step=60.0)
+    sums = [sum(past.cores(tick, number) for number in range(3)) for tick in range(8)]
+    (total,) = read(held, "workload", name="web")
     assert (total.workload_kind, total.namespace, total.uid) == ("Deployment", "shop", None)
-    for index, point in enumerate(total.points):
-        parts = [pod.points[index].cpu_usage_cores or 0.0 for pod in pods]
-        assert point.cpu_usage_cores == round(sum(parts), 9)
-        assert (point.cpu_max_cores, point.cpu_p95_cores) == (None, None)
-        assert point.samples == sum(pod.points[index].samples for pod in pods)
-    (space,) = read(held, "namespace", step=60.0)
+    assert [point.cpu_usage_cores for point in total.points] == pytest.approx(sums)
+    assert [point.timestamp for point in total.points] == [past.at(15 * tick) for tick in range(8)]
+    (whole,) = read(held, "workload", step=history.WHOLE, percentiles=(50,))
+    assert whole.points[0].cpu_usage_cores == pytest.approx(sum(sums) / 8)
+    assert whole.points[0].cpu_max_cores == pytest.approx(max(sums))
+    assert whole.points[0].cpu_percentiles[0] == pytest.approx(sorted(sums)[3])
+    (space,) = read(held, "namespace")
     assert (space.name, space.points) == ("shop", total.points)
+
+
+def test_a_workload_that_is_gone_leaves_after_the_window() -> None:
+    """The sums of what has gone stay as long as their samples are within the window."""
+    held = ring.Ring(samples=4, interval=15.0)
+    held.append(past.snapshot(0, [past.pod("job-1"), past.pod("web-0")]))
+    held.append(past.snapshot(45, [past.pod("web-0", seconds=45)]))
+    assert [each.name for each in read(held, "workload")] == ["job", "web"]
+    held.append(past.snapshot(75, [past.pod("web-0", seconds=75)]))
+    assert [each.name for each in read(held, "workload")] == ["web"]
+
+
+def test_requests_are_those_of_the_time() -> None:
+    """A point has the requests that held when it ended."""
+    held = ring.Ring()
+    for tick in range(1, 5):
+        request = 0.5 if tick < 3 else 0.75
+        held.append(
+            past.snapshot(tick * 15, [past.pod("web-0", seconds=tick * 15, cpu_request_cores=request)])
+        )
+    for kind in ("pod", "container", "workload", "namespace"):
+        (series,) = read(held, kind)
+        assert [point.cpu_request_cores for point in series.points] == [0.5, 0.5, 0.75, 0.75]
+
+
+def test_from_when_to_when() -> None:
+    """The first and the last snapshot, and the names of the clusters; none before there is one."""
+    held = ring.Ring()
+    assert (held.extent(past.at(0)), held.clusters()) == (None, [])
+    for each in past.ticks(4):
+        held.append(each)
+    assert held.extent(past.at(100)) == (past.at(0), past.at(45))
+    assert held.extent(past.at(20)) == (past.at(0), past.at(20))
+    assert held.extent(past.at(-20)) is None
+    assert held.clusters() == ["prod"]
 
 
 def test_clusters_are_told_apart() -> None:
@@ -245,7 +282,9 @@ def test_what_was_dated_in_the_future_does_not_stay_there() -> None:
     found = held.snapshot_at(past.at(76))
     assert found is not None
     assert [(pod.name, pod.phase) for pod in found.pods] == [("web-0", "Running")]
-    assert [pod.name for pod in held.read(history.Query("pod", past.at(0), past.at(2 * year)))] == ["web-0"]
+    assert [pod.name for pod in held.read(history.Query("pod", past.at(0), past.at(2 * year))).series] == [
+        "web-0"
+    ]
 
 
 def test_a_pod_that_has_only_its_usage_left_begins_no_other_series() -> None:
@@ -277,7 +316,7 @@ def test_nothing_is_left_after_close() -> None:
 
 def test_a_container_takes_less_than_two_kilobytes() -> None:
     """120 samples of a pod of one container, with all that is held for it beside the newest snapshot."""
-    count = 100
+    count = 200
     held = ring.Ring()
     newest = None
     gc.collect()
@@ -332,21 +371,19 @@ def test_readers_never_see_half_a_sample() -> None:
     ),
     st.integers(1, 40),
 )
-def test_a_lane_gives_back_what_it_was_given(
-    steps: list[tuple[int, int | None, int | None]], most: int
-) -> None:
+def test_a_buffer_returns_what_was_added(steps: list[tuple[int, int | None, int | None]], most: int) -> None:
     """The newest samples come back in order: CPU to the microcore, memory to the KiB or 0.00005 %."""
-    lane = lanes.Lane()
+    buffer = ringbuffer.RingBuffer()
     given_samples = []
     time = 1_772_000_000_000
     for pause, cpu, memory in steps:
         time += pause
-        assert lane.add(time, cpu, memory, most=most)
-        assert not lane.add(time, 1, 1, most=most)
+        assert buffer.add(time, cpu, memory, most=most)
+        assert not buffer.add(time, 1, 1, most=most)
         given_samples.append((time, cpu, memory))
-    found = lane.read(0, time)
+    found = list(zip(*buffer.read(0, time), strict=True))
     assert [each[0] for each in found] == [each[0] for each in given_samples[-most:]]
-    assert lane.last(time) == (found[-1] if found else None)
+    assert buffer.last(time) == (found[-1] if found else None)
     for (_, cpu, memory), (_, known_cpu, known_memory) in zip(given_samples[-most:], found, strict=True):
         assert (cpu is None) == (known_cpu is None)
         assert (memory is None) == (known_memory is None)
@@ -356,13 +393,13 @@ def test_a_lane_gives_back_what_it_was_given(
             assert abs(memory - known_memory) <= max(512, memory * 5e-7)
 
 
-def test_a_lane_copies_itself() -> None:
+def test_a_buffer_copies_itself() -> None:
     """A copy goes on by itself."""
-    lane = lanes.Lane()
-    lane.add(1, 1000, 1024, most=5)
-    other = lane.copy()
+    buffer = ringbuffer.RingBuffer()
+    buffer.add(1, 1000, 1024, most=5)
+    other = buffer.copy()
     other.add(2, 2000, 2048, most=5)
-    assert (len(lane.read(0, 9)), len(other.read(0, 9))) == (1, 2)
+    assert (len(buffer.read(0, 9)[0]), len(other.read(0, 9)[0])) == (1, 2)
 
 
 def test_it_is_a_history_and_a_recorder() -> None:

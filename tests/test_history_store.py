@@ -12,7 +12,7 @@ import pytest
 from tests import made_past as past
 
 from kubevitals import details, errors, history, kinds, model
-from kubevitals.history import bodies, paths, retention, ring, rollup, sketch, sums
+from kubevitals.history import aggregation, factcodec, paths, retention, ring, sketch
 from kubevitals.history import store as stores
 from kubevitals.kube import resourceattributes
 
@@ -53,7 +53,7 @@ def fill(store: stores.Store, snapshots: Iterable[model.Snapshot]) -> list[model
 def read(
     held: history.History, kind: str = "pod", *, since: float = -FAR, until: float = FAR, **more: Any
 ) -> list[history.Series]:
-    return held.read(history.Query(kind, past.at(since), past.at(until), **more))
+    return list(held.read(history.Query(kind, past.at(since), past.at(until), **more)).series)
 
 
 def query(path: Path, sql: str, *values: object) -> list[Any]:
@@ -61,25 +61,78 @@ def query(path: Path, sql: str, *values: object) -> list[Any]:
         return connection.execute(sql, values).fetchall()
 
 
-def without_percentiles(series: history.Series) -> history.Series:
-    points = tuple(point._replace(cpu_p95_cores=None, memory_p95_bytes=None) for point in series.points)
-    return series._replace(points=points)
-
-
 def test_it_answers_as_memory_does(store: stores.Store) -> None:
-    """Ticks that are mostly rolled up: the same points as from the samples, percentiles within 1 %."""
+    """Of ticks of which most are in blocks it has the same points as memory, percentiles too."""
     memory = ring.Ring(samples=1000)
     for each in fill(store, past.ticks(420, pods=3)):
         memory.append(each)
     for kind in kinds.SINGULARS:
-        for step in (60.0, 120.0, 300.0, 420.0, 3600.0):
-            ours, theirs = read(store, kind, step=step), read(memory, kind, step=step)
-            assert list(map(without_percentiles, ours)) == list(map(without_percentiles, theirs))
-            for one, other in zip(ours, theirs, strict=True):
-                for name in ("cpu_p95_cores", "memory_p95_bytes"):
-                    near = [getattr(point, name) for point in one.points]
-                    exact = [getattr(point, name) for point in other.points]
-                    assert near == [each and pytest.approx(each, rel=sketch.ERROR) for each in exact]
+        for step in (None, 15.0, 60.0, 120.0, 300.0, 420.0, 3600.0, history.WHOLE):
+            asked: dict[str, Any] = {"step": step, "percentiles": (0, 50, 95, 100)}
+            assert read(store, kind, **asked) == read(memory, kind, **asked)
+
+
+def test_percentiles_do_not_depend_on_the_step(store: stores.Store) -> None:
+    """The percentile of a range is that of its samples by nearest rank, whichever others are asked for."""
+    fill(store, past.ticks(58, pods=1))
+    exact = sorted(past.cores(tick) for tick in range(58))
+    (pod,) = read(store, step=history.WHOLE, percentiles=(95, 50.0, 99.9))
+    (alone,) = read(store, step=history.WHOLE, percentiles=(95,))
+    (day,) = read(store, step=86_400.0 * 40, percentiles=(95,))
+    assert pod.points[0].cpu_percentiles == (exact[55], exact[28], exact[57])
+    assert alone.points[0].cpu_percentiles == day.points[0].cpu_percentiles == (exact[55],)
+    assert pod.points[0].samples == 58
+
+
+def test_a_gap_is_seen_in_the_coverage(store: stores.Store) -> None:
+    """Samples over those that were to be expected: half of a step without samples halves it."""
+    fill(store, past.ticks(20, pods=1, first=1))
+    fill(store, past.ticks(10, pods=1, first=31))
+    (pod,) = read(store, since=0, until=600, step=300.0)
+    assert [(point.samples, point.coverage) for point in pod.points] == [(20, 1.0), (10, 0.5)]
+    (space,) = read(store, "namespace", since=0, until=600, step=history.WHOLE)
+    assert (space.points[0].samples, space.points[0].coverage) == (30, 0.75)
+
+
+def test_a_sum_says_which_part_of_its_pods_was_measured(store: stores.Store) -> None:
+    """A pod without usage is missing in the coverage of the sum; one that has ended is not."""
+    for tick in range(1, 5):
+        pods = [
+            past.pod("web-0", seconds=tick * 15),
+            past.pod("web-1", seconds=tick * 15 if tick > 2 else None),
+        ]
+        pods.append(past.pod("job-0", seconds=None, phase="Succeeded"))
+        fill(store, [past.snapshot(tick * 15, pods)])
+    (space,) = read(store, "namespace", since=0, until=60, step=60.0)
+    assert (space.points[0].samples, space.points[0].coverage) == (4, 0.75)
+    assert (space.points[0].cpu_min_cores, space.points[0].cpu_max_cores) == (0.25, 0.5)
+    assert [point.coverage for point in read(store, "namespace")[0].points] == [0.5, 0.5, 1.0, 1.0]
+
+
+def test_a_sum_peaks_where_its_pods_peak_together(store: stores.Store) -> None:
+    """Extremes and percentiles of a workload are of the sums at each tick, not sums of the pods' extremes."""
+    for tick in range(1, 9):
+        one, other = (0.9, 0.1) if tick % 2 else (0.1, 0.8)
+        pods = [
+            past.pod(f"web-{place}", [("app", cpu, 2048)], seconds=tick * 15)
+            for place, cpu in enumerate((one, other))
+        ]
+        fill(store, [past.snapshot(tick * 15, pods)])
+    (total,) = read(store, "workload", step=history.WHOLE, percentiles=(50, 95))
+    assert (total.points[0].cpu_max_cores, total.points[0].cpu_percentiles) == (1.0, (0.9, 1.0))
+
+
+def test_requests_and_limits_of_the_time(store: stores.Store) -> None:
+    """Each point has the requests and limits that held when it ended, of a sum those of its pods."""
+    for tick in range(1, 9):
+        request = 0.5 if tick < 5 else 0.75
+        pods = [past.pod(f"web-{place}", seconds=tick * 15, cpu_request_cores=request) for place in range(2)]
+        fill(store, [past.snapshot(tick * 15, pods)])
+    for kind, factor in (("pod", 1), ("container", 1), ("workload", 2), ("namespace", 2)):
+        series = read(store, kind, step=60.0)[0]
+        assert [point.cpu_request_cores for point in series.points] == [0.5 * factor, 0.75 * factor]
+        assert {point.memory_limit_bytes for point in series.points} == {512 * past.MIB * factor}
+        assert {point.cpu_limit_cores for point in series.points} == {None}
 
 
 def test_samples_come_back_as_they_were(store: stores.Store) -> None:
@@ -88,14 +141,16 @@ def test_samples_come_back_as_they_were(store: stores.Store) -> None:
     first = past.pod("web-0", [("app", cpu, memory)], seconds=-1.234)
     fill(store, [past.snapshot(0, [first]), past.snapshot(15, [past.pod("web-0", seconds=14)])])
     (pod,) = read(store)
-    assert pod.points[0] == history.Point(past.at(-1.234), cpu, memory, cpu, cpu, cpu, memory, memory, memory)
+    assert pod.points[0] == history.Point(
+        past.at(-1.234), cpu, memory, cpu, cpu, memory, memory, 1, 1.0, 0.5, None, None, 512 * past.MIB
+    )
     assert len(pod.points) == 2
     (container,) = read(store, "container", name="app", pod="web-0")
     assert container.points == pod.points
 
 
-def test_every_sample_is_rolled_up_once(store: stores.Store, path: Path) -> None:
-    """Ticks that come at odd times, with clocks that jump, are all counted in each tier, and none twice."""
+def test_every_sample_is_in_one_block_and_one_hour(store: stores.Store, path: Path) -> None:
+    """Ticks that come at odd times, with clocks that jump, are all counted, and none twice."""
     jumps = [0.0, 0.0, 5000.0, -3000.0, 90_000.0, -86_000.0, 0.0, 40.0, 1000.0]
     seconds = 0.0
     for round_number, jump in enumerate(jumps * 12):
@@ -103,10 +158,11 @@ def test_every_sample_is_rolled_up_once(store: stores.Store, path: Path) -> None
         fill(store, [past.snapshot(seconds, [past.pod("web-0", seconds=seconds - 1 - round_number / 100)])])
     samples = sum(len(pod.points) for pod in read(store))
     assert samples > 80
-    for step in (60.0, 300.0, 3600.0, 86_400.0):
+    for step in (60.0, 300.0, 3600.0, 86_400.0, history.WHOLE):
         (pod,) = read(store, step=step)
         assert sum(point.samples for point in pod.points) == samples
-    assert query(path, "SELECT count(*) FROM rolled") != [(0,)]
+    for table in ("block", "hour", "period"):
+        assert query(path, f"SELECT count(*) FROM {table}") != [(0,)]
 
 
 def test_a_restart_continues_the_series(path: Path) -> None:
@@ -154,7 +210,9 @@ def test_a_pod_with_one_container_keeps_its_samples_once(store: stores.Store, pa
     assert [point.cpu_usage_cores for point in pod.points] == [0.2, 0.2, 0.4, 0.4, 0.2]
     assert [point.cpu_usage_cores for point in app.points] == [0.2, 0.2, 0.3, 0.3, 0.2]
     assert [point.memory_usage_bytes for point in debug.points] == [1024, 1024]
-    assert query(path, "SELECT count(*) FROM object WHERE kind = 'pod' AND twin_until IS NOT NULL") == [(1,)]
+    assert query(path, "SELECT count(*) FROM object WHERE kind = 'pod' AND shared_until IS NOT NULL") == [
+        (1,)
+    ]
     (total,) = read(store, "workload", name="web", step=300.0)
     (whole,) = read(store, step=300.0)
     assert total.points[1].cpu_usage_cores == whole.points[1].cpu_usage_cores
@@ -200,15 +258,15 @@ def test_a_missing_right_is_not_recorded(store: stores.Store) -> None:
 
 
 def test_the_state_where_samples_are_gone(path: Path) -> None:
-    """After two hours usage is the mean of the minute, and its window says so; facts stay exact."""
-    with opened(path, ages=retention.Ages(samples=600.0)) as store:
-        made = fill(store, past.ticks(150))
+    """When samples are too old usage is the mean of the hour, and its window says so; facts stay exact."""
+    with opened(path, ages=retention.Ages(samples=3600.0)) as store:
+        made = fill(store, past.ticks(900))
         found = store.snapshot_at(past.at(600))
         assert found is not None
         assert found.generated_at == past.at(540)  # one tick in three minutes keeps its time
-        assert (found.pods[0].window_seconds, found.pods[0].timestamp) == (60.0, past.at(540))
-        exact = [past.cores(tick) for tick in range(33, 37)]
-        assert found.pods[0].cpu_usage_cores == pytest.approx(sum(exact) / 4)
+        assert (found.pods[0].window_seconds, found.pods[0].timestamp) == (3600.0, past.at(3600))
+        exact = [past.cores(tick) for tick in range(1, 241)]
+        assert found.pods[0].cpu_usage_cores == pytest.approx(sum(exact) / 240)
         assert found.pods[0].labels == made[36].pods[0].labels
         assert found.pods[0].restarts == made[36].pods[0].restarts
 
@@ -249,46 +307,80 @@ def test_ticks_are_a_queue(store: stores.Store) -> None:
 
 def test_a_held_tick_stays(path: Path) -> None:
     """Samples that a reader has not taken outlive their age, over restarts, until it lets them go."""
-    with opened(path, ages=retention.Ages(samples=300.0)) as store:
+    with opened(path, ages=retention.Ages(samples=3600.0)) as store:
         assert store.held("remote-write") is None
         store.hold("remote-write", 10)
         assert store.held("remote-write") == 10
-        fill(store, past.ticks(130))
-        assert next(store.snapshots(0))[0] == 10
-    with opened(path, ages=retention.Ages(samples=300.0)) as store:
+        fill(store, past.ticks(300, interval=60.0))
+        assert next(store.snapshots(0))[0] <= 10
+    with opened(path, ages=retention.Ages(samples=3600.0)) as store:
         assert store.held("remote-write") == 10
-        store.hold("remote-write", 100)
-        fill(store, past.ticks(10, first=130))
-        assert 60 < next(store.snapshots(0))[0] <= 100
+        store.hold("remote-write", 200)
+        fill(store, past.ticks(10, first=300, interval=60.0))
+        assert 100 < next(store.snapshots(0))[0] <= 200
 
 
 def test_a_reader_that_never_comes_back_holds_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a week ticks go their way, whoever had held them: remote-write may have been turned off."""
-    monkeypatch.setattr(retention, "LONGEST_HOLD", 1200.0)
-    with opened(path, ages=retention.Ages(samples=300.0)) as store:
+    """After a week ticks go their way, even where the recorder has that reader."""
+    monkeypatch.setattr(retention, "LONGEST_WAIT", 7200.0)
+    with opened(path, ages=retention.Ages(samples=3600.0)) as store:
         store.hold("remote-write", 10)
-        fill(store, past.ticks(200))
-        assert 100 < next(store.snapshots(0))[0] <= 121
+        fill(store, past.ticks(400, interval=60.0))
+        assert 100 < next(store.snapshots(0))[0] <= 300
 
 
-def test_each_tier_has_an_age(path: Path) -> None:
-    """What is older than its tier goes; a query as far back is answered in the steps that are left."""
-    ages = retention.Ages(samples=900.0, minutes=3600.0, five_minutes=6 * 3600.0, hours=86_400.0)
+def test_a_reader_that_the_recorder_does_not_have_is_forgotten(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver that the recorder was not started with holds ticks back for a day."""
+    monkeypatch.setattr(stores, "_TIDY", 10)
+    ages = retention.Ages(samples=3600.0)
     with opened(path, ages=ages) as store:
+        store.hold("gone", 1)
+        store.hold("there", 5)
+        fill(store, past.ticks(20, interval=600.0))
+    with opened(path, ages=ages) as store:
+        assert store.held("there") == 5
+        fill(store, past.ticks(100, first=20, interval=600.0))
+        assert query(path, "SELECT name FROM position ORDER BY name") == [("gone",), ("there",)]
+        fill(store, past.ticks(60, first=120, interval=600.0))
+        assert query(path, "SELECT name FROM position") == [("there",)]
+        assert next(store.snapshots(0))[0] <= 5
+        store.hold("there", 170)
+        fill(store, past.ticks(12, first=180, interval=600.0))
+        assert next(store.snapshots(0))[0] > 150
+
+
+def test_samples_and_hours_have_an_age(path: Path) -> None:
+    """What is too old goes; a query as far back is answered in hours, and its percentiles are within 1 %."""
+    with opened(path, ages=retention.Ages(samples=6 * 3600.0, hours=86_400.0)) as store:
         fill(store, past.ticks(600, pods=1, interval=120.0))  # 20 hours
         (samples,) = read(store)
-        (minutes,) = read(store, since=19 * 3600.0, step=60.0)
-        (widened,) = read(store, step=60.0)
-        assert samples.points[0].timestamp > past.at(20 * 3600 - 3000)
-        assert widened.points[0].timestamp == past.at(0)
-        assert widened.points[1].timestamp - widened.points[0].timestamp == timedelta(hours=1)
-        assert minutes.points[1].timestamp - minutes.points[0].timestamp <= timedelta(minutes=2)
-        oldest = [
-            start for (start,) in query(path, "SELECT min(id >> 30 & 16777215) FROM rolled GROUP BY id >> 54")
-        ]
-    now = sums.to_milliseconds(past.at(20 * 3600))
-    for tier, start, age in zip(rollup.TIERS, oldest, ages[1:], strict=True):
-        assert (start + 1) * tier.span >= now - age * 1000 - tier.span
+        assert past.at(12 * 3600) < samples.points[0].timestamp < past.at(14 * 3600)
+        answer = store.read(
+            history.Query("pod", past.at(0), past.at(20 * 3600), step=60.0, percentiles=(95,))
+        )
+        assert answer.step == 3600.0
+        (hourly,) = answer.series
+        assert [point.timestamp for point in hourly.points] == [past.at(3600 * hour) for hour in range(1, 21)]
+        for hour, point in enumerate(hourly.points[:-1]):
+            exact = sorted(past.cores(tick) for tick in range(30 * hour + 1, 30 * hour + 31))
+            assert (point.samples, point.coverage) == (30, 1.0)
+            assert point.cpu_usage_cores == pytest.approx(sum(exact) / 30)
+            assert (point.cpu_min_cores, point.cpu_max_cores) == (exact[0], exact[-1])
+            assert point.cpu_percentiles[0] == pytest.approx(exact[28], rel=sketch.ERROR)
+        (whole,) = read(store, since=0, until=20 * 3600, step=history.WHOLE, percentiles=(0, 95, 100))
+        exact = sorted(past.cores(tick) for tick in range(1, 600))
+        assert whole.points[0].samples == 599
+        assert whole.points[0].cpu_usage_cores == pytest.approx(sum(exact) / 599)
+        least, near, most = whole.points[0].cpu_percentiles
+        assert (least, most) == (exact[0], exact[-1])
+        assert near == pytest.approx(exact[aggregation.rank_of(95, 599) - 1], rel=sketch.ERROR)
+        (minutes,) = read(store, since=15 * 3600.0, step=120.0)
+        assert minutes.points[1].timestamp - minutes.points[0].timestamp == timedelta(minutes=2)
+        fill(store, past.ticks(1200, pods=1, first=600, interval=120.0))
+        (late,) = read(store, step=3600.0)
+        assert late.points[0].timestamp > past.at((60 - 24 - 8) * 3600)
 
 
 def test_the_file_respects_its_limit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,13 +405,13 @@ def test_the_file_respects_its_limit(path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_smaller_limit_makes_the_file_smaller(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is larger than it may be by now gives room back to the disk."""
-    limit = 200_000
+    limit = 220_000
     monkeypatch.setattr(stores, "LEAST_SIZE", limit)
     with opened(path) as store:
-        fill(store, past.ticks(300, pods=50, interval=30.0))
+        fill(store, past.ticks(600, pods=50, interval=30.0))
     assert path.stat().st_size > 1.2 * limit
     with opened(path, size_limit=limit) as store:
-        fill(store, past.ticks(2, pods=50, first=300, interval=30.0))
+        fill(store, past.ticks(2, pods=50, first=600, interval=30.0))
         assert store.status().problem is None
         assert len(read(store)) == 50
     assert path.stat().st_size <= limit
@@ -334,7 +426,7 @@ def test_a_limit_has_to_make_sense(path: Path) -> None:
 def test_what_has_gone_is_forgotten_with_its_points(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pods of jobs come and go for years: who has no point left is no longer in the file."""
     monkeypatch.setattr(stores, "_TIDY", 1)
-    ages = retention.Ages(samples=600.0, minutes=3600.0, five_minutes=7200.0, hours=86_400.0)
+    ages = retention.Ages(samples=7200.0, hours=86_400.0)
     with opened(path, ages=ages) as store:
         for hour in range(60):
             seconds = hour * 3600.0
@@ -350,7 +442,7 @@ def test_what_has_gone_is_forgotten_with_its_points(path: Path, monkeypatch: pyt
         assert [pod.name for pod in read(store, since=59 * 3600.0)] == ["job-59"]
     ((objects,),) = query(path, "SELECT count(*) FROM object WHERE kind = 'pod'")
     ((facts,),) = query(path, "SELECT count(*) FROM fact")
-    ((ticks,),) = query(path, "SELECT count(*) FROM moment")
+    ((ticks,),) = query(path, "SELECT count(*) FROM tick")
     assert 24 <= objects <= 50
     assert facts <= 2 * objects + 5
     assert ticks <= 3 * 50
@@ -456,11 +548,13 @@ def test_the_default_place_is_the_platforms() -> None:
 def test_facts_of_another_version_are_understood() -> None:
     """A field that is not known is left out, one that is missing is unknown."""
     pod = past.pod("web-0", [("app", 0.1, 2), ("proxy", 0.1, 2)], labels={"app": "wéb"})
-    told = bodies.decode_pod(bodies.encode_pod(pod))
+    told = factcodec.decode_pod(factcodec.encode_pod(pod))
     assert (told.name, told.labels, told.cpu_request_cores) == ("web-0", {"app": "wéb"}, 0.5)
     assert [each.name for each in told.containers] == ["app", "proxy"]
     assert told.containers[0].node == "node-1"
-    newer = bodies._pack({**bodies._unpack(bodies.encode_node(past.node())), "gpus": 8, "roles": None})
+    newer = factcodec._pack(
+        {**factcodec._unpack(factcodec.encode_node(past.node())), "gpus": 8, "roles": None}
+    )
     with pytest.raises(errors.HistoryError, match="damaged"):
-        bodies.decode_pod(b"\x00nothing")
-    assert bodies._unpack(newer)["gpus"] == 8
+        factcodec.decode_pod(b"\x00nothing")
+    assert factcodec._unpack(newer)["gpus"] == 8

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import strategies
 from tests import listed_history as past
 
-from kubevitals import errors
+from kubevitals import errors, model
 from kubevitals import history as histories
 from kubevitals.history import chunks
 from kubevitals.surfaces.terminal import console, plot, summary, table
@@ -119,7 +119,7 @@ def test_ranges_are_whole_steps(begin: int, seconds: int, step: float) -> None:
 # --- pieces
 
 
-@pytest.mark.parametrize("step", [None, 60.0])
+@pytest.mark.parametrize("step", [None, 60.0, histories.WHOLE])
 @pytest.mark.parametrize("at_once", [1, 50, 100_000])
 def test_pieces_are_the_whole(step: float | None, at_once: int) -> None:
     """However small the pieces are, together they are what one reading gives; each is short."""
@@ -130,74 +130,79 @@ def test_pieces_are_the_whole(step: float | None, at_once: int) -> None:
     )
     query = QUERY._replace(step=step)
     found = list(chunks.read(held, query, at_once=at_once))
-    assert chunks.join(iter(found)) == sorted(past.Listed(*held.series).read(query), key=chunks.order_of)
-    if at_once == 50:
-        assert max(sum(len(each.points) for each in piece) for piece in found) <= 100
+    whole, joined = past.Listed(*held.series).read(query), chunks.join(found)
+    if step is None or step == histories.WHOLE:
+        assert joined == whole
+    else:  # the coverage of a step depends on what else was read
+        assert [len(each.points) for each in joined.series] == [len(each.points) for each in whole.series]
+        assert joined.step == whole.step
+    if at_once == 50 and step != histories.WHOLE:
+        assert max(sum(len(each.points) for each in piece.series) for piece in found) <= 100
 
 
 def test_pieces_of_one_that_counts_the_first_moment_in() -> None:
     """A history that counts both ends in gives no point twice."""
 
     class Closed(past.Listed):
-        def read(self, query: histories.Query) -> list[histories.Series]:
+        def read(self, query: histories.Query) -> histories.Answer:
             return super().read(query._replace(since=query.since - timedelta(microseconds=1)))
 
     held = Closed(past.samples("web", [0.1] * 100))
-    points = [each.timestamp for each in chunks.join(chunks.read(held, QUERY, at_once=7))[0].points]
+    points = [each.timestamp for each in chunks.join(chunks.read(held, QUERY, at_once=7)).series[0].points]
     assert len(points) == len(set(points)) == 100
+
+
+def test_pieces_of_a_history_that_has_hours_alone() -> None:
+    """Where finer points are gone all pieces have the longer step, and none overlap."""
+
+    class Hourly(past.Listed):
+        def read(self, query: histories.Query) -> histories.Answer:
+            answer = super().read(query._replace(step=3600.0))
+            return (
+                answer
+                if query.until > NOW - timedelta(hours=4)
+                else answer._replace(series=(), step=query.step)
+            )
+
+    held = Hourly(past.samples("web", [0.1] * 1200))
+    answer = chunks.join(chunks.read(held, QUERY._replace(step=60.0), at_once=20))
+    assert answer.step == 3600.0
+    (series,) = answer.series
+    ends = [point.timestamp for point in series.points]
+    assert ends == sorted(set(ends))
+    assert {end.minute for end in ends} == {0}
 
 
 # --- the summary
 
 
+def whole(*series: histories.Series, percentiles: tuple[float, ...] = (95.0,)) -> histories.Answer:
+    """Each series as one point over all of it."""
+    asked = QUERY._replace(step=histories.WHOLE, percentiles=percentiles)
+    return past.Listed(*series).read(asked)
+
+
 def test_figures() -> None:
-    """The mean is weighted by samples, the most is of all samples, the percentile of the points."""
-    point = histories.Point
-    series = histories.Series(
-        "pod",
-        "prod",
-        "web",
-        "shop",
-        points=(
-            point(NOW - timedelta(minutes=2), 1.0, 100, cpu_max_cores=1.5, memory_max_bytes=120, samples=3),
-            point(NOW - timedelta(minutes=1), None, None),
-            point(NOW, 2.0, 400),
-        ),
-    )
-    (line,) = summary.sum_up([[series]])
-    assert (line.points, line.since, line.until) == (3, NOW - timedelta(minutes=2), NOW)
-    assert (line.cpu_mean_cores, line.cpu_p95_cores, line.cpu_max_cores) == (1.25, 2.0, 2.0)
-    assert (line.memory_mean_bytes, line.memory_p95_bytes, line.memory_max_bytes) == (175.0, 400.0, 400)
-
-
-def test_nothing_known() -> None:
-    """A series without a known value has no figures, not noughts."""
-    (line,) = summary.sum_up([[past.samples("web", [None, None])]])
-    assert line.points == 2
-    assert line[-6:] == (None,) * 6
-
-
-def test_lines_of_pieces() -> None:
-    """A series that comes in pieces is one line; a recreated pod is another one."""
-    older = past.samples("web", [0.1] * 10, until=NOW - timedelta(hours=1), uid="a")
-    held = past.Listed(older, past.samples("web", [0.3] * 10, uid="b"))
-    lines = summary.sum_up(chunks.read(held, QUERY, at_once=3))
-    assert [(line.uid, line.points) for line in lines] == [("a", 10), ("b", 10)]
+    """Mean, extremes and percentiles are of all samples of the range."""
+    (line,) = summary.lines_of(whole(past.samples("web", [0.1, 0.2, 0.3, 0.4]), percentiles=(50, 95)))
+    assert (line.samples, line.cpu_mean_cores, line.cpu_max_cores) == (4, 0.25, 0.4)
+    assert (line.cpu_percentiles, line.memory_percentiles) == ((0.2, 0.4), (200 << 20, 400 << 20))
+    assert line.coverage == pytest.approx(60 / (QUERY.until - QUERY.since).total_seconds(), abs=1e-4)
 
 
 def test_table() -> None:
     """The table names the cluster only where there are several, and cleans what it prints."""
-    lines: Any = summary.sum_up([[past.samples("we\x1bb", [0.25] * 3)]])
-    shown = summary.choose_columns("pod", lines, now=NOW)
+    lines: Any = summary.lines_of(whole(past.samples("we\x1bb", [0.25] * 3), percentiles=(50, 99.9)))
+    shown = summary.choose_columns("pod", lines, (50, 99.9))
     text = table.render_table(lines, shown, now=NOW)
     assert text.splitlines()[0].split() == [
-        "NAMESPACE", "NAME", "POINTS", "FROM", "TO",
-        "CPU-MEAN", "CPU-P95", "CPU-MAX", "MEM-MEAN", "MEM-P95", "MEM-MAX",
+        "NAMESPACE", "NAME", "SAMPLES", "COVERAGE", "CPU-MEAN", "CPU-P50", "CPU-P99.9", "CPU-MAX",
+        "MEM-MEAN", "MEM-P50", "MEM-P99.9", "MEM-MAX",
     ]  # fmt: skip
     assert "\x1b" not in text
-    assert text.splitlines()[1].split()[-6:] == ["250m", "250m", "250m", "250Mi", "250Mi", "250Mi"]
-    lines += summary.sum_up([[past.samples("web", [0.1], cluster="test")]])
-    assert summary.choose_columns("pod", lines, now=NOW)[0].heading == "CLUSTER"
+    assert text.splitlines()[1].split()[-8:] == ["250m"] * 4 + ["250Mi"] * 4
+    lines += summary.lines_of(whole(past.samples("web", [0.1], cluster="test")))
+    assert summary.choose_columns("pod", lines, (95,))[0].heading == "CLUSTER"
 
 
 # --- the plot
@@ -252,8 +257,9 @@ def test_an_unknown_quantity() -> None:
 
 def test_json() -> None:
     """One item a series, each point with every key, times in UTC, unknown null, in ASCII."""
-    held = [past.samples("wéb", [0.25, None], uid="a")]
-    text = historydocuments.render_json(QUERY, held, source="listed", now=NOW)
+    query = QUERY._replace(percentiles=(50, 99.9))
+    answer = past.Listed(past.samples("wéb", [0.25, None], uid="a")).read(query)
+    text = historydocuments.render_json(query, answer, now=NOW)
     assert text.isascii()
     document = json.loads(text)
     assert document["schema"] == "kubevitals/v1"
@@ -261,7 +267,8 @@ def test_json() -> None:
     assert document["until"] == "2026-11-22T12:00:00Z"
     (item,) = document["items"]
     assert list(item) == [*historydocuments.SERIES_TYPES, "points"]
-    assert [list(point) for point in item["points"]] == [list(historydocuments.POINT_TYPES)] * 2
+    assert [list(point) for point in item["points"]] == [list(historydocuments.point_types((50, 99.9)))] * 2
+    assert item["points"][0]["cpu_p99.9_cores"] == 0.25
     assert item["points"][0]["timestamp"] == "2026-11-22T11:59:45Z"
     assert item["points"][0]["memory_usage_bytes"] == 250 << 20
     assert item["points"][1]["cpu_usage_cores"] is None
@@ -270,13 +277,29 @@ def test_json() -> None:
 def test_the_keys_are_those_of_the_records() -> None:
     """No field of a record is left out, and none is named otherwise."""
     assert [*historydocuments.SERIES_TYPES, "points"] == list(histories.Series._fields)
-    assert list(historydocuments.POINT_TYPES) == list(histories.Point._fields)
+    plain = list(historydocuments.point_types(()))
+    assert [*plain, "cpu_percentiles", "memory_percentiles"] == list(histories.Point._fields)
+    assert list(historydocuments.POINT_TYPES) == [*plain, "cpu_p95_cores", "memory_p95_bytes"]
+
+
+def test_problems_stand_in_the_document() -> None:
+    """What is wrong with the history that answered is in its answer, with the name of that history."""
+    held = past.Listed(past.samples("web", [0.25]))
+    held.problems = (model.Problem("history_disk_full", "no room", "make some"),)
+    document = json.loads(historydocuments.render_json(QUERY, held.read(QUERY), now=NOW))
+    assert [each["code"] for each in document["problems"]] == ["history_disk_full"]
+
+
+def answered(name: str, values: list[float | None], **more: Any) -> tuple[histories.Series, ...]:
+    """One series, with the default percentiles."""
+    query = QUERY._replace(percentiles=historydocuments.PERCENTILES)
+    return past.Listed(past.samples(name, values, **more)).read(query).series
 
 
 def test_csv() -> None:
     """One line a point; unknown is empty, and no text is a formula."""
     out = io.StringIO()
-    historydocuments.write_csv(historydocuments.rows_of([past.samples("=cmd()", [0.25, None])]), out)
+    historydocuments.write_csv(historydocuments.rows_of(answered("=cmd()", [0.25, None])), out)
     rows = list(csv.DictReader(io.StringIO(out.getvalue())))
     assert list(rows[0]) == list(historydocuments.ROW_TYPES)
     assert [row["cpu_usage_cores"] for row in rows] == ["0.25", ""]
@@ -287,7 +310,9 @@ def test_csv() -> None:
 @pytest.mark.parametrize("aggregate", historydocuments.AGGREGATES)
 def test_aggregates(aggregate: str) -> None:
     """The usage of a point is the aggregate that was asked for; a single sample is all of them."""
-    point = histories.Point(NOW, 2.0, 20, 1.0, 4.0, 3.0, 10, 40, 30, 5)
+    point = histories.Point(
+        NOW, 2.0, 20, 1.0, 4.0, 10, 40, 5, cpu_percentiles=(3.0,), memory_percentiles=(30,)
+    )
     expected = {"mean": (2.0, 20), "min": (1.0, 10), "max": (4.0, 40), "p95": (3.0, 30)}[aggregate]
     assert historydocuments.pick(point, aggregate)[1:3] == expected
     assert historydocuments.pick(histories.Point(NOW, 2.0, 20), aggregate)[1:3] == (2.0, 20)
@@ -296,8 +321,8 @@ def test_aggregates(aggregate: str) -> None:
 # --- files
 
 
-def parts() -> list[list[histories.Series]]:
-    return [[past.samples("web", [0.25, None])], [past.samples("db", [0.5], cluster="test")]]
+def parts() -> list[tuple[histories.Series, ...]]:
+    return [answered("web", [0.25, None]), (), answered("db", [0.5], cluster="test")]
 
 
 def test_a_csv_file(tmp_path: pathlib.Path) -> None:
@@ -305,7 +330,7 @@ def test_a_csv_file(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "usage.csv"
     told: list[int] = []
     assert historyfiles.write(str(path), parts(), form="csv", progress=told.append) == 3
-    assert told == [2, 3]
+    assert told == [2, 2, 3]
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [row["cluster"] for row in rows] == ["prod", "prod", "test"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o644 & ~_umask()

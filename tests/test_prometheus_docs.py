@@ -63,5 +63,5 @@ def test_the_conventions_are_documented() -> None:
 
 def test_the_functions_of_history_are_documented() -> None:
     """What is asked of each step stands there."""
-    for _, function in remote_queries.OF_STEPS.values():
+    for function in remote_queries.OF_STEPS.values():
         assert f"`{function.format('F[step]')}`" in DOCUMENT

@@ -159,10 +159,11 @@ def test_who(service: web_service.Service, path: str, names: list[str]) -> None:
     assert [item["name"] for item in service.get(f"/api/v1/history/{path}").json()["items"]] == names
 
 
-def test_sums_have_steps_of_a_minute(service: web_service.Service) -> None:
-    """A sum has no samples of its own: its step is a minute at least, and the answer says so."""
+def test_sums_have_samples(service: web_service.Service) -> None:
+    """A sum has samples of its own, as every series."""
     answer = service.get("/api/v1/history/namespaces?step=raw").json()
-    assert answer["step_seconds"] == 60.0
+    assert answer["step_seconds"] is None
+    assert {point["samples"] for point in answer["items"][0]["points"]} == {1}
 
 
 @pytest.mark.parametrize(
@@ -193,10 +194,11 @@ def test_refusals(service: web_service.Service, query: str, parameter: str, allo
         assert any(allowed in each for each in said["allowed"])
 
 
-def test_extremes_of_sums_are_refused(service: web_service.Service) -> None:
-    """A sum has no extremes, so that they cannot be asked for."""
-    answer = service.get("/api/v1/history/workloads?aggregate=max")
-    assert (answer.status_code, answer.json()["allowed"]) == (422, ["mean"])
+def test_extremes_of_sums(service: web_service.Service) -> None:
+    """A sum is a series of its own: it has extremes and percentiles."""
+    for aggregate in historydocuments.AGGREGATES:
+        answer = service.get(f"/api/v1/history/workloads?aggregate={aggregate}")
+        assert (answer.status_code, answer.json()["aggregate"]) == (200, aggregate)
 
 
 def test_times_of_grafana(service: web_service.Service) -> None:
@@ -244,7 +246,7 @@ def test_a_history_that_fails() -> None:
     """A history that cannot be read is a 503 with the reason and the remedy."""
 
     class Torn(listed_history.Listed):
-        def read(self, query: histories.Query) -> list[histories.Series]:
+        def read(self, query: histories.Query) -> histories.Answer:
             raise errors.HistoryError("the file is torn", remedy="move it away")
 
     with web_service.serve(settings.Settings(history=Torn())) as made:
@@ -263,11 +265,7 @@ def test_no_history() -> None:
 
 def test_problems_of_the_history_are_told() -> None:
     """What is wrong with the history stands in its answers."""
-
-    class Full(listed_history.Listed):
-        problems: Any = ()
-
-    full = Full()
+    full = listed_history.Listed()
     full.problems = (_problem(),)
     with web_service.serve(settings.Settings(history=full)) as made:
         answer = made.get("/api/v1/history/nodes").json()
@@ -295,4 +293,4 @@ def test_every_parameter_is_described(service: web_service.Service, kind: str) -
     described = {each["name"]: each for each in paths[f"/api/v1/history/{kind}"]["get"]["parameters"]}
     assert set(described) == set(historyquery.parameters_of(kind))
     assert all(each["description"] for each in described.values())
-    assert described["aggregate"]["schema"]["enum"] == list(historyquery.aggregates_of(kind))
+    assert described["aggregate"]["schema"]["enum"] == list(historyquery.AGGREGATES)

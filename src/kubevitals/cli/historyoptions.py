@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-from datetime import UTC, datetime, timedelta
 
-from kubevitals import errors, model
-from kubevitals import history as histories
+from kubevitals import errors
 from kubevitals.cli import values
-from kubevitals.history import chunks
 from kubevitals.surfaces.view import recorderstatus, times
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Iterator
-    from typing import NamedTuple, TypeVar
+    from collections.abc import Iterable, Iterator
+    from typing import NamedTuple
 
     from kubevitals import collector
+    from kubevitals import history as histories
     from kubevitals.history import store
     from kubevitals.surfaces.remotewrite import writer as writers
-
-    _T = TypeVar("_T")
 else:
     from kubevitals.namedtuple import NamedTuple
 
 HOW_TO_RECORD = "kubevitals record, or kubevitals serve --history, begins to record"
-_STEPS = (86_400.0, 3600.0, 60.0)  # by which the ends of what was recorded are found
-_OLDEST = timedelta(days=800)  # nothing is kept for longer
+_SAMPLES, _HOURS = "7d", "400d"  # how long they are kept by default
+_LEAST_AGE = 3600.0  # seconds
 _LAST = 1.5  # seconds that writing the last snapshots may take
 
 
@@ -63,6 +58,20 @@ def add_recording_options(parser: argparse.ArgumentParser, *, optional: bool) ->
         default=1 << 30,
         metavar="SIZE",
         help="what the file may grow to, as 500Mi or 4Gi: 1Gi, the default; then the oldest goes first",
+    )
+    group.add_argument(
+        "--history-samples",
+        type=_parse_age,
+        default=_parse_age(_SAMPLES),
+        metavar="TIME",
+        help=f"how long samples are kept: {_SAMPLES}, the default",
+    )
+    group.add_argument(
+        "--history-hours",
+        type=_parse_age,
+        default=_parse_age(_HOURS),
+        metavar="TIME",
+        help=f"how long hours are kept, with mean, extremes and percentiles: {_HOURS}, the default",
     )
 
 
@@ -107,7 +116,12 @@ def recording(
         errors.HistoryError: the file cannot be written, or not by us.
         errors.ConfigurationError: what --remote-write says cannot be used.
     """
-    held = _open_file(arguments.history, write=True, size=arguments.history_size)
+    held = _open_file(
+        arguments.history,
+        write=True,
+        size=arguments.history_size,
+        ages=(arguments.history_samples, arguments.history_hours),
+    )
     with contextlib.ExitStack() as stack:
         stack.callback(held.close, timeout=_LAST)
         told = held.status()
@@ -129,111 +143,24 @@ def recording(
         yield made
 
 
-def _open_file(path: str | None, *, write: bool, size: int = 1 << 30) -> store.Store:
-    from kubevitals.history import paths, store
+def _open_file(
+    path: str | None, *, write: bool, size: int = 1 << 30, ages: tuple[float, float] | None = None
+) -> store.Store:
+    from kubevitals.history import paths, retention, store
 
-    return store.Store.open(path or paths.default_path(), write=write, size_limit=size)
-
-
-class Backed:
-    """A file, and what is in memory anyway for when that cannot be read, or has nothing new.
-
-    Args:
-        first: the file.
-        second: memory.
-        window: seconds that memory covers: within them it answers while the file is not written.
-        clock: returns the time.
-    """
-
-    def __init__(
-        self,
-        first: store.Store,
-        second: histories.History,
-        *,
-        window: float = 0.0,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._first = first
-        self._second = second
-        self._window = timedelta(seconds=window)
-        self._clock = clock
-        self.name = first.name  # of the one that answers
-        self._failed: model.Problem | None = None
-
-    @property
-    def problems(self) -> tuple[model.Problem, ...]:
-        """Why the first does not answer, or does not record."""
-        return (self._failed,) if self._failed else self._first.problems
-
-    def read(self, query: histories.Query) -> list[histories.Series]:
-        """Return what the first says, or else the second."""
-        return self._ask(lambda held: held.read(query), since=query.since)
-
-    def snapshot_at(self, moment: datetime, *, cluster: str | None = None) -> model.Snapshot | None:
-        """Return what the first says, or else the second."""
-        return self._ask(lambda held: held.snapshot_at(moment, cluster=cluster), since=moment)
-
-    def close(self) -> None:
-        """Do nothing: both are somebody else's."""
-
-    def _ask(self, ask: Callable[[histories.History], _T], *, since: datetime) -> _T:
-        if self._clock() - since <= self._window and self._first.status().role == "off":
-            self._failed, self.name = None, self._second.name
-            return ask(self._second)
-        try:
-            found = ask(self._first)
-        except errors.HistoryError as error:
-            self._failed = model.Problem(error.code, error.message, error.remedy)
-            self.name = self._second.name
-            return ask(self._second)
-        self._failed, self.name = None, self._first.name
-        return found
+    kept = None if ages is None else retention.Ages(*ages)
+    return store.Store.open(path or paths.default_path(), write=write, size_limit=size, ages=kept)
 
 
-def find_extent(held: histories.History, *, now: datetime) -> tuple[datetime, datetime] | None:
-    """Return from when to when there are points, to the minute; None if there are none.
+def _parse_age(text: str) -> float:
+    try:
+        seconds = times.parse_length(text)
+    except errors.UsageError as error:
+        import argparse
 
-    Raises:
-        errors.HistoryError: it cannot be read.
-    """
-    ask = getattr(held, "find_extent", None)  # a database is asked in another way than point by point
-    if ask is not None:
-        known: tuple[datetime, datetime] | None = ask(now)
-        return known
-    found = [each for kind in ("node", "pod") if (each := _find_extent_of(held, kind, now=now)) is not None]
-    if not found:
-        return None
-    return min(first for first, _ in found), max(last for _, last in found)
+        raise argparse.ArgumentTypeError(error.message) from error
+    if seconds < _LEAST_AGE:
+        import argparse
 
-
-def find_clusters(held: histories.History, last: datetime) -> list[str]:
-    """Return the names of the clusters of which something was recorded in the hour before `last`.
-
-    Raises:
-        errors.HistoryError: it cannot be read.
-    """
-    query = times.settle(histories.Query("node", last - timedelta(hours=1), last, step=3600.0))
-    return sorted({each.cluster for each in held.read(query)})
-
-
-def _find_extent_of(held: histories.History, kind: str, *, now: datetime) -> tuple[datetime, datetime] | None:
-    whole = _find_bounds(held, kind, now - _OLDEST, now, step=_STEPS[0])
-    if whole is None:
-        return None
-    first, last = whole
-    for before, step in itertools.pairwise(_STEPS):
-        head = _find_bounds(held, kind, first, first + timedelta(seconds=before), step=step)
-        tail = _find_bounds(held, kind, last - timedelta(seconds=before), last, step=step)
-        first, last = head[0] if head else first, tail[1] if tail else last
-    return first, min(last, now.replace(microsecond=0))
-
-
-def _find_bounds(
-    held: histories.History, kind: str, since: datetime, until: datetime, *, step: float
-) -> tuple[datetime, datetime] | None:
-    """Return the begin of the first step with a point, and the end of the last one."""
-    query = times.settle(histories.Query(kind, since, until, step=step))
-    ends = [
-        each.points[end].timestamp for part in chunks.read(held, query) for each in part for end in (0, -1)
-    ]
-    return (min(ends) - timedelta(seconds=step), max(ends)) if ends else None
+        raise argparse.ArgumentTypeError(f"{text!r} is too short: an hour is the least")
+    return seconds

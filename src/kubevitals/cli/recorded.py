@@ -78,12 +78,12 @@ def _find_context(arguments: argparse.Namespace) -> tuple[str | None, str]:
 def _nothing(
     moment: datetime, cluster: str | None, held: histories.History, now: datetime
 ) -> errors.HistoryError:
-    extent = historyoptions.find_extent(held, now=now)
+    extent = held.extent(now)
     of = f" of cluster {sanitize.printable(cluster)!r}" if cluster else ""
     if extent is None:
         return errors.HistoryError(f"nothing{of} was recorded yet", remedy=historyoptions.HOW_TO_RECORD)
     first, last = map(times.format_moment, extent)
-    names = historyoptions.find_clusters(held, extent[1])
+    names = held.clusters()
     others = [sanitize.printable(name) for name in names if cluster is not None and name != cluster]
     choose = f"; --context {others[0]} asks for another cluster" if others else ""
     return errors.HistoryError(

@@ -1,15 +1,32 @@
-"""What was used over time: series of points, where they are kept, and how they are asked for.
+"""Usage over time: series of points, where they are kept, and how to ask for them.
 
-`ring` keeps the last minutes in memory, `store` weeks in a file, `remote` asks an existing database. All
-three answer the same question with the same records. Pure data here; nothing knows a screen.
+Every history (`ring.Ring` in memory, `store.Store` in a file, `remote.Remote` in a Prometheus-compatible
+database, `fallback.Fallback` for a file backed by memory) implements `History`:
 
-A point at time t with a step covers (t - step, t], t being a multiple of the step since 1970; its value is
-the mean of the samples in there. A workload's or a namespace's is the sum over its pods' means. Without a
-step a point is a sample as it was measured. Where nothing was measured there is no point: gaps stay gaps.
+    answer = history.read(Query("pod", since, until, namespace="shop", step=300.0, percentiles=(50, 95)))
+    answer.series       the series with at least one point, each with its points in order
+    answer.source       the name of the history that answered: memory, file, prometheus
+    answer.step         the step of the points in seconds; longer than asked for where finer data is gone
+    answer.problems     what is wrong with the history that was asked
+    history.snapshot_at(moment, cluster=None)      the whole state at a time, or None
+    history.extent(now)                            from when to when something was recorded, or None
+    history.clusters()                             the names of the clusters that were recorded
+
+`step` is None for the samples themselves, a number of seconds, or `WHOLE` for one point over the whole
+range: that is how to get the mean, the peak and any percentile of a range. A point at time t with a step
+covers (t - step, t], t being a multiple of the step since 1970. `samples` and `coverage` stand beside each
+value: coverage is the part of the step, from 0 to 1, that was really measured. Where nothing was measured
+there is no point.
+
+Percentiles are numbers from 0 to 100, by nearest rank; a point has them in `cpu_percentiles` and
+`memory_percentiles`, in the order of `Query.percentiles`. They are exact where samples are kept and within
+1 % where only hours are left. Workloads and namespaces are series of their own: sums over their pods,
+recorded at each tick.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -17,11 +34,17 @@ if TYPE_CHECKING:
 
     from kubevitals import model
 
+SUMS = ("workload", "namespace")
+"""The kinds that are sums over pods."""
+
+WHOLE = math.inf
+"""The step that asks for one point over the whole range."""
+
 
 class Point(NamedTuple):
-    """What a series was at one time. None is unknown, never 0.
+    """The usage of one object in one step, or one sample of it. None is unknown, never 0.
 
-    Of a single sample `samples` is 1 and the extremes are the value itself.
+    Of a single sample `samples` is 1 and the extremes and percentiles are the value itself.
     """
 
     timestamp: datetime
@@ -29,11 +52,16 @@ class Point(NamedTuple):
     memory_usage_bytes: int | None
     cpu_min_cores: float | None = None
     cpu_max_cores: float | None = None
-    cpu_p95_cores: float | None = None
     memory_min_bytes: int | None = None
     memory_max_bytes: int | None = None
-    memory_p95_bytes: int | None = None
     samples: int = 1
+    coverage: float | None = None  # part of the step that was measured, 0 to 1; None if unknown
+    cpu_request_cores: float | None = None  # as they were at the end of the step
+    cpu_limit_cores: float | None = None
+    memory_request_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    cpu_percentiles: tuple[float | None, ...] = ()  # in the order of the query's percentiles
+    memory_percentiles: tuple[int | None, ...] = ()
 
 
 class Series(NamedTuple):
@@ -52,11 +80,11 @@ class Series(NamedTuple):
 
 
 class Query(NamedTuple):
-    """Which series, and which part of them. None does not restrict; `step` None asks for the samples.
+    """Which series, which part of them, and in which steps. None does not restrict.
 
-    Samples are those with since <= t <= until. With a step it is every step that overlaps (since, until],
-    whole at both ends: the last one may end after `until`, and says what is known of it so far. Sums have
-    steps of a minute at least.
+    Without a step the samples with since <= t <= until are meant. With a step every step that overlaps
+    (since, until] is meant, whole at both ends: the last one may end after `until`, and holds what is known
+    of it so far.
     """
 
     kind: str
@@ -67,7 +95,18 @@ class Query(NamedTuple):
     pod: str | None = None  # of containers
     workload_kind: str | None = None
     cluster: str | None = None
-    step: float | None = None  # seconds
+    step: float | None = None  # seconds, WHOLE, or None for the samples
+    percentiles: tuple[float, ...] = ()  # each from 0 to 100
+    workload: str | None = None  # of pods and containers: the name of their workload
+
+
+class Answer(NamedTuple):
+    """What a history knows of a question, and which history that was."""
+
+    series: tuple[Series, ...]
+    source: str
+    step: float | None
+    problems: tuple[model.Problem, ...] = ()
 
 
 class History(Protocol):
@@ -75,7 +114,7 @@ class History(Protocol):
 
     name: str
 
-    def read(self, query: Query) -> list[Series]:
+    def read(self, query: Query) -> Answer:
         """Return the series with at least one point, by cluster, namespace, name and age.
 
         Raises:
@@ -90,13 +129,27 @@ class History(Protocol):
         """
         ...
 
+    def extent(self, now: datetime) -> tuple[datetime, datetime] | None:
+        """Return the times of the first and the last sample; None where nothing was recorded until `now`.
+
+        Raises: as `read`.
+        """
+        ...
+
+    def clusters(self) -> list[str]:
+        """Return the names of the clusters that were recorded, in alphabetical order.
+
+        Raises: as `read`.
+        """
+        ...
+
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""
         ...
 
 
 class Recorder(Protocol):
-    """What takes snapshots down, one a tick."""
+    """What records snapshots, one a tick."""
 
     def append(self, snapshot: model.Snapshot) -> None:
         """Keep what is new in it. It returns at once and raises nothing: a tick never waits for it."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from kubevitals import history as histories
@@ -22,27 +22,38 @@ _SAMPLE = 15.0  # seconds between samples, where there is no step
 
 def read(
     history: histories.History, query: histories.Query, *, at_once: int = _AT_ONCE, series: int = 1
-) -> Iterator[list[histories.Series]]:
+) -> Iterator[histories.Answer]:
     """Yield the answer in the order of time, about `at_once` points in each piece; the range must be aligned.
 
-    `series` is how many there are at least, where that is known.
+    `series` is how many there are at least, where that is known. There is one piece at least.
 
     Raises:
         errors.HistoryError: it cannot be read.
     """
+    if query.step == math.inf:
+        yield history.read(query)
+        return
     unit = query.step or _SAMPLE
     width = float(min(_FIRST, max(1, at_once // max(1, series))))
     since, last = query.since, None
-    while since < query.until:
+    told = False
+    while since < query.until or not told:
         until = min(query.until, since + timedelta(seconds=width * unit))
-        found = history.read(query._replace(since=since, until=until))
+        answer = history.read(query._replace(since=since, until=until))
         if last is not None:  # whoever counts the first moment in has given it already
-            found = [_after(each, last) for each in found]
-        found = [each for each in found if each.points]
-        if found:
-            yield found
-        count = sum(len(each.points) for each in found)
-        fits = at_once / max(len(found), series, 1)
+            found = tuple(_after(each, last) for each in answer.series)
+            answer = answer._replace(series=tuple(each for each in found if each.points))
+        if (
+            answer.step is not None and answer.step != query.step
+        ):  # finer points are gone: all that follows is as coarse
+            unit = answer.step
+            query = query._replace(step=unit)
+            until += timedelta(seconds=-until.timestamp() % unit)
+        if answer.series or not told:
+            told = True
+            yield answer
+        count = sum(len(each.points) for each in answer.series)
+        fits = at_once / max(len(answer.series), series, 1)
         dense = width * at_once / count if count else math.inf
         width = max(1.0, math.floor(min(width * _GROWTH, fits, dense)))
         since = last = until
@@ -63,22 +74,23 @@ def key_of(series: histories.Series) -> Key:
     )  # fmt: skip
 
 
-def join(pieces: Iterator[Sequence[histories.Series]]) -> list[histories.Series]:
-    """Return the whole series, in the order in which a history tells them."""
+def join(pieces: Iterable[histories.Answer]) -> histories.Answer:
+    """Return one answer of all pieces, its series whole and in the order in which a history gives them.
+
+    The source and the problems are those of the last piece, and the step is the longest one. There must be
+    a piece.
+    """
+    from kubevitals.history import selection
+
     latest: dict[Key, histories.Series] = {}
     points: dict[Key, list[histories.Point]] = {}
-    for piece in pieces:
-        for series in piece:
+    answer, steps = None, []
+    for answer in pieces:
+        steps += [answer.step] if answer.step is not None else []
+        for series in answer.series:
             key = key_of(series)
             latest[key] = series
             points.setdefault(key, []).extend(series.points)
+    assert answer is not None
     whole = [series._replace(points=tuple(points[key])) for key, series in latest.items()]
-    return sorted(whole, key=order_of)
-
-
-def order_of(series: histories.Series) -> tuple[str, str, str, str, float]:
-    """Return what series are sorted by: cluster, namespace, names and age."""
-    return (
-        series.cluster, series.namespace or "", series.pod or "", series.name,
-        series.points[0].timestamp.timestamp() if series.points else 0.0,
-    )  # fmt: skip
+    return answer._replace(series=selection.sort(whole), step=max(steps, default=None))

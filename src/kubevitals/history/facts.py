@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from kubevitals import history, model
-from kubevitals.history import sums
+from kubevitals.history import aggregation
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,19 +59,19 @@ def node_key(node: model.Node) -> str:
     return node.name if node.created_at is None else f"{node.name}@{node.created_at.timestamp():.0f}"
 
 
-def sample_of(record: model.Node | model.Pod | model.Container) -> sums.Sample | None:
+def sample_of(record: model.Node | model.Pod | model.Container) -> aggregation.Sample | None:
     """Return when and what was measured, or None if nothing was."""
     moment = record.timestamp
     if moment is None or (record.cpu_usage_cores is None and record.memory_usage_bytes is None):
         return None
     return (
-        sums.to_milliseconds(moment),
-        sums.to_nanocores(record.cpu_usage_cores),
+        aggregation.to_milliseconds(moment),
+        aggregation.to_nanocores(record.cpu_usage_cores),
         record.memory_usage_bytes,
     )
 
 
-def shares_lane(pod: model.Pod) -> bool:
+def shares_samples(pod: model.Pod) -> bool:
     """Return whether the pod's sample is that of its only container."""
     if len(pod.containers) != 1:
         return False
@@ -83,7 +83,21 @@ def shares_lane(pod: model.Pod) -> bool:
     )
 
 
-def measured(record: RecordT, sample: sums.Sample | None, *, now: datetime, window: float | None) -> RecordT:
+def resources_of(
+    record: model.Pod | model.Container,
+) -> tuple[float | None, float | None, int | None, int | None]:
+    """Return requests and limits of CPU, then of memory."""
+    return (
+        record.cpu_request_cores,
+        record.cpu_limit_cores,
+        record.memory_request_bytes,
+        record.memory_limit_bytes,
+    )
+
+
+def measured(
+    record: RecordT, sample: aggregation.Sample | None, *, now: datetime, window: float | None
+) -> RecordT:
     """Return the record as it was at `now` with the sample as its usage, or without any."""
     if sample is None or record.timestamp is None:
         return record._replace(
@@ -96,7 +110,7 @@ def measured(record: RecordT, sample: sums.Sample | None, *, now: datetime, wind
             detail=None,
         )
     time, cpu, memory = sample
-    moment = sums.from_milliseconds(time)
+    moment = aggregation.from_milliseconds(time)
     age = max(round((now - moment).total_seconds(), 3), 0.0)
     stale = None if window is None else age > model.STALE_AFTER_WINDOWS * window
     problem = record.problem

@@ -1,19 +1,20 @@
 """History by PromQL: the families of the exporter, asked back from the database that keeps them.
 
 The same samples give the same points as in the other histories: a step covers (t - step, t], whatever the
-server thinks of the ends of a window. Replicas that hold the same series count once. It must not know how the
-samples got there: scraped, or by remote-write.
+server thinks of the ends of a window. Replicas that hold the same series count once.
 """
 
 from __future__ import annotations
 
 import bisect
+import collections
 import itertools
 import math
+import time
 from typing import TYPE_CHECKING
 
 from kubevitals import errors, history, parallel
-from kubevitals.history import remote_queries, remote_state, sums
+from kubevitals.history import aggregation, remote_queries, remote_state, selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
     from kubevitals.promql import client, results
 
     Identity = tuple[str, ...]  # the values of the labels of a kind
-    Cells = dict[Identity, dict[int, dict[str, float]]]  # of each series, by the end of a step, by quantity
+    Step = tuple[Identity, int]  # of a series, and the end of it
+    Values = dict[Step, float]
 
 _QUANTITIES = ("cpu_usage_cores", "memory_usage_bytes")
 _MOST_STEPS = 10_000  # of one request; Prometheus gives no more than 11,000
-_EXACT_P95 = 20  # with fewer samples the 95th percentile is the largest of them
+_MOST_RANKS = 16  # different shares that are asked for a percentile; steps of a rare size take the next one
 _GAP = 2.5  # distances between samples after which a replica's samples fill in
 _MINUTE = 60_000  # milliseconds
 _LASTING = ("kubevitals_node_ready", "kubevitals_pod_phase")  # of each node or pod, whatever its usage
@@ -42,22 +44,20 @@ class Remote:
     def __init__(self, prometheus: client.Prometheus) -> None:
         self._prometheus = prometheus
 
-    def read(self, query: history.Query) -> list[history.Series]:
+    def read(self, query: history.Query) -> history.Answer:
         """Return the series with at least one point, as `history.History` says.
 
         Raises:
             errors.HistoryError: the server does not answer, or its series lack the labels of workloads.
         """
         try:
-            step = sums.step_of(query)
-            if step is None:
-                return sums.sort(self._read_samples(query))
-            grid = sums.lay_grid(query.since, query.until, step=step)
-            if query.kind in sums.SUMS:
-                return sums.sort(self._read_sums(query, grid))
-            return sums.sort(self._read_steps(query, grid))
+            if query.step is None and query.kind not in history.SUMS:
+                series = self._read_samples(query)
+            else:
+                series = self._read_steps(query)
         except errors.PrometheusError as error:
             raise _unreadable(error) from error
+        return history.Answer(selection.sort(series), self.name, query.step)
 
     def snapshot_at(self, moment: datetime, *, cluster: str | None = None) -> model.Snapshot | None:
         """Return the state at that time, as far as the families tell it; None where nothing is near.
@@ -69,7 +69,7 @@ class Remote:
         except errors.PrometheusError as error:
             raise _unreadable(error) from error
 
-    def find_extent(self, now: datetime) -> tuple[datetime, datetime] | None:
+    def extent(self, now: datetime) -> tuple[datetime, datetime] | None:
         """Return from when to when there are samples, to the minute; None if there are none.
 
         One family is looked at every hour of the last 400 days, or else every minute of the last week: to
@@ -77,7 +77,7 @@ class Remote:
 
         Raises: as `read`.
         """
-        end = sums.end_of(sums.to_milliseconds(now), _MINUTE) // 1000
+        end = aggregation.end_of(aggregation.to_milliseconds(now), _MINUTE) // 1000
         try:
             for family in _LASTING:
                 found = self._find_times(family, end - 9600 * 3600, end, 3600) or self._find_times(
@@ -87,8 +87,11 @@ class Remote:
                     first = self._find_times(family, found[0] - 3600, found[0], 60) or found
                     last = self._find_times(family, found[-1] - 3600, min(found[-1] + 3600, end), 60)
                     return (
-                        sums.from_milliseconds((first[0] - 60) * 1000),
-                        min(sums.from_milliseconds((last or found)[-1] * 1000), now.replace(microsecond=0)),
+                        aggregation.from_milliseconds((first[0] - 60) * 1000),
+                        min(
+                            aggregation.from_milliseconds((last or found)[-1] * 1000),
+                            now.replace(microsecond=0),
+                        ),
                     )
         except errors.PrometheusError as error:
             raise _unreadable(error) from error
@@ -103,92 +106,205 @@ class Remote:
         """Close the connection to the server."""
         self._prometheus.close()
 
+    def clusters(self) -> list[str]:
+        """Return the names of the clusters of which there were nodes or pods in the last day.
+
+        Raises: as `read`.
+        """
+        try:
+            names = {
+                each.labels.get("cluster", "")
+                for family in _LASTING
+                for each in self._prometheus.query(
+                    f"count by (cluster) (last_over_time({family}[1d]))", at=time.time()
+                ).series
+            }
+        except errors.PrometheusError as error:
+            raise _unreadable(error) from error
+        return sorted(names - {""})
+
     def _read_samples(self, query: history.Query) -> list[history.Series]:
         """Return samples as they are. The window begins a millisecond early where it is open there."""
-        since, until = sums.to_milliseconds(query.since), sums.to_milliseconds(query.until)
+        since, until = aggregation.to_milliseconds(query.since), aggregation.to_milliseconds(query.until)
         length = max(until - since, 0) + (1 if self._prometheus.is_left_open() else 0)
         labels = remote_queries.LABELS[query.kind]
         found: dict[Identity, tuple[list[results.Point], list[results.Point]]] = {}
         for place, quantity in enumerate(_QUANTITIES):
-            selector = f"{remote_queries.family(query.kind, quantity)}{{{remote_queries.matchers(query)}}}"
-            answer = self._prometheus.query(f"{selector}[{max(length, 1)}ms]", at=until / 1000)
+            samples, _ = remote_queries.samples_of(query, quantity, f"{max(length, 1)}ms")
+            answer = self._prometheus.query(samples, at=until / 1000)
             for identity, replicas in _group(answer.series, labels).items():
                 points = [each for each in merge(replicas) if since <= _milliseconds(each[0]) <= until]
                 found.setdefault(identity, ([], []))[place].extend(points)
+        resources = self._read_resources(query, aggregation.Grid(until, until, max(length, 1)), 0)
         return [
-            _series(query.kind, identity)._replace(points=_join_samples(*quantities))
+            _series(query.kind, identity)._replace(
+                points=_join_samples(
+                    *quantities,
+                    percentiles=len(query.percentiles),
+                    resources=resources.get((identity, until)),
+                )
+            )
             for identity, quantities in found.items()
         ]
 
-    def _read_steps(self, query: history.Query, grid: sums.Grid) -> list[history.Series]:
-        """Return mean, extremes and percentile of each step."""
-        by = ", ".join(remote_queries.LABELS[query.kind])
-        cells = self._ask_steps(
-            query,
-            grid,
-            lambda quantity, name: remote_queries.of_step(
-                name,
-                f"{remote_queries.family(query.kind, quantity)}{{{remote_queries.matchers(query)}}}",
-                self._length(grid),
-                by,
-            ),
-            remote_queries.OF_STEPS,
-        )
-        return [
-            _series(query.kind, identity)._replace(points=_points(steps, with_extremes=True))
-            for identity, steps in cells.items()
-        ]
+    def _read_steps(self, query: history.Query) -> list[history.Series]:
+        """Return mean, extremes and percentiles of each step.
 
-    def _read_sums(self, query: history.Query, grid: sums.Grid) -> list[history.Series]:
-        """Return the sums over pods, added up by the server."""
-        length = self._length(grid)
-        cells = self._ask_steps(
-            query,
-            grid,
-            lambda quantity, name: remote_queries.of_sum(query, quantity, name, length),
-            remote_queries.OF_SUMS,
-        )
-        found = [
-            _series(query.kind, identity)._replace(points=_points(steps, with_extremes=False))
-            for identity, steps in cells.items()
-        ]
-        if query.kind == "workload" and all(each.workload_kind == "Pod" for each in found):
-            self._insist_on_workloads(query, grid)
-        return found
+        Of a sum without a step, each time at which pods were sampled.
+        """
+        left_open = self._prometheus.is_left_open()
+        since, until = aggregation.to_milliseconds(query.since), aggregation.to_milliseconds(query.until)
+        interval = self._find_interval(query, until, until - since)
+        if interval is None:
+            return []
+        if query.step is None:
+            grid = aggregation.Grid(
+                aggregation.end_of(since, interval), until // interval * interval, interval
+            )
+        else:
+            grid = aggregation.lay_grid(query.since, query.until, step=query.step)
 
-    def _length(self, grid: sums.Grid) -> str:
-        """Return the window that holds exactly the milliseconds of a step."""
-        return f"{grid.step if self._prometheus.is_left_open() else max(grid.step - 1, 1)}ms"
+        def write(place: int, function: str) -> str:
+            quantity = _QUANTITIES[place]
+            if query.kind in history.SUMS:
+                window = remote_queries.window_of(interval, left_open=left_open)
+                total = remote_queries.of_sum(query, quantity, "sum_over_time({})", window)
+                whole = remote_queries.window_of(grid.step, left_open=left_open)
+                return function.format(f"({total})[{whole}:{interval}ms]")
+            window = remote_queries.window_of(grid.step, left_open=left_open)
+            return remote_queries.of_step(function, *remote_queries.samples_of(query, quantity, window))
 
-    def _ask_steps(
-        self,
-        query: history.Query,
-        grid: sums.Grid,
-        write: Callable[[str, str], str],
-        names: Iterable[str],
-    ) -> Cells:
-        """Return what `write(quantity, name)` gives in each step, CPU and memory asked at the same time."""
-        cells: tuple[Cells, Cells] = ({}, {})
-        labels, wanted = remote_queries.LABELS[query.kind], tuple(names)
-        self._prometheus.is_left_open()  # before the threads begin
+        found: tuple[dict[str, Values], dict[str, Values]] = ({}, {})
+        percentiles: tuple[list[Values], list[Values]] = ([], [])
 
         def ask(place: int) -> None:
-            for name in wanted:
-                expression = write(_QUANTITIES[place], name)
-                for first in range(grid.first, grid.last + 1, grid.step * _MOST_STEPS):
-                    last = min(first + grid.step * (_MOST_STEPS - 1), grid.last)
-                    answer = self._prometheus.query_range(
-                        expression, start=first / 1000, end=last / 1000, step=grid.step / 1000
+            for name, function in remote_queries.OF_STEPS.items():
+                found[place][name] = self._ask(query.kind, write(place, function), grid)
+            for percentile in query.percentiles:
+                percentiles[place].append(
+                    self._ask_percentile(
+                        query.kind, lambda function: write(place, function), grid, found[place], percentile
                     )
-                    for each in answer.series:
-                        steps = cells[place].setdefault(_identify(each.labels, labels), {})
-                        for moment, value in each.points:
-                            steps.setdefault(_milliseconds(moment), {})[f"{place}{name}"] = value
+                )
 
         parallel.run([lambda: ask(0), lambda: ask(1)])
-        return _merge_cells(*cells)
+        resources = self._read_resources(query, grid, interval)
+        shares: Values = {}
+        if query.kind in history.SUMS:
+            window = remote_queries.window_of(interval, left_open=left_open)
+            whole = remote_queries.window_of(grid.step, left_open=left_open)
+            share = remote_queries.share_of_sum(query, window)
+            shares = self._ask(query.kind, f"avg_over_time(({share})[{whole}:{interval}ms])", grid)
+        points: dict[Identity, list[history.Point]] = {}
+        for identity, end in sorted({*found[0]["count"], *found[1]["count"]}):
+            step = identity, end
+            stats = [
+                _stats(found[place], percentiles[place], step, unit) for place, unit in enumerate((1e9, 1.0))
+            ]
+            counted = max(each.number for each in stats if each is not None)
+            point = aggregation.step_point(
+                end,
+                grid.step,
+                stats[0],
+                stats[1],
+                covered=counted * interval * shares.get(step, 1.0),
+                resources=resources.get(step),
+                percentiles=len(query.percentiles),
+            )
+            points.setdefault(identity, []).append(point)
+        series = [
+            _series(query.kind, identity)._replace(points=tuple(each)) for identity, each in points.items()
+        ]
+        if query.kind == "workload" and all(each.workload_kind == "Pod" for each in series):
+            self._insist_on_workloads(query, grid)
+        return series
 
-    def _insist_on_workloads(self, query: history.Query, grid: sums.Grid) -> None:
+    def _find_interval(self, query: history.Query, until: int, length: int) -> int | None:
+        """Return how far samples are apart, in milliseconds; None where there are none."""
+        left_open = self._prometheus.is_left_open()
+        for expression in remote_queries.counts_of_samples(query, length, left_open=left_open):
+            found = self._prometheus.query(expression, at=until / 1000).series
+            if found:
+                return remote_queries.interval_of(found[0].points[0][1])
+        return None
+
+    def _ask(self, kind: str, expression: str, grid: aggregation.Grid) -> Values:
+        """Return the value of an expression in each step of each series."""
+        labels, values = remote_queries.LABELS[kind], {}
+        for first in range(grid.first, grid.last + 1, grid.step * _MOST_STEPS):
+            last = min(first + grid.step * (_MOST_STEPS - 1), grid.last)
+            answer = self._prometheus.query_range(
+                expression, start=first / 1000, end=last / 1000, step=grid.step / 1000
+            )
+            for each in answer.series:
+                identity = _identify(each.labels, labels)
+                for moment, value in each.points:
+                    values[identity, _milliseconds(moment)] = value
+        return values
+
+    def _ask_percentile(
+        self,
+        kind: str,
+        write: Callable[[str], str],
+        grid: aggregation.Grid,
+        known: Mapping[str, Values],
+        percentile: float,
+    ) -> Values:
+        """Return the percentile by nearest rank in each step.
+
+        PromQL puts it between two samples. Asked for the share at which a sample of that rank is, it
+        returns that sample: the share depends on how many samples a step has.
+        """
+        values: Values = {}
+        shares: dict[Step, float] = {}
+        for step, number in known["count"].items():
+            count = round(number)
+            rank = aggregation.rank_of(percentile, count)
+            if rank in (1, count):
+                values[step] = known["least" if rank == 1 else "most"][step]
+            else:
+                shares[step] = (rank - 1) / (count - 1)
+        usual = [share for share, _ in collections.Counter(shares.values()).most_common(_MOST_RANKS)]
+        asked = {
+            share: self._ask(kind, write(f"quantile_over_time({share!r}, {{}})"), grid) for share in usual
+        }
+        for step, share in shares.items():
+            near = share if share in asked else min(asked, key=lambda each: abs(each - share))
+            values[step] = asked[near].get(step, known["most"][step])
+        return values
+
+    def _read_resources(
+        self, query: history.Query, grid: aggregation.Grid, interval: int
+    ) -> dict[Step, aggregation.Resources]:
+        """Return requests and limits in each step, as they were in the end."""
+        if query.kind == "node":
+            return {}
+        left_open = self._prometheus.is_left_open()
+        window = remote_queries.window_of(grid.step, left_open=left_open)
+        short = remote_queries.window_of(interval, left_open=left_open)
+        found: list[Values] = []
+        for quantity in remote_queries.RESOURCES:
+            if query.kind in history.SUMS:
+                total = remote_queries.of_sum(query, quantity, "last_over_time({})", short)
+                expression = f"last_over_time(({total})[{window}:{interval}ms])"
+            else:
+                expression = remote_queries.of_step(
+                    "last_over_time({})", *remote_queries.samples_of(query, quantity, window)
+                )
+            found.append(self._ask(query.kind, expression, grid))
+
+        def whole(place: int, step: Step, unit: float) -> int | None:
+            value = found[place].get(step)
+            return None if value is None else round(value * unit)
+
+        return {
+            step: aggregation.Resources(
+                step[1], whole(0, step, 1e9), whole(1, step, 1e9), whole(2, step, 1), whole(3, step, 1)
+            )
+            for step in {step for values in found for step in values}
+        }
+
+    def _insist_on_workloads(self, query: history.Query, grid: aggregation.Grid) -> None:
         """Refuse to take every pod for a workload of its own, where only the labels are missing."""
         parts = [
             remote_queries.match("cluster", query.cluster),
@@ -279,52 +395,37 @@ def _series(kind: str, identity: Identity) -> history.Series:
     )
 
 
-def _join_samples(cpu: Iterable[results.Point], memory: Iterable[results.Point]) -> tuple[history.Point, ...]:
+def _join_samples(
+    cpu: Iterable[results.Point],
+    memory: Iterable[results.Point],
+    *,
+    percentiles: int,
+    resources: aggregation.Resources | None,
+) -> tuple[history.Point, ...]:
     """Return one point a moment at which either was measured."""
-    cores = {_milliseconds(moment): sums.to_nanocores(value) for moment, value in cpu}
+    cores = {_milliseconds(moment): aggregation.to_nanocores(value) for moment, value in cpu}
     sizes = {_milliseconds(moment): round(value) for moment, value in memory}
-    return sums.points_of([(at, cores.get(at), sizes.get(at)) for at in {**cores, **sizes}], None)
-
-
-def _merge_cells(cpu: Cells, memory: Cells) -> Cells:
-    for identity, steps in memory.items():
-        into = cpu.setdefault(identity, {})
-        for end, values in steps.items():
-            into.setdefault(end, {}).update(values)
-    return cpu
-
-
-def _points(steps: Mapping[int, Mapping[str, float]], *, with_extremes: bool) -> tuple[history.Point, ...]:
-    return tuple(_point(end, steps[end], with_extremes=with_extremes) for end in sorted(steps))
-
-
-def _point(end: int, values: Mapping[str, float], *, with_extremes: bool) -> history.Point:
-    cpu, memory = values.get("0mean"), values.get("1mean")
-    point = history.Point(
-        sums.from_milliseconds(end),
-        None if cpu is None else round(cpu, 9),
-        None if memory is None else round(memory),
-        samples=round(max(values.get("0number", 0.0), values.get("1number", 0.0))),
+    times = sorted({*cores, *sizes})
+    samples = aggregation.Samples(times, list(map(cores.get, times)), list(map(sizes.get, times)))
+    return aggregation.points_of(
+        samples, None, percentiles=(0.0,) * percentiles, resources=[resources] if resources else ()
     )
-    if with_extremes and cpu is not None:
-        point = point._replace(
-            cpu_min_cores=values["0least"],
-            cpu_max_cores=values["0most"],
-            cpu_p95_cores=round(_p95(values, "0"), 9),
-        )
-    if with_extremes and memory is not None:
-        point = point._replace(
-            memory_min_bytes=round(values["1least"]),
-            memory_max_bytes=round(values["1most"]),
-            memory_p95_bytes=round(_p95(values, "1")),
-        )
-    return point
 
 
-def _p95(values: Mapping[str, float], place: str) -> float:
-    """Return the 95th percentile by rank, where PromQL would interpolate between few samples."""
-    few = values[f"{place}number"] < _EXACT_P95
-    return values[f"{place}most"] if few else values[f"{place}p95"]
+def _stats(
+    found: Mapping[str, Values], percentiles: Sequence[Values], step: Step, unit: float
+) -> aggregation.Stats | None:
+    """Return what the server said of a quantity, in units so many times as small."""
+    count = found["count"].get(step)
+    if count is None:
+        return None
+    return aggregation.Stats(
+        round(count),
+        round(found["mean"][step] * count * unit),
+        round(found["least"][step] * unit),
+        round(found["most"][step] * unit),
+        tuple(round(values[step] * unit) for values in percentiles),
+    )
 
 
 def _milliseconds(seconds: float) -> int:

@@ -1,33 +1,33 @@
-"""What leaves the file: what is older than its tier is kept, and the oldest of all where room is short.
+"""What leaves the file: samples and hours that are too old, and the oldest ones where room is short.
 
-Each tier has an age. Where the file would outgrow its limit, the tier that is the nearest to its own age
-gives its oldest hour: the fine ones first, in the end all in proportion. It works in slices, each whole.
+Where the file would outgrow its limit, what is the nearest to its own age gives its oldest part: first
+samples, in the end both in proportion. It works in slices, each of them whole.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubevitals.history import rollup, schema
+from kubevitals.history import compaction, hours, schema
 
 if TYPE_CHECKING:
     import sqlite3
 
 _HOUR = 3600.0
-_SLICE = 40  # ticks
+_DAY = 24 * _HOUR
 _THIN = 180_000  # milliseconds; where its samples are gone, one tick in so long keeps its time
+_SPARE = 64  # pages
 FULL = 0.9  # of the limit: from there on the oldest leaves
-LONGEST_HOLD = 7 * 24 * _HOUR  # seconds; who has not come back by then may never do
-_HELD_SHARE = 0.5  # of the limit that ticks may take which a reader has not taken yet
+LONGEST_WAIT = 7 * _DAY  # seconds that ticks wait for a reader of all of them
+FORGOTTEN = _DAY  # seconds after which a reader is forgotten that no recorder was started with
+_WAITING_SHARE = 0.5  # of the limit that samples may take which a reader has not taken yet
 
 
 class Ages(NamedTuple):
-    """Seconds that each tier is kept."""
+    """Seconds that samples and hours are kept."""
 
-    samples: float = 2 * _HOUR
-    minutes: float = 48 * _HOUR
-    five_minutes: float = 14 * 24 * _HOUR
-    hours: float = 400 * 24 * _HOUR
+    samples: float = 7 * _DAY
+    hours: float = 400 * _DAY
 
 
 def bound(connection: sqlite3.Connection, limit: int) -> None:
@@ -37,99 +37,134 @@ def bound(connection: sqlite3.Connection, limit: int) -> None:
         sqlite3.Error: it could not be done.
     """
     (size,) = connection.execute("PRAGMA page_size").fetchone()
-    connection.execute(f"PRAGMA max_page_count = {limit // size}")
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    # A file that is larger than it may be by now needs some room until it is made smaller.
+    most = limit // size if pages < limit // size else pages + _SPARE
+    connection.execute(f"PRAGMA max_page_count = {most}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {max(16, min(1000, limit // size // 64))}")
     connection.execute(f"PRAGMA journal_size_limit = {limit // 16}")
 
 
-def let_age(connection: sqlite3.Connection, ages: Ages) -> bool:
-    """Let a slice go of what is too old; return whether there may be more.
+def oldest_samples(connection: sqlite3.Connection, ages: Ages) -> int:
+    """Return the time, by the age clock, before which samples are too old.
+
+    Raises:
+        sqlite3.Error: it cannot be read.
+    """
+    return schema.state_of(connection, "age") - round(ages.samples * 1000)
+
+
+def drop_old(connection: sqlite3.Connection, ages: Ages) -> bool:
+    """Drop a slice of what is too old; return whether there may be more.
 
     Raises:
         sqlite3.Error: it could not be done.
     """
-    now = state_of(connection, "age")
-    (tick,) = connection.execute(
-        "SELECT max(tick) FROM"
-        " (SELECT tick, age FROM moment WHERE tick > ? AND tick <= ? ORDER BY tick LIMIT ?) WHERE age < ?",
-        (dropped_until(connection), _free_until(connection), _SLICE, now - round(ages.samples * 1000)),
+    row = connection.execute(
+        "SELECT id, age, last_tick FROM batch WHERE period IS NOT NULL ORDER BY id LIMIT 1"
     ).fetchone()
-    if tick is not None:
-        _drop_ticks(connection, tick)
+    if row is not None and row[1] < oldest_samples(connection, ages) and row[2] < _waiting_from(connection):
+        _drop_batch(connection, row[0])
         return True
-    for tier, age in zip(rollup.TIERS, ages[1:], strict=True):
-        oldest = _oldest(connection, tier)
-        if oldest is not None and (oldest + 1) * tier.span < now - age * 1000:
-            with schema.transaction(connection):
-                _drop_span(connection, tier, oldest)
-            return True
+    row = connection.execute("SELECT id, age FROM period WHERE gone_at ORDER BY id LIMIT 1").fetchone()
+    if row is not None and row[1] < schema.state_of(connection, "age") - ages.hours * 1000:
+        _drop_period(connection, row[0])
+        return True
     return False
 
 
-def fit(connection: sqlite3.Connection, limit: int, ages: Ages) -> bool:
-    """Let the oldest hour of a tier go where the file is near its limit; return whether one went.
+def is_full(connection: sqlite3.Connection, limit: int) -> bool:
+    """Return whether the file is near its limit.
+
+    Raises:
+        sqlite3.Error: it cannot be read.
+    """
+    return used_bytes(connection) > FULL * limit
+
+
+def drop_oldest(connection: sqlite3.Connection, limit: int, ages: Ages) -> bool:
+    """Drop the oldest samples or hours for the sake of room; return whether there were any.
 
     Raises:
         sqlite3.Error, errors.HistoryError: it could not be done.
     """
-    if used_bytes(connection) <= FULL * limit:
-        return False
-    now = state_of(connection, "age")
-    shares = []
-    for tier, age in zip(rollup.TIERS, ages[1:], strict=True):
-        oldest = _oldest(connection, tier)
-        if oldest is not None:
-            shares.append(((now - oldest * tier.span) / (age * 1000), tier.number))
-    first, at, held = connection.execute(
-        "SELECT min(tick), min(age), sum(bytes) FROM moment WHERE tick > ?", (dropped_until(connection),)
-    ).fetchone()
-    rolled = rollup.progress_of(connection).done
-    if first is not None and first <= rolled:
-        keep = first > _free_until(connection) and (held or 0) < _HELD_SHARE * limit
-        if not keep or not shares:
-            shares.append(((now - at) / (ages.samples * 1000), 0))
-    if not shares:
-        return first is not None and rollup.roll(connection, everything=True)
-    _, number = max(shares)
-    if not number:
-        _drop_ticks(connection, min(first + _SLICE, rolled))
+    now = schema.state_of(connection, "age")
+    period = connection.execute("SELECT id, age FROM period WHERE gone_at ORDER BY id LIMIT 1").fetchone()
+    batch = connection.execute("SELECT id, age, last_tick, period FROM batch ORDER BY id LIMIT 1").fetchone()
+    if batch is not None and batch[2] >= _waiting_from(connection):
+        (held,) = connection.execute("SELECT sum(bytes) FROM batch").fetchone()
+        if held < _WAITING_SHARE * limit and period is not None:
+            batch = None
+    if batch is not None and (
+        period is None or (now - batch[1]) / ages.samples >= (now - period[1]) / ages.hours
+    ):
+        if batch[3] is None:
+            return _finish(compaction.find_period(connection, everything=True))
+        _drop_batch(connection, batch[0])
         return True
-    tier = rollup.TIERS[number - 1]
-    oldest = _oldest(connection, tier)
-    assert oldest is not None
-    with schema.transaction(connection):
-        _drop_span(connection, tier, oldest)
+    if batch is None and _finish(compaction.find_batch(connection, everything=True)):
+        return True
+    if period is not None:
+        _drop_period(connection, period[0])
+        return True
+    return False
+
+
+def _finish(work: compaction.Work | None) -> bool:
+    """Do all of a piece of work; return whether there was one."""
+    if work is None:
+        return False
+    while work.step():
+        pass
     return True
 
 
-def forget_gone(connection: sqlite3.Connection, ages: Ages) -> None:
+def forget_gone(connection: sqlite3.Connection) -> None:
     """Forget objects of which nothing is left, and what was said before anything that is left.
 
     Raises:
         sqlite3.Error: it could not be done.
     """
-    now = state_of(connection, "age")
-    known = [oldest * tier.span for tier in rollup.TIERS if (oldest := _oldest(connection, tier)) is not None]
-    limit = max(now - round(ages.hours * 1000), min(known, default=0))
-    (tick,) = connection.execute("SELECT max(tick) FROM moment WHERE at < ?", (limit,)).fetchone()
+    first = oldest_time(connection)
+    if first is None:
+        return
+    limit = first - hours.HOUR
+    (tick,) = connection.execute("SELECT max(id) FROM tick WHERE at < ?", (limit,)).fetchone()
     with schema.transaction(connection):
-        connection.execute(
-            "DELETE FROM fact WHERE object IN (SELECT id FROM object WHERE last_at < ?)", (limit,)
-        )
+        for table in ("fact", "resource"):
+            connection.execute(
+                f"DELETE FROM {table} WHERE object IN (SELECT id FROM object WHERE last_at < ?)",  # noqa: S608 - ours
+                (limit,),
+            )
         connection.execute("DELETE FROM object WHERE last_at < ?", (limit,))
+        connection.execute(
+            "DELETE FROM resource WHERE at < ? AND EXISTS (SELECT 1 FROM resource AS later"
+            " WHERE later.object = resource.object AND later.at > resource.at AND later.at <= ?)",
+            (limit, limit),
+        )
         if tick is not None:
             connection.execute(
                 "DELETE FROM fact WHERE tick <= ? AND EXISTS (SELECT 1 FROM fact AS later"
                 " WHERE later.object = fact.object AND later.tick > fact.tick AND later.tick <= ?)",
                 (tick, tick),
             )
-            connection.execute(
-                "DELETE FROM moment WHERE tick < ? AND tick <= ?", (tick, dropped_until(connection))
-            )
+            connection.execute("DELETE FROM tick WHERE id < ? AND id <= ?", (tick, dropped_until(connection)))
+
+
+def remember_readers(connection: sqlite3.Connection, names: set[str]) -> None:
+    """Note that a recorder has readers of those names now, and forget others that none had for a day.
+
+    Raises:
+        sqlite3.Error: it could not be done.
+    """
+    now = schema.state_of(connection, "age")
+    with schema.transaction(connection):
+        connection.executemany("UPDATE position SET age = ? WHERE name = ?", [(now, name) for name in names])
+        connection.execute("DELETE FROM position WHERE age < ?", (now - round(FORGOTTEN * 1000),))
 
 
 def shrink(connection: sqlite3.Connection, limit: int) -> None:
-    """Give pages that are free back to the disk where the file is larger than it may be.
+    """Give pages that are free back to the disk where the file is larger than it may be, and bound it again.
 
     Raises:
         sqlite3.Error: it could not be done.
@@ -138,6 +173,7 @@ def shrink(connection: sqlite3.Connection, limit: int) -> None:
     (size,) = connection.execute("PRAGMA page_size").fetchone()
     if pages * size > limit:
         connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
+        bound(connection, limit)
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:
@@ -150,67 +186,70 @@ def used_bytes(connection: sqlite3.Connection) -> int:
 
 def dropped_until(connection: sqlite3.Connection) -> int:
     """Return the last tick whose samples are gone; 0 while all are there."""
-    return state_of(connection, "dropped")
+    return schema.state_of(connection, "dropped")
 
 
-def state_of(connection: sqlite3.Connection, name: str) -> int:
-    """Return a number of the table `state`, 0 where it is not set."""
-    row = connection.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
-    return 0 if row is None else int(row[0])
+def oldest_time(connection: sqlite3.Connection) -> int | None:
+    """Return the time of the first sample, or of the first tick where none is in blocks yet.
+
+    None in an empty file.
+    """
+    known = [
+        connection.execute(f"SELECT min({column}) FROM {table}").fetchone()[0]  # noqa: S608 - ours
+        for table, column in (("period", "first_at"), ("batch", "first_at"))
+    ]
+    (tick,) = connection.execute(
+        "SELECT min(at) FROM tick WHERE id > ?", (compaction.compacted_until(connection),)
+    ).fetchone()
+    return min((each for each in (*known, tick) if each is not None), default=None)
 
 
-def _free_until(connection: sqlite3.Connection) -> int:
-    """Return the last tick that is rolled up and that no reader waits for."""
-    rolled = rollup.progress_of(connection).done
-    (held,) = connection.execute("SELECT min(tick) FROM hold").fetchone()
-    if held is None:
-        return rolled
+def _waiting_from(connection: sqlite3.Connection) -> int:
+    """Return the first tick that a reader of all of them has not taken, within the longest wait."""
+    (position,) = connection.execute("SELECT min(tick) FROM position").fetchone()
+    if position is None:
+        return 1 << 62
     row = connection.execute(
-        "SELECT tick FROM moment WHERE tick >= ? AND age >= ? ORDER BY tick LIMIT 1",
-        (max(held, dropped_until(connection)), state_of(connection, "age") - round(LONGEST_HOLD * 1000)),
+        "SELECT id FROM tick WHERE id >= ? AND age >= ? ORDER BY id LIMIT 1",
+        (position, schema.state_of(connection, "age") - round(LONGEST_WAIT * 1000)),
     ).fetchone()
-    return min(rolled, int(held if row is None else row[0]) - 1)
+    return int(position if row is None else row[0])
 
 
-def _oldest(connection: sqlite3.Connection, tier: rollup.Tier) -> int | None:
-    """Return the oldest span of a tier."""
-    (key,) = connection.execute(
-        "SELECT min(id) FROM rolled WHERE id >= ? AND id < ?",
-        (rollup.key_of(tier.number, 0), rollup.key_of(tier.number + 1, 0)),
+def _drop_period(connection: sqlite3.Connection, number: int) -> None:
+    with schema.transaction(connection):
+        connection.execute(
+            "DELETE FROM hour WHERE id >= ? AND id < ?",
+            (schema.block_key(number), schema.block_key(number + 1)),
+        )
+        connection.execute("DELETE FROM period WHERE id = ?", (number,))
+
+
+def _drop_batch(connection: sqlite3.Connection, number: int) -> None:
+    """Drop the samples of a batch; of its ticks one in a while stays, with its facts."""
+    until, last_at, period = connection.execute(
+        "SELECT last_tick, last_at, period FROM batch WHERE id = ?", (number,)
     ).fetchone()
-    return None if key is None else rollup.start_of(key)
-
-
-def oldest_time(connection: sqlite3.Connection, tier: rollup.Tier) -> int | None:
-    """Return when the oldest span of a tier begins, in milliseconds since 1970."""
-    oldest = _oldest(connection, tier)
-    return None if oldest is None else oldest * tier.span
-
-
-def _drop_span(connection: sqlite3.Connection, tier: rollup.Tier, start: int) -> None:
-    connection.execute(
-        "DELETE FROM rolled WHERE id >= ? AND id < ?",
-        (rollup.key_of(tier.number, start), rollup.key_of(tier.number, start + 1)),
-    )
-
-
-def _drop_ticks(connection: sqlite3.Connection, until: int) -> None:
-    """Drop the samples of the ticks up to `until`; of the ticks one in a while stays, with its facts."""
-    moments = connection.execute(
-        "SELECT tick, cluster, at FROM moment WHERE tick > ? AND tick <= ? ORDER BY tick",
+    ticks = connection.execute(
+        "SELECT id, cluster, at FROM tick WHERE id > ? AND id <= ? ORDER BY id",
         (dropped_until(connection), until),
     ).fetchall()
     last: dict[int, int] = {}
     with schema.transaction(connection):
-        for tick, cluster, at in moments:
+        for tick, cluster, at in ticks:
             if cluster not in last:
                 row = connection.execute(
-                    "SELECT at FROM moment WHERE tick < ? AND cluster = ? ORDER BY tick DESC LIMIT 1",
+                    "SELECT at FROM tick WHERE id < ? AND cluster = ? ORDER BY id DESC LIMIT 1",
                     (tick, cluster),
                 ).fetchone()
                 last[cluster] = -1 if row is None else row[0] // _THIN
             if at // _THIN == last[cluster]:
-                connection.execute("DELETE FROM moment WHERE tick = ?", (tick,))
+                connection.execute("DELETE FROM tick WHERE id = ?", (tick,))
             last[cluster] = at // _THIN
-        connection.execute("DELETE FROM raw WHERE id < ?", ((until + 1) << schema.PAGES,))
-        connection.execute("INSERT OR REPLACE INTO state (name, value) VALUES ('dropped', ?)", (until,))
+        connection.execute("UPDATE period SET gone_at = max(gone_at, ?) WHERE id = ?", (last_at, period))
+        connection.execute(
+            "DELETE FROM block WHERE id >= ? AND id < ?",
+            (schema.block_key(number), schema.block_key(number + 1)),
+        )
+        connection.execute("DELETE FROM batch WHERE id = ?", (number,))
+        schema.set_state(connection, dropped=until)

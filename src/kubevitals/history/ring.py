@@ -1,7 +1,7 @@
 """The last minutes of every series in memory: under 2 kB a container, records and all.
 
-A series belongs to a uid, so that a recreated pod never continues the old one. It must not know where
-snapshots come from or who reads it. One thread appends, any number read.
+A series belongs to a uid, so that a recreated pod never continues the old one. One thread appends, any
+number read.
 """
 
 from __future__ import annotations
@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kubevitals import history, model
 from kubevitals import snapshot as snapshots
-from kubevitals.history import facts, lanes, sums
+from kubevitals.history import aggregation, facts, ringbuffer, selection, sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+
+    _Found = tuple[
+        history.Series,
+        ringbuffer.RingBuffer,
+        ringbuffer.RingBuffer | None,  # shares
+        list[aggregation.Resources],
+    ]
 
 _NEAR = 3  # intervals around a moment in which a snapshot still tells of it
 
@@ -28,30 +35,43 @@ class _Tick(NamedTuple):
 
 
 class _Object:
-    """A node or a pod: its newest record, the older ones that said something else, and its lanes.
+    """A node or a pod: its newest record, the older ones that said something else, and its samples.
 
-    `lane` is the node's or pod's own; a pod of one container shares it with that one, and `parts` is None.
+    `samples` are the node's or pod's own; a pod of one container shares them with that one, and `parts` is
+    None.
     """
 
-    __slots__ = ("first", "lane", "last", "older", "parts", "record")
+    __slots__ = ("first", "last", "older", "parts", "record", "samples")
 
     def __init__(self, record: model.Node | model.Pod, now: datetime) -> None:
         self.record = record
         self.first = now
         self.last = now
         self.older: list[tuple[datetime, model.Node | model.Pod]] | None = None  # (last tick of it, record)
-        self.lane: lanes.Lane | None = None
-        self.parts: dict[str, lanes.Lane] | None = None
+        self.samples: ringbuffer.RingBuffer | None = None
+        self.parts: dict[str, ringbuffer.RingBuffer] | None = None
+
+
+class _Sum:
+    """A workload or a namespace: its samples, the shares of its pods that were measured, and its requests."""
+
+    __slots__ = ("resources", "samples", "shares")
+
+    def __init__(self) -> None:
+        self.samples = ringbuffer.RingBuffer()
+        self.shares: ringbuffer.RingBuffer | None = None  # of measured pods, as memory, where it is not whole
+        self.resources: list[aggregation.Resources] = []
 
 
 class _Cluster:
-    """What is held of one cluster."""
+    """What is kept of one cluster."""
 
-    __slots__ = ("nodes", "pods", "ticks")
+    __slots__ = ("nodes", "pods", "sums", "ticks")
 
     def __init__(self) -> None:
         self.nodes: dict[str, _Object] = {}
         self.pods: dict[str, _Object] = {}
+        self.sums: dict[sums.Key, _Sum] = {}
         self.ticks: collections.deque[_Tick] = collections.deque()
 
 
@@ -89,29 +109,34 @@ class Ring:
                 self._keep_node(held.nodes, node, now)
             for pod in snapshot.pods:
                 self._keep_pod(held.pods, pod, now)
+            self._keep_sums(held.sums, snapshot)
             self._forget(held, now)
 
-    def read(self, query: history.Query) -> list[history.Series]:
+    def read(self, query: history.Query) -> history.Answer:
         """Return the series with at least one point, as `history.History` says. It raises nothing."""
-        step = sums.step_of(query)
-        grid = sums.lay_grid(query.since, query.until, step=step or 1)
-        after, until = (grid.after, grid.last) if step else (grid.after - 1, grid.last)
+        grid = None
+        if query.step is not None:
+            grid = aggregation.lay_grid(query.since, query.until, step=query.step)
+            after, until = grid.after, grid.last
+        else:
+            after = aggregation.to_milliseconds(query.since) - 1
+            until = aggregation.to_milliseconds(query.until)
         with self._lock:
             found = [
-                (series, lane.read(after, until))
+                (series, _read(own, shares, after, until), resources)
                 for cluster, held in self._clusters.items()
-                for series, lane in _lanes_of(query.kind, cluster, held)
-                if lane.newest > after and sums.matches(query, series)
+                for series, own, shares, resources in _series_of(query.kind, cluster, held)
+                if own.newest > after and selection.matches(query, series)
             ]
-        if query.kind not in sums.SUMS:
-            return sums.sort(
-                series._replace(points=sums.points_of(samples, step)) for series, samples in found
+        series = selection.sort(
+            series._replace(
+                points=aggregation.points_of(
+                    samples, grid, percentiles=query.percentiles, resources=resources
+                )
             )
-        totals: dict[history.Series, sums.Adding] = {}
-        for pod, samples in found:
-            adding = totals.setdefault(sums.sum_of(query.kind, pod), sums.Adding(grid))
-            adding.add(sums.row_of(samples, grid))
-        return sums.sort(series._replace(points=adding.points()) for series, adding in totals.items())
+            for series, samples, resources in found
+        )
+        return history.Answer(series, self.name, query.step)
 
     def snapshot_at(self, moment: datetime, *, cluster: str | None = None) -> model.Snapshot | None:
         """Return the newest state that was known at the moment, or None where none is near."""
@@ -131,6 +156,20 @@ class Ring:
             name, tick.source, tick.at, model.Records(nodes), model.Records(pods), tick.problems
         )
 
+    def extent(self, now: datetime) -> tuple[datetime, datetime] | None:
+        """Return the times of the first and the last snapshot; None where there is none until `now`."""
+        with self._lock:
+            ticks = [held.ticks for held in self._clusters.values() if held.ticks]
+            if not ticks:
+                return None
+            first, last = min(each[0].at for each in ticks), max(each[-1].at for each in ticks)
+        return None if first > now else (first, min(last, now))
+
+    def clusters(self) -> list[str]:
+        """Return the names of the clusters that were recorded."""
+        with self._lock:
+            return sorted(self._clusters)
+
     def close(self) -> None:
         """Forget everything."""
         with self._lock:
@@ -146,9 +185,9 @@ class Ring:
         held.record, held.last = node, now
         sample = facts.sample_of(node)
         if sample is not None:
-            if held.lane is None:
-                held.lane = lanes.Lane()
-            held.lane.add(*sample, most=self.samples)
+            if held.samples is None:
+                held.samples = ringbuffer.RingBuffer()
+            held.samples.add(*sample, most=self.samples)
 
     def _keep_pod(self, pods: dict[str, _Object], pod: model.Pod, now: datetime) -> None:
         key = facts.pod_key(pod)
@@ -159,19 +198,45 @@ class Ring:
             _set_aside(held)
         held.record, held.last = pod, now
         sample = facts.sample_of(pod)
-        if held.parts is None and not facts.shares_lane(pod) and pod.containers:
+        if held.parts is None and not facts.shares_samples(pod) and pod.containers:
             held.parts = {}
-            if held.lane is not None:  # it had one container until now
-                held.parts[pod.containers[0].name] = held.lane.copy()
+            if held.samples is not None:  # it had one container until now
+                held.parts[pod.containers[0].name] = held.samples.copy()
         if sample is not None:
-            if held.lane is None:
-                held.lane = lanes.Lane()
-            held.lane.add(*sample, most=self.samples)
+            if held.samples is None:
+                held.samples = ringbuffer.RingBuffer()
+            held.samples.add(*sample, most=self.samples)
         if held.parts is not None:
             for container in pod.containers:
                 part = facts.sample_of(container)
                 if part is not None:
-                    held.parts.setdefault(container.name, lanes.Lane()).add(*part, most=self.samples)
+                    held.parts.setdefault(container.name, ringbuffer.RingBuffer()).add(
+                        *part, most=self.samples
+                    )
+
+    def _keep_sums(self, held: dict[sums.Key, _Sum], snapshot: model.Snapshot) -> None:
+        at = aggregation.to_milliseconds(snapshot.generated_at)
+        for key, total in sums.of_pods(snapshot.pods).items():
+            one = held.get(key)
+            if one is None:
+                one = held[key] = _Sum()
+            cpu_request, cpu_limit, memory_request, memory_limit = total.resources
+            resources = aggregation.Resources(
+                at,
+                aggregation.to_nanocores(cpu_request),
+                aggregation.to_nanocores(cpu_limit),
+                memory_request,
+                memory_limit,
+            )
+            if one.resources:
+                one.resources = [each for each in one.resources if each.time < at] or one.resources[:1]
+            if not one.resources or one.resources[-1][1:] != resources[1:]:
+                one.resources = [*one.resources[-self.samples :], resources]
+            if total.cpu is not None or total.memory is not None:
+                one.samples.add(at, aggregation.to_nanocores(total.cpu), total.memory, most=self.samples)
+                if total.share != aggregation.WHOLE_SHARE:
+                    one.shares = one.shares or ringbuffer.RingBuffer()
+                    one.shares.add(at, None, total.share << 10, most=self.samples)
 
     def _forget(self, held: _Cluster, now: datetime) -> None:
         """Drop what has gone and has nothing within the window."""
@@ -187,6 +252,9 @@ class Ring:
                     each.older = each.older or None
             for key in gone:
                 del objects[key]
+        oldest = aggregation.to_milliseconds(now) - round(self.window * 1000)
+        for name in [name for name, each in held.sums.items() if each.samples.newest < oldest]:
+            del held.sums[name]
 
 
 def _set_back(held: _Cluster, now: datetime) -> None:
@@ -211,22 +279,22 @@ def _record_at(held: _Object, at: datetime) -> model.Node | model.Pod | None:
     return next((record for until, record in held.older or () if at <= until), held.record)
 
 
-def _sample_at(lane: lanes.Lane | None, at: datetime) -> sums.Sample | None:
-    return None if lane is None else lane.last(sums.to_milliseconds(at))
+def _sample_at(samples: ringbuffer.RingBuffer | None, at: datetime) -> aggregation.Sample | None:
+    return None if samples is None else samples.last(aggregation.to_milliseconds(at))
 
 
 def _node_at(held: _Object, at: datetime) -> model.Node | None:
     record = _record_at(held, at)
     if not isinstance(record, model.Node):
         return None
-    return facts.measured(record, _sample_at(held.lane, at), now=at, window=record.window_seconds)
+    return facts.measured(record, _sample_at(held.samples, at), now=at, window=record.window_seconds)
 
 
 def _pod_at(held: _Object, at: datetime) -> model.Pod | None:
     record = _record_at(held, at)
     if not isinstance(record, model.Pod):
         return None
-    sample = _sample_at(held.lane, at)
+    sample = _sample_at(held.samples, at)
     containers = tuple(
         facts.measured(
             each,
@@ -240,20 +308,69 @@ def _pod_at(held: _Object, at: datetime) -> model.Pod | None:
     return row._replace(containers=containers)
 
 
-def _lanes_of(kind: str, cluster: str, held: _Cluster) -> Iterator[tuple[history.Series, lanes.Lane]]:
-    """Yield the series of one kind with their lanes; for sums, those of the pods."""
+def _read(
+    own: ringbuffer.RingBuffer, shares: ringbuffer.RingBuffer | None, after: int, until: int
+) -> aggregation.Samples:
+    """Return the samples of the range; those that are not among the `shares` have a whole one."""
+    times, cpu, memory = own.read(after, until)
+    if shares is None:
+        return aggregation.Samples(times, cpu, memory)
+    partial = dict(zip(*shares.read(after, until)[::2], strict=True))
+    whole = aggregation.WHOLE_SHARE << 10
+    return aggregation.Samples(times, cpu, memory, [(partial.get(time) or whole) >> 10 for time in times])
+
+
+def _series_of(kind: str, cluster: str, held: _Cluster) -> Iterator[_Found]:
+    """Yield the series of one kind with their samples, shares, requests and limits."""
+    if kind in history.SUMS:
+        for (namespace, workload, name), total in held.sums.items():
+            if kind == "namespace" and not workload:
+                yield selection.namespace_series(cluster, namespace), *_parts(total)
+            elif kind == "workload" and workload:
+                yield selection.workload_series(cluster, namespace, workload, name), *_parts(total)
+        return
     for each in (held.nodes if kind == "node" else held.pods).values():
         record = each.record
         if isinstance(record, model.Node):
-            if each.lane is not None:
-                yield facts.node_series(cluster, record), each.lane
+            if each.samples is not None:
+                yield facts.node_series(cluster, record), each.samples, None, []
             continue
         pod = facts.pod_series(cluster, record)
         if kind != "container":
-            if each.lane is not None:
-                yield pod, each.lane
+            if each.samples is not None:
+                yield pod, each.samples, None, _resources_of(each, held, None)
         elif each.parts is not None:
-            for name, lane in each.parts.items():
-                yield facts.container_series(pod, name), lane
-        elif each.lane is not None and record.containers:
-            yield facts.container_series(pod, record.containers[0].name), each.lane
+            for name, part in each.parts.items():
+                yield facts.container_series(pod, name), part, None, _resources_of(each, held, name)
+        elif each.samples is not None and record.containers:
+            name = record.containers[0].name
+            yield facts.container_series(pod, name), each.samples, None, _resources_of(each, held, name)
+
+
+def _parts(
+    total: _Sum,
+) -> tuple[ringbuffer.RingBuffer, ringbuffer.RingBuffer | None, list[aggregation.Resources]]:
+    return total.samples, total.shares, total.resources
+
+
+def _resources_of(held: _Object, cluster: _Cluster, container: str | None) -> list[aggregation.Resources]:
+    """Return the requests and limits of a pod, or of one of its containers, in the order of time."""
+    begins = [held.first]
+    for until, _ in held.older or ():  # what came behind it was seen with the next tick
+        begins.append(next((tick.at for tick in cluster.ticks if tick.at > until), until))
+    found: list[aggregation.Resources] = []
+    records = [*(record for _, record in held.older or ()), held.record]
+    for begin, record in zip(begins, records, strict=True):
+        if not isinstance(record, model.Pod):
+            continue
+        one = next((each for each in record.containers if each.name == container), None)
+        if container is not None and one is None:
+            continue
+        cpu_request, cpu_limit, memory_request, memory_limit = facts.resources_of(one or record)
+        requests = (
+            aggregation.to_nanocores(cpu_request), aggregation.to_nanocores(cpu_limit),
+            memory_request, memory_limit,
+        )  # fmt: skip
+        if not found or found[-1][1:] != requests:
+            found.append(aggregation.Resources(aggregation.to_milliseconds(begin), *requests))
+    return found

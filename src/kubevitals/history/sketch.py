@@ -1,16 +1,14 @@
 """Counts of values by their size: small, mergeable, and good for percentiles within 1 %. Pure.
 
 Bucket i > 0 holds the values v with g^(i-2) < v <= g^(i-1), g = 1.01 / 0.99, so that the middle of a bucket
-is within 1 % of each of them; bucket 0 holds 0. Merging adds counts and loses nothing: an hour's percentile
-is that of its samples and never made from percentiles of its minutes.
+is within 1 % of each of them; bucket 0 holds 0. Merging adds counts and loses nothing: a day's percentile
+is that of its samples, never made from percentiles of its hours.
 """
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
-
-from kubevitals.history import sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,14 +44,16 @@ def merge(into: dict[int, int], other: Mapping[int, int]) -> None:
         into[bucket] = into.get(bucket, 0) + number
 
 
-def p95_of(counts: Mapping[int, int], number: int, *, least: int, most: int) -> float:
-    """Return the 95th percentile of `number` values; exact where it is the largest of them."""
-    rank = sums.rank_of_p95(number)
-    if rank >= number:
-        return most
-    seen = 0
-    for bucket in sorted(counts):
-        seen += counts[bucket]
-        if seen >= rank:
-            return min(max(value_of(bucket), least), most)
-    return most
+def values_at(counts: Mapping[int, int], ranks: Iterable[int]) -> list[float]:
+    """Return what stands for the values of those ranks, from 1, in ascending order."""
+    found = []
+    buckets = sorted(counts)
+    for rank in ranks:
+        seen, value = 0, 0.0
+        for bucket in buckets:
+            seen += counts[bucket]
+            value = value_of(bucket)
+            if seen >= rank:
+                break
+        found.append(value)
+    return found

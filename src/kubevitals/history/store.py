@@ -1,7 +1,8 @@
 """History in a file: SQLite, written by one process, read by any number at the same time.
 
-What is appended goes to a thread of its own through a short queue. Whatever goes wrong with the file ends in
-a problem that says so, and in another attempt later; a tick never waits for it and never fails by it.
+Snapshots go to a thread of their own through a short queue. Whatever goes wrong with the file ends in a
+problem that says so, and in another attempt later: a tick never waits for the file and never fails because
+of it.
 """
 
 from __future__ import annotations
@@ -15,26 +16,24 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubevitals import errors, model
+from kubevitals import errors, history, model
 from kubevitals import snapshot as snapshots
 from kubevitals.history import (
-    holding,
-    lending,
-    rebuilding,
-    recording,
+    appender,
+    compaction,
+    connections,
+    fileproblems,
+    filereader,
+    lock,
     retention,
-    rollup,
     schema,
-    tracks,
-    troubles,
 )
+from kubevitals.history import replay as replays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
     from typing import Self
-
-    from kubevitals import history
 
 SIZE_LIMIT = 1 << 30
 LEAST_SIZE = 1 << 20
@@ -78,21 +77,23 @@ class Store:
         self._ages = ages
         self._clock = clock
         self._pause = pause
-        self._lock = holding.Lock(path)
+        self._lock = lock.Lock(path)
         self._queue: queue.Queue[model.Snapshot | threading.Event | None] = queue.Queue(_QUEUE)
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
         self._status = Status("reads")
         self._connection: sqlite3.Connection | None = None  # the writer's
-        self._recording: recording.Recording | None = None
+        self._appender: appender.Appender | None = None
+        self._work: compaction.Work | None = None
         self._opened = (0, 0)
         self._next_attempt = 0.0
         self._tidied = 0
-        self._holds: dict[str, int] = {}
-        self._unsaved_holds = False
-        self._lender = lending.Lender(path)
-        self._replay: rebuilding.Replay | None = None
+        self._positions: dict[str, int] = {}
+        self._unsaved_positions = False
+        self._readers: set[str] = set()  # names of those that read every tick, in this process
+        self._pool = connections.Pool(path)
+        self._replay: replays.Replay | None = None
 
     @classmethod
     def open(
@@ -111,9 +112,9 @@ class Store:
             path: of the file.
             write: whether to record; without, the file is only read and no thread is started.
             size_limit: bytes that the file may have.
-            ages: how long what is kept.
+            ages: how long samples and hours are kept.
             clock: seconds, for the time between attempts.
-            pause: seconds between slices of the work that rolls up and tidies.
+            pause: seconds between slices of the work that compacts and drops.
 
         Raises:
             errors.UsageError: a size below 1 MiB.
@@ -139,12 +140,12 @@ class Store:
             self._queue.put_nowait(snapshot)
         except queue.Full:
             self._drop()
-            self._tell(
-                "off", troubles.StoreError("history_slow", self.path, "it does not take ticks in time")
+            self._set_status(
+                "off", fileproblems.StoreError("history_slow", self.path, "it does not take ticks in time")
             )
 
     def flush(self, timeout: float = 30.0) -> bool:
-        """Wait until all that was appended is written, or given up, and tidy; return whether it is."""
+        """Wait until all that was appended is written, or given up, and tidied; return whether it is."""
         if self._thread is None:
             return True
         done = threading.Event()
@@ -155,14 +156,15 @@ class Store:
             return False
         return done.wait(max(0.0, until - time.monotonic()))
 
-    def read(self, query: history.Query) -> list[history.Series]:
+    def read(self, query: history.Query) -> history.Answer:
         """Return the series with at least one point, as `history.History` says.
 
         Raises:
             errors.HistoryError: there is no file, or it cannot be read.
         """
-        with self._lender.lend() as connection:
-            return tracks.read(connection, query)
+        with self._pool.connection() as connection:
+            series, step = filereader.read(connection, query)
+        return history.Answer(series, self.name, step, self.problems)
 
     def snapshot_at(self, moment: datetime, *, cluster: str | None = None) -> model.Snapshot | None:
         """Return the state at that time, or None where nothing was recorded near it.
@@ -170,8 +172,27 @@ class Store:
         Raises:
             errors.HistoryError: there is no file, or it cannot be read.
         """
-        with self._lender.lend() as connection:
-            return rebuilding.snapshot_at(connection, moment, cluster=cluster)
+        with self._pool.connection() as connection:
+            return replays.snapshot_at(connection, moment, cluster=cluster)
+
+    def extent(self, now: datetime) -> tuple[datetime, datetime] | None:
+        """Return the times of the first and the last sample; None where there is none until `now`.
+
+        Raises:
+            errors.HistoryError: there is no file, or it cannot be read.
+        """
+        with self._pool.connection() as connection:
+            found = filereader.extent(connection)
+        return None if found is None or found[0] > now else (found[0], min(found[1], now))
+
+    def clusters(self) -> list[str]:
+        """Return the names of the clusters that were recorded.
+
+        Raises:
+            errors.HistoryError: there is no file, or it cannot be read.
+        """
+        with self._pool.connection() as connection:
+            return [name for (name,) in connection.execute("SELECT name FROM cluster ORDER BY name")]
 
     def snapshots(self, after: int) -> Iterator[tuple[int, model.Snapshot]]:
         """Yield number and snapshot of each tick behind `after` whose samples are there, in order.
@@ -184,9 +205,9 @@ class Store:
         with self._guard:  # who goes on where it ended need not have all facts read again
             replay, self._replay = self._replay, None
         if replay is None or replay.position != after:
-            replay = rebuilding.Replay(after)
+            replay = replays.Replay(after)
         while True:
-            with self._lender.lend() as connection:
+            with self._pool.connection() as connection:
                 ticks = replay.run(connection)
             yield from ticks
             if not ticks:
@@ -195,11 +216,15 @@ class Store:
             self._replay = replay
 
     def hold(self, name: str, tick: int) -> None:
-        """Keep the ticks from `tick` on for the reader of that name, over restarts and as room allows."""
+        """Keep the ticks from `tick` on for the reader of that name, over restarts and as room allows.
+
+        A reader that no recorder has for a day is forgotten.
+        """
         with self._guard:
-            self._holds[name] = tick
-            wake = not self._unsaved_holds
-            self._unsaved_holds = True
+            self._readers.add(name)
+            self._positions[name] = tick
+            wake = not self._unsaved_positions
+            self._unsaved_positions = True
         if wake and self._thread is not None:
             with contextlib.suppress(queue.Full):  # then it is written with the next tick
                 self._queue.put_nowait(None)
@@ -211,12 +236,13 @@ class Store:
             errors.HistoryError: the file cannot be read.
         """
         with self._guard:
-            if name in self._holds:
-                return self._holds[name]
+            self._readers.add(name)
+            if name in self._positions:
+                return self._positions[name]
         try:
-            with self._lender.lend() as connection:
-                row = connection.execute("SELECT tick FROM hold WHERE name = ?", (name,)).fetchone()
-        except troubles.StoreError as error:
+            with self._pool.connection() as connection:
+                row = connection.execute("SELECT tick FROM position WHERE name = ?", (name,)).fetchone()
+        except fileproblems.StoreError as error:
             if error.code == "history_missing":
                 return None
             raise
@@ -238,10 +264,10 @@ class Store:
         return () if problem is None else (problem,)
 
     def close(self, timeout: float = 10.0) -> None:
-        """Write what waits, and let go of the file. Further snapshots are ignored."""
+        """Write what waits, and close the file. Further snapshots are ignored."""
         first = not self._closing.is_set()
         self._closing.set()
-        self._lender.close()  # before the writer, which then can leave one file behind and no log
+        self._pool.close()  # before the writer, which then can leave one file behind and no log
         if self._thread is not None and first:
             with contextlib.suppress(queue.Full):
                 self._queue.put_nowait(None)
@@ -260,36 +286,36 @@ class Store:
             item = self._queue.get()
             if isinstance(item, model.Snapshot):
                 self._write(item)
-                self._keep_tidy()
+                self._tidy()
             elif item is not None:
-                self._keep_tidy(patient=True)
+                self._tidy(patient=True)
                 item.set()
-            self._save_holds()
+            self._save_positions()
             if self._closing.is_set() and self._queue.empty():
                 break
-        self._let_go()
+        self._release()
 
     def _write(self, snapshot: model.Snapshot) -> None:
-        if self._connection is not None and lending.place_of(self.path) != self._opened:
-            self._let_go()  # it was moved away, or is another file by now
+        if self._connection is not None and connections.place_of(self.path) != self._opened:
+            self._release()  # it was moved away, or is another file by now
             self._forget_positions()
             self._next_attempt = 0.0
-        if self._recording is None and not self._attempt():
+        if self._appender is None and not self._attempt():
             self._drop()
             return
-        assert self._recording is not None
+        assert self._appender is not None
         try:
-            self._recording.append(snapshots.without_unlisted(snapshot))
+            self._appender.append(snapshots.without_unlisted(snapshot))
         except Exception as error:  # noqa: BLE001 - the boundary of the thread, without which nothing is kept
             self._drop()
             self._fail(error)
             return
         with self._guard:
             self._status = self._status._replace(ticks=self._status.ticks + 1)
-        self._tell("writes", None)
+        self._set_status("writes", None)
 
-    def _keep_tidy(self, *, patient: bool = False) -> None:
-        """Roll up, and let go of what is too old or too much, until the next tick waits or all is done."""
+    def _tidy(self, *, patient: bool = False) -> None:
+        """Compact, and drop what is too old or too much, until the next tick waits or all is done."""
         while self._connection is not None and (patient or self._queue.empty()):
             try:
                 if not self._tidy_slice(self._connection):
@@ -301,34 +327,48 @@ class Store:
                 return
 
     def _tidy_slice(self, connection: sqlite3.Connection) -> bool:
-        if retention.fit(connection, self._size_limit, self._ages):
+        if retention.is_full(connection, self._size_limit):
+            self._work = None  # what it would make may be what has to go
+            if retention.drop_oldest(connection, self._size_limit, self._ages):
+                return True
+        if self._work is None:
+            oldest = retention.oldest_samples(connection, self._ages)
+            self._work = compaction.find_work(connection, oldest=oldest)
+        if self._work is not None:
+            if not self._work.step():
+                self._work = None
             return True
-        if rollup.roll(connection) or retention.let_age(connection, self._ages):
+        if retention.drop_old(connection, self._ages):
             return True
-        assert self._recording is not None
-        if self._recording.tick - self._tidied >= _TIDY:
-            self._tidied = self._recording.tick
-            retention.forget_gone(connection, self._ages)
-            self._recording.forget_gone()
+        assert self._appender is not None
+        if self._appender.tick - self._tidied >= _TIDY:
+            self._tidied = self._appender.tick
+            with self._guard:
+                readers = set(self._readers)
+            retention.remember_readers(connection, readers)
+            retention.forget_gone(connection)
+            self._appender.forget_gone()
             retention.shrink(connection, self._size_limit)
         return False
 
-    def _save_holds(self) -> None:
+    def _save_positions(self) -> None:
         with self._guard:
-            holds = dict(self._holds) if self._unsaved_holds else {}
-            self._unsaved_holds = False
-        if not holds:
+            positions = dict(self._positions) if self._unsaved_positions else {}
+            self._unsaved_positions = False
+        if not positions:
             return
         try:
             if self._connection is None:
-                raise troubles.StoreError("history_missing", self.path, "it is not open")
-            with schema.transaction(self._connection):
-                self._connection.executemany(
-                    "INSERT OR REPLACE INTO hold (name, tick) VALUES (?, ?)", list(holds.items())
+                raise fileproblems.StoreError("history_missing", self.path, "it is not open")
+            with schema.transaction(self._connection) as connection:
+                age = schema.state_of(connection, "age")
+                connection.executemany(
+                    "INSERT OR REPLACE INTO position (name, tick, age) VALUES (?, ?, ?)",
+                    [(name, tick, age) for name, tick in positions.items()],
                 )
-        except troubles.BROKEN as error:
+        except fileproblems.BROKEN as error:
             with self._guard:
-                self._unsaved_holds = True
+                self._unsaved_positions = True
             if self._connection is not None:
                 self._fail(error)
 
@@ -342,42 +382,43 @@ class Store:
             if not self._lock.acquire():
                 owner = self._lock.owner()
                 by = f"process {owner}" if owner else "another process"
-                self._tell(
+                self._set_status(
                     "reads",
-                    troubles.StoreError(
+                    fileproblems.StoreError(
                         "history_second_writer", self.path, f"{by} records there; this one reads"
                     ),
                 )
                 return False
             self._connection = schema.open_for_writing(self.path)
-            place = lending.place_of(self.path)
+            place = connections.place_of(self.path)
             if self._opened not in ((0, 0), place):
                 self._forget_positions()
             self._opened = place
             retention.bound(self._connection, self._size_limit)
-            self._recording = recording.Recording(self._connection)
+            self._appender = appender.Appender(self._connection)
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(error)
             return False
-        self._tell("writes", None)
+        self._set_status("writes", None)
         return True
 
     def _forget_positions(self) -> None:
         """Ticks of another file begin anew: a position in the old one says nothing."""
         with self._guard:
-            self._holds, self._replay = {}, None
+            self._positions, self._replay = {}, None
 
     def _fail(self, error: Exception) -> None:
-        """Let go of the file, and say why."""
-        self._let_go()
+        """Close the file, and say why."""
+        self._release()
         if isinstance(error, _EXPECTED):
-            self._tell("off", troubles.explain(error, self.path))
+            self._set_status("off", fileproblems.explain(error, self.path))
             return
         _LOG.error("history failed", exc_info=error, extra={"event": "history_failed"})
-        self._tell("off", troubles.unexpected(error, self.path))
+        self._set_status("off", fileproblems.unexpected(error, self.path))
 
-    def _let_go(self) -> None:
-        connection, self._connection, self._recording = self._connection, None, None
+    def _release(self) -> None:
+        """Close the file, and let another process write."""
+        connection, self._connection, self._appender, self._work = self._connection, None, None, None
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
@@ -387,7 +428,7 @@ class Store:
         with self._guard:
             self._status = self._status._replace(dropped=self._status.dropped + 1)
 
-    def _tell(self, role: str, error: troubles.StoreError | None) -> None:
+    def _set_status(self, role: str, error: fileproblems.StoreError | None) -> None:
         """Set the status, with a line in the log where it is another one."""
         problem = None if error is None else error.to_problem()
         with self._guard:

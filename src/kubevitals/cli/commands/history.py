@@ -18,7 +18,7 @@ from kubevitals.surfaces.view import times
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
     from typing import Any
 
     from kubevitals import history as histories
@@ -30,9 +30,9 @@ times:
   2026-11-21T14:30:00Z   RFC 3339
 
 columns:
-  POINTS, FROM, TO       how many points of --step there are, of the first and of the last
-  MEAN, MAX              over all samples; MAX of a workload or a namespace over its points
-  P95                    95 % of the time the points are not above it; --step raw takes the samples
+  SAMPLES, COVERAGE      how many samples there are, and for how much of the range
+  MEAN, MAX              over all samples, whatever the step
+  P95                    95 % of the samples are not above it; --percentile asks for others
 
 examples:
   kubevitals history pods -n shop                     each pod of the last six hours in a line
@@ -76,7 +76,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--step",
         metavar="TIME",
-        help="how much time a point covers: 1m, 15m, 1h; raw: the samples; by default what suits the range",
+        help="how much time a point of the plot and of -o json or csv covers: 1m, 15m, 1h; raw: the samples; "
+        "by default what suits the range",
+    )
+    parser.add_argument(
+        "--percentile",
+        dest="percentiles",
+        type=_parse_percentiles,
+        default=(95.0,),
+        metavar="N",
+        help="which percentiles to show, from 0 to 100, as 50,95,99: 95, the default",
     )
     parser.add_argument(
         "-o", "--output", choices=("wide", "json", "csv"), help="another form of output: one line a point"
@@ -139,12 +148,7 @@ def make_query(
     """
     from kubevitals import history as histories
 
-    end = times.parse_moment(arguments.until, now=now)
-    begin = times.parse_moment(arguments.since, now=now) if arguments.since else since or end - _RANGE
-    if begin >= end:
-        raise errors.UsageError(
-            f"--since {times.format_moment(begin)} is not before --until {times.format_moment(end)}"
-        )
+    begin, end = read_range(arguments, now=now, since=since)
     seconds = (end - begin).total_seconds()
     if arguments.step == "raw" or (arguments.step is None and seconds <= _RAW_BELOW):
         step = None
@@ -153,8 +157,33 @@ def make_query(
     else:
         step = times.parse_length(arguments.step)
     return times.settle(
-        histories.Query(kind, begin, end, namespace=arguments.namespace, cluster=arguments.context, step=step)
+        histories.Query(
+            kind,
+            begin,
+            end,
+            namespace=arguments.namespace,
+            cluster=arguments.context,
+            step=step,
+            percentiles=arguments.percentiles,
+        )
     )
+
+
+def read_range(
+    arguments: argparse.Namespace, *, now: datetime, since: datetime | None = None
+) -> tuple[datetime, datetime]:
+    """Return the range that the options ask for; `since` is its begin where they name none.
+
+    Raises:
+        errors.UsageError: a time is none, or the range is turned round.
+    """
+    end = times.parse_moment(arguments.until, now=now)
+    begin = times.parse_moment(arguments.since, now=now) if arguments.since else since or end - _RANGE
+    if begin >= end:
+        raise errors.UsageError(
+            f"--since {times.format_moment(begin)} is not before --until {times.format_moment(end)}"
+        )
+    return begin, end
 
 
 class View:
@@ -173,7 +202,10 @@ class View:
         self.names = list(dict.fromkeys(arguments.names))
         points = _POINTS_OF_ONE if self.names else _POINTS_OF_MANY
         self.query = make_query(arguments, self.kind, now=now, points=points)
+        since, until = read_range(arguments, now=now)
+        self.whole = self.query._replace(since=since, until=until)
         self._found: set[str] = set()
+        self._printed: set[str] = set()
 
     def show(self) -> int:
         """Print it; return 1 where something that was named, or everything, is missing."""
@@ -188,66 +220,67 @@ class View:
             self._tell_nothing()
         return 1 if missing or empty else 0
 
-    def read(self) -> Iterator[list[histories.Series]]:
+    def read(self, query: histories.Query) -> Iterator[histories.Answer]:
         """Yield what was asked for in pieces, the names one after the other."""
         for name in self.names or [None]:
-            query, wanted = _narrow(self.query, name)
-            for piece in chunks.read(self.held, query):
-                found = [each for each in piece if wanted is None or _is_kind(each, wanted)]
-                if found:
-                    if name is not None:
-                        self._found.add(name)
-                    yield found
+            narrow, wanted = _narrow(query, name)
+            for piece in chunks.read(self.held, narrow):
+                found = tuple(each for each in piece.series if wanted is None or _is_kind(each, wanted))
+                if found and name is not None:
+                    self._found.add(name)
+                self._print_problems(piece)
+                yield piece._replace(series=found)
+
+    def _print_problems(self, answer: histories.Answer) -> None:
+        """Print what is wrong with the history, each problem once."""
+        for problem in answer.problems:
+            if problem.code not in self._printed:
+                self._printed.add(problem.code)
+                messages.show("note", problem.message, problem.remedy)
 
     def _show_table(self) -> bool:
-        only: list[list[histories.Series]] | None = []
+        from kubevitals import history as histories
 
-        def keep() -> Iterator[list[histories.Series]]:
-            nonlocal only
-            for piece in self.read():
-                if only is not None:
-                    alone = len(piece) == 1 and (
-                        not only or chunks.key_of(only[0][0]) == chunks.key_of(piece[0])
-                    )
-                    only = [*only, piece] if alone else None
-                yield piece
-
-        lines = summary.sum_up(keep(), step=self.query.step, now=self.now)
-        if not lines:
+        answer = chunks.join(self.read(self.whole._replace(step=histories.WHOLE)))
+        if not answer.series:
             return False
         style = console.detect_style(sys.stdout)
-        shown = summary.choose_columns(self.kind, lines, now=self.now, wide=self.arguments.output == "wide")
-        rows: Any = lines
+        lines: Any = summary.lines_of(answer)
+        shown = summary.choose_columns(
+            self.kind, lines, self.query.percentiles, wide=self.arguments.output == "wide"
+        )
         headers = not self.arguments.no_headers
-        sys.stdout.write(table.render_table(rows, shown, now=self.now, style=style, headers=headers))
-        if only and sys.stdout.isatty() and self.arguments.output is None:
-            self._plot(chunks.join(iter(only))[0], style)
+        sys.stdout.write(table.render_table(lines, shown, now=self.now, style=style, headers=headers))
+        if len(lines) == 1 and sys.stdout.isatty() and self.arguments.output is None:
+            self._plot(style)
         return True
 
-    def _plot(self, series: histories.Series, style: console.Style) -> None:
+    def _plot(self, style: console.Style) -> None:
         from kubevitals.surfaces.terminal import plot
 
         query = self.query
-        text = plot.render(series, since=query.since, until=query.until, style=style, step=query.step)
-        sys.stdout.write("\n" + text)
+        answer = chunks.join(self.read(query))
+        for series in answer.series[:1]:
+            text = plot.render(series, since=query.since, until=query.until, style=style, step=answer.step)
+            sys.stdout.write("\n" + text)
 
     def _show_json(self) -> bool:
         from kubevitals.surfaces.view import historydocuments
 
-        found = chunks.join(self.read())
-        query = self.query
-        sys.stdout.write(historydocuments.render_json(query, found, source=self.held.name, now=self.now))
-        return bool(found)
+        answer = chunks.join(self.read(self.query))
+        sys.stdout.write(historydocuments.render_json(self.query, answer, now=self.now))
+        return bool(answer.series)
 
     def _show_csv(self) -> bool:
         from kubevitals.surfaces.view import historydocuments
 
         some = False
+        percentiles = self.query.percentiles
         if not self.arguments.no_headers:
-            historydocuments.write_csv((), sys.stdout)
-        for piece in self.read():
-            some = True
-            historydocuments.write_csv(historydocuments.rows_of(piece), sys.stdout, headers=False)
+            historydocuments.write_csv((), sys.stdout, percentiles=percentiles)
+        for piece in self.read(self.query):
+            some = some or bool(piece.series)
+            historydocuments.write_csv(historydocuments.rows_of(piece.series), sys.stdout, headers=False)
         return some
 
     def _tell_missing(self, name: str) -> None:
@@ -268,7 +301,7 @@ class View:
         what = kinds.parse(self.kind).name
         place = f" in namespace {sanitize.printable(self.query.namespace)!r}" if self.query.namespace else ""
         of = f" of cluster {sanitize.printable(self.query.cluster)!r}" if self.query.cluster else ""
-        extent = historyoptions.find_extent(self.held, now=self.now)
+        extent = self.held.extent(self.now)
         remedy = historyoptions.HOW_TO_RECORD
         if extent is not None:
             first, last = map(times.format_moment, extent)
@@ -302,10 +335,24 @@ def _is_kind(series: histories.Series, wanted: str) -> bool:
 
 def _known_names(held: histories.History, query: histories.Query, kind: str) -> list[str]:
     """Return the names that there are in the range."""
-    seconds = (query.until - query.since).total_seconds()
-    step = max(query.step or 0.0, times.choose_step(seconds, points=4))
-    found: Iterable[Sequence[histories.Series]] = chunks.read(held, times.settle(query._replace(step=step)))
-    names = {
-        f"{each.pod}/{each.name}" if kind == "container" else each.name for piece in found for each in piece
-    }
-    return sorted(names)
+    from kubevitals import history as histories
+
+    found = held.read(query._replace(step=histories.WHOLE, percentiles=())).series
+    return sorted({f"{each.pod}/{each.name}" if kind == "container" else each.name for each in found})
+
+
+def _parse_percentiles(text: str) -> tuple[float, ...]:
+    import argparse
+
+    found = []
+    for word in text.split(","):
+        try:
+            percentile = float(word.lower().removeprefix("p"))
+        except ValueError:
+            percentile = -1.0
+        if not 0 <= percentile <= 100:
+            raise argparse.ArgumentTypeError(
+                f"{text[:60]!r} is no list of numbers from 0 to 100, as 50,95,99"
+            )
+        found.append(percentile)
+    return tuple(dict.fromkeys(found))

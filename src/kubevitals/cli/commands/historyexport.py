@@ -37,21 +37,24 @@ def run(arguments: argparse.Namespace, held: histories.History, *, now: datetime
         )
     form = arguments.format or _form_of(path)
     historyfiles.check(form)
-    extent = historyoptions.find_extent(held, now=now)
+    extent = held.extent(now)
     if extent is None:
         raise errors.HistoryError("nothing was recorded yet", remedy=historyoptions.HOW_TO_RECORD)
     if arguments.step is None:
         arguments.step = "raw"
     chosen = [kinds.KINDS[word].singular for word in dict.fromkeys(arguments.kinds or ())] or list(_DEFAULT)
 
-    def read() -> Iterator[list[histories.Series]]:
+    def read() -> Iterator[tuple[histories.Series, ...]]:
         for kind in chosen:
             query = history.make_query(arguments, kind, now=now, points=1, since=extent[0])
-            yield from chunks.read(held, query._replace(since=max(query.since, extent[0])))
+            for piece in chunks.read(held, query._replace(since=max(query.since, extent[0]))):
+                yield piece.series
 
     query = history.make_query(arguments, chosen[0], now=now, points=1, since=extent[0])
     with _Progress() as progress:
-        count = historyfiles.write(path, read(), form=form, progress=progress.tell)
+        count = historyfiles.write(
+            path, read(), form=form, percentiles=query.percentiles, progress=progress.show
+        )
     shown = sanitize.printable(path)
     if not count:
         messages.show("error", f"nothing was recorded {history.between(query)}, so {shown} was not written")
@@ -78,7 +81,7 @@ class _Progress:
         self._some = False
         return self
 
-    def tell(self, points: int) -> None:
+    def show(self, points: int) -> None:
         import time
 
         if not sys.stderr.isatty() or time.monotonic() - self._shown < _PAUSE:

@@ -145,7 +145,7 @@ def _remember(
     chosen: web_settings.Settings,
 ) -> web_settings.Settings:
     """Return the settings with the history that the collectors feed from now on."""
-    from kubevitals.history import ring
+    from kubevitals.history import fallback, ring
 
     held = ring.Ring(arguments.samples, arguments.interval)
     for one in collectors.values():
@@ -154,7 +154,7 @@ def _remember(
         return chosen._replace(history=held)
     kept = stack.enter_context(historyoptions.recording(arguments, collectors.values(), must=False))
     return chosen._replace(
-        history=historyoptions.Backed(kept.store, held, window=held.window), recorded=kept.look
+        history=fallback.Fallback(kept.store, held, window=held.window), recorded=kept.look
     )
 
 

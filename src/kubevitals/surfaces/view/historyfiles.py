@@ -40,9 +40,10 @@ def write(
     parts: Iterable[Sequence[histories.Series]],
     *,
     form: str,
+    percentiles: Sequence[float] = historydocuments.PERCENTILES,
     progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Write the points of all parts, one row each, and return how many; `progress` is told after each part.
+    """Write the points of all parts, one row each, and return how many; `progress` is called after each part.
 
     Who reads the file finds the old one or the whole new one, never a part. Where there are no points, the
     file stays as it was.
@@ -51,7 +52,7 @@ def write(
         errors.ConfigurationError: it cannot be written.
     """
     with files.AtomicFile(path, what="the history") as made:
-        count = _WRITERS[form](made.file, _counted(parts, progress))
+        count = _WRITERS[form](made.file, _counted(parts, progress), percentiles)
         if not count:
             made.discard()
     return count
@@ -68,10 +69,10 @@ def _counted(
         progress(count)
 
 
-def _write_csv(binary: BinaryIO, parts: Iterable[list[tuple[Any, ...]]]) -> int:
+def _write_csv(binary: BinaryIO, parts: Iterable[list[tuple[Any, ...]]], percentiles: Sequence[float]) -> int:
     count = 0
     file = io.TextIOWrapper(binary, encoding="utf-8", newline="")
-    historydocuments.write_csv((), file)
+    historydocuments.write_csv((), file, percentiles=percentiles)
     for rows in parts:
         historydocuments.write_csv(rows, file, headers=False)
         count += len(rows)
@@ -79,19 +80,21 @@ def _write_csv(binary: BinaryIO, parts: Iterable[list[tuple[Any, ...]]]) -> int:
     return count
 
 
-def _write_parquet(file: BinaryIO, parts: Iterable[list[tuple[Any, ...]]]) -> int:
+def _write_parquet(
+    file: BinaryIO, parts: Iterable[list[tuple[Any, ...]]], percentiles: Sequence[float]
+) -> int:
     import pyarrow
     import pyarrow.parquet
 
     schema = pyarrow.schema(
         [
             pyarrow.field(key, _arrow_type(kind), nullable=kind.endswith("None"))
-            for key, kind in historydocuments.ROW_TYPES.items()
+            for key, kind in historydocuments.row_types(percentiles).items()
         ]
     )
     count = 0
     with pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
-        for rows in parts:
+        for rows in filter(None, parts):
             columns = list(zip(*rows, strict=True))
             arrays = [
                 pyarrow.array(column, field.type) for column, field in zip(columns, schema, strict=True)

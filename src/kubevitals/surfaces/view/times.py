@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from kubevitals import errors, quantity
-from kubevitals.history import sums
+from kubevitals.history import aggregation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,9 +112,10 @@ def align(since: datetime, until: datetime, *, step: float | None) -> tuple[date
 
 
 def settle(query: histories.Query) -> histories.Query:
-    """Return the question with the step that it will be answered in, and its range grown to whole ones."""
-    milliseconds = sums.step_of(query)
-    step = None if milliseconds is None else milliseconds / 1000
+    """Return the question with its step in whole milliseconds, and its range grown to whole steps."""
+    if query.step is None or query.step == math.inf:
+        return query
+    step = aggregation.step_milliseconds(query.step) / 1000
     since, until = align(query.since, query.until, step=step)
     return query._replace(since=since, until=until, step=step)
 

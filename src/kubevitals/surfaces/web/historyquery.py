@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubevitals import errors, sanitize
 from kubevitals import history as histories
-from kubevitals.history import sums
 from kubevitals.surfaces.view import historydocuments, times
 from kubevitals.surfaces.web import problemdetails, queries, renderer
 
@@ -55,8 +54,7 @@ PARAMETERS = {
     "range": "a length, in place of since: so long before until",
     "step": "how much time a point covers: 15s, 5m, 1h; raw: the samples as they were measured; by default "
     "what suits the range and the number of series",
-    "aggregate": "what usage is of the samples of a step: mean, the default, min, max, p95 or the last one; "
-    "of sums the mean alone",
+    "aggregate": "what usage is of the samples of a step: mean, the default, min, max, p95 or the last one",
     "largest": "with limit: by which mean usage series are the largest",
 }
 FORMAT = {
@@ -99,15 +97,10 @@ def parameters_of(kind: str, *, single: bool = False) -> tuple[str, ...]:
     return ("cluster", *names, *PARAMETERS, *(() if single else ("limit",)), "format")
 
 
-def aggregates_of(kind: str) -> tuple[str, ...]:
-    """Return what usage may be of a step: the extremes of a sum are unknown, for its parts peak apart."""
-    return AGGREGATES[:1] if KINDS[kind] in sums.SUMS else AGGREGATES
-
-
-def schema_of(kind: str, name: str) -> dict[str, Any]:
+def schema_of(name: str) -> dict[str, Any]:
     """Return the schema of one of PARAMETERS, for OpenAPI. What is empty is not given."""
     if name == "aggregate":
-        return {"type": "string", "enum": list(aggregates_of(kind))}
+        return {"type": "string", "enum": list(AGGREGATES)}
     return _SCHEMAS[name]
 
 
@@ -130,7 +123,9 @@ def parse(
     if cluster not in clusters:
         raise problemdetails.bad_word("cluster", cluster, clusters)
     since, until = _range(given, now)
-    whole = histories.Query(KINDS[kind], since, until, cluster=cluster)
+    whole = histories.Query(
+        KINDS[kind], since, until, cluster=cluster, percentiles=historydocuments.PERCENTILES
+    )
     if path:
         named: dict[str, Any] = dict(zip(renderer.PATHS[kind], path, strict=True))
         found: tuple[histories.Query, ...] = (whole._replace(**named),)
@@ -141,7 +136,7 @@ def parse(
     return HistoryRequest(
         tuple(times.settle(each._replace(step=step)) for each in found),
         live,
-        queries.word(given, "aggregate", aggregates_of(kind)),
+        queries.word(given, "aggregate", AGGREGATES),
         queries.word(given, "format", FORMATS),
         queries.word(given, "largest", LARGEST),
         None if path else queries.number(given, "limit"),

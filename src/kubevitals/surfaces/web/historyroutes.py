@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kubevitals import errors, sanitize
-from kubevitals.history import chunks
+from kubevitals.history import chunks, selection
 from kubevitals.surfaces.exposition import negotiation
 from kubevitals.surfaces.view import historydocuments
 from kubevitals.surfaces.web import answercache, historyquery, problemdetails, renderer, routes
@@ -86,9 +86,10 @@ def _make(
     Raises:
         problems.Refusal: it would be too long, or there is nothing of the object that the path names.
     """
+    answer = _read(history, asked)
     found = [
         each._replace(points=tuple(historydocuments.pick(point, asked.aggregate) for point in each.points))
-        for each in _read(history, asked)
+        for each in answer.series
     ]
     total = len(found)
     if asked.limit is not None:
@@ -99,21 +100,17 @@ def _make(
             f"there is no history of {first.kind} {sanitize.shorten('/'.join(path), 100)} in that range",
             remedy="ask for a longer range with since or range",
         )
-    tell = getattr(history, "problems", ())
-    head = {
-        **historydocuments.head(first, found, source=history.name, now=now),
-        "problems": [problem.to_dict() for problem in (tell() if callable(tell) else tell)],
-        "aggregate": asked.aggregate,
-    }
+    answer = answer._replace(series=tuple(found))
+    head = historydocuments.head(first, answer, now=now, aggregate=asked.aggregate)
     body = _write(found, head, asked.form)
     tag = hashlib.blake2b(body, digest_size=12).hexdigest()
     media = renderer.CSV if asked.form == "csv" else renderer.JSON
     return answercache.Representation(answercache.Body(body, media, total), tag)
 
 
-def _read(history: histories.History, asked: historyquery.HistoryRequest) -> list[histories.Series]:
-    """Return the series, or refuse once there are too many points of them."""
-    found: list[histories.Series] = []
+def _read(history: histories.History, asked: historyquery.HistoryRequest) -> histories.Answer:
+    """Return the answer, or refuse once there are too many points of them."""
+    answers: list[histories.Answer] = []
     count, first = 0, asked.queries[0]
     seconds = (first.until - first.since).total_seconds()
     last = asked.aggregate == historyquery.LAST and first.step is not None
@@ -128,17 +125,19 @@ def _read(history: histories.History, asked: historyquery.HistoryRequest) -> lis
                 series=asked.live // len(asked.queries),
             ):
                 parts.append(part)
-                count += sum(len(each.points) for each in part)
+                count += sum(len(each.points) for each in part.series)
                 most = historyquery.MOST_IN_ALL
                 if count > most:
-                    fit = most // max(len(part), len(asked.queries))
+                    fit = most // max(len(part.series), len(asked.queries))
                     raise historyquery.too_many(f"more than {most} points", most, seconds=seconds, fit=fit)
         except errors.HistoryError as error:
             raise problemdetails.Refusal(503, error.code, error.message, remedy=error.remedy) from error
-        found += chunks.join(iter(parts))
+        answers.append(chunks.join(parts))
+    answer = chunks.join(answers)
     if last and first.step is not None:
-        found = [_keep_last(each, first.step) for each in found]
-    return sorted(found, key=chunks.order_of)
+        kept = tuple(_keep_last(each, first.step) for each in answer.series)
+        answer = answer._replace(series=kept, step=first.step)
+    return answer
 
 
 def _keep_last(series: histories.Series, step: float) -> histories.Series:
@@ -159,7 +158,7 @@ def _keep_largest(found: list[histories.Series], key: str, *, limit: int) -> lis
         return sum(known) / len(known) if known else -1.0
 
     kept = sorted(found, key=mean, reverse=True)[:limit]
-    return sorted(kept, key=chunks.order_of)
+    return sorted(kept, key=selection.order_of)
 
 
 def _time_of(row: tuple[Any, ...]) -> datetime:
@@ -183,5 +182,5 @@ def _write(found: list[histories.Series], head: dict[str, Any], form: str) -> by
             for row in sorted(historydocuments.rows_of(found), key=_time_of)
         ]
         return _encode({**head, "items": rows})
-    items = [{**each._asdict(), "points": [point._asdict() for point in each.points]} for each in found]
+    items = [historydocuments.to_item(each, text=False) for each in found]
     return _encode({**head, "items": items})

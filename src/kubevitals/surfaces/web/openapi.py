@@ -264,7 +264,7 @@ def _parameter(name: str, kind: str, clusters: Sequence[str]) -> dict[str, Any]:
     described: dict[str, Any] = {"name": name, "in": "query", "required": False}
     text, schema = _PARAMETERS.get(name, (None, None))
     if name in historyquery.PARAMETERS:
-        text, schema = historyquery.PARAMETERS[name], historyquery.schema_of(kind, name)
+        text, schema = historyquery.PARAMETERS[name], historyquery.schema_of(name)
     elif name == "cluster":
         text, schema = "the context's name; the first one by default", {"enum": ["", *clusters]}
     elif name in queries.POD_FILTERS:

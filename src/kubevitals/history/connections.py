@@ -1,4 +1,4 @@
-"""Connections for reading, lent to one thread at a time and kept for the next one."""
+"""A pool of connections for reading: each is used by one thread at a time, and kept open for the next one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-from kubevitals.history import schema, troubles
+from kubevitals.history import fileproblems, schema
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _IDLE = 4  # connections that are kept open
 
 
-class Lender:
-    """Lends connections to the file that is at a path, whichever that is at the time."""
+class Pool:
+    """Connections to the file that is at a path, whichever that is at the time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -26,21 +26,21 @@ class Lender:
         self._closed = False
 
     @contextlib.contextmanager
-    def lend(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection that cannot write.
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection that cannot write.
 
         Raises:
-            troubles.StoreError: the file cannot be read; also for what is raised by it while it is lent.
+            troubles.StoreError: the file cannot be read; also where that shows only inside the block.
         """
         connection = None
         try:
-            connection, place = self._borrow()
+            connection, place = self._acquire()
             yield connection
         except BaseException as error:
             if connection is not None:
                 connection.close()
-            if isinstance(error, troubles.BROKEN):
-                raise troubles.explain(error, self._path) from error
+            if isinstance(error, fileproblems.BROKEN):
+                raise fileproblems.explain(error, self._path) from error
             raise
         with self._guard:
             if len(self._idle) < _IDLE and not self._closed:
@@ -49,14 +49,14 @@ class Lender:
         connection.close()
 
     def close(self) -> None:
-        """Close those that are not lent; others are closed when they come back."""
+        """Close idle connections now, and others when they come back."""
         with self._guard:
             self._closed = True
             idle, self._idle = self._idle, []
         for connection, _ in idle:
             connection.close()
 
-    def _borrow(self) -> tuple[sqlite3.Connection, tuple[int, int]]:
+    def _acquire(self) -> tuple[sqlite3.Connection, tuple[int, int]]:
         place = place_of(self._path)
         while True:
             with self._guard:

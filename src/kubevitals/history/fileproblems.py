@@ -1,6 +1,6 @@
-"""What can be wrong with a file of history, in words: what happened, where, and what to do.
+"""Errors of a file of history in words: what happened, where, and what to do.
 
-The names are the `code` of the problem that surfaces show. It must not know what is in the file.
+The keys of the remedies are the `code` of the problem that surfaces show.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _ANOTHER = "or name another file with --history"
 _REMEDIES = {
     "history_foreign": "name another file with --history; this one is left as it is",
     "history_newer": f"upgrade kubevitals, {_ANOTHER}; this one is left as it is",
+    "history_old": f"move it away, and a new one is begun; {_ANOTHER}; this one is left as it is",
     "history_damaged": "move the file away, with its -wal and -shm: a new one is begun then",
     "history_locked": "end the program that holds it; recording goes on as soon as the file is free",
     "history_disk_full": "make room on the disk, or lower --history-size; recording goes on by itself",

@@ -1,4 +1,4 @@
-"""Who may write: a lock beside the file, held for the life of a process and freed by whatever ends it.
+"""The lock of the one process that writes: a file that is locked until that process ends, however it ends.
 
 It is a file of its own, `FILE.lock`, because opening and closing the database would end SQLite's own locks.
 """

@@ -55,7 +55,7 @@ _SHARED = tuple(field for field in model.Container._fields if field in model.Pod
 GONE = b""  # the object is no more
 
 
-class Kept(NamedTuple):
+class Cluster(NamedTuple):
     """The facts of the whole cluster at a tick: who answered, and what was wrong."""
 
     source: str
@@ -81,9 +81,9 @@ def encode_node(node: model.Node) -> bytes:
     return _pack(told)
 
 
-def encode_kept(kept: Kept) -> bytes:
+def encode_cluster(cluster: Cluster) -> bytes:
     """Return the facts of a cluster."""
-    return _pack({"source": kept.source, "problems": [list(problem[:4]) for problem in kept.problems]})
+    return _pack({"source": cluster.source, "problems": [list(problem[:4]) for problem in cluster.problems]})
 
 
 def decode_pod(body: bytes) -> model.Pod:
@@ -126,14 +126,14 @@ def decode_node(body: bytes) -> model.Node:
     return model.Node(**known)
 
 
-def decode_kept(body: bytes) -> Kept:
+def decode_cluster(body: bytes) -> Cluster:
     """Return the facts of a cluster.
 
     Raises:
         errors.HistoryError: the bytes are damaged.
     """
     told = _unpack(body)
-    return Kept(told["source"], tuple(model.Problem(*each) for each in told["problems"]))
+    return Cluster(told["source"], tuple(model.Problem(*each) for each in told["problems"]))
 
 
 def _facts_of(record: model.Node | model.Pod | model.Container) -> dict[str, Any]:

@@ -1,0 +1,170 @@
+"""How samples are stored: a block of one series over an hour, or one tick of up to 64 series. Pure.
+
+A block is compressed columns, so that reading a series costs loops of C and no object a sample. Its first
+byte is the version of its form; columns that a newer version adds come behind these, where this one does
+not look.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from kubevitals import errors
+from kubevitals.history import aggregation, columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HEAD = struct.Struct("<BI")  # form, samples
+_TICK_HEAD = struct.Struct("<BIQ")  # form, samples, time of the tick
+_FORM = 1
+_LEVEL = 6  # of zlib
+DAMAGED = "a stored block is damaged"
+
+
+class Sample(NamedTuple):
+    """One sample of a series as it came with a tick: milliseconds, nanocores, bytes. None is unknown."""
+
+    series: int
+    time: int
+    cpu: int | None
+    memory: int | None
+    window: int | None = None
+    share: int | None = None  # of a sum of which not all pods were measured
+
+
+class Block(NamedTuple):
+    """The samples of one series, as columns."""
+
+    ticks: list[int]
+    times: list[int]
+    cpu: list[int | None]
+    memory: list[int | None]
+    windows: list[int | None]
+    shares: list[int | None]
+
+    @property
+    def samples(self) -> aggregation.Samples:
+        """The columns that points are made of."""
+        return aggregation.Samples(self.times, self.cpu, self.memory, whole_shares(self.shares))
+
+
+def whole_shares(shares: Sequence[int | None]) -> list[int] | None:
+    """Return the shares with numbers alone; None where all are whole."""
+    if not any(shares):
+        return None
+    return [aggregation.WHOLE_SHARE if share is None else share for share in shares]
+
+
+def encode(block: Block) -> bytes:
+    """Return the block as bytes; it has one sample at least."""
+    parts = (
+        _HEAD.pack(_FORM, len(block.times)),
+        columns.encode_changes(block.times),
+        columns.encode(block.cpu),
+        columns.encode_changes(block.memory),
+        columns.encode(block.shares),
+        columns.encode_changes(block.ticks),
+        columns.encode(block.windows),
+    )
+    return zlib.compress(b"".join(parts), _LEVEL)
+
+
+def decode(body: bytes) -> aggregation.Samples:
+    """Return what points are made of.
+
+    Raises:
+        errors.HistoryError: the block is damaged.
+    """
+    data, count = _open(body)
+    times, place = columns.decode_changes(data, _HEAD.size, count)
+    cpu, place = columns.decode(data, place, count)
+    memory, place = columns.decode_changes(data, place, count)
+    shares, _ = columns.decode(data, place, count)
+    return aggregation.Samples(times, cpu, memory, whole_shares(shares))  # type: ignore[arg-type]
+
+
+def decode_whole(body: bytes) -> Block:
+    """Return all of the block.
+
+    Raises: as `decode`.
+    """
+    data, count = _open(body)
+    times, place = columns.decode_changes(data, _HEAD.size, count)
+    cpu, place = columns.decode(data, place, count)
+    memory, place = columns.decode_changes(data, place, count)
+    shares, place = columns.decode(data, place, count)
+    ticks, place = columns.decode_changes(data, place, count)
+    windows, _ = columns.decode(data, place, count)
+    return Block(ticks, times, cpu, memory, windows, shares)  # type: ignore[arg-type]
+
+
+def _open(body: bytes) -> tuple[bytes, int]:
+    try:
+        data = zlib.decompress(body)
+        form, count = _HEAD.unpack_from(data)
+    except (zlib.error, struct.error) as error:
+        raise errors.HistoryError(DAMAGED) from error
+    if form != _FORM or count > 1 << 24:
+        raise errors.HistoryError(DAMAGED)
+    return data, count
+
+
+def encode_tick(at: int, samples: Sequence[Sample]) -> bytes:
+    """Return what came with the tick of that time; the samples are in the order of their series."""
+    parts = (
+        _TICK_HEAD.pack(_FORM, len(samples), at),
+        columns.encode([sample.series for sample in samples]),
+        columns.encode([at - sample.time for sample in samples]),
+        columns.encode([sample.cpu for sample in samples]),
+        columns.encode([sample.memory for sample in samples]),
+        columns.encode([sample.window for sample in samples]),
+        columns.encode([sample.share for sample in samples]),
+    )
+    return b"".join(parts)
+
+
+def decode_tick(body: bytes) -> list[Sample]:
+    """Return the samples of a tick.
+
+    Raises:
+        errors.HistoryError: the bytes are damaged.
+    """
+    count, at = _open_tick(body)
+    found, place = [], _TICK_HEAD.size
+    for _ in Sample._fields:
+        column, place = columns.decode(body, place, count)
+        found.append(column)
+    found[1] = [at - (age or 0) for age in found[1]]
+    return list(map(Sample._make, zip(*found, strict=True)))
+
+
+def find_in_tick(body: bytes, series: int) -> Sample | None:
+    """Return the sample of one series, or None.
+
+    Raises: as `decode_tick`.
+    """
+    count, at = _open_tick(body)
+    known, place = columns.decode(body, _TICK_HEAD.size, count)
+    try:
+        index = known.index(series)
+    except ValueError:
+        return None
+    found: list[int | None] = []
+    for _ in Sample._fields[1:]:
+        value, place = columns.pick(body, place, count, index)
+        found.append(value)
+    age, cpu, memory, window, share = found
+    return Sample(series, at - (age or 0), cpu, memory, window, share)
+
+
+def _open_tick(body: bytes) -> tuple[int, int]:
+    try:
+        form, count, at = _TICK_HEAD.unpack_from(body)
+    except struct.error as error:
+        raise errors.HistoryError(DAMAGED) from error
+    if form != _FORM or count > 1 << 10:
+        raise errors.HistoryError(DAMAGED)
+    return count, at
