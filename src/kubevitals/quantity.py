@@ -1,4 +1,4 @@
-"""Kubernetes quantities to numbers, and numbers to text for people. It knows no objects and does no I/O.
+"""Kubernetes quantities to numbers, and numbers to text for people; lengths of time, too.
 
 The grammar is that of `resource.Quantity`:
 

@@ -77,7 +77,7 @@ def total_all(pods: Iterable[model.Pod], name: str = "") -> model.Total:
 
 
 def _total(key: GroupKey, pods: list[model.Pod]) -> model.Total:
-    """Add pods up, a field at a time. Those that have ended hold nothing and count nowhere."""
+    """Add pods up, a field at a time. Pods that have ended hold nothing and are left out."""
     name, namespace, kind, workload = key
     pods = [pod for pod in pods if pod.phase not in model.ENDED_PHASES]
     columns: dict[str, list[Any]] = {field: list(map(value_of, pods)) for field, value_of in _COLUMNS.items()}
@@ -122,7 +122,7 @@ _COLUMNS = {
 
 
 def divide(parts: Iterable[float | None], wholes: Iterable[float | None]) -> list[float | None]:
-    """Return each ratio as the records' properties do, of many rows at once: the ratios of `model`."""
+    """Return parts / wholes of many rows at once, unknown where a record's own ratio is unknown."""
     return [
         None if part is None or not whole else part / whole for part, whole in zip(parts, wholes, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""The whole cluster in a few numbers: nodes, pods by phase, and how much of it is used and promised. Pure."""
+"""A cluster in a few numbers: nodes, pods by phase, and how much of it is used and requested."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ else:
 class Vitals(NamedTuple):
     """A cluster, or one namespace of it. None is unknown.
 
-    A share is of the nodes for which both numbers are known, so that a silent node does not make the
-    others look idle.
+    A share is of the nodes of which both numbers are known: a node without usage does not make the others
+    look idle.
     """
 
     nodes: int

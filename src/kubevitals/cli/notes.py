@@ -1,4 +1,4 @@
-"""What is said beside the output, on stderr: warnings, what is unknown and why, what was not found."""
+"""Messages about a snapshot, on stderr: what is unknown and why, and what was not found."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHOWN_PROBLEMS = 5
 
 
 def print_warnings(cluster: clusters.Cluster) -> None:
-    """Print what the connection warns of, say an unchecked certificate."""
+    """Print the warnings of the connection, such as an unchecked certificate."""
     for warning in cluster.config.warnings:
         messages.show("warning", warning)
 

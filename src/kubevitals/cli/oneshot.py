@@ -1,8 +1,8 @@
-"""Taking the one snapshot of a command that prints once: of a source that counts, the second reading.
+"""The one snapshot of a command that prints once; from kubelets, the second one.
 
-A kubelet tells how much CPU was used since a container began. How much it uses now takes two readings, and
-the kubelet measures every ten to fifteen seconds: a command waits for that, and says so. What begins in the
-meantime is not waited for, and a database has had its readings.
+A kubelet reports how much CPU a container has used since it began. How much it uses now takes two readings,
+and the kubelet measures every ten to fifteen seconds: a command waits for the second one, and says so. It
+does not wait for pods that begin in the meantime, nor for other sources.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kubevitals import cluster as clusters
     from kubevitals import model, reader
 
-PATIENCE = 35.0  # seconds; two of the longest pauses between a kubelet's measurements
+LONGEST_WAIT = 35.0  # seconds; two of the longest pauses between a kubelet's measurements
 _PAUSE = 5.0
 
 
@@ -28,22 +28,20 @@ def take(
     cluster: clusters.Cluster,
     request: reader.Request,
     *,
-    patience: float = PATIENCE,
+    wait: float = LONGEST_WAIT,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> model.Snapshot:
-    """Return the snapshot, with usage of CPU where that takes some seconds. Raises as `Cluster.read`.
+    """Return the snapshot; with CPU usage from kubelets, which may take a while. Raises as `Cluster.read`.
 
-    What has no second measurement after `patience` seconds keeps its reason; Ctrl-C ends the wait.
+    Pods without a second measurement after `wait` seconds stay without usage; Ctrl-C ends the wait.
     """
     snapshot = cluster.read(request)
     waiting = find_first_samples(snapshot)
-    if not waiting or not patience or snapshot.source != sources.KUBELETS:
+    if not waiting or not wait or snapshot.source != sources.KUBELETS:
         return snapshot
-    until = clock() + patience
-    messages.show(
-        "note", f"usage of CPU takes two readings; waiting up to {patience:.0f} s for the second one"
-    )
+    until = clock() + wait
+    messages.show("note", f"usage of CPU takes two readings; waiting up to {wait:.0f} s for the second one")
     while waiting and clock() < until:
         sleep(_PAUSE)
         snapshot = cluster.read(request)
@@ -51,9 +49,9 @@ def take(
     return snapshot
 
 
-def patience_of(arguments: argparse.Namespace) -> float:
+def choose_wait(arguments: argparse.Namespace) -> float:
     """Return how many seconds to wait for a second reading: none with --no-wait."""
-    return 0.0 if arguments.no_wait else PATIENCE
+    return 0.0 if arguments.no_wait else LONGEST_WAIT
 
 
 def find_first_samples(snapshot: model.Snapshot) -> set[tuple[str, ...]]:

@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
 
             return refresh.watch(cluster, view, interval=arguments.interval)
         request = view.request(cluster.config.namespace)
-        snapshot = oneshot.take(cluster, request, patience=oneshot.patience_of(arguments))
+        snapshot = oneshot.take(cluster, request, wait=oneshot.choose_wait(arguments))
         _, text = view.render(snapshot, request, style=console.detect_style(sys.stdout))
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class View:
-    """What is shown: of which namespace (None: all) and how many rows. It can be watched as a table is."""
+    """What is shown: of which namespace (None: all), and how many rows. It can be refreshed as a table is."""
 
     noun = "pods"
 

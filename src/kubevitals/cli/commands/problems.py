@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
                 return refresh.watch(cluster, view, interval=arguments.interval)
             request = view.request(cluster.config.namespace)
-            snapshot = oneshot.take(cluster, request, patience=oneshot.patience_of(arguments))
+            snapshot = oneshot.take(cluster, request, wait=oneshot.choose_wait(arguments))
             view.before = view.read_before(cluster.name)
             return view.print(snapshot)
     except errors.UsageError:

@@ -1,7 +1,7 @@
 """Show usage of nodes, pods, containers, namespaces or workloads against what they asked for and may use.
 
 Needs no Prometheus: it reads the metrics API (metrics-server or any other provider) and joins it with what
-the API server knows. A number that is unknown is "-", never 0, and the reason is told below the table.
+the API server knows. An unknown number is "-", never 0; the reason stands below the table.
 """
 
 from __future__ import annotations
@@ -239,9 +239,7 @@ class View:
     def show(self, cluster: clusters.Cluster) -> int:
         """Read the cluster and print; return the exit code."""
         request = self.request(cluster.config.namespace)
-        return self.print(
-            oneshot.take(cluster, request, patience=oneshot.patience_of(self.arguments)), request
-        )
+        return self.print(oneshot.take(cluster, request, wait=oneshot.choose_wait(self.arguments)), request)
 
     def show_recorded(self) -> int:
         """Print what was recorded at the time of --at; return the exit code. Raises as `recorded.read`."""

@@ -1,6 +1,6 @@
 """What may stand at each place of a command line: the values of an option, the words of a command.
 
-A candidate is (text, description). It must not know shells, nor how names are had.
+A candidate is (text, description).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the place we print to can show: colour, glyphs, width."""
+"""What a terminal can show: colour, glyphs, width."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from kubevitals import severity
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import TextIO
+    from typing import NamedTuple, TextIO
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 _RESET = "\x1b[0m"
 _COLORS = {severity.INFO: "\x1b[32m", severity.WARNING: "\x1b[33m", severity.CRITICAL: "\x1b[31m"}
@@ -21,28 +23,23 @@ CLEAR_BELOW = "\x1b[J"
 CLEAR_LINE_END = "\x1b[K"
 
 
-class Style:
+class Style(NamedTuple):
     """How to print: in colour, with a glyph beside each percentage, within so many columns."""
 
-    __slots__ = ("color", "glyphs", "width")
-
-    def __init__(
-        self, *, color: bool = False, glyphs: Mapping[str, str] | None = None, width: int | None = None
-    ) -> None:
-        self.color = color
-        self.glyphs = glyphs  # None: none
-        self.width = width  # None: as wide as it comes
+    color: bool = False
+    glyphs: Mapping[str, str] | None = None  # by severity; None: none
+    width: int | None = None  # None: as wide as it comes
 
     def paint(self, text: str, level: str | None) -> str:
         """Return the text in the colour of its severity, if there are colours and it has one."""
         return f"{_COLORS[level]}{text}{_RESET}" if self.color and level else text
 
     def dim(self, text: str) -> str:
-        """Return the text as a side remark."""
+        """Return the text dimmed, if there are colours."""
         return f"{_DIM}{text}{_RESET}" if self.color else text
 
     def bold(self, text: str) -> str:
-        """Return the text as a heading."""
+        """Return the text in bold, if there are colours."""
         return f"{_BOLD}{text}{_RESET}" if self.color else text
 
 
@@ -83,7 +80,7 @@ def make_robust(stream: TextIO) -> None:
 
 
 def silence_broken_pipe() -> None:
-    """Point stdout nowhere, so that Python's own flush at the end does not complain after `| head`."""
+    """Point stdout at /dev/null, so that Python's flush at exit does not fail after `| head`."""
     import contextlib
 
     with contextlib.suppress(OSError, ValueError):  # a stdout without a descriptor has no pipe to break

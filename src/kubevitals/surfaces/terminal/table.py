@@ -44,20 +44,20 @@ def render_table(
     cells = [cells[index] for index in kept]
     widths = [widths[index] for index in kept]
     line_form = _GAP.join(
-        f"%{'' if column.numeric else '-'}{width}s" for column, width in zip(columns, widths, strict=True)
+        f"%{'' if column.right else '-'}{width}s" for column, width in zip(columns, widths, strict=True)
     )
     lines = []
     room = _GLYPH_ROOM if style.glyphs is not None else ""
     if headers:
         headings = [
-            (column.heading.rjust(width) if column.numeric else column.heading.ljust(width))
+            (column.heading.rjust(width) if column.right else column.heading.ljust(width))
             + (room if column.ratio else "")
             for column, width in zip(columns, widths, strict=True)
         ]
         lines.append(style.bold(_GAP.join(headings).rstrip()))
     if style is console.PLAIN:
         body = map(line_form.__mod__, zip(*cells, strict=True))
-        lines += body if columns[-1].numeric else map(str.rstrip, body)
+        lines += body if columns[-1].right else map(str.rstrip, body)
     else:
         shown = rows if total is None else [*rows, total]
         lines += _paint(shown, columns, cells, widths=widths, style=style)
@@ -102,7 +102,7 @@ def _paint(
     for index, row in enumerate(rows):
         parts = []
         for column, texts, width in zip(columns, cells, widths, strict=True):
-            text = texts[index].rjust(width) if column.numeric else texts[index].ljust(width)
+            text = texts[index].rjust(width) if column.right else texts[index].ljust(width)
             if column.ratio:
                 level = severity.judge_ratio(getattr(row, column.key, None))
                 if style.glyphs is not None:

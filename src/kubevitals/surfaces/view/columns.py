@@ -1,4 +1,4 @@
-"""Which columns a table of each kind has: heading, where its value is, how it is written. Data, not code.
+"""The columns of the tables of each kind: heading, field, and how its value is written.
 
 A column's `key` is the field's name on the wire, by which one also sorts.
 """
@@ -11,41 +11,33 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
-    from typing import Any
+    from typing import Any, NamedTuple
 
     from kubevitals import kinds, model
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 UNKNOWN = "-"
 _NOT_SUMMED = frozenset({"age_seconds"})
 
 
-class Column:
+class Column(NamedTuple):
     """One column of a table."""
 
-    __slots__ = ("drop", "form", "heading", "key", "moment", "numeric", "ratio", "row_form", "wide")
+    heading: str
+    key: str  # the field on the wire; what one sorts by
+    form: Callable[[Any], str] = str  # value -> text
+    numeric: bool = False
+    ratio: bool = False  # coloured by severity
+    moment: bool = False  # a time, shown as how long ago
+    wide: bool = False  # only with -o wide
+    drop: int = 0  # the higher, the sooner a narrow terminal leaves it out; 0 is never
+    row_form: Callable[[Any], str] | None = None  # row -> text, where one value is not enough
 
-    def __init__(
-        self,
-        heading: str,
-        key: str,
-        form: Callable[[Any], str] = str,
-        *,
-        numeric: bool = False,
-        ratio: bool = False,
-        moment: bool = False,
-        wide: bool = False,
-        drop: int = 0,
-        row_form: Callable[[Any], str] | None = None,
-    ) -> None:
-        self.heading = heading
-        self.key = key
-        self.form = form  # value -> text
-        self.row_form = row_form  # row -> text, where one value does not tell all
-        self.numeric = numeric or ratio  # aligned right; sorted from the largest
-        self.ratio = ratio  # coloured by severity
-        self.moment = moment  # a time, shown as how long ago
-        self.wide = wide  # only with -o wide
-        self.drop = drop  # the higher, the sooner a narrow terminal leaves it out; 0 is never
+    @property
+    def right(self) -> bool:
+        """Whether it is aligned right."""
+        return self.numeric or self.ratio
 
     def texts(self, rows: Sequence[model.Row], now: datetime) -> list[str]:
         """Return the cells of this column."""
@@ -62,7 +54,7 @@ class Column:
 
     def total_text(self, total: model.Total) -> str:
         """Return the cell in the row of totals: empty where a sum has no meaning, a dash if unknown."""
-        if not self.numeric or self.key in _NOT_SUMMED or not hasattr(total, self.key):
+        if not self.right or self.key in _NOT_SUMMED or not hasattr(total, self.key):
             return ""
         value = getattr(total, self.key)
         return UNKNOWN if value is None else self.form(value)
@@ -92,12 +84,7 @@ def find_key(word: str, kind: kinds.Kind) -> str:
 def of_capacity(columns: Sequence[Column]) -> list[Column]:
     """Return the columns with a node's usage as a share of its capacity."""
     keys = {"cpu_of_allocatable": "cpu_of_capacity", "memory_of_allocatable": "memory_of_capacity"}
-    return [
-        Column(each.heading, keys[each.key], each.form, ratio=True, drop=each.drop)
-        if each.key in keys
-        else each
-        for each in columns
-    ]
+    return [each._replace(key=keys[each.key]) if each.key in keys else each for each in columns]
 
 
 def format_age(seconds: float) -> str:

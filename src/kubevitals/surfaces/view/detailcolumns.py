@@ -1,4 +1,4 @@
-"""The columns of `top --detail`: what kubelets tell beside CPU and memory. Data, as `columns`."""
+"""The columns of `top --detail`: what kubelets report beside CPU and memory."""
 
 from __future__ import annotations
 

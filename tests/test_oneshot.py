@@ -70,7 +70,7 @@ def test_only_kubelets_are_waited_for(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err == ""
 
 
-def test_patience_ends() -> None:
+def test_the_wait_ends() -> None:
     """What has no second measurement after half a minute is shown with its reason."""
     taken, slept = take(Cluster(1000))
     assert taken.pods[0].problem == "first_sample"
