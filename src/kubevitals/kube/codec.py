@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import msgspec
 
 from kubevitals import errors
-from kubevitals.kube import listpages, objects, records, statuserrors
+from kubevitals.kube import listpages, objects, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,6 +118,8 @@ class EventDecoder(Generic[RecordT]):
                 f"a line of the watch is not as Kubernetes defines it: {error}"
             ) from error
         except msgspec.DecodeError as error:
+            from kubevitals.kube import statuserrors
+
             raise statuserrors.not_json(line) from error
         return Event(envelope.type, self._read_object(wire), meta.resource_version)
 
