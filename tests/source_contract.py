@@ -120,7 +120,7 @@ class SourceContract:
                     assert name
                     check(cores, size)
                 if any(cores is None for _, cores, _ in containers):
-                    assert usage.partial.get(key)
+                    assert usage.pod_reasons.get(key)
             bed.go_on()
 
     def test_everything_is_known_after_a_while(self, bed: Bed) -> None:
@@ -129,8 +129,8 @@ class SourceContract:
         usage, truth = bed.source.fetch_usage(BOTH), bed.fetch_truth()
         assert usage.nodes.keys() >= truth.nodes.keys() != set()
         assert usage.pods.keys() >= truth.pods.keys() != set()
-        assert not {key for key in truth.pods if key in usage.partial}
-        assert {name: code for name, code in usage.silent.items() if name in truth.nodes} == {}
+        assert not {key for key in truth.pods if key in usage.pod_reasons}
+        assert {name: code for name, code in usage.node_reasons.items() if name in truth.nodes} == {}
 
     def test_same_load_as_through_the_metrics_api(self, bed: Bed) -> None:
         """CPU agrees within what the windows differ by, memory to some per cent."""
@@ -152,7 +152,7 @@ class SourceContract:
         """Each sample says when it was measured, and over how long: not in the future, not long ago."""
         bed.go_on(TICKS)
         usage = bed.source.fetch_usage(BOTH)
-        known = [sample for key, sample in usage.pods.items() if key not in usage.partial]
+        known = [sample for key, sample in usage.pods.items() if key not in usage.pod_reasons]
         times = [each[:2] for each in usage.nodes.values()] + [each[:2] for each in known]
         assert known
         for timestamp, window in times:
@@ -204,7 +204,7 @@ class SourceContract:
         assert set() != after.nodes.keys() < before.nodes.keys()
         assert after.pods
         assert before.pods.keys() - after.pods.keys()
-        assert before.nodes.keys() - after.nodes.keys() <= after.silent.keys()
+        assert before.nodes.keys() - after.nodes.keys() <= after.node_reasons.keys()
         assert after.problems
         assert all(problem.code and problem.message and problem.remedy for problem in after.problems)
 

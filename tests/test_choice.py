@@ -273,7 +273,7 @@ def test_closing_closes_what_was_opened(world: World) -> None:
 def test_none_knows_nothing_and_says_so() -> None:
     """The source none answers without a request that no usage is to be expected."""
     usage = none.NoSource().fetch_usage(PODS)
-    assert (usage.nodes, usage.pods, usage.missing, usage.source) == ({}, {}, "no_source", "none")
+    assert (usage.nodes, usage.pods, usage.reason, usage.source) == ({}, {}, "no_source", "none")
 
 
 def test_of_a_named_source_there_is_one_standing() -> None:

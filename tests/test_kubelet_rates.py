@@ -75,13 +75,13 @@ def test_restart(second: resource.Reading) -> None:
     state.update(reading())
     usage = state.update(second)
     assert usage.pods[POD][2] == [("app", None, 64)]
-    assert usage.partial == {POD: "first_sample"}
+    assert usage.pod_reasons == {POD: "first_sample"}
     cpu, at, _, start = second.containers[KEY]
     assert cpu is not None
     assert at is not None
     usage = state.update(reading(cpu=cpu + 5.0, at=at + 10, start=start))
     assert usage.pods[POD] == (at + 10, 10.0, [("app", 0.5, 64)])
-    assert usage.partial == {}
+    assert usage.pod_reasons == {}
 
 
 def test_young_container() -> None:
@@ -120,7 +120,7 @@ def test_container_without_a_previous_point() -> None:
         reading(cpu=14.0, at=T + 16, more={("shop", "web-0", "new"): (1.0, T + 16, 8, None)})
     )
     assert usage.pods[POD][2] == [("app", 0.25, 64), ("new", None, 8)]
-    assert usage.partial == {POD: "first_sample"}
+    assert usage.pod_reasons == {POD: "first_sample"}
 
 
 @pytest.mark.parametrize("cpu", [0.0, None])
@@ -130,7 +130,7 @@ def test_counter_that_nobody_keeps(cpu: float | None) -> None:
     state.update(reading(cpu=cpu, memory=0, node=cpu))
     usage = state.update(reading(cpu=cpu, memory=0, node=cpu, at=T + 15))
     assert usage.pods[POD][2] == [("app", None, None)]
-    assert (usage.partial, usage.node_code) == ({POD: "no_sample"}, "no_sample")
+    assert (usage.pod_reasons, usage.node_code) == ({POD: "no_sample"}, "no_sample")
     assert usage.node == (T + 15, "", None, 1024)
 
 
@@ -142,7 +142,7 @@ def test_a_counter_that_nobody_keeps_beside_a_new_one(first: bool) -> None:
         ("shop", "db-0", "b"): (5.0 if first else None, T, 8, None),
     }
     usage = rates.NodeRates().update(reading(more=points))
-    assert usage.partial == {POD: "first_sample", ("shop", "db-0"): "no_sample"}
+    assert usage.pod_reasons == {POD: "first_sample", ("shop", "db-0"): "no_sample"}
 
 
 def test_without_a_time() -> None:
@@ -159,7 +159,7 @@ def test_vanished_containers_are_forgotten() -> None:
     state.update(reading(at=T + 15))
     assert list(state._containers) == [KEY]
     usage = state.update(reading(at=T + 30, more={("shop", "job-1", "app"): (2.0, T + 30, 8, None)}))
-    assert usage.partial == {("shop", "job-1"): "first_sample"}
+    assert usage.pod_reasons == {("shop", "job-1"): "first_sample"}
 
 
 points = strategies.tuples(

@@ -38,12 +38,12 @@ def test_first_and_second_reading() -> None:
         first = scene.source.fetch_usage(BOTH)
         assert first.nodes == {"node-1": (T, "", None, 500_000_000)}
         assert first.pods == {POD: (T, "", [("app", None, 64_000_000)])}
-        assert (first.silent, first.partial) == ({"node-1": "first_sample"}, {POD: "first_sample"})
+        assert (first.node_reasons, first.pod_reasons) == ({"node-1": "first_sample"}, {POD: "first_sample"})
         scene.now += AGAIN
         second = scene.source.fetch_usage(BOTH)
         assert second.nodes == {"node-1": (T + 16, 16.0, 0.5, 500_000_000)}
         assert second.pods == {POD: (T + 16, 16.0, [("app", 0.25, 64_000_000)])}
-        assert (second.silent, second.partial, second.problems) == ({}, {}, [])
+        assert (second.node_reasons, second.pod_reasons, second.problems) == ({}, {}, [])
         assert (second.source, scene.source.name) == ("kubelet", "kubelet")
 
 
@@ -99,7 +99,7 @@ def test_clock_that_is_set_back() -> None:
     with kubelets.Scene({"node-1": two_readings()}) as scene:
         scene.source.fetch_usage(BOTH)
         scene.now -= 10_000
-        assert scene.source.fetch_usage(BOTH).silent == {}
+        assert scene.source.fetch_usage(BOTH).node_reasons == {}
 
 
 def test_client_certificate_where_there_is_no_token() -> None:
@@ -181,7 +181,7 @@ def test_kubelet_that_fails(name: str) -> None:
         assert time.monotonic() - started < 4
     assert usage.nodes.keys() == {"good"}
     assert usage.pods.keys() == {POD}
-    assert usage.silent == {"bad": code, "good": "first_sample"}
+    assert usage.node_reasons == {"bad": code, "good": "first_sample"}
     (problem,) = usage.problems
     assert (problem.code, problem.object) == (code, "bad")
     assert words in problem.message
@@ -198,7 +198,7 @@ def test_nobody_listens() -> None:
         nodes = [kubelets.node("gone", port), kubelets.node("good", scene.servers["good"].port)]
         with kubelets.Scene({}, nodes=nodes) as other:
             usage = other.source.fetch_usage(NODES)
-    assert usage.silent["gone"] == "kubelet_unreachable"
+    assert usage.node_reasons["gone"] == "kubelet_unreachable"
     assert "connection refused" in usage.problems[0].message
 
 
@@ -209,7 +209,7 @@ def test_node_that_cannot_be_located() -> None:
         nodes.append(kubelets.node("good", scene.servers["good"].port))
         with kubelets.Scene({}, nodes=nodes) as other:
             usage = other.source.fetch_usage(NODES)
-    assert usage.silent == {"a": "kubelet_failed", "b": "kubelet_failed", "good": "first_sample"}
+    assert usage.node_reasons == {"a": "kubelet_failed", "b": "kubelet_failed", "good": "first_sample"}
     assert "resource-metrics-path is no plain path" in usage.problems[0].message
 
 
@@ -298,7 +298,7 @@ def test_one_node_that_fails() -> None:
     """Of a single node that is asked for, the row says why; there is no error for the whole."""
     with kubelets.Scene({"a": [servers.answer(500, "")]}) as scene:
         usage = scene.source.fetch_usage(sources.Scope(nodes=True, name="a"))
-    assert usage.silent == {"a": "kubelet_failed"}
+    assert usage.node_reasons == {"a": "kubelet_failed"}
 
 
 def test_no_nodes() -> None:
@@ -340,7 +340,7 @@ def test_slow_kubelets_do_not_hold_up_the_others() -> None:
         usage = scene.source.fetch_usage(NODES)
         assert time.monotonic() - started < 3
     assert usage.nodes.keys() == {"good"}
-    assert set(usage.silent.values()) == {"kubelet_timeout", "first_sample"}
+    assert set(usage.node_reasons.values()) == {"kubelet_timeout", "first_sample"}
 
 
 def test_kubelet_that_only_costs_time_is_left_alone_for_a_while() -> None:
@@ -362,7 +362,7 @@ def test_kubelet_that_comes_back() -> None:
     with kubelets.Scene({"a": [first, servers.answer(500, ""), second], "b": [first]}) as scene:
         scene.source.fetch_usage(NODES)
         scene.now += AGAIN
-        assert scene.source.fetch_usage(NODES).silent["a"] == "kubelet_failed"
+        assert scene.source.fetch_usage(NODES).node_reasons["a"] == "kubelet_failed"
         scene.now += AGAIN
         assert scene.source.fetch_usage(NODES).nodes["a"] == (T + 16, 16.0, 0.5, 500_000_000)
 
@@ -418,7 +418,7 @@ def test_scope() -> None:
 
             def names(**scope: Any) -> set[tuple[str, str]]:
                 usage = other.source.fetch_usage(sources.Scope(pods=True, **scope))
-                assert usage.partial.keys() == usage.pods.keys()
+                assert usage.pod_reasons.keys() == usage.pods.keys()
                 return set(usage.pods)
 
             assert names() == {each[:2] for each in pods}
@@ -502,7 +502,7 @@ def test_what_the_node_proxy_says_of_a_kubelet(status: int, words: str, code: st
     api = [nodes, servers.answer(status, words, kind="text/plain")]
     with kubelets.Scene({}, api=api, proxy=True) as scene:
         usage = scene.source.fetch_usage(sources.Scope(nodes=True, name="node-1"))
-    assert usage.silent == {"node-1": code}
+    assert usage.node_reasons == {"node-1": code}
 
 
 def test_words_of_the_node_proxy() -> None:

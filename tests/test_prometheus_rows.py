@@ -133,8 +133,8 @@ def test_first_sample_comes_before_a_series_that_is_missing(names: tuple[str, st
     first, second = [("a", "p", name) for name in names]
     cpu = {key: conversion.Measured(100, 60, None if key[2] == "x" else 0.5) for key in (first, second)}
     memory = {("a", "p", "x"): conversion.Measured(100, 0, 7.0)}
-    _, partial = conversion.join_pods(cpu, memory)
-    assert partial == {("a", "p"): "first_sample"}
+    _, pod_reasons = conversion.join_pods(cpu, memory)
+    assert pod_reasons == {("a", "p"): "first_sample"}
 
 
 # --- names
@@ -183,9 +183,9 @@ def test_a_pod_is_as_old_as_its_oldest_container() -> None:
         ("a", "p", "y"): conversion.Measured(90, 45, 0.25),
     }
     memory = {key: conversion.Measured(100, 0, 7.0) for key in cpu}
-    pods, partial = conversion.join_pods(cpu, memory)
+    pods, pod_reasons = conversion.join_pods(cpu, memory)
     assert pods == {("a", "p"): (90, 45, [("x", 0.5, 7), ("y", 0.25, 7)])}
-    assert partial == {}
+    assert pod_reasons == {}
 
 
 @given(st.floats(allow_nan=False), st.floats(allow_nan=False))

@@ -232,7 +232,7 @@ def test_containers_are_counted_once(asking: Callable[..., source.PrometheusSour
     assert timestamp == scraped.NOW
     assert window == 60
     assert containers == [("proxy", about(0.05), 20 * MI), ("web", about(0.25), 100 * MI)]
-    assert (usage.problems, usage.partial, usage.source) == ([], {}, "prometheus")
+    assert (usage.problems, usage.pod_reasons, usage.source) == ([], {}, "prometheus")
 
 
 def test_nodes_are_counted_once(asking: Callable[..., source.PrometheusSource]) -> None:
@@ -242,7 +242,7 @@ def test_nodes_are_counted_once(asking: Callable[..., source.PrometheusSource]) 
         "n1": (scraped.NOW, 60, about(0.75), 4096 * MI),
         "n2": (scraped.NOW, 60, about(2.5), 4096 * MI),
     }
-    assert usage.silent == {}
+    assert usage.node_reasons == {}
 
 
 def test_scope(asking: Callable[..., source.PrometheusSource]) -> None:
@@ -277,7 +277,7 @@ def test_lives_of_containers(asking: Callable[..., source.PrometheusSource]) -> 
         "new-1": (sources.UNKNOWN, None, 5 * MI),
         "new-3": (30, about(0.5), 5 * MI),
     }
-    assert usage.partial == {("shop", "new-1"): "first_sample", ("shop", "again-2"): "prometheus_empty"}
+    assert usage.pod_reasons == {("shop", "new-1"): "first_sample", ("shop", "again-2"): "prometheus_empty"}
 
 
 def test_clusters_are_not_mixed(asking: Callable[..., source.PrometheusSource]) -> None:
@@ -365,7 +365,7 @@ def test_queries_that_do_not_fit(asking: Callable[..., source.PrometheusSource],
     usage = replaced("nothing_of_that_name{$scope}").fetch_usage(PODS)
     assert [each.code for each in usage.problems] == ["prometheus_empty"]
     assert usage.pods["shop", "web-1"][2][1] == ("web", None, 100 * MI)
-    assert usage.partial["shop", "web-1"] == "prometheus_empty"
+    assert usage.pod_reasons["shop", "web-1"] == "prometheus_empty"
 
 
 def test_nodes_and_pods_at_once_open_one_server() -> None:

@@ -89,7 +89,7 @@ def test_a_pod_in_the_metrics_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("measured", "stamp", "partial", "why"),
+    ("measured", "stamp", "pod_reasons", "why"),
     [
         (("app", None, 7), STAMP, {}, "bad_quantity"),
         (("app", 0.5, None), STAMP, {}, "bad_quantity"),
@@ -98,10 +98,10 @@ def test_a_pod_in_the_metrics_only() -> None:
     ],
 )
 def test_a_doubtful_sample_of_a_pod_in_the_metrics_only(
-    measured: sources.ContainerSample, stamp: str, partial: dict[tuple[str, str], str], why: str
+    measured: sources.ContainerSample, stamp: str, pod_reasons: dict[tuple[str, str], str], why: str
 ) -> None:
     """That a pod is gone hides nothing that is wrong with its sample."""
-    (row,) = join([], {"left": sample(measured, stamp=stamp)}, partial=partial)
+    (row,) = join([], {"left": sample(measured, stamp=stamp)}, pod_reasons=pod_reasons)
     assert (row.problem, [each.problem for each in row.containers]) == (why, [why])
 
 
@@ -144,7 +144,7 @@ def test_an_unknown_number_of_a_container(
 )
 def test_reasons(facts: dict[str, Any], why: str) -> None:
     """Why a pod has no usage is told from what is known of it, and every reason has its words."""
-    (row,) = join([pod(**facts)], silent_nodes=frozenset({"lost"}))
+    (row,) = join([pod(**facts)], unready_nodes=frozenset({"lost"}))
     assert row.problem == why
     assert why in snapshot.REASONS
 
@@ -159,7 +159,7 @@ def test_a_silent_node() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "partial", "why"),
+    ("facts", "pod_reasons", "why"),
     [
         ({}, {}, "kubelet_timeout"),
         ({"created_at": NOW}, {}, "kubelet_timeout"),
@@ -171,11 +171,13 @@ def test_a_silent_node() -> None:
     ],
 )
 def test_what_a_source_says_of_a_silent_node(
-    facts: dict[str, Any], partial: dict[tuple[str, str], str], why: str
+    facts: dict[str, Any], pod_reasons: dict[tuple[str, str], str], why: str
 ) -> None:
     """The source's reason is that of pods that should have a sample, new ones too, and of no others."""
-    silent = {"node-1": "kubelet_timeout", "lost": "kubelet_timeout"}
-    (row,) = join([pod(**facts)], silent_nodes=frozenset({"lost"}), silent=silent, partial=partial)
+    node_reasons = {"node-1": "kubelet_timeout", "lost": "kubelet_timeout"}
+    (row,) = join(
+        [pod(**facts)], unready_nodes=frozenset({"lost"}), node_reasons=node_reasons, pod_reasons=pod_reasons
+    )
     assert row.problem == why
 
 
@@ -385,7 +387,7 @@ def test_nodes_of_one_side_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("amounts", "stamp", "silent", "why"),
+    ("amounts", "stamp", "node_reasons", "why"),
     [
         ((1.0, None), STAMP, {}, "bad_quantity"),
         ((None, 1), STAMP, {}, "bad_quantity"),
@@ -398,21 +400,21 @@ def test_nodes_of_one_side_only() -> None:
 def test_a_doubtful_sample_of_a_node(
     amounts: tuple[float | None, int | None],
     stamp: str,
-    silent: dict[str, str],
+    node_reasons: dict[str, str],
     why: str | None,
     listed: bool,
 ) -> None:
     """A node of which a number is unknown or old has that as its problem, be it listed or not."""
     samples = {"node-1": (stamp, WINDOW, *amounts)}
-    (row,) = snapshot.join_nodes([node()] if listed else [], samples, now=NOW, silent=silent)
+    (row,) = snapshot.join_nodes([node()] if listed else [], samples, now=NOW, node_reasons=node_reasons)
     assert (row.cpu_usage_cores, row.memory_usage_bytes) == amounts
     assert row.problem == (why or (None if listed else "gone"))
 
 
 def test_a_node_that_is_not_ready() -> None:
     """That a node is not ready is why it has no sample, whatever its kubelet answers."""
-    silent = {"a": "kubelet_timeout", "b": "kubelet_timeout"}
-    rows = join_nodes([node("a", ready=False), node("b")], silent=silent)
+    node_reasons = {"a": "kubelet_timeout", "b": "kubelet_timeout"}
+    rows = join_nodes([node("a", ready=False), node("b")], node_reasons=node_reasons)
     assert [row.problem for row in rows] == ["not_ready", "kubelet_timeout"]
 
 

@@ -206,9 +206,14 @@ class _Reader:
         failure = None
         if usage is None:
             failure = self._report_usage("node usage")
-        elif usage.missing is not None:
-            failure = usage.missing
-        elif self._node_list and not usage.nodes and not usage.silent and self._has_collected_nothing(usage):
+        elif usage.reason is not None:
+            failure = usage.reason
+        elif (
+            self._node_list
+            and not usage.nodes
+            and not usage.node_reasons
+            and self._has_collected_nothing(usage)
+        ):
             failure = self._report_empty()
         held = self._pod_list if request.whole else None
         if request.pods and not request.pod_usage and self._pod_list is None:
@@ -219,7 +224,7 @@ class _Reader:
             now=now,
             pods=held,
             failure=failure,
-            silent=usage.silent if usage is not None else {},
+            node_reasons=usage.node_reasons if usage is not None else {},
         )
 
     def _join_pods(self, now: datetime) -> list[model.Pod]:
@@ -240,16 +245,16 @@ class _Reader:
                 samples,
                 now=now,
                 with_containers=request.with_containers,
-                partial=usage.partial if usage is not None else {},
+                pod_reasons=usage.pod_reasons if usage is not None else {},
             )
         failure = None
         if usage is None:
             failure = self._report_usage("pod usage")
-        elif usage.missing is not None:
-            failure = usage.missing
+        elif usage.reason is not None:
+            failure = usage.reason
         elif (
             not samples
-            and not usage.silent
+            and not usage.node_reasons
             and snapshot.expect_usage(self._pod_list, now, whole=request.whole)
             and self._has_collected_nothing(usage)
         ):
@@ -259,10 +264,10 @@ class _Reader:
             self._pod_list,
             samples,
             now=now,
-            silent_nodes=not_ready,
+            unready_nodes=not_ready,
             failure=failure,
-            silent=usage.silent if usage is not None else {},
-            partial=usage.partial if usage is not None else {},
+            node_reasons=usage.node_reasons if usage is not None else {},
+            pod_reasons=usage.pod_reasons if usage is not None else {},
             # By name alone the source knows no labels, and it never knows fields: there the list decides.
             keep_unlisted=request.field_selector is None
             and not (request.name is not None and request.label_selector),

@@ -6,10 +6,7 @@ code, whose meaning is in `REASONS`.
 
 from __future__ import annotations
 
-import math
-
-from kubevitals import clocks, errors, model, reservations
-from kubevitals.kube import timestamps
+from kubevitals import measurements, model, reservations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +49,6 @@ REASONS = {
     "prometheus_empty": "without a series in Prometheus",
 }
 _NOTHING: Mapping[Any, str] = {}  # never changed
-_LONGEST_WINDOW = 86_400.0  # seconds: no source averages over more
 _STARTING_SECONDS = 120.0  # kubectl too expects a sample after two minutes, and not before
 
 _POD_FACTS = model.Pod._fields.index("timestamp")
@@ -62,48 +58,49 @@ _UNKNOWN_POD = model.Pod("", "")[2:_POD_FACTS]
 _UNKNOWN_CONTAINER = model.Container("", "", "")[3:_CONTAINER_FACTS]
 _make = tuple.__new__  # what `_make` of a record does but for counting its fields: half of the time
 
-# timestamp, window, age, stale: what a row says of when it was measured
-if TYPE_CHECKING:
-    _Moment = tuple[datetime | None, float | None, float | None, bool | None]
-_NEVER: _Moment = (None, None, None, None)
-
 
 def join_pods(
     pods: Iterable[model.Pod],
     samples: Mapping[tuple[str, str], sources.PodSample],
     *,
     now: datetime,
-    silent_nodes: frozenset[str] = frozenset(),
+    unready_nodes: frozenset[str] = frozenset(),
     failure: str | None = None,
     keep_unlisted: bool = True,
-    silent: Mapping[str, str] = _NOTHING,
-    partial: Mapping[tuple[str, str], str] = _NOTHING,
+    node_reasons: Mapping[str, str] = _NOTHING,
+    pod_reasons: Mapping[tuple[str, str], str] = _NOTHING,
 ) -> list[model.Pod]:
     """Return one row a pod of either side.
 
-    `failure` is the code of why there is no usage at all. `silent_nodes` are not ready. With
-    `keep_unlisted` a pod that only has a sample gets a row ("gone"); without, the list decides. `silent` and
-    `partial` are what the source says of nodes and pods without a sample, as in `sources.Usage`.
+    Args:
+        pods: from the list, without usage.
+        samples: by namespace and name.
+        now: the time that ages are counted from.
+        unready_nodes: names of nodes that are not ready.
+        failure: the code of why there is no usage at all.
+        keep_unlisted: give a pod that only has a sample a row ("gone"); else the list decides.
+        node_reasons: as in `sources.Usage`.
+        pod_reasons: as in `sources.Usage`.
     """
     pods = list(pods)
-    moments = _Moments(now)
+    moments = measurements.Moments(now)
     # Each pod is looked up once: in a large cluster that is a fourth of the work.
     found = [samples.get((pod.namespace, pod.name)) for pod in pods]
-    mute = _find_silent_nodes(pods, found, now) - silent_nodes if failure is None else frozenset()
+    mute = _find_silent_nodes(pods, found, now) - unready_nodes if failure is None else frozenset()
     rows = []
     for pod, sample in zip(pods, found, strict=True):
         if sample is None:
             key = (pod.namespace, pod.name)
-            why = _why_silent(pod, now, silent_nodes)
+            why = _why_silent(pod, now, unready_nodes)
             if why in ("no_sample", "starting"):
-                told = partial.get(key) or silent.get(pod.node or "")
-                if told is not None:
-                    why = told
+                stated = pod_reasons.get(key) or node_reasons.get(pod.node or "")
+                if stated is not None:
+                    why = stated
                 elif why == "no_sample" and pod.node in mute:
                     why = "node_silent"
             rows.append(_without_usage(pod, why if why == "ended" else failure or why))
             continue
-        unread = partial.get((pod.namespace, pod.name), "bad_quantity") if partial else "bad_quantity"
+        unread = pod_reasons.get((pod.namespace, pod.name), "bad_quantity") if pod_reasons else "bad_quantity"
         rows.append(_with_usage(pod, sample, moments, unread))
     if not keep_unlisted or len(found) - found.count(None) == len(samples):
         return rows
@@ -114,7 +111,7 @@ def join_pods(
         bare = model.Pod(
             namespace, name, containers=tuple(model.Container(namespace, name, each[0]) for each in sample[2])
         )
-        row = _with_usage(bare, sample, moments, partial.get((namespace, name), "bad_quantity"))
+        row = _with_usage(bare, sample, moments, pod_reasons.get((namespace, name), "bad_quantity"))
         rows.append(row._replace(problem=row.problem or "gone"))
     return rows
 
@@ -143,16 +140,16 @@ def rows_of_samples(
     *,
     now: datetime,
     with_containers: bool = True,
-    partial: Mapping[tuple[str, str], str] = _NOTHING,
+    pod_reasons: Mapping[tuple[str, str], str] = _NOTHING,
 ) -> list[model.Pod]:
     """Return one row a sample where nothing else of the pods is known or asked for."""
-    moments = _Moments(now)
+    moments = measurements.Moments(now)
     make, a_pod, a_container = _make, model.Pod, model.Container
     rows = []
     for (namespace, name), (timestamp, window, told) in samples.items():
         moment, doubt = moments.read(timestamp, window)
-        measured = _plausible(told)
-        unread = partial.get((namespace, name), "bad_quantity") if partial else "bad_quantity"
+        measured = measurements.plausible(told)
+        unread = pod_reasons.get((namespace, name), "bad_quantity") if pod_reasons else "bad_quantity"
         containers: tuple[model.Container, ...] = ()
         if with_containers:
             containers = tuple(
@@ -173,7 +170,7 @@ def rows_of_samples(
                     for container, cpu, memory in measured
                 ]
             )
-        cpu, memory = _sum_sample(measured)
+        cpu, memory = measurements.sum_containers(measured)
         if cpu is None or memory is None:
             doubt = unread
         rows.append(make(a_pod, (namespace, name, *_UNKNOWN_POD, *moment, cpu, memory, doubt, containers)))
@@ -187,13 +184,13 @@ def join_nodes(
     now: datetime,
     pods: Sequence[model.Pod] | None = None,
     failure: str | None = None,
-    silent: Mapping[str, str] = _NOTHING,
+    node_reasons: Mapping[str, str] = _NOTHING,
 ) -> list[model.Node]:
     """Return one row a node of either side, with the sums over its `pods` (None: unknown).
 
-    `silent` is what the source says of nodes without a sample, as in `sources.Usage`.
+    `node_reasons` is that of `sources.Usage`; `failure` is the code of why there is no usage at all.
     """
-    moments = _Moments(now)
+    moments = measurements.Moments(now)
     held = None if pods is None else reservations.sum_by_node(pods)
     rows = []
     unseen = dict(samples)
@@ -201,12 +198,14 @@ def join_nodes(
         record = node if held is None else reservations.with_sums(node, held.get(node.name))
         sample = unseen.pop(node.name, None)
         if sample is None:
-            why = failure or ("not_ready" if not node.ready else silent.get(node.name, "no_sample"))
-            rows.append(_node(record, _NEVER, None, None, why))
+            why = failure or ("not_ready" if not node.ready else node_reasons.get(node.name, "no_sample"))
+            rows.append(_node(record, measurements.NEVER, None, None, why))
         else:
-            rows.append(_node_with_usage(record, sample, moments, silent.get(node.name, "bad_quantity")))
+            rows.append(
+                _node_with_usage(record, sample, moments, node_reasons.get(node.name, "bad_quantity"))
+            )
     for name, sample in unseen.items():
-        row = _node_with_usage(model.Node(name), sample, moments, silent.get(name, "bad_quantity"))
+        row = _node_with_usage(model.Node(name), sample, moments, node_reasons.get(name, "bad_quantity"))
         rows.append(row._replace(problem=row.problem or "gone"))
     return rows
 
@@ -275,66 +274,26 @@ def _find_silent_nodes(
     if not without:
         return frozenset()
     heard = {pod.node for pod, sample in zip(pods, found, strict=True) if sample is not None}
-    silent: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for pod in without:
         if (
             pod.node is not None
             and pod.node not in heard
             and _why_silent(pod, now, frozenset()) == "no_sample"
         ):
-            silent[pod.node] = silent.get(pod.node, 0) + 1
-    return frozenset(name for name, count in silent.items() if count > 1)
+            counts[pod.node] = counts.get(pod.node, 0) + 1
+    return frozenset(name for name, count in counts.items() if count > 1)
 
 
-class _Moments:
-    """Reads times once: samples of one node share theirs."""
-
-    __slots__ = ("_known", "_now")
-
-    def __init__(self, now: datetime) -> None:
-        self._now = now
-        self._known: dict[tuple[sources.Time, sources.Time], tuple[_Moment, str | None]] = {}
-
-    def read(self, timestamp: sources.Time, window: sources.Time) -> tuple[_Moment, str | None]:
-        """Return when a sample was measured, and the code of why its age is a problem, if it is one."""
-        key = (timestamp, window)
-        moment = self._known.get(key)
-        if moment is None:
-            moment = self._known[key] = self._parse(timestamp, window)
-        return moment
-
-    def _parse(self, timestamp: sources.Time, window: sources.Time) -> tuple[_Moment, str | None]:
-        seconds: float | None
-        try:
-            at = (
-                timestamps.parse_time(timestamp)
-                if isinstance(timestamp, str)
-                else timestamps.from_epoch(timestamp)
-            )
-        except errors.DecodingError:
-            return _NEVER, None
-        try:
-            seconds = timestamps.parse_duration(window) if isinstance(window, str) else window
-        except errors.DecodingError:
-            seconds = None
-        if seconds is not None and not 0.0 <= seconds <= _LONGEST_WINDOW:
-            seconds = None
-        age = round((self._now - at).total_seconds(), 3)
-        if age < -clocks.TOLERANCE_SECONDS:
-            # Its own time would be refused by databases, and hide what comes after it: it was read just now.
-            return (self._now, seconds, None, None), "clock_ahead"
-        age = max(age, 0.0)  # clocks differ a little: such a sample is as fresh as can be
-        stale = None if seconds is None else age > model.STALE_AFTER_WINDOWS * seconds
-        return (at, seconds, age, stale), "stale" if stale else None
-
-
-def _with_usage(pod: model.Pod, sample: sources.PodSample, moments: _Moments, unread: str) -> model.Pod:
+def _with_usage(
+    pod: model.Pod, sample: sources.PodSample, moments: measurements.Moments, unread: str
+) -> model.Pod:
     """Return the pod with its sample; `unread` is why one of its numbers is missing, if one is."""
     timestamp, window, measured = sample
     moment, doubt = moments.read(timestamp, window)
     if moment[0] is not None and pod.created_at is not None and moment[0] < pod.created_at:
         return _without_usage(pod, "older_sample")
-    measured = _plausible(measured)
+    measured = measurements.plausible(measured)
     tail: tuple[object, ...]
     if len(pod.containers) == len(measured) == 1 and pod.containers[0].name == measured[0][0]:
         _, cpu, memory = measured[0]  # most pods are like that, and have one and the same tail
@@ -350,7 +309,7 @@ def _with_usage(pod: model.Pod, sample: sources.PodSample, moments: _Moments, un
         if found is None:
             runs = container.status == "Running"
             incomplete = incomplete or runs
-            tail = (*_NEVER, None, None, "no_sample" if runs else "not_running")
+            tail = (*measurements.NEVER, None, None, "no_sample" if runs else "not_running")
         else:
             owned.append(found)
             lacks = found[1] is None or found[2] is None
@@ -360,53 +319,22 @@ def _with_usage(pod: model.Pod, sample: sources.PodSample, moments: _Moments, un
         return _make(
             model.Pod, (*pod[:_POD_FACTS], *moment, None, None, "usage_incomplete", tuple(containers))
         )
-    cpu, memory = _sum_sample(owned)
+    cpu, memory = measurements.sum_containers(owned)
     if cpu is None or memory is None:
         doubt = unread
     return _make(model.Pod, (*pod[:_POD_FACTS], *moment, cpu, memory, doubt, tuple(containers)))
 
 
-def _plausible(measured: list[sources.ContainerSample]) -> list[sources.ContainerSample]:
-    """Return the sample, with numbers that no container can have (negative, NaN, beyond bounds) unknown."""
-    for _, cpu, memory in measured:
-        if (cpu is not None and not 0.0 <= cpu <= model.MOST_CORES) or (
-            memory is not None and not 0 <= memory <= model.MOST_BYTES
-        ):
-            return [(name, _bounded_cores(cpu), _bounded_bytes(memory)) for name, cpu, memory in measured]
-    return measured
-
-
-def _bounded_cores(cpu: float | None) -> float | None:
-    return cpu if cpu is not None and 0.0 <= cpu <= model.MOST_CORES else None
-
-
-def _bounded_bytes(memory: int | None) -> int | None:
-    return memory if memory is not None and 0 <= memory <= model.MOST_BYTES else None
-
-
-def _sum_sample(measured: Sequence[sources.ContainerSample]) -> tuple[float | None, int | None]:
-    """Return a pod's cores, exact to the nanocore, and bytes; unknown if a part is, or if there is none."""
-    if len(measured) == 1:
-        return measured[0][1], measured[0][2]
-    cpu = [each[1] for each in measured if each[1] is not None]
-    memory = [each[2] for each in measured if each[2] is not None]
-    whole = len(measured)
-    return (
-        round(math.fsum(cpu), 9) if cpu and len(cpu) == whole else None,
-        sum(memory) if memory and len(memory) == whole else None,
-    )
-
-
 def _without_usage(pod: model.Pod, why: str) -> model.Pod:
-    tail = (*_NEVER, None, None, why)
+    tail = (*measurements.NEVER, None, None, why)
     containers = tuple([_make(model.Container, (*each[:_CONTAINER_FACTS], *tail)) for each in pod.containers])
     return _make(model.Pod, (*pod[:_POD_FACTS], *tail, containers))
 
 
-def _why_silent(pod: model.Pod, now: datetime, silent_nodes: frozenset[str]) -> str:
+def _why_silent(pod: model.Pod, now: datetime, unready_nodes: frozenset[str]) -> str:
     if pod.terminated:
         return "ended"
-    if pod.node is not None and pod.node in silent_nodes:
+    if pod.node is not None and pod.node in unready_nodes:
         return "node_not_ready"
     if pod.phase != "Running" or any(each.status != "Running" for each in pod.containers):
         return "not_running"
@@ -415,15 +343,17 @@ def _why_silent(pod: model.Pod, now: datetime, silent_nodes: frozenset[str]) -> 
     return "no_sample"
 
 
-def _node_with_usage(node: model.Node, sample: sources.Sample, moments: _Moments, unread: str) -> model.Node:
+def _node_with_usage(
+    node: model.Node, sample: sources.Sample, moments: measurements.Moments, unread: str
+) -> model.Node:
     moment, problem = moments.read(sample[0], sample[1])
-    cpu, memory = _bounded_cores(sample[2]), _bounded_bytes(sample[3])
+    cpu, memory = measurements.bounded_cores(sample[2]), measurements.bounded_bytes(sample[3])
     if cpu is None or memory is None:
         problem = unread
     return _node(node, moment, cpu, memory, problem)
 
 
 def _node(
-    node: model.Node, moment: _Moment, cpu: float | None, memory: int | None, problem: str | None
+    node: model.Node, moment: measurements.Moment, cpu: float | None, memory: int | None, problem: str | None
 ) -> model.Node:
     return model.Node._make((*node[:_NODE_FACTS], *moment, cpu, memory, problem))

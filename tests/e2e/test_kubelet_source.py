@@ -47,8 +47,8 @@ def test_same_as_metrics_server(connected: kubevitals.Cluster) -> None:
     time.sleep(16)
     usage, truth = read.fetch_usage(BOTH), connected.source.fetch_usage(BOTH)
     read.close()
-    assert usage.silent == {}
-    assert usage.partial == {}
+    assert usage.node_reasons == {}
+    assert usage.pod_reasons == {}
     assert usage.nodes.keys() == truth.nodes.keys() != set()
     assert usage.pods.keys() == truth.pods.keys() != set()
     for name, (_, window, cores, size) in usage.nodes.items():

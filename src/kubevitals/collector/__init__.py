@@ -262,8 +262,8 @@ class Collector:
         if (
             pods is None
             or pods.pods
-            or pods.silent
-            or pods.missing is not None
+            or pods.node_reasons
+            or pods.reason is not None
             or pods.source not in ("", sources.METRICS_API)  # others say so themselves
             or not snapshot.expect_usage(held.pods, now, whole=self.namespace is None)
         ):

@@ -62,8 +62,8 @@ def compose(
     for part in (usage.nodes, usage.pods):
         problems += part.problems if part is not None else ()
     answered = usage.pods or usage.nodes
-    missing = answered.missing if answered is not None else None
-    code = problem_of(failure).code if failure is not None else missing
+    reason = answered.reason if answered is not None else None
+    code = problem_of(failure).code if failure is not None else reason
     of_nodes = usage.failures.get("nodes")
     of_pods = usage.failures.get("pods")
     may_list_pods = "pods" in held.resource_versions
@@ -74,14 +74,14 @@ def compose(
             held.pods,
             samples,
             now=now,
-            silent_nodes=not_ready,
+            unready_nodes=not_ready,
             failure=code or (problem_of(of_pods).code if of_pods is not None else None),
-            silent=usage.pods.silent if usage.pods is not None else {},
-            partial=usage.pods.partial if usage.pods is not None else {},
+            node_reasons=usage.pods.node_reasons if usage.pods is not None else {},
+            pod_reasons=usage.pods.pod_reasons if usage.pods is not None else {},
         )
         if may_list_pods
         else snapshot.rows_of_samples(
-            samples, now=now, partial=usage.pods.partial if usage.pods is not None else {}
+            samples, now=now, pod_reasons=usage.pods.pod_reasons if usage.pods is not None else {}
         )
     )
     nodes = snapshot.join_nodes(
@@ -89,8 +89,8 @@ def compose(
         usage.nodes.nodes if usage.nodes is not None else {},
         now=now,
         pods=held.pods if whole and may_list_pods else None,
-        failure=problem_of(of_nodes).code if of_nodes is not None else missing,
-        silent=usage.nodes.silent if usage.nodes is not None else {},
+        failure=problem_of(of_nodes).code if of_nodes is not None else reason,
+        node_reasons=usage.nodes.node_reasons if usage.nodes is not None else {},
     )
     problems += clocks.find_problems(
         nodes,

@@ -51,28 +51,27 @@ class Scope(NamedTuple):
 
 
 class Usage:
-    """What a source answered. `nodes` by name, `pods` by (namespace, name); empty where not asked for.
+    """What a source answered, of what was asked for. Keys of pods are (namespace, name)."""
 
-    `problems` names what could not be read. `silent` says, by the node's name, why a node and the pods on
-    it have no sample, or none of CPU yet: a code of `snapshot.REASONS`. `partial` says the same of pods, by
-    (namespace, name); `missing` of everything, where no usage is to be expected. `source` is who answered.
-    `reports` has, of a pod that several nodes report (it moves, or is left over on a lost node), the sample
-    of each node by its name; `pods` has one of them. `details` holds what a source was asked for beside
-    usage, by (node), (namespace, pod) and (namespace, pod, container).
-    """
+    __slots__ = (
+        "details", "node_reasons", "nodes", "pod_reasons", "pods", "problems", "reason", "reports", "source",
+    )  # fmt: skip
 
-    __slots__ = ("details", "missing", "nodes", "partial", "pods", "problems", "reports", "silent", "source")
-
-    def __init__(self) -> None:
-        self.nodes: dict[str, Sample] = {}
+    def __init__(self, source: str = "") -> None:
+        self.source = source  # the name of the source that answered
+        self.nodes: dict[str, Sample] = {}  # by name
         self.pods: dict[tuple[str, str], PodSample] = {}
+        # Of a pod that several nodes report (it moves, or is left over on a lost node), the sample of each
+        # node by its name; `pods` has one of them.
         self.reports: dict[tuple[str, str], dict[str, PodSample]] = {}
+        # Beside usage, by (node), (namespace, pod) and (namespace, pod, container).
         self.details: dict[tuple[str, ...], details.Detail] = {}
-        self.problems: list[model.Problem] = []
-        self.silent: dict[str, str] = {}
-        self.partial: dict[tuple[str, str], str] = {}
-        self.missing: str | None = None
-        self.source = ""  # the name of the source that was asked, where empty
+        self.problems: list[model.Problem] = []  # what could not be read
+        # Codes of `snapshot.REASONS`: why a node and the pods on it have no sample, or no CPU in it; the same
+        # of single pods; and of everything, where no usage is to be expected.
+        self.node_reasons: dict[str, str] = {}
+        self.pod_reasons: dict[tuple[str, str], str] = {}
+        self.reason: str | None = None
 
 
 UNKNOWN = ""  # a time, or a window, that no row shows

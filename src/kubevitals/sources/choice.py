@@ -223,7 +223,7 @@ def _may_be_replaced(error: errors.KubevitalsError, scope: sources.Scope) -> boo
 def _is_empty(usage: sources.Usage, scope: sources.Scope) -> bool:
     """Return whether a source knows nothing of a whole cluster, which is never without nodes or pods."""
     part = scope.namespace or scope.name or scope.label_selector or scope.field_selector
-    known = usage.pods or usage.nodes or usage.silent or usage.missing is not None
+    known = usage.pods or usage.nodes or usage.node_reasons or usage.reason is not None
     return not part and not known
 
 

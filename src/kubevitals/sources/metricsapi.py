@@ -47,8 +47,7 @@ class MetricsAPI:
             errors.ForbiddenError: the account may not read it.
             errors.ClusterError: the request failed in another way.
         """
-        usage = sources.Usage()
-        usage.source = self.name
+        usage = sources.Usage(self.name)
         if scope.nodes:
             body = self._fetch(("nodes",), scope)
             if body is not None:

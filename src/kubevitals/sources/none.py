@@ -13,7 +13,6 @@ class NoSource:
     def fetch_usage(self, scope: sources.Scope) -> sources.Usage:
         """Return no sample, and the reason for it. It never fails."""
         del scope
-        usage = sources.Usage()
-        usage.missing = "no_source"
-        usage.source = self.name
+        usage = sources.Usage(self.name)
+        usage.reason = "no_source"
         return usage

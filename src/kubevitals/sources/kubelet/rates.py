@@ -31,13 +31,13 @@ _YOUNG = (10.0, 60.0)
 class NodeUsage(NamedTuple):
     """The usage of one node and of what runs on it, as `sources.Usage` has it.
 
-    `node` is None where the kubelet tells nothing of the machine itself. `partial` says by a code of
+    `node` is None where the kubelet tells nothing of the machine itself. `pod_reasons` says by a code of
     `snapshot.REASONS` why CPU of a pod is unknown, and `node_code` why that of the machine is.
     """
 
     node: sources.Sample | None
     pods: dict[tuple[str, str], sources.PodSample]
-    partial: dict[tuple[str, str], str]
+    pod_reasons: dict[tuple[str, str], str]
     node_code: str | None = None
 
 
@@ -54,7 +54,7 @@ class NodeRates:
         """Return the usage that the reading gives together with the one before it."""
         before, kept = self._containers, {}
         pods: dict[tuple[str, str], sources.PodSample] = {}
-        partial: dict[tuple[str, str], str] = {}
+        pod_reasons: dict[tuple[str, str], str] = {}
         for key, (cpu, at, memory, start) in reading.containers.items():
             cores: float | None = None
             window: sources.Time = sources.UNKNOWN
@@ -62,9 +62,9 @@ class NodeRates:
                 now = kept[key] = _advance(before.get(key), cpu, at, start)
                 cores, window = now[3], now[4]
                 if cores is None:
-                    partial.setdefault(key[:2], FIRST)
+                    pod_reasons.setdefault(key[:2], FIRST)
             else:
-                partial[key[:2]] = UNREAD
+                pod_reasons[key[:2]] = UNREAD
             pod = pods.get(key[:2])
             if pod is None:
                 moment: sources.Time = sources.UNKNOWN if at is None else at
@@ -75,7 +75,7 @@ class NodeRates:
                 pods[key[:2]] = (at, window, pod[2])  # a pod is as old as its oldest container
         self._containers = kept
         node, code = self._update_node(reading)
-        return NodeUsage(node, pods, partial, code)
+        return NodeUsage(node, pods, pod_reasons, code)
 
     def _update_node(self, reading: resource.Reading) -> tuple[sources.Sample | None, str | None]:
         cpu, at, memory = reading.node_cpu, reading.node_at, reading.node_memory or None

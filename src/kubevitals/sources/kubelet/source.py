@@ -82,8 +82,8 @@ class Kubelets:
     def fetch_usage(self, scope: sources.Scope) -> sources.Usage:
         """Return the usage of what `scope` names. CPU is unknown until a kubelet was read twice.
 
-        A kubelet that fails costs the rows of its node alone: `silent` and `problems` say why. Two calls
-        within seconds share one reading.
+        A kubelet that fails costs the rows of its node alone: `node_reasons` and `problems` say why. Two
+        calls within seconds share one reading.
 
         Raises:
             errors.KubeletsError: of a whole cluster, no kubelet could be read.
@@ -107,8 +107,7 @@ class Kubelets:
         chosen = self._roster.fetch_pod_names(scope) if scope.pods else None
         self._read(kubelets)
         self._insist(scope, kubelets)
-        usage = sources.Usage()
-        usage.source = self.name
+        usage = sources.Usage(self.name)
         shown = kubelets
         if scope.nodes and scope.pods:
             names = {each.node for each in self._find(scope, pods=False)}
@@ -120,7 +119,7 @@ class Kubelets:
         failed = {
             each.node: failure for each in kubelets if (failure := self._nodes[each.node].failure) is not None
         }
-        usage.silent.update({node: failure.code for node, failure in failed.items()})
+        usage.node_reasons.update({node: failure.code for node, failure in failed.items()})
         usage.problems += failures.describe(failed, proxy=self._proxy)
         lacking = {
             each.node: missing for each in kubelets if (missing := self._nodes[each.node].missing) is not None
@@ -212,7 +211,7 @@ class Kubelets:
             if read.node is not None:
                 usage.nodes[kubelet.node] = read.node
             if read.node_code is not None:
-                usage.silent[kubelet.node] = read.node_code
+                usage.node_reasons[kubelet.node] = read.node_code
             details = self._nodes[kubelet.node].details
             if details and (key := (kubelet.node,)) in details:
                 usage.details[key] = details[key]
@@ -233,7 +232,7 @@ class Kubelets:
             self._note_reports(usage, kubelet.node, kubelets)
             if whole:
                 usage.pods.update(read.pods)
-                usage.partial.update(read.partial)
+                usage.pod_reasons.update(read.pod_reasons)
                 usage.details.update({key: each for key, each in node.details.items() if len(key) > 1})
                 continue
             for key, sample in read.pods.items():
@@ -243,8 +242,8 @@ class Kubelets:
                     and (chosen is None or key in chosen)
                 ):
                     usage.pods[key] = sample
-                    if key in read.partial:
-                        usage.partial[key] = read.partial[key]
+                    if key in read.pod_reasons:
+                        usage.pod_reasons[key] = read.pod_reasons[key]
             for place, details in node.details.items():
                 if place[:2] in usage.pods:
                     usage.details[place] = details

@@ -188,21 +188,21 @@ def join_pods(
     """
     times: dict[PodKey, Measured] = {}
     containers: dict[PodKey, list[sources.ContainerSample]] = {}
-    partial: dict[PodKey, str] = {}
+    pod_reasons: dict[PodKey, str] = {}
     for key in {**cpu, **memory}:
         pod = key[:2]
         cores, size = cpu.get(key), memory.get(key)
         containers.setdefault(pod, []).append((key[2], _value(cores), _whole(size)))
         if cores is None or size is None:
-            partial.setdefault(pod, "prometheus_empty")
+            pod_reasons.setdefault(pod, "prometheus_empty")
         elif cores.value is None:
-            partial[pod] = "first_sample"
+            pod_reasons[pod] = "first_sample"
         moment = cores or size
         if moment is not None and (pod not in times or moment.timestamp < times[pod].timestamp):
             times[pod] = moment
     return {
         pod: (*_times(times[pod]), sorted(measured, key=_name_of)) for pod, measured in containers.items()
-    }, partial
+    }, pod_reasons
 
 
 def join_nodes(
@@ -210,17 +210,17 @@ def join_nodes(
 ) -> tuple[dict[str, sources.Sample], dict[str, str]]:
     """Return the sample of each node, and of those without CPU usage yet why."""
     samples: dict[str, sources.Sample] = {}
-    silent: dict[str, str] = {}
+    node_reasons: dict[str, str] = {}
     for name in {**cpu, **memory}:
         cores, size = cpu.get(name), memory.get(name)
         moment = cores or size
         assert moment is not None
         if cores is None or size is None:
-            silent[name] = "prometheus_empty"
+            node_reasons[name] = "prometheus_empty"
         elif cores.value is None:
-            silent[name] = "first_sample"
+            node_reasons[name] = "first_sample"
         samples[name] = (*_times(moment), _value(cores), _whole(size))
-    return samples, silent
+    return samples, node_reasons
 
 
 def is_address(name: str) -> bool:

@@ -98,8 +98,7 @@ class PrometheusSource:
             errors.UsageError: the scope has a selector, and there is no API server to ask what it means.
             errors.ClusterError: the API server did not tell what a selector means.
         """
-        usage = sources.Usage()
-        usage.source = self.name
+        usage = sources.Usage(self.name)
         at = self._at()
         self._learn_interval(at)
         if scope.nodes:
@@ -132,7 +131,7 @@ class PrometheusSource:
             measured = conversion.measure(by_container, counters=counters, window=self._ready_window(answer))
             conversion.drop_ended(measured, nodes, interval=self._interval or _UNKNOWN_INTERVAL)
             found.append({key: each for key, each in measured.items() if _is_wanted(key, scope, wanted)})
-        usage.pods, usage.partial = conversion.join_pods(*found)
+        usage.pods, usage.pod_reasons = conversion.join_pods(*found)
 
     def _read_nodes(self, scope: sources.Scope, usage: sources.Usage, at: float | None) -> None:
         cpu = self._ask("node_cpu", [], at, usage)
@@ -154,8 +153,8 @@ class PrometheusSource:
                     if scope.name in (None, name) and (wanted is None or ("", name) in wanted)
                 }
             )
-        usage.nodes, silent = conversion.join_nodes(*found)
-        usage.silent.update(silent)
+        usage.nodes, node_reasons = conversion.join_nodes(*found)
+        usage.node_reasons.update(node_reasons)
 
     def _ask(self, number: str, matchers: list[str], at: float | None, usage: sources.Usage) -> Found:
         """Return the series of the first query that has any, the one that answered before first."""
