@@ -219,8 +219,8 @@ class SimulatedCluster:
 
     def _make_certificates(self) -> None:
         now = time.time()  # certificates are judged by real clocks
-        authority = certificates.Authority("kubevitals-simulation", now=now)
-        self._clients = certificates.Authority("kubevitals-simulation-clients", now=now)
+        authority = certificates.Authority("simcluster", now=now)
+        self._clients = certificates.Authority("simcluster-clients", now=now)
         self.ca = authority.pem
         for expired in (False, True):
             pair = authority.issue_server(_HOSTS, expired=expired)

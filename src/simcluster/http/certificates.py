@@ -135,7 +135,7 @@ def open_server_context(pair: Pair, *, clients: bytes) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     context.verify_mode = ssl.CERT_OPTIONAL
     context.load_verify_locations(cadata=clients.decode())
-    with tempfile.TemporaryDirectory(prefix="kubevitals-") as folder:  # mode 0700, gone in a moment
+    with tempfile.TemporaryDirectory(prefix="simcluster-") as folder:  # mode 0700, gone in a moment
         path = Path(folder) / "server.pem"
         path.write_bytes(pair.certificate + pair.key)
         context.load_cert_chain(path)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 ANNOTATION = "metrics.k8s.io/resource-metrics-path"
 PREFIX = "/metrics/nodes/"
-_OWN = "kubevitals-simulation-kubelet"
+_OWN = "simcluster-kubelet"
 _MOST_CONNECTIONS = 8192  # whoever reads all kubelets keeps a connection open to each
 
 
