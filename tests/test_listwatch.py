@@ -182,9 +182,9 @@ def test_a_list_that_fails_is_tried_again() -> None:
 
 def test_a_later_list_that_fails_is_waited_out() -> None:
     """Where the position is forgotten and the next list does not come, that is told until it does."""
-    with jobs_of(FIRST, stream(gone_event()), *[["close"]] * 3, listed(20)) as (jobs, events, _):
-        jobs._client.http.request_timeout = 0.09  # less than a pause between tries
-        assert take(events, 2) == ["SYNC 10", "ERROR unreachable"]
+    unreadable = [[b"nonsense", "close"]] * 2  # which no request is made again for
+    with jobs_of(FIRST, stream(gone_event()), *unreadable, listed(20)) as (_, events, _):
+        assert take(events, 2) == ["SYNC 10", "ERROR bad_answer"]
         said = next(each for each in events if each.type != "ERROR")
         assert (said.type, said.resource_version) == ("SYNC", "20")
 
