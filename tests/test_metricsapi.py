@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -278,24 +279,25 @@ def group(*versions: str) -> Json:
      (["v2", "v1"], "v1")],
 )  # fmt: skip
 def test_the_version_is_discovered(offered: list[str], asked: str) -> None:
-    """The first version in the server's order that can be read here is asked for, and discovery once."""
+    """v1beta1 is asked at once where it is served; else the group is looked up, and the version kept."""
     api, client = source(
         {"/apis/metrics.k8s.io": group(*offered), f"/apis/metrics.k8s.io/{asked}/nodes": nodes(NODE)}
     )
     for _ in range(2):
         assert list(api.fetch_usage(sources.Scope(nodes=True)).nodes) == ["node-1"]
-    assert client.asked.count("/apis/metrics.k8s.io") == 1
+    assert client.asked.count("/apis/metrics.k8s.io") == (asked != "v1beta1")
     assert client.asked.count(f"/apis/metrics.k8s.io/{asked}/nodes") == 2
+    assert client.asked[-1] == f"/apis/metrics.k8s.io/{asked}/nodes", "the version is remembered"
 
 
 @pytest.mark.parametrize("failure", [not_found(), errors.UnavailableError("503", status=503)])
 def test_the_other_version_is_tried(failure: errors.StatusError) -> None:
-    """Where two versions are registered and the first fails, the second one answers."""
+    """Where two versions are registered and the usual one fails, the other one answers."""
     api, _ = source(
         {
             "/apis/metrics.k8s.io": group("v1", "v1beta1"),
-            "/apis/metrics.k8s.io/v1/nodes": failure,
-            "/apis/metrics.k8s.io/v1beta1/nodes": nodes(NODE),
+            "/apis/metrics.k8s.io/v1beta1/nodes": failure,
+            "/apis/metrics.k8s.io/v1/nodes": nodes(NODE),
         }
     )
     assert list(api.fetch_usage(sources.Scope(nodes=True)).nodes) == ["node-1"]
@@ -329,7 +331,11 @@ def test_forbidden_discovery() -> None:
     api, client = source({"/apis/metrics.k8s.io": forbidden})
     with pytest.raises(errors.MetricsNotInstalledError):
         api.fetch_usage(sources.Scope(nodes=True))
-    assert client.asked[1:] == ["/apis/metrics.k8s.io/v1beta1/nodes", "/apis/metrics.k8s.io/v1/nodes"]
+    assert client.asked == [
+        "/apis/metrics.k8s.io/v1beta1/nodes",
+        "/apis/metrics.k8s.io",
+        "/apis/metrics.k8s.io/v1/nodes",
+    ]
 
 
 def test_unavailable() -> None:
@@ -408,7 +414,7 @@ def test_one_request_each() -> None:
     )
     api.fetch_usage(sources.Scope(pods=True, namespace="shop", label_selector="a in (b,c)"))
     api.fetch_usage(sources.Scope(nodes=True, field_selector="metadata.name=n"))
-    pod_path, node_path = client.asked[1:]
+    pod_path, node_path = client.asked
     assert pod_path.startswith("/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods?labelSelector=a%20in%20")
     assert node_path == "/apis/metrics.k8s.io/v1beta1/nodes?fieldSelector=metadata.name%3Dn"
 
@@ -425,7 +431,37 @@ def test_one_object() -> None:
     usage = api.fetch_usage(sources.Scope(pods=True, namespace="shop", name="web-0"))
     assert list(usage.pods) == [("shop", "web-0")]
     assert api.fetch_usage(sources.Scope(pods=True, namespace="shop", name="new")).pods == {}
-    assert client.asked.count("/apis/metrics.k8s.io") == 1
+    assert len(client.asked) == 2
+
+
+def test_nodes_and_pods_are_asked_at_the_same_time() -> None:
+    """The request for pods does not wait for that for nodes."""
+    both = threading.Barrier(2)
+
+    class Waiting(Recorded):
+        def fetch(self, path: str, query: urls.Query = (), *, retry: bool = True) -> bytes:
+            both.wait(10)
+            return super().fetch(path, query, retry=retry)
+
+    client = Waiting(
+        {
+            "/apis/metrics.k8s.io/v1beta1/nodes": nodes(NODE),
+            "/apis/metrics.k8s.io/v1beta1/pods": pods(POD),
+        }
+    )
+    usage = metricsapi.MetricsAPI(client).fetch_usage(BOTH)  # type: ignore[arg-type] # only fetch is used
+    assert (list(usage.nodes), list(usage.pods)) == (["node-1"], [("shop", "web-0")])
+
+
+def test_a_refusal_without_the_group_means_not_installed() -> None:
+    """An API server refuses rights on a group that it does not have: then what lacks is the group."""
+    refused = errors.ForbiddenError("403", status=403)
+    api, client = source({"/apis/metrics.k8s.io/v1beta1/pods": refused})
+    with pytest.raises(errors.MetricsNotInstalledError):
+        api.fetch_usage(sources.Scope(pods=True))
+    client.answers["/apis/metrics.k8s.io"] = GROUP
+    with pytest.raises(errors.ForbiddenError):
+        api.fetch_usage(sources.Scope(pods=True))
 
 
 # --- against a real server

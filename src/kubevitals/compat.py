@@ -159,7 +159,8 @@ def _read_with_official(
             found = next((each for each in groups if each.name == METRICS_API_GROUP), None)
             offered = [each.version for each in found.versions] if found is not None else []
             # Where the group is absent, asking for the version of always gives the official client's own 404.
-            versions.extend(v for v in offered if v in metricsapi.READABLE_VERSIONS)
+            # Of both the older one, which the official functions ask for.
+            versions.extend(v for v in reversed(metricsapi.READABLE_VERSIONS) if v in offered)
         return versions or ["v1beta1"]
 
     def read(segments: tuple[str, ...], label_selector: str | None) -> dict[str, Any]:

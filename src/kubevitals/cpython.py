@@ -50,7 +50,15 @@ def _private_sockets() -> tuple[Any, Any]:
 
         __slots__ = ("__weakref__",)
 
-    for name in ("getaddrinfo", "gaierror", "SOCK_STREAM", "IPPROTO_TCP", "TCP_NODELAY", "SHUT_RDWR"):
+    for name in (
+        "getaddrinfo",
+        "gaierror",
+        "SOCK_STREAM",
+        "inet_pton",
+        "IPPROTO_TCP",
+        "TCP_NODELAY",
+        "SHUT_RDWR",
+    ):
         getattr(_socket, name)
     return _socket, Socket
 

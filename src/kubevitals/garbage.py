@@ -8,8 +8,8 @@ large snapshot takes up to a second in which no request is answered.
 from __future__ import annotations
 
 import gc
+import threading
 import time
-from _thread import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class _Pause:
     """A context manager that threads may share and nest: the last to leave restores what the first found."""
 
     def __init__(self) -> None:
-        self._lock = allocate_lock()
+        self._lock = threading.Lock()
         self._inside = 0
         self._was_on = False
 
@@ -68,7 +68,7 @@ class Sweeper:
         self._share = share
         self._clock = clock
         self._due = clock()  # when the next full collection may run
-        self._lock = allocate_lock()
+        self._lock = threading.Lock()
 
     def start(self) -> None:
         """Switch automatic collection off."""

@@ -7,7 +7,7 @@ merit.
 
 from __future__ import annotations
 
-import _thread
+import threading
 import time
 from datetime import UTC, datetime
 
@@ -65,7 +65,7 @@ class Choice:
         self._retry_seconds = retry_seconds
         self._clock = clock
         self._now = now
-        self._lock = _thread.allocate_lock()  # threading.Lock without the import of threading
+        self._lock = threading.Lock()
         self._current = 0
         self._opened: dict[int, sources.Source] = {}
         self._since: dict[int, datetime] = {}

@@ -1,19 +1,19 @@
 """Usage from the metrics API (metrics.k8s.io), whoever serves it: metrics-server, an adapter, a vendor.
 
-The version is discovered: v1 and v1beta1 have one schema and may both be there. It knows nothing of pods
-and nodes beyond their names.
+The versions v1 and v1beta1 have one schema, and either or both may be there.
 """
 
 from __future__ import annotations
 
 import sys
+import threading
 
-from kubevitals import cpython, errors, model, quantity, sanitize, sources
+from kubevitals import cpython, errors, model, parallel, quantity, sanitize, sources
 from kubevitals.kube.http import urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from kubevitals.kube import client as kube_client
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 GROUP = "metrics.k8s.io"
 READABLE_VERSIONS = ("v1", "v1beta1")
+_USUAL_VERSION = "v1beta1"  # served by nearly all clusters: asked at once, without looking the group up
 _SMALL = 1_000_000  # bytes; below it json is quicker than importing msgspec
 _TINY = 65_536  # bytes; below it json is taken even where msgspec is loaded
 
@@ -35,11 +36,13 @@ class MetricsAPI:
 
     def __init__(self, client: kube_client.Client) -> None:
         self._client = client
-        self._versions: list[str] | None = None
-        self._guessed = False  # discovery is forbidden: the versions are a guess
+        self._version: str | None = None  # which has answered
+        self._offered: list[str] | None = None
+        self._guessed = False  # discovery is forbidden: what is offered is a guess
+        self._lock = threading.Lock()
 
     def fetch_usage(self, scope: sources.Scope) -> sources.Usage:
-        """Return the usage of what `scope` names, by one request for nodes and one for pods.
+        """Return the usage of what `scope` names: one request for nodes and one for pods, at the same time.
 
         Raises:
             errors.MetricsNotInstalledError: the API server has no such group.
@@ -47,16 +50,17 @@ class MetricsAPI:
             errors.ForbiddenError: the account may not read it.
             errors.ClusterError: the request failed in another way.
         """
+        place = () if scope.namespace is None else ("namespaces", scope.namespace)
+        of_nodes = _Fetch(self._fetch, ("nodes",), scope)
+        of_pods = _Fetch(self._fetch, (*place, "pods"), scope)
+        wanted = [fetch for fetch, is_wanted in ((of_nodes, scope.nodes), (of_pods, scope.pods)) if is_wanted]
+        if wanted:
+            parallel.run(wanted)
         usage = sources.Usage(self.name)
-        if scope.nodes:
-            body = self._fetch(("nodes",), scope)
-            if body is not None:
-                usage.nodes = _read_nodes(decode_nodes(body), usage.problems)
-        if scope.pods:
-            place = () if scope.namespace is None else ("namespaces", scope.namespace)
-            body = self._fetch((*place, "pods"), scope)
-            if body is not None:
-                usage.pods = _read_pods(decode_pods(body), usage.problems)
+        if (body := of_nodes.result()) is not None:
+            usage.nodes = _read_nodes(decode_nodes(body), usage.problems)
+        if (body := of_pods.result()) is not None:
+            usage.pods = _read_pods(decode_pods(body), usage.problems)
         return usage
 
     def fetch_raw(self, *segments: str, label_selector: str | None = None) -> bytes:
@@ -68,14 +72,16 @@ class MetricsAPI:
         return self._fetch_path(segments, query)
 
     def discover_versions(self) -> list[str]:
-        """Return the versions of the group that can be read here, in the server's order; asked for once.
+        """Return the versions of the group that can be read here, in the server's order; kept once known.
 
         Raises:
             errors.MetricsNotInstalledError: the group is absent, or serves only versions unknown here.
+            errors.MetricsUnavailableError: the API server cannot tell now.
         """
-        if self._versions is None:
-            self._versions = self._fetch_versions()
-        return self._versions
+        with self._lock:
+            if self._offered is None:
+                self._offered = self._fetch_versions()
+            return self._offered
 
     def _fetch_versions(self) -> list[str]:
         try:
@@ -116,30 +122,50 @@ class MetricsAPI:
                 raise
             return None
 
-    def _fetch_path(self, segments: Iterable[str], query: Sequence[tuple[str, str]]) -> bytes:
-        known = self._versions is not None
-        versions = self.discover_versions()
-        for version in versions:
-            last = version == versions[-1]
+    def _fetch_path(self, segments: Sequence[str], query: Sequence[tuple[str, str]]) -> bytes:
+        """Return a body in the version that answered before, or the usual one, or another that is offered."""
+        known = self._version
+        first = known or _USUAL_VERSION
+        failed: errors.StatusError
+        try:
+            return self._fetch_version(first, segments, query)
+        except errors.ForbiddenError:
+            if known is None:
+                self.discover_versions()  # without the group, that is the better thing to say
+            raise
+        except errors.UnavailableError as error:
+            failed = error
+        except errors.NotFoundError as error:
+            if not _is_of_version(error):
+                raise
+            failed = error
+            self._version = self._offered = None
+        for version in self.discover_versions():
+            if version == first:
+                continue
             try:
-                return self._fetch_now(urls.path_join("apis", GROUP, version, *segments), query)
+                return self._fetch_version(version, segments, query)
             except errors.UnavailableError as error:
-                if last:
-                    raise _unavailable(error) from error
-            except errors.ForbiddenError as error:
-                if error.unrecognized:
-                    raise _not_ready(error) from error
-                raise
+                failed = error
             except errors.NotFoundError as error:
-                if not last:
-                    continue
-                if "page not found" in error.body:  # the whole version is gone, not one object
-                    self._versions = None
-                    if known:  # since another snapshot: look what there is now
-                        return self._fetch_path(segments, query)
-                    raise (_not_installed() if self._guessed else _unavailable(error)) from error
-                raise
-        raise AssertionError("discover_versions never returns an empty list")
+                if not _is_of_version(error):
+                    raise
+                failed = failed if isinstance(failed, errors.UnavailableError) else error
+        if self._guessed and isinstance(failed, errors.NotFoundError):
+            raise _not_installed() from failed
+        raise _unavailable(failed) from failed
+
+    def _fetch_version(
+        self, version: str, segments: Sequence[str], query: Sequence[tuple[str, str]]
+    ) -> bytes:
+        try:
+            body = self._fetch_now(urls.path_join("apis", GROUP, version, *segments), query)
+        except errors.ForbiddenError as error:
+            if error.unrecognized:
+                raise _not_ready(error) from error
+            raise
+        self._version = version
+        return body
 
     def _fetch_now(self, path: str, query: Sequence[tuple[str, str]]) -> bytes:
         """Return the body; an unavailable metrics API is said at once, as nothing here is worth 15 seconds.
@@ -150,6 +176,41 @@ class MetricsAPI:
             return self._client.fetch(path, query, retry=False)
         except (errors.RateLimitedError, errors.UnreachableError, errors.TruncatedBodyError):
             return self._client.fetch(path, query)
+
+
+class _Fetch:
+    """One request of several at the same time, with its result."""
+
+    def __init__(
+        self,
+        fetch: Callable[[tuple[str, ...], sources.Scope], bytes | None],
+        segments: tuple[str, ...],
+        scope: sources.Scope,
+    ) -> None:
+        self._fetch = fetch
+        self._segments = segments
+        self._scope = scope
+        self._body: bytes | None = None
+        self._error: errors.KubevitalsError | None = None
+
+    def __call__(self) -> None:
+        """Make the request."""
+        try:
+            self._body = self._fetch(self._segments, self._scope)
+        except errors.KubevitalsError as error:
+            self._error = error
+
+    def result(self) -> bytes | None:
+        """Return the body, or None where there is none; raise what the request raised."""
+        if self._error is not None:
+            raise self._error
+        body, self._body = self._body, None
+        return body
+
+
+def _is_of_version(error: errors.NotFoundError) -> bool:
+    """Return whether the whole version is not there, rather than one object."""
+    return "page not found" in error.body
 
 
 def _not_installed() -> errors.MetricsNotInstalledError:

@@ -109,20 +109,13 @@ def _check(arguments: argparse.Namespace) -> None:
         raise errors.UsageError("--textfile and --openmetrics go with --once", remedy="add --once")
     if arguments.compat_only and not arguments.compat:
         raise errors.UsageError("--compat-only without --compat leaves nothing", remedy="add --compat")
-    if not (arguments.once or arguments.auth == "none" or _is_loopback(arguments.address)):
+    from kubevitals.kube.http import urls
+
+    if not (arguments.once or arguments.auth == "none" or urls.is_loopback(arguments.address)):
         raise errors.UsageError(
             f"--address {sanitize.printable(arguments.address)[:60]}: there everybody could read",
             remedy="add --auth none if that is meant, or use kubevitals serve with --auth kubernetes",
         )
-
-
-def _is_loopback(address: str) -> bool:
-    import ipaddress
-
-    try:
-        return address == "localhost" or ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def _needs_usage(wanted: exposition.Options) -> bool:

@@ -116,7 +116,7 @@ class Names:
         chosen: dict[str, Any] = {
             name: values[-1]
             for name, values in self._given.items()
-            if values and name in kubeconfig.Options.__slots__
+            if values and name in kubeconfig.Options._fields
         }
         for name in ("insecure_skip_tls_verify", "disable_compression"):
             if name in chosen:
@@ -187,8 +187,8 @@ class Names:
 @contextlib.contextmanager
 def _hurry(seconds: float) -> Iterator[None]:
     """Give up what is within after so many seconds, by _TooLate."""
-    import _thread
     import signal
+    import threading
 
     main = hasattr(signal, "setitimer") and _in_main_thread()
     if not main:  # the time-outs of the client must do
@@ -199,7 +199,7 @@ def _hurry(seconds: float) -> Iterator[None]:
         del number, frame
         raise _TooLate
 
-    running = _thread.allocate_lock()
+    running = threading.Lock()
     running.acquire()
 
     def watch() -> None:
@@ -208,7 +208,7 @@ def _hurry(seconds: float) -> Iterator[None]:
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
-    _thread.start_new_thread(watch, ())
+    threading.Thread(target=watch, daemon=True).start()
     try:
         yield
     finally:

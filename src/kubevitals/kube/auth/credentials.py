@@ -7,8 +7,8 @@ know HTTP or how a context was chosen, and nothing secret leaves it but in a `Cr
 from __future__ import annotations
 
 import os
+import threading
 import time
-from _thread import allocate_lock, get_ident  # threading costs 4 ms
 
 from kubevitals import errors, sanitize
 from kubevitals.kube.auth import kubeconfig_file
@@ -95,12 +95,12 @@ class LastGiven:
         """Remember it for this thread, and give it back."""
         if len(self._by_thread) > 1000:
             self._by_thread.clear()  # of threads long gone; at worst a live one renews once more than needed
-        self._by_thread[get_ident()] = credential
+        self._by_thread[threading.get_ident()] = credential
         return credential
 
     def find(self) -> authentication.Credential | None:
         """What this thread was given last, or None."""
-        return self._by_thread.get(get_ident())
+        return self._by_thread.get(threading.get_ident())
 
 
 class StoredCredentials(authentication.Credentials):
@@ -133,7 +133,7 @@ class StoredCredentials(authentication.Credentials):
         self._certificate = certificate
         self._key = key
         self._files = [item for item in (token_file, certificate, key) if isinstance(item, WatchedFile)]
-        self._lock = allocate_lock()
+        self._lock = threading.Lock()
         self._given = LastGiven()
         self._current: authentication.Credential | None = None
 

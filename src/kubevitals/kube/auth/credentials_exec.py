@@ -6,8 +6,8 @@ An answer is kept in memory until it expires. What a plugin's description and an
 from __future__ import annotations
 
 import os
+import threading
 import time
-from _thread import allocate_lock
 
 from kubevitals import errors, sanitize
 from kubevitals.kube.auth import credentials, execplugin
@@ -65,7 +65,7 @@ class ExecCredentials(authentication.Credentials):
         self._interactive = interactive
         self._is_terminal = is_terminal
         self._timeout = timeout
-        self._lock = allocate_lock()
+        self._lock = threading.Lock()
         self._given = credentials.LastGiven()
         self._current: authentication.Credential | None = None
         self._expires: float | None = None

@@ -5,7 +5,7 @@ The id-token is used until it expires and then refreshed. New tokens stay in mem
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+import threading
 
 from kubevitals import errors
 from kubevitals.kube.auth import credentials, kubeconfig_file
@@ -99,7 +99,7 @@ class OidcCredentials(authentication.Credentials):
         self._ca = ca
         self._stored = stored
         self._clock = clock
-        self._lock = allocate_lock()
+        self._lock = threading.Lock()
         self._given = credentials.LastGiven()
         self._current: authentication.Credential | None = None
 

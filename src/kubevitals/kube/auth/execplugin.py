@@ -15,37 +15,26 @@ from kubevitals.kube.http import authentication
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import NamedTuple
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 _GROUP = "client.authentication.k8s.io/"
 _MODES = ("Never", "IfAvailable", "Always")
 _SECRET_NAMES = ("token", "secret", "password", "passwd", "key", "credential")
 
 
-class Plugin:
+class Plugin(NamedTuple):
     """What a user entry says of its plugin. `repr` shows the command alone."""
 
-    __slots__ = ("api_version", "args", "command", "env", "hint", "mode", "provide_cluster_info", "where")
-
-    def __init__(
-        self,
-        command: str,
-        where: str,
-        *,
-        api_version: str = _GROUP + "v1",
-        args: tuple[str, ...] = (),
-        env: Mapping[str, str] | None = None,
-        hint: str = "",
-        mode: str = "IfAvailable",
-        provide_cluster_info: bool = False,
-    ) -> None:
-        self.command = command
-        self.where = where
-        self.api_version = api_version
-        self.args = args
-        self.env = env or {}
-        self.hint = hint
-        self.mode = mode
-        self.provide_cluster_info = provide_cluster_info
+    command: str
+    where: str
+    api_version: str = _GROUP + "v1"
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = {}
+    hint: str = ""
+    mode: str = "IfAvailable"
+    provide_cluster_info: bool = False
 
     def __repr__(self) -> str:
         return f"<Plugin {self.name}>"

@@ -12,29 +12,21 @@ from kubevitals.kube.auth import kubeconfig_file
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, NamedTuple
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 RECHECK_SECONDS = 60.0  # the kubelet renews a token when a fifth of its life is left, which is minutes
 
 
-class ServiceAccount:
+class ServiceAccount(NamedTuple):
     """The two entries, the namespace, and what there is to say about them."""
 
-    __slots__ = ("cluster", "namespace", "user", "warnings")
-
-    def __init__(
-        self,
-        cluster: kubeconfig_file.Entry,
-        user: kubeconfig_file.Entry,
-        *,
-        namespace: str,
-        warnings: tuple[str, ...] = (),
-    ) -> None:
-        self.cluster = cluster
-        self.user = user
-        self.namespace = namespace
-        self.warnings = warnings
+    cluster: kubeconfig_file.Entry
+    user: kubeconfig_file.Entry
+    namespace: str
+    warnings: tuple[str, ...] = ()
 
 
 def find_service_account(environ: Mapping[str, str], *, folder: str = FOLDER) -> ServiceAccount | None:

@@ -14,92 +14,48 @@ from kubevitals.kube.auth import endpoint, incluster, kubeconfig_file, overrides
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import NamedTuple
 
     from kubevitals.kube import clientconfig
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 _SIMULATE = "try it on a simulated cluster with --simulate"
 
 
-class Options:
-    """kubectl's global options; None or empty is "not given". Treat it as immutable. `repr` shows no secret.
+class Options(NamedTuple):
+    """kubectl's global options; None or empty is "not given". `repr` shows no secret.
 
     Paths are relative to the working directory. `insecure_skip_tls_verify` and `disable_compression` may
     also be False, which overrides what the kubeconfig says.
     """
 
-    __slots__ = (
-        "as_groups",
-        "as_uid",
-        "as_user",
-        "as_user_extra",
-        "certificate_authority",
-        "client_certificate",
-        "client_key",
-        "cluster",
-        "context",
-        "disable_compression",
-        "insecure_skip_tls_verify",
-        "kubeconfig",
-        "namespace",
-        "password",
-        "proxy_url",
-        "server",
-        "tls_server_name",
-        "token",
-        "token_file",
-        "user",
-        "username",
-    )
-
-    def __init__(
-        self,
-        *,
-        kubeconfig: str | None = None,
-        context: str | None = None,
-        cluster: str | None = None,
-        user: str | None = None,
-        server: str | None = None,
-        token: str | None = None,
-        token_file: str | None = None,
-        certificate_authority: str | None = None,
-        client_certificate: str | None = None,
-        client_key: str | None = None,
-        insecure_skip_tls_verify: bool | None = None,
-        tls_server_name: str | None = None,
-        namespace: str | None = None,
-        username: str | None = None,
-        password: str | None = None,
-        as_user: str | None = None,
-        as_groups: Sequence[str] = (),
-        as_uid: str | None = None,
-        as_user_extra: Mapping[str, Sequence[str]] | None = None,
-        proxy_url: str | None = None,
-        disable_compression: bool | None = None,
-    ) -> None:
-        self.kubeconfig = kubeconfig
-        self.context = context
-        self.cluster = cluster
-        self.user = user
-        self.server = server
-        self.token = token
-        self.token_file = token_file
-        self.certificate_authority = certificate_authority
-        self.client_certificate = client_certificate
-        self.client_key = client_key
-        self.insecure_skip_tls_verify = insecure_skip_tls_verify
-        self.tls_server_name = tls_server_name
-        self.namespace = namespace
-        self.username = username
-        self.password = password
-        self.as_user = as_user
-        self.as_groups = tuple(as_groups)
-        self.as_uid = as_uid
-        self.as_user_extra = as_user_extra or {}
-        self.proxy_url = proxy_url
-        self.disable_compression = disable_compression
+    kubeconfig: str | None = None
+    context: str | None = None
+    cluster: str | None = None
+    user: str | None = None
+    server: str | None = None
+    token: str | None = None
+    token_file: str | None = None
+    certificate_authority: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+    insecure_skip_tls_verify: bool | None = None
+    tls_server_name: str | None = None
+    namespace: str | None = None
+    username: str | None = None
+    password: str | None = None
+    as_user: str | None = None
+    as_groups: Sequence[str] = ()
+    as_uid: str | None = None
+    as_user_extra: Mapping[str, Sequence[str]] = {}
+    proxy_url: str | None = None
+    disable_compression: bool | None = None
 
     def __repr__(self) -> str:
-        given = [name for name in self.__slots__ if getattr(self, name) not in (None, "", (), {})]
+        given = [
+            name for name, value in zip(self._fields, self, strict=True) if value not in (None, "", (), {})
+        ]
         return f"<Options given={given}>"
 
 

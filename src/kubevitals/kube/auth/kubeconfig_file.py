@@ -14,26 +14,25 @@ from kubevitals.kube.auth import plainyaml
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any
+    from typing import Any, NamedTuple
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 _SIZE_LIMIT = 64 << 20  # bytes; a kubeconfig of 1,000 contexts has 6 MB
 _NAME_LIMIT = 200
 _DEPTH_LIMIT = 100
 
 
-class Entry:
+class Entry(NamedTuple):
     """One cluster, user or context: its fields, and the words for messages about it.
 
     `path` is the file it came from ("" for options); relative paths in it resolve against that file's folder.
     """
 
-    __slots__ = ("body", "kind", "name", "path")
-
-    def __init__(self, kind: str, name: str, *, body: Mapping[str, Any], path: str = "") -> None:
-        self.kind = kind
-        self.name = name
-        self.body = body
-        self.path = path
+    kind: str
+    name: str
+    body: Mapping[str, Any]
+    path: str = ""
 
     def __repr__(self) -> str:
         return f"<Entry {self.where}>"

@@ -62,14 +62,23 @@ class Address(NamedTuple):
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is written as localhost, 127.x.x.x or ::1, in brackets or not. No look-up."""
+    """Return whether a host is written as localhost or as a loopback address. No name is looked up."""
     host = host.lower().strip("[]")
     if host in ("localhost", "::1"):
         return True
+    if ":" in host:
+        import ipaddress  # 5 ms, and hosts are seldom written so
+
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
     parts = host.split(".")
-    return (
-        len(parts) == 4 and parts[0] == "127" and all(part.isdecimal() and int(part) < 256 for part in parts)
-    )
+    return len(parts) == 4 and parts[0] == "127" and all(_is_octet(part) for part in parts)
+
+
+def _is_octet(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 3 and int(text) < 256
 
 
 def split_url(url: str, what: str = "server") -> Address:

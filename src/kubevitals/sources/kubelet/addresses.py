@@ -6,9 +6,9 @@ to ask: a path cannot name another host, leave the node proxy, or add a line to 
 
 from __future__ import annotations
 
-import _socket
 import re
 
+from kubevitals import cpython
 from kubevitals.kube.http import urls
 
 TYPE_CHECKING = False
@@ -71,9 +71,9 @@ def _is_path(text: str) -> bool:
 def _is_host(text: str, *, ip: bool) -> bool:
     if not ip:
         return _HOST.fullmatch(text) is not None
-    for family in (_socket.AF_INET, _socket.AF_INET6):
+    for family in (cpython.sockets.AF_INET, cpython.sockets.AF_INET6):
         try:
-            _socket.inet_pton(family, text)
+            cpython.sockets.inet_pton(family, text)
         except (OSError, ValueError):
             continue
         return True

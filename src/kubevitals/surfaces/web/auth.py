@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import re
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kubevitals import errors, sanitize
+from kubevitals.kube.http import urls
 from kubevitals.surfaces.web import problemdetails
 
 if TYPE_CHECKING:
@@ -176,16 +176,6 @@ def unauthorized(detail: str, schemes: Sequence[str]) -> problemdetails.Refusal:
     )
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether nobody beyond this machine reaches a server that listens on `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def check_exposure(host: str, mode: str | None, *, tls: bool) -> list[str]:
     """Return what to warn of when listening on `host` with that mode; None is no choice made.
 
@@ -194,7 +184,7 @@ def check_exposure(host: str, mode: str | None, *, tls: bool) -> list[str]:
     """
     if mode is not None and mode not in MODES:
         raise errors.UsageError(f"--auth is one of {', '.join(MODES)}")
-    if is_loopback(host):
+    if urls.is_loopback(host):
         return []
     if mode is None:
         raise errors.UsageError(

@@ -7,7 +7,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from kubevitals.surfaces.web import auth, headers, problemdetails
+from kubevitals.kube.http import urls
+from kubevitals.surfaces.web import headers, problemdetails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -81,7 +82,7 @@ def _protect(scope: Scope, message: MutableMapping[str, Any]) -> list[tuple[byte
     more = [*headers.SECURITY, _PAGE_POLICY if page else _DATA_POLICY]
     if scope.get("scheme") == "https":
         host = dict(scope["headers"]).get(b"host", b"").decode("latin-1").rpartition(":")
-        if not auth.is_loopback(host[0] or host[2]) and not _is_address(host[0] or host[2]):
+        if not urls.is_loopback(host[0] or host[2]) and not _is_address(host[0] or host[2]):
             more.append(headers.STRICT_TRANSPORT)
     return more
 
