@@ -103,9 +103,12 @@ def test_the_samples_of_a_tick_come_back(found: list[samples.Sample]) -> None:
     """All together, or one series alone, exactly as measured."""
     body = samples.encode_tick(TIME, found)
     assert samples.decode_tick(body) == found
-    for sample in found:
-        assert samples.find_in_tick(body, sample.series) == sample
-    assert samples.find_in_tick(body, 2**31 + 1) is None
+    expected = {sample.series: ([sample.time] * 2, [sample.cpu] * 2, [sample.memory] * 2) for sample in found}
+    both = dict(samples.join_ticks([body, body]))
+    assert {number: each[:3] for number, each in both.items()} == expected
+    wanted = {found[0].series, found[-1].series, 2**31 + 1}
+    few = dict(samples.find_in_ticks([body, body], wanted))
+    assert few == {number: both[number] for number in wanted if number in both}
 
 
 @given(VALUES, st.floats(0, 100))

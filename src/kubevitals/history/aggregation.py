@@ -145,7 +145,9 @@ def interval_of(times: Sequence[int]) -> int | None:
     """Return the usual distance between samples, in milliseconds; None of a single sample."""
     if len(times) < 2:
         return None
-    gaps: list[int] = sorted(map(operator.sub, itertools.islice(times, 1, None), times))
+    gaps: list[int] = list(map(operator.sub, itertools.islice(times, 1, None), times))
+    if min(gaps) != max(gaps):
+        gaps.sort()
     return gaps[len(gaps) // 2]
 
 

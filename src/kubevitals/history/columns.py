@@ -49,15 +49,15 @@ def encode(values: Sequence[int | None]) -> bytes:
 
 
 def encode_changes(values: Sequence[int | None]) -> bytes:
-    """Return a column of a number that moves in small steps, as its first value and the changes."""
-    first = next((value for value in values if value is not None), 0)
+    """Return a column of numbers that move in small steps: the first one, and the changes."""
+    before = next((value for value in values if value is not None), 0)
+    head = encode([before, *values[:1]])
     changes: list[int | None] = []
-    before = first
-    for value in values:
+    for value in values[1:]:
         changes.append(None if value is None else value - before)
         if value is not None:
             before = value
-    return encode([first]) + encode(changes)
+    return head + encode(changes)
 
 
 def decode(data: bytes, start: int, count: int) -> tuple[list[int | None], int]:
@@ -68,24 +68,12 @@ def decode(data: bytes, start: int, count: int) -> tuple[list[int | None], int]:
     """
     width, dense, base, unit, begin = _head(data, start)
     end = begin + width * count
-    if end > len(data):
-        raise errors.HistoryError("a stored block is damaged")
     if not width:
         return [base if dense else None] * count, end
-    codes: Sequence[int]
-    if width == 1:
-        codes = data[begin:end]
-    else:
-        size = _SIZES[width]
-        raw = bytearray(size * count)
-        for place in range(width):
-            raw[place::size] = data[begin + place * count : begin + (place + 1) * count]
-        codes = array.array(_CODES[width], bytes(raw))
-        if _SWAP:
-            codes.byteswap()
-    if dense:
-        return [base + unit * code for code in codes] if unit > 1 else [base + code for code in codes], end
-    return [base + unit * (code - 1) if code else None for code in codes], end
+    codes = _codes(data, begin, width, count)
+    if not dense:
+        return [base + unit * (code - 1) if code else None for code in codes], end
+    return list(map(base.__add__, codes)) if unit == 1 else [base + unit * code for code in codes], end
 
 
 def decode_changes(data: bytes, start: int, count: int) -> tuple[list[int | None], int]:
@@ -93,19 +81,54 @@ def decode_changes(data: bytes, start: int, count: int) -> tuple[list[int | None
 
     Raises: as `decode`.
     """
-    (first,), start = decode(data, start, 1)
-    changes, end = decode(data, start, count)
-    before = first or 0
-    if None not in changes:
-        values = itertools.accumulate(changes, initial=before)
-        next(values)
-        return list(values), end
-    found: list[int | None] = []
+    (before, *values), start = decode(data, start, 1 + bool(count))
+    width, dense, base, unit, begin = _head(data, start)
+    end = begin + width * max(count - 1, 0)
+    if count and dense and values[0] is not None:
+        if not width:
+            last = values[0] + base * (count - 1)
+            steady = range(values[0], last + (base > 0) - (base < 0), base) if base else [values[0]] * count
+            return list(steady), end
+        codes = _codes(data, begin, width, count - 1)
+        moves = map(base.__add__, codes) if unit == 1 else [base + unit * code for code in codes]
+        return list(itertools.accumulate(moves, initial=values[0])), end
+    changes, end = decode(data, start, max(count - 1, 0))
+    before = before or 0
     for change in changes:
         if change is not None:
             before += change
-        found.append(None if change is None else before)
-    return found, end
+        values.append(None if change is None else before)
+    return values, end
+
+
+def _codes(data: bytes, begin: int, width: int, count: int) -> Sequence[int]:
+    """Return the codes of a column, put together of their bytes."""
+    if begin + width * count > len(data):
+        raise errors.HistoryError("a stored block is damaged")
+    if width == 1:
+        return data[begin : begin + count]
+    size = _SIZES[width]
+    raw = bytearray(size * count)
+    for place in range(width):
+        raw[place::size] = data[begin + place * count : begin + (place + 1) * count]
+    codes = array.array(_CODES[width], bytes(raw))
+    if _SWAP:
+        codes.byteswap()
+    return codes
+
+
+def end_of(data: bytes, start: int, count: int) -> int:
+    """Return where the column of `count` numbers at `start` ends.
+
+    Raises: as `decode`.
+    """
+    width, _, _, _, begin = _head(data, start)
+    return begin + width * count
+
+
+def is_empty(data: bytes, start: int) -> bool:
+    """Return whether all numbers of the column at `start` are None."""
+    return data[start : start + 1] == b"\0"
 
 
 def pick(data: bytes, start: int, count: int, index: int) -> tuple[int | None, int]:

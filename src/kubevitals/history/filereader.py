@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LATE = 600_000  # milliseconds that a sample may be older than the tick it came with
 _AHEAD = 60_000  # milliseconds that a node's clock may be ahead
+_FEW = 4  # series that are looked for one by one in a tick
 _KEYS = 500  # of rows that are read in one go
 _NO_SAMPLES = aggregation.Samples([], [], [])
 
@@ -171,7 +172,7 @@ def _read_samples(
     fresh = _read_open(connection, numbers, plan)
     for number in numbers:
         parts = list(map(samples.decode, _blocks(connection, number, plan.batches)))
-        parts += [fresh[number]] if number in fresh else []
+        parts += fresh.get(number, ())
         if parts:
             known[number] = _cut(_join(parts), plan.after, plan.last)
     return known
@@ -193,31 +194,21 @@ def _blocks(
 
 def _read_open(
     connection: sqlite3.Connection, numbers: Iterable[int], plan: _Plan
-) -> dict[int, aggregation.Samples]:
-    """Return the samples that are not in blocks yet."""
+) -> dict[int, list[aggregation.Samples]]:
+    """Return the samples that are not in blocks yet, in parts."""
     groups: dict[int, set[int]] = {}
     for number in numbers:
         groups.setdefault(schema.group_of(number), set()).add(number)
-    found: dict[int, aggregation.Samples] = {}
-    shares: dict[int, list[int | None]] = {}
+    found: dict[int, list[aggregation.Samples]] = {}
     for group, wanted in groups.items():
-        alone = next(iter(wanted)) if len(wanted) == 1 else None
-        for body in _open_rows(connection, group, plan):
-            some = samples.decode_tick(body) if alone is None else [samples.find_in_tick(body, alone)]
-            for sample in some:
-                if sample is None or sample.series not in wanted:
-                    continue
-                into = found.get(sample.series)
-                if into is None:
-                    into = found[sample.series] = aggregation.Samples([], [], [])
-                    shares[sample.series] = []
-                into.times.append(sample.time)
-                into.cpu.append(sample.cpu)
-                into.memory.append(sample.memory)
-                shares[sample.series].append(sample.share)
-    return {
-        number: each._replace(shares=samples.whole_shares(shares[number])) for number, each in found.items()
-    }
+        if len(wanted) > _FEW:
+            parts = samples.join_ticks(_open_rows(connection, group, plan))
+        else:
+            parts = samples.find_in_ticks(_open_rows(connection, group, plan), wanted)
+        for number, part in parts:
+            if number in wanted:
+                found.setdefault(number, []).append(part)
+    return found
 
 
 def _open_rows(connection: sqlite3.Connection, group: int, plan: _Plan) -> Iterator[bytes]:
