@@ -6,8 +6,12 @@ import signal
 from typing import TYPE_CHECKING
 
 import hypothesis
+import pytest
+
+from kubevitals import cpython
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
 # Machines are shared: how long an example takes says nothing about the code.
@@ -23,3 +27,11 @@ def _ignore(number: int, frame: FrameType | None) -> None:
 # kept for the tests themselves, but the programs that they start and interrupt have to end.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, _ignore)
+
+
+@pytest.fixture(scope="module", params=["private", "public"])
+def cpython_modules(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run the tests of a module once with CPython's private modules and once with their public twins."""
+    cpython.use(private=request.param == "private")
+    yield
+    cpython.use(private=True)

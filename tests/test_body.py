@@ -20,6 +20,8 @@ from kubevitals.kube.http import body, urls
 from kubevitals.kube.http import connection as connections
 from kubevitals.kube.http import head as heads
 
+pytestmark = pytest.mark.usefixtures("cpython_modules")
+
 
 class Pair:
     """A connection whose other end is a socket of the test."""

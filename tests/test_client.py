@@ -22,6 +22,8 @@ from kubevitals.kube.http import authentication
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.usefixtures("cpython_modules")
+
 
 class Renewable(authentication.Credentials):
     """Tokens one after the other: each renewal brings the next."""

@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests import servers
 
-from kubevitals import errors
+from kubevitals import cpython, errors
 from kubevitals.kube.http import body, client, proxy, urls
 from kubevitals.kube.http import connection as connections
 from kubevitals.kube.http import head as heads
 from kubevitals.kube.http import request as requests
+
+pytestmark = pytest.mark.usefixtures("cpython_modules")
 
 
 def exchange(
@@ -228,7 +230,7 @@ def test_all_addresses_of_a_host_are_tried(monkeypatch: pytest.MonkeyPatch) -> N
             (socket.AF_INET, socket.SOCK_STREAM, 0, "", place)
             for place in (refused, ("127.0.0.1", server.port))
         ]
-        monkeypatch.setattr("_socket.getaddrinfo", lambda *_: found)
+        monkeypatch.setattr(cpython.sockets, "getaddrinfo", lambda *_: found)
         connection = connections.Connection(connections.Route(urls.split_url("http://two.test")))
         connection.connect(1)
         connection.close()

@@ -1,15 +1,23 @@
-"""Small JSON without the json package: the same values, and the same refusals."""
+"""What is taken from private modules of CPython, and the public twins that serve in their place."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+import ssl
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests import servers
 
 from kubevitals import cpython
+from kubevitals.kube.http import client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.usefixtures("cpython_modules")
 
 _LEAVES = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -46,6 +54,10 @@ def test_space_and_byte_order_mark_around_the_value_are_nothing() -> None:
         b"{'a':1}",
         b"[1,]",
         b"nul",
+        b"{nope",
+        b'{"a" 1}',
+        b'"\\u12"',
+        b"[1 2]",
         b"NaN",
         b"[Infinity]",
         b"\xff",
@@ -57,3 +69,51 @@ def test_what_is_not_json_is_a_value_error(body: bytes) -> None:
     """Everything else is refused by a ValueError, nesting without end included."""
     with pytest.raises(ValueError):
         cpython.parse_json(body)
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    """Take the private modules again afterwards."""
+    yield
+    cpython.use(private=True)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("_socket", "getaddrinfo"),
+        ("_ssl", "SSLEOFError"),
+        ("_ssl", "_SSLContext"),
+        ("_ssl", "HOSTFLAG_NEVER_CHECK_SUBJECT"),
+        ("_ssl", "get_default_verify_paths"),
+        ("_json", "make_scanner"),
+    ],
+)
+@pytest.mark.usefixtures("restored")
+def test_a_missing_part_gives_the_twin(module: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a private module lacks something, a request over TLS works by the public one."""
+    with servers.Server(servers.answer(200, b'{"a": 1}'), tls=servers.server_context()) as server:
+        with monkeypatch.context() as without:
+            without.delattr(f"{module}.{name}")
+            cpython.use(private=True)
+            chosen = cpython.tls()
+        with client.Client(server.url, ca=servers.authority().pem, environ={}) as opened:
+            answer = opened.request("GET", "/")
+    assert cpython.parse_json(answer.content) == {"a": 1}
+    assert (chosen.errors is ssl) == (module == "_ssl")
+
+
+@pytest.mark.usefixtures("restored")
+def test_another_signature_gives_the_twin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A private function that takes other arguments is not called."""
+    monkeypatch.setattr(cpython, "_WRAP_SIGNATURE", "($self, /, something_else")
+    cpython.use(private=True)
+    assert cpython.tls().errors is ssl
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_scanner_that_reads_otherwise_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scanner of JSON that does not do what it should gives way to the json package."""
+    monkeypatch.setattr("_json.make_scanner", lambda _: lambda text, at: (text, at))
+    cpython.use(private=True)
+    assert cpython.parse_json(b'{"a": 1}') == {"a": 1}

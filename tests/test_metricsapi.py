@@ -19,6 +19,8 @@ from simcluster import simulation as simulated
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.usefixtures("cpython_modules")
+
 Json = dict[str, Any]
 BOTH = sources.Scope(nodes=True, pods=True)
 GROUP = {

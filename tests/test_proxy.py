@@ -9,6 +9,8 @@ from kubevitals import errors
 from kubevitals.kube import client, clientconfig
 from kubevitals.kube.http import proxy, urls
 
+pytestmark = pytest.mark.usefixtures("cpython_modules")
+
 
 def choose(server: str, **environ: str) -> str | None:
     found = proxy.choose_proxy(urls.split_url(server), environ=environ)

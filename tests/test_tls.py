@@ -14,6 +14,8 @@ from kubevitals import errors
 from kubevitals.kube import client, clientconfig
 from kubevitals.kube.http import authentication, tls
 
+pytestmark = pytest.mark.usefixtures("cpython_modules")
+
 
 class Fixed(authentication.Credentials):
     """Always the same credential."""
