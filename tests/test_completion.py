@@ -444,7 +444,9 @@ def test_fish(home: pathlib.Path) -> None:
             home, FISH, "--no-config", "-c", "source script.fish; complete -C $argv[1]", line
         ).splitlines()
 
-    assert offered("kubevitals ov") == ["overview\tnodes, the busiest pods and what is wrong, on one screen"]
+    assert offered("kubevitals ov") == [
+        "overview\tshow nodes, the busiest pods and what is wrong, on one screen"
+    ]
     assert offered("kubevitals top --context my") == ["my prod"]
     assert offered("kubevitals top --context=my") == ["--context=my prod"]
     assert offered("kubevitals top --context 'my p") == ["my prod"]

@@ -70,6 +70,6 @@ def test_several_clusters_have_no_common_name(arguments: Any) -> None:
 def test_several_clusters_have_no_common_prometheus(arguments: Any) -> None:
     """The address of one Prometheus with two contexts is wrong usage: both would show the same usage."""
     both = ("--context", "one", "--context", "two", "--prometheus-url", "http://127.0.0.1:9")
-    with pytest.raises(errors.UsageError, match="tells of one cluster"):
+    with pytest.raises(errors.UsageError, match="is for one cluster"):
         names(arguments(*both))
     assert names(arguments(*both, "--source", "kubelet")) == ["one", "two"]

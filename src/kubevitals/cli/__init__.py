@@ -1,6 +1,6 @@
-"""The command line: which command is called, and how it ends. Each command is a file of its own, loaded only
-when it is called: the start of the program is part of the product.
+"""The command line: finds the command, runs it and returns its exit code.
 
+Each command is a file in `commands/` and is imported when it is called, so that the program starts quickly.
 Exit codes: 0 good, 1 failure, 2 wrong usage, 130 interrupted.
 """
 
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 
 # name: (module, one line)
 COMMANDS = {
-    "top": ("top", "usage of nodes, pods, containers, namespaces or workloads against what they asked for"),
-    "overview": ("overview", "nodes, the busiest pods and what is wrong, on one screen"),
-    "problems": ("problems", "everything that is wrong, with the next step; for people and for scripts"),
-    "history": ("history", "what was used over time, from what was recorded"),
-    "record": ("record", "record what is used, until it is ended"),
-    "serve": ("serve", "live snapshots over HTTP: JSON for Grafana, metrics for Prometheus, a page"),
-    "export": ("export", "usage, requests, limits and health for Prometheus, served or written once"),
-    "rbac": ("rbac", "print the rights that it needs, and no others, as YAML for kubectl apply"),
+    "top": (
+        "top",
+        "show usage of nodes, pods, containers, namespaces or workloads against requests and limits",
+    ),
+    "overview": ("overview", "show nodes, the busiest pods and what is wrong, on one screen"),
+    "problems": ("problems", "show everything that is wrong, with the next step; for people and for scripts"),
+    "history": ("history", "show usage over time, from what was recorded"),
+    "record": ("record", "record usage in a file, until it is stopped"),
+    "serve": ("serve", "serve live snapshots over HTTP: JSON for Grafana, metrics for Prometheus, a page"),
+    "export": ("export", "expose usage, requests, limits and health to Prometheus, or write them once"),
+    "rbac": ("rbac", "print the rights that kubevitals needs, and no others, as YAML for kubectl apply"),
     "simulate": ("simulate", "serve a simulated cluster on loopback, for demos and tests"),
     "completion": ("completion", "print the completion script for bash, zsh or fish"),
 }
@@ -41,13 +44,13 @@ examples:
   kubevitals top pods -n shop -o json      numbers for programs, documented in docs/schema.md
   kubectl vitals top nodes                 the same as a kubectl plugin
 
-kubevitals COMMAND --help tells about one command.
+kubevitals COMMAND --help explains one command.
 Exit codes: 0 good, 1 failure, 2 wrong usage, 130 interrupted.
 """
 
 
 def main(argv: Sequence[str], *, program: str = "kubevitals") -> int:
-    """Run the command in `argv` and return the exit code. Foreseeable failures are told, never raised."""
+    """Run the command in `argv` and return the exit code; errors of kubevitals are printed, not raised."""
     console.make_robust(sys.stdout)
     console.make_robust(sys.stderr)
     try:
@@ -90,7 +93,7 @@ def _run(argv: list[str], program: str) -> int:
 
 
 def _find_command(argv: Sequence[str]) -> int | None:
-    """Return where the command stands: the first word that is one, not the value of an option before it."""
+    """Return the index of the command: the first word that is neither an option nor the value of one."""
     from kubevitals.cli import clusteroptions
 
     skip = False
@@ -137,13 +140,13 @@ def _describe(program: str) -> str:
     return (
         f"usage: {program} COMMAND [OPTION ...]\n\n"
         "How a Kubernetes cluster is doing: CPU, memory and health of nodes, pods and containers\n"
-        "against what they asked for and may use.\n\n"
+        "against their requests and limits.\n\n"
         f"commands:\n{''.join(lines)}\n{_EPILOG}"
     )
 
 
 def _load(name: str) -> Any:
-    """Return the module of a command: it has add_arguments(parser) and run(arguments)."""
+    """Return the module of a command, which has add_arguments(parser) and run(arguments)."""
     import importlib
 
     return importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""The argument parser of one command, as kubectl's users expect one: no guessing at abbreviations."""
+"""The argparse parser of one command. Options are not abbreviated, as with kubectl."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Formatter(argparse.RawDescriptionHelpFormatter):
     """Help as wide as the terminal, at most 110 columns.
 
-    argparse makes a formatter for every option it is told of, and each one measures the terminal by shutil,
-    whose import takes 3 ms: the width is measured once, here.
+    argparse makes a formatter for every option that is added, and each measures the terminal by shutil, whose
+    import takes 3 ms; here the width is measured once.
     """
 
     def __init__(self, prog: str) -> None:

@@ -1,7 +1,4 @@
-"""What the commands that run for long share: the clusters of several contexts, and their further lists.
-
-One command prints, another serves over HTTP; both read the same clusters in the same way.
-"""
+"""The clusters of several contexts, for the commands that run for long: record, serve and export."""
 
 from __future__ import annotations
 
@@ -19,11 +16,11 @@ if TYPE_CHECKING:
 
 
 def connect_all(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> list[clusters.Cluster]:
-    """Return the clusters of all contexts, to be closed by the stack.
+    """Return the clusters of all contexts; the stack closes them.
 
     Raises:
-        errors.UsageError: two of them have one name, or several are to have one, or one Prometheus.
-        and as `kubevitals.connect`.
+        errors.UsageError: two clusters would have one name, or share one Prometheus.
+        errors.KubevitalsError: as of `kubevitals.connect`.
     """
     import argparse
 
@@ -36,8 +33,8 @@ def connect_all(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> l
         )
     if len(set(arguments.context or [None])) > 1 and sourceoptions.has_address(arguments):
         raise errors.UsageError(
-            "--prometheus-url tells of one cluster, and there are several contexts",
-            remedy="run one for each; with --source prometheus alone each cluster's own is looked for",
+            "--prometheus-url is for one cluster, and there are several contexts",
+            remedy="run one for each; --source prometheus alone finds the server in each cluster",
         )
     for context in dict.fromkeys(arguments.context or [None]):
         one = argparse.Namespace(**{**vars(arguments), "context": context, "namespace": None})
@@ -56,7 +53,7 @@ def connect_all(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> l
 def open_states(
     connected: list[clusters.Cluster], wanted: exposition.Options, *, namespace: str | None
 ) -> list[objectcache.ObjectCache]:
-    """Return the lists that kube-state-metrics' families need, one a cluster; none where nobody asks."""
+    """Return what the families of kube-state-metrics are made of, one for each cluster, if wanted."""
     from kubevitals.kube import objectcache
     from kubevitals.surfaces.exposition import kube_state_metrics
     from kubevitals.surfaces.exposition import options as option_set

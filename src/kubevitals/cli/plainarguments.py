@@ -10,11 +10,13 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
-    from typing import Any
+    from typing import Any, NamedTuple, Self
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 
 class Arguments:
-    """The values by name, as argparse.Namespace holds them."""
+    """The values by name, as in argparse.Namespace."""
 
     def __repr__(self) -> str:
         return "<Arguments>"  # the values may hold a token
@@ -26,26 +28,31 @@ def parse(module: Any, words: Sequence[str]) -> Arguments | None:
         parser = _Parser()
         module.add_arguments(parser)
         return parser.parse(words)
-    except Exception:  # noqa: BLE001 - whatever it is, argparse meets it again and says it, or reads it
+    except Exception:  # noqa: BLE001 - argparse meets it again, and reports it or reads the words
         return None
 
 
-class _Argument:
+class _Argument(NamedTuple):
     """One option or positional, as add_argument describes it."""
 
-    __slots__ = ("action", "choices", "default", "dest", "nargs", "type")
+    dest: str
+    action: str
+    nargs: str | None
+    type: Callable[[str], Any] | None
+    choices: Container[Any] | None
+    default: Any
 
-    def __init__(self, dest: str, described: dict[str, Any]) -> None:
+    @classmethod
+    def of(cls, dest: str, described: dict[str, Any]) -> Self:
+        """Return the argument; raise _DoubtError where argparse would do more with it than is done here."""
         if not _KNOWN.issuperset(described):
             raise _DoubtError
-        self.dest = dest
-        self.action: str = described.get("action", "store")
-        self.nargs: str | None = described.get("nargs")
-        self.type: Callable[[str], Any] | None = described.get("type")
-        self.choices: Container[Any] | None = described.get("choices")
-        self.default: Any = described.get("default", False if self.action == "store_true" else None)
-        if self.type is not None and isinstance(self.default, str):  # argparse would parse it
+        action = described.get("action", "store")
+        default = described.get("default", False if action == "store_true" else None)
+        parse_value = described.get("type")
+        if parse_value is not None and isinstance(default, str):  # argparse would parse it
             raise _DoubtError
+        return cls(dest, action, described.get("nargs"), parse_value, described.get("choices"), default)
 
     def read(self, word: str) -> Any:
         value = word if self.type is None else self.type(word)
@@ -59,11 +66,11 @@ _KNOWN = frozenset({"action", "choices", "const", "default", "dest", "help", "me
 
 
 class _DoubtError(Exception):
-    """These words are not plain."""
+    """The words are not plain, or wrong."""
 
 
 class _Parser:
-    """What add_arguments is given instead of an argparse.ArgumentParser."""
+    """Passed to add_arguments instead of an argparse.ArgumentParser."""
 
     def __init__(self) -> None:
         self._options: dict[str, _Argument] = {}
@@ -73,7 +80,7 @@ class _Parser:
     def add_argument(self, *flags: str, **described: Any) -> None:
         """Take note of an option or a positional."""
         first = next((flag for flag in flags if flag.startswith("--")), flags[0])
-        argument = _Argument(described.get("dest") or first.lstrip("-").replace("-", "_"), described)
+        argument = _Argument.of(described.get("dest") or first.lstrip("-").replace("-", "_"), described)
         self._all.append(argument)
         if not first.startswith("-"):
             self._positionals.append(argument)
@@ -81,7 +88,7 @@ class _Parser:
             self._options[flag] = argument
 
     def add_argument_group(self, *_title: str) -> _Parser:
-        """A group matters to --help only."""
+        """Return this parser: groups matter to --help only."""
         return self
 
     def parse(self, words: Sequence[str]) -> Arguments:

@@ -1,4 +1,4 @@
-"""How a command that runs for long is ended: Ctrl-C and SIGTERM ask it to stop, the second one insists."""
+"""Stopping a command that runs for long: Ctrl-C or SIGTERM stops it in order, a second one at once."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Names that completion takes from the kubeconfig and from the cluster: quickly, silently, or not at all.
+"""The names for completion, from the kubeconfig and from the cluster.
 
-It reads metadata only, asks nobody anything, and gives up after two seconds with what it has.
+Of objects only metadata is read. It never asks for input, prints nothing, and returns after two seconds with
+what it has by then.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class _TooLate(BaseException):
-    """The time is up. No `except Exception` on the way shall take it for a failure of its own."""
+    """The time is up. It is a BaseException so that no `except Exception` on the way catches it."""
 
 
 class _Enough(Exception):  # noqa: N818 - it is no error
-    """There are names enough."""
+    """There are enough names."""
 
 
 class Names:
-    """Where names come from: the options typed so far, each with its values in their order."""
+    """The names of the cluster that the options typed so far choose; each option has its values in order."""
 
     def __init__(self, given: Mapping[str, Sequence[str]]) -> None:
         self._given = given
@@ -186,7 +187,7 @@ class Names:
 
 @contextlib.contextmanager
 def _hurry(seconds: float) -> Iterator[None]:
-    """Give up what is within after so many seconds, by _TooLate."""
+    """Raise _TooLate within the block after so many seconds."""
     import signal
     import threading
 

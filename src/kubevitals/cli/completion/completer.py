@@ -1,11 +1,11 @@
-"""Answers a shell that wants to complete a command line: `kubevitals __complete WORD...`.
+"""The completer: `kubevitals __complete WORD...`, which a shell calls to complete the last word.
 
-The last word is the one being completed. The answer is a candidate a line, a tab and a description after
-it, and a last line that says how to go on: a colon and a sum of 2 (no blank behind the word) and 4 (no
-file names instead), the protocol of kubectl and others. Our own scripts name their shell in the environment
-and give the words on standard input, so that no token typed is seen in the process list.
+It prints one candidate a line, followed by a tab and a description, and a last line with a colon and a sum
+of 2 (no blank after the word) and 4 (no file names instead): the protocol of kubectl and others. Our own
+scripts name their shell in the environment and pass the words on standard input, so that a token that is
+typed does not show in the process list.
 
-It writes nothing else, asks nobody anything and ends with 0: a shell's prompt is no place for errors.
+It prints nothing else, never asks for input, and always exits with 0: errors would disturb the prompt.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _MOST_WORDS = 1 << 20  # bytes of standard input
 
 
 def main() -> int:
-    """Answer `kubectl_complete-vitals WORD...`, which kubectl runs to complete `kubectl vitals`."""
+    """Complete the last argument: kubectl runs `kubectl_complete-vitals WORD...` for `kubectl vitals`."""
     return run_words(sys.argv[1:])
 
 
 def run_words(words: Sequence[str], *, environ: Mapping[str, str] = os.environ) -> int:
-    """Print the candidates for the last of `words`; return 0, whatever happens."""
+    """Print the candidates for the last of `words`; always return 0."""
     shell = environ.get("_KUBEVITALS_SHELL", "")
     raw = ""
     try:
@@ -48,14 +48,14 @@ def run_words(words: Sequence[str], *, environ: Mapping[str, str] = os.environ) 
         elif shell == "fish":  # gives the last one so
             words[-1] = shellwords.unquote(words[-1])[0]
         found, directive = _complete(words)
-    except Exception:  # noqa: BLE001 - the boundary to a shell's prompt, where a failure has no place
+    except Exception:  # noqa: BLE001 - the boundary to a shell's prompt, which an error would disturb
         found, directive = [], NO_FILES
     _print(found, directive, typed=words[-1] if words else "", shell=shell, raw=raw, environ=environ)
     return 0
 
 
 def _complete(words: Sequence[str]) -> tuple[list[tuple[str, str]], int]:
-    """Return the candidates for the whole last word, and the directive."""
+    """Return the candidates for the last word, and the directive."""
     line = Line()
     for word in words[:-1]:
         line.read(word)
@@ -102,7 +102,7 @@ def _shorten(about: str) -> str:
 
 
 class Line:
-    """A command line as far as it has been read: its command, options with their values, and words."""
+    """The command line so far: its command, its options with their values, and its other words."""
 
     def __init__(self) -> None:
         self.command = ""
@@ -113,7 +113,7 @@ class Line:
         self._ended = False  # by --
 
     def read(self, word: str) -> None:
-        """Take in one word that is complete."""
+        """Read one word that is complete."""
         if self._pending is not None:
             self._note(self._pending, word)
             self._pending = None
@@ -128,7 +128,7 @@ class Line:
             self._read_short(word)
 
     def complete(self, typed: str) -> tuple[list[tuple[str, str]], bool]:
-        """Return the candidates for the word being typed, whole words; and whether it is a file's name."""
+        """Return the candidates for the word being typed, as whole words, and whether it is a file name."""
         if self._pending is not None:
             return self._values(self._pending, typed, "")
         if typed.startswith("-") and not self._ended:
@@ -191,7 +191,7 @@ class Line:
         return [(name, about) for name, (_, about) in cli.COMMANDS.items()]
 
     def _options(self, typed: str) -> list[tuple[str, str]]:
-        """Return the options that are not yet given; the short ones only where a short one may be meant."""
+        """Return the options that are not given yet; short ones only if the word may be one."""
         found = []
         for flag, action in self._flags.items():
             again = type(action).__name__ == "_AppendAction"

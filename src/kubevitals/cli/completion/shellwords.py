@@ -1,6 +1,6 @@
-"""Words as a shell's user has typed them: taking quotes off, and putting them on, without running anything.
+"""Words as they are typed in a shell: removing quotes and adding them.
 
-Nothing is expanded: `$HOME`, `$(date)` and `~` stay what they are.
+Nothing is expanded or run: `$HOME`, `$(date)` and `~` stay as they are.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ _IN_DOUBLE_QUOTES = frozenset('\\$`"')
 
 
 def unquote(raw: str) -> tuple[str, str]:
-    r"""Return what the word means, and the quote that is still open at its end ("" if none is).
+    r"""Return the word without quotes, and the quote that is still open at its end, or "".
 
-    The rules are those of POSIX shells, to which fish's are near enough: within single quotes a backslash
+    The rules are those of POSIX shells, to which fish's are close enough: within single quotes a backslash
     is itself, within double quotes it escapes `\ $ ` "` and else stays.
     """
     text: list[str] = []
@@ -37,7 +37,7 @@ def unquote(raw: str) -> tuple[str, str]:
 
 
 def quote_for_bash(text: str, quote: str = "") -> str:
-    """Return the text as it has to be typed in bash, bare or within an open quote."""
+    """Return the text as it must be typed in bash, bare or within an open quote."""
     if quote == "'":
         return text.replace("'", "'\\''")
     if quote == '"':
@@ -48,7 +48,7 @@ def quote_for_bash(text: str, quote: str = "") -> str:
 
 
 def replace_in_bash(raw: str, whole: str, *, breaks: str) -> str:
-    """Return what bash has to insert so that the word typed as `raw` becomes `whole`.
+    """Return what bash must insert so that the word typed as `raw` becomes `whole`.
 
     Bash replaces only what follows the last unquoted word break (of COMP_WORDBREAKS) or the open quote.
     """

@@ -1,6 +1,7 @@
-"""How what is recorded is doing: the file of history and remote-write, as every surface tells it. Pure.
+"""How recording is doing: the file of history and remote-write, in JSON and in words.
 
-It must not know where the file is, nor the receiver's address: names travel further than those should.
+Neither the path of the file nor the address of the receiver is in it: they must not reach everyone who may
+read the status.
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ _ROLES = {"writes": "recording", "reads": "another process records", "off": "not
 
 
 class RecorderStatus(NamedTuple):
-    """What is known of both; None where there is none."""
+    """The states of both; None where it is not in use."""
 
-    source: str | None = None  # what answers for the past: a file or memory
+    source: str | None = None  # where answers about the past come from: a file or memory
     recording: store.Status | None = None
     sending: writer.Status | None = None
 
     @property
     def problems(self) -> list[model.Problem]:
-        """Why the file is not written, and why nothing is sent."""
+        """Why the file is not written, and why nothing is sent, if so."""
         found = [each.problem for each in (self.recording, self.sending) if each is not None]
         return [problem for problem in found if problem is not None]
 
@@ -86,7 +87,7 @@ def to_remote_write(kept: RecorderStatus) -> dict[str, Any] | None:
 
 
 def history_words(kept: RecorderStatus) -> list[str]:
-    """Return the state of history in a few words each, the first ones the most telling."""
+    """Return the state of history in short phrases, the most important first."""
     told = kept.recording
     if told is None:
         return [] if kept.source is None else ["in memory"]
@@ -97,7 +98,7 @@ def history_words(kept: RecorderStatus) -> list[str]:
 
 
 def remote_write_words(kept: RecorderStatus) -> list[str]:
-    """Return the state of remote-write likewise."""
+    """Return the state of remote-write in short phrases, the most important first."""
     told = kept.sending
     if told is None:
         return []
