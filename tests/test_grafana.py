@@ -13,7 +13,7 @@ import yaml
 from deploy.grafana.boards import columns, description, render, words
 from tests import grafana, web_service
 
-from kubevitals.surfaces.web import kinds, renderer, vitalsrow
+from kubevitals.surfaces.web import models, rowkinds, vitalsrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,8 +64,8 @@ def test_the_chart_has_the_same_files() -> None:
 
 def test_keys_are_those_of_the_service() -> None:
     """Each described column is a key of the rows asked for, of the type that the service states."""
-    types = {name: kind.types for name, kind in kinds.KINDS.items()}
-    types |= {"vitals": vitalsrow.VITALS_TYPES, "problems": renderer.PROBLEM_TYPES}
+    types = {name: kind.types for name, kind in rowkinds.KINDS.items()}
+    types |= {"vitals": vitalsrow.VITALS_TYPES, "problems": models.PROBLEM_TYPES}
     for panel in (each for board in description.BOARDS for row in board.rows for each in row.panels):
         if isinstance(panel, words.Lines):
             asked = [(line.ask.of, line.key) for line in panel.lines]

@@ -86,7 +86,7 @@ def test_a_service_tells_what_it_keeps() -> None:
         assert told["history"]["ticks"] == 12
         assert "900 samples sent" in service.get("/").text
         metrics = service.get("/metrics").text
-        described = service.get("/openapi.json").json()["paths"]["/api/v1/status"]["get"]["responses"]["200"]
+        schemas = service.get("/openapi.json").json()["components"]["schemas"]
     values = {
         sample.name: sample.value
         for family in parser.text_string_to_metric_families(metrics)
@@ -100,9 +100,8 @@ def test_a_service_tells_what_it_keeps() -> None:
         "kubevitals_remote_write_refused_samples_total": 0, "kubevitals_remote_write_retries_total": 0,
         "kubevitals_remote_write_lag_seconds": 0,
     }  # fmt: skip
-    schema = described["content"]["application/json"]["schema"]["properties"]
-    for name in ("history", "remote_write"):
-        assert set(schema[name]["required"]) == set(told[name])
+    for name, schema in (("history", "HistoryStatus"), ("remote_write", "RemoteWriteStatus")):
+        assert set(schemas[schema]["required"]) == set(told[name])
 
 
 def test_where_nothing_is_recorded_there_is_no_metric_of_it() -> None:

@@ -11,13 +11,13 @@ import pytest
 from tests import web_service
 
 from kubevitals.surfaces.view import historydocuments
-from kubevitals.surfaces.web import openapi, stream
+from kubevitals.surfaces.web import stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 TEXT = (pathlib.Path(__file__).parent.parent / "docs" / "schema.md").read_text("utf-8")
-DOCUMENT = openapi.describe(["simulated"])
+DOCUMENT = web_service.describe()
 JSON = "application/json"
 LISTS = [
     path

@@ -5,19 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests import waiting, web_service
 
 import kubevitals
-from kubevitals import kinds as row_kinds
-from kubevitals import model, vitals
+from kubevitals import kinds, model, vitals
 from kubevitals.kube import listwatch
 from kubevitals.kube.http import retries
 from kubevitals.surfaces.view import documents
-from kubevitals.surfaces.web import kinds, queries, renderer, settings, vitalsrow
+from kubevitals.surfaces.web import parameters, rowkinds, settings, vitalsrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +114,7 @@ def test_rows_are_the_schema(service: web_service.Service, name: str) -> None:
     """Rows in base units are those of `-o json`, key by key and in order."""
     answer = service.get(f"/api/v1/{name}?sort=name").json()
     records = sorted(getattr(held(service), name), key=lambda record: (record.name, repr(record)))
-    expected = json.loads(documents.render_json(held(service), row_kinds.KINDS[name], records))
+    expected = json.loads(documents.render_json(held(service), kinds.KINDS[name], records))
     assert list(answer) == list(expected)
     assert {key: answer[key] for key in answer if key != "items"} == {
         key: expected[key] for key in expected if key != "items"
@@ -156,7 +155,8 @@ def test_vitals(service: web_service.Service) -> None:
 
 def test_single_objects(service: web_service.Service) -> None:
     """Below each list there are its objects, the same rows as in the list; what is not there is 404."""
-    for name, path in renderer.PATHS.items():
+    for kind in kinds.KINDS.values():
+        name, path = kind.name, kind.path
         row = service.get(f"/api/v1/{name}?limit=1").json()["items"][0]
         place = "/".join(row[key] for key in path)
         answer = service.get(f"/api/v1/{name}/{place}")
@@ -273,13 +273,13 @@ def test_order_and_part(service: web_service.Service) -> None:
     assert service.get("/api/v1/pods?offset=999999").json()["items"] == []
 
 
-@pytest.mark.parametrize("name", list(kinds.KINDS))
+@pytest.mark.parametrize("name", list(rowkinds.KINDS))
 def test_formats(service: web_service.Service, name: str) -> None:
     """Columns and CSV hold the same values as objects, in the same order."""
     objects = service.get(f"/api/v1/{name}").json()
-    rows = objects[kinds.KINDS[name].item if kinds.KINDS[name].infra else "items"]
+    rows = objects[rowkinds.KINDS[name].item if rowkinds.KINDS[name].infra else "items"]
     answer = service.get(f"/api/v1/{name}?format=columns").json()
-    columns = answer[kinds.KINDS[name].item if kinds.KINDS[name].infra else "columns"]
+    columns = answer[rowkinds.KINDS[name].item if rowkinds.KINDS[name].infra else "columns"]
     assert columns == {key: [row[key] for row in rows] for key in rows[0]}
     text = service.get(f"/api/v1/{name}?format=csv")
     assert text.headers["content-type"] == "text/csv; charset=utf-8"
@@ -353,6 +353,87 @@ def test_bad_words_are_not_echoed_at_length(service: web_service.Service) -> Non
     assert service.get("/api/v1/pods?a=%ff").status_code == 422
 
 
+def test_unknown_parameters(service: web_service.Service) -> None:
+    """A parameter that a route does not have is refused by all routes that have any, with the closest one."""
+    answer = service.get("/api/v1/pods?namespaces=shop").json()
+    assert (answer["code"], answer["parameter"]) == ("unknown_parameter", "namespaces")
+    assert "did you mean namespace" in answer["detail"]
+    for path in ("/api/v1/vitals", "/api/v1/status", "/api/v1/names/clusters", "/api/v1/history/pods"):
+        assert service.get(f"{path}?x=1").json()["code"] == "unknown_parameter", path
+    assert service.get("/metrics?x=1").status_code == 200  # what a scrape may bring
+
+
+def test_filter(service: web_service.Service) -> None:
+    """Rows, names and problems of pods can be filtered; a bad filter says where, and what is allowed."""
+    pods = held(service).pods
+    expected = {pod.name for pod in pods if pod.namespace == "kube-system" and pod.phase == "Running"}
+    assert expected
+    query = "filter=ns:kube-system%20phase:running"
+    assert set(names(service, f"/api/v1/pods?{query}")) == expected
+    assert service.get(f"/api/v1/names/pods?{query}").json() == sorted(expected)
+    rows = service.get("/api/v1/infra/pods?filter=cpu%3E1m").json()["pods"]
+    assert len(rows) == sum((pod.cpu_usage_cores or 0) > 0.001 for pod in pods)
+    assert names(service, "/api/v1/namespaces?filter=kube-system") == ["kube-system"]
+    found = service.get("/api/v1/problems?filter=!phase:running").json()["items"]
+    running = {(pod.namespace, pod.name) for pod in pods if pod.phase == "Running"}
+    assert not {(each["namespace"], each["name"]) for each in found} & running
+    told = service.get("/api/v1/pods?filter=cpu%3Ealot").json()
+    assert (told["status"], told["parameter"]) == (422, "filter")
+    assert told["remedy"]
+
+
+def test_another_time() -> None:
+    """With `at` rows, objects, vitals and problems are those of then; the envelope tells when that was."""
+    with web_service.serve(simulation={"pods": 20, "speed": 1}) as own:
+        own.tick()
+        _ask_for_another_time(own)
+
+
+def _ask_for_another_time(own: web_service.Service) -> None:
+    paths = (
+        "/api/v1/pods?sort=-cpu_usage_cores", "/api/v1/infra/nodes", "/api/v1/namespaces?filter=kube*",
+        "/api/v1/vitals", "/api/v1/problems?limit=100",
+    )  # fmt: skip
+    first = {path: own.get(path).json() for path in paths}
+    before = held(own).generated_at
+    waiting.until(lambda: (own.collector.cluster.now() - before).total_seconds() > 1)
+    own.tick()
+    moment = (before + timedelta(seconds=0.5)).isoformat().replace("+00:00", "Z")
+    for path, expected in first.items():
+        assert own.get(path).json()["generated_at"] != expected["generated_at"]
+        answer = own.get(f"{path}{'&' if '?' in path else '?'}at={moment}")
+        assert answer.status_code == 200, answer.text
+        assert "age" not in answer.headers
+        told = answer.json()
+        assert told["generated_at"] == expected["generated_at"]
+        for key in ("items", "nodes"):
+            assert len(told.get(key, ())) == len(expected.get(key, ()))
+    usage = [
+        {row["uid"]: row["cpu_usage_cores"] or 0.0 for row in answer["items"]}
+        for answer in (own.get(f"{paths[0]}&at={moment}").json(), first[paths[0]])
+    ]
+    assert usage[0] == pytest.approx(usage[1], abs=1e-5)  # history keeps microcores
+    pod = held(own).pods[0]
+    one = own.get(f"/api/v1/pods/{pod.namespace}/{pod.name}?at={moment}").json()
+    assert one["generated_at"] == first["/api/v1/vitals"]["generated_at"]
+    assert one["item"]["name"] == pod.name
+    zipped = own.get(f"/api/v1/pods?at={moment}", accept_encoding="gzip")
+    assert zipped.headers["content-encoding"] == "gzip"
+    again = own.get(f"/api/v1/pods?at={moment}", accept_encoding="gzip", if_none_match=zipped.headers["etag"])
+    assert again.status_code == 304
+
+
+def test_a_time_without_an_answer(own: web_service.Service) -> None:
+    """A time that is none is 422, one of which nothing was recorded is 404, and both say what would do."""
+    own.tick()
+    bad = own.get("/api/v1/pods?at=soon").json()
+    assert (bad["status"], bad["parameter"]) == (422, "at")
+    assert bad["allowed"]
+    gone = own.get("/api/v1/pods?at=2001-01-01").json()
+    assert (gone["status"], gone["code"]) == (404, "not_found")
+    assert own.get("/api/v1/names/pods?at=1h").status_code == 422
+
+
 # --- HTTP
 
 
@@ -380,6 +461,14 @@ def test_gzip_only_where_wanted(service: web_service.Service) -> None:
         assert "content-encoding" not in service.get("/api/v1/pods", accept_encoding=accept).headers
     for accept in ("gzip", "br, gzip;q=0.5", "*"):
         assert service.get("/api/v1/pods", accept_encoding=accept).headers["content-encoding"] == "gzip"
+
+
+def test_head_of_every_route(service: web_service.Service) -> None:
+    """Every route answers HEAD as it answers GET, without a body; a stream ends at once."""
+    for path in web_service.PATHS:
+        head = service.ask("HEAD", path)
+        assert head.status_code in (200, 503), path
+        assert head.content == b""
 
 
 def test_head_and_other_methods(service: web_service.Service) -> None:
@@ -422,20 +511,24 @@ def test_cors_where_listed() -> None:
 # --- while it fails
 
 
-def test_503_before_the_first_snapshot(own: web_service.Service) -> None:
+def test_503_before_the_first_snapshot() -> None:
     """Without a snapshot answers are 503 with reason and remedy; the page and the status still come."""
+    with web_service.serve(simulation={"pods": 20}, faults=["unauthorized"]) as own:
+        _ask_before_the_first_snapshot(own)
+
+
+def _ask_before_the_first_snapshot(own: web_service.Service) -> None:
     answer = own.get("/api/v1/pods")
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
     assert answer.json()["code"] == "no_snapshot"
     assert answer.json()["remedy"]
-    own.world.set_faults(["unauthorized"])
     waiting.until(lambda: own.collector.inventory.problems)
     own.tick()
-    if own.collector.latest is None:
-        told = own.get("/api/v1/infra/nodes")
-        assert told.status_code == 503
-        assert told.json()["detail"]
+    assert own.collector.latest is None
+    told = own.get("/api/v1/infra/nodes")
+    assert told.status_code == 503
+    assert told.json()["detail"]
     assert own.get("/").status_code == 200
     assert own.get("/api/v1/status").status_code == 200
     assert own.get("/metrics").status_code == 200
@@ -471,7 +564,7 @@ def test_requests_never_touch_the_cluster(own: web_service.Service) -> None:
     own.tick()
     own.collector.stop()
     own.world.stop()
-    for name in kinds.KINDS:
+    for name in rowkinds.KINDS:
         assert own.get(f"/api/v1/{name}").status_code == 200
     assert own.get("/metrics").status_code == 200
 
@@ -562,7 +655,8 @@ def test_prebuilt_answers(own: web_service.Service) -> None:
     own.get("/api/v1/pods?limit=1", accept_encoding="gzip")
     own.tick()
     cache = own.app.state.caches["simulated"]
-    query = queries.parse("list", "pods", b"limit=1")
+    given = parameters.list_model("pods")(limit=1)
+    query = parameters.to_query("list", "pods", given)
     assert cache.current.ready(query, zipped=True) is not None
     for _ in range(6):
         own.tick()

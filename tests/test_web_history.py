@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import listed_history, web_service
 
-from kubevitals import errors
+from kubevitals import errors, kinds
 from kubevitals import history as histories
 from kubevitals.surfaces.view import historydocuments
 from kubevitals.surfaces.web import app, historyquery, settings
@@ -286,11 +286,57 @@ def test_gzip_and_etag(service: web_service.Service) -> None:
     assert answer.headers["x-total-count"] == "3"
 
 
-@pytest.mark.parametrize("kind", list(historyquery.KINDS))
+@pytest.mark.parametrize("kind", list(kinds.KINDS))
 def test_every_parameter_is_described(service: web_service.Service, kind: str) -> None:
     """The description has every parameter of every route of history, with its words."""
     paths = service.get("/openapi.json").json()["paths"]
     described = {each["name"]: each for each in paths[f"/api/v1/history/{kind}"]["get"]["parameters"]}
-    assert set(described) == set(historyquery.parameters_of(kind))
+    assert set(described) == set(historyquery.parameters_model(kind).model_fields)
     assert all(each["description"] for each in described.values())
     assert described["aggregate"]["schema"]["enum"] == list(historyquery.AGGREGATES)
+
+
+def test_percentiles(service: web_service.Service) -> None:
+    """Any percentiles can be asked for: each point has a key for each of them, in all formats."""
+    query = "/api/v1/history/pods?name=web-0&step=whole&since=1h&percentile=50,99.9&percentile=50"
+    (item,) = service.get(query).json()["items"]
+    (point,) = item["points"]
+    assert [key for key in point if key.startswith("cpu_p")] == ["cpu_p50_cores", "cpu_p99.9_cores"]
+    values = [point[f"cpu_{key}_cores"] for key in ("min", "p50", "p99.9", "max")]
+    assert values == sorted(values)
+    assert point["samples"] > 1
+    columns = service.get(f"{query}&format=columns").json()["columns"]
+    assert columns["memory_p50_bytes"] == [point["memory_p50_bytes"]]
+    rows = csv.DictReader(io.StringIO(service.get(f"{query}&format=csv").text))
+    assert [float(row["cpu_p99.9_cores"]) for row in rows] == [point["cpu_p99.9_cores"]]
+    usage = service.get(f"{query}&aggregate=p95").json()["items"][0]["points"][0]
+    assert usage["cpu_usage_cores"] == usage["cpu_p95_cores"]
+
+
+def test_one_point_over_the_range(service: web_service.Service) -> None:
+    """The whole range can be one point: its mean, or its last sample."""
+    query = "/api/v1/history/pods?name=web-0&since=1h"
+    samples = service.get(f"{query}&step=raw").json()["items"][0]["points"]
+    values = [each["cpu_usage_cores"] for each in samples if each["cpu_usage_cores"] is not None]
+    (mean,) = service.get(f"{query}&step=whole").json()["items"][0]["points"]
+    assert mean["cpu_usage_cores"] == pytest.approx(sum(values) / len(values))
+    (last,) = service.get(f"{query}&step=whole&aggregate=last").json()["items"][0]["points"]
+    assert (last["timestamp"], last["cpu_usage_cores"]) == (
+        samples[-1]["timestamp"],
+        samples[-1]["cpu_usage_cores"],
+    )
+
+
+@pytest.mark.parametrize("text", ["101", "-1", "x", "nan", "", ",".join(map(str, range(11)))])
+def test_bad_percentiles(service: web_service.Service, text: str) -> None:
+    """A percentile is a number from 0 to 100, and there are ten at most."""
+    answer = service.get(f"/api/v1/history/pods?percentile={text}")
+    assert (answer.status_code, answer.json()["parameter"]) == (422, "percentile")
+
+
+def test_long_ranges_of_samples_are_quick(service: web_service.Service, kept: listed_history.Listed) -> None:
+    """Samples of centuries are read from the first one on."""
+    kept.asked.clear()
+    for query in ("step=raw", "aggregate=last&step=1d"):
+        assert service.get(f"/api/v1/history/pods?since=1971-01-01&{query}").status_code in (200, 422)
+    assert len(kept.asked) < 20

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests import web_service
 
-from kubevitals import collector, model
-from kubevitals.surfaces.web import page, renderer
+from kubevitals import collector, kinds, model
+from kubevitals.surfaces.web import page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,9 @@ def test_page(service: web_service.Service) -> None:
     }
     assert paths <= shown
     assert {path.partition("?")[0] for path in linked} >= {path for path in paths if "{" not in path}
-    for kind, names in renderer.PATHS.items():  # single objects are linked by one that is there
+    for kind, names in (
+        (each.name, each.path) for each in kinds.KINDS.values()
+    ):  # single objects are linked by one that is there
         assert any(re.fullmatch(f"/api/v1/{kind}" + "/[^/?]+" * len(names), path) for path in linked), kind
 
 

@@ -12,7 +12,7 @@ import schemathesis
 from tests import listed_history, web_service
 
 from kubevitals import kinds
-from kubevitals.surfaces.web import historyquery, openapi, settings
+from kubevitals.surfaces.web import historyquery, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,13 +20,20 @@ if TYPE_CHECKING:
     from kubevitals import history as histories
 
 EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "2"))  # CI looks further, which takes longer
-SCHEMA = schemathesis.openapi.from_dict(openapi.describe(["simulated"]))
+DOCUMENT = web_service.describe()
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 OPERATIONS: dict[str, Any] = {
     operation.label: operation
     for operation in (each.ok() for each in SCHEMA.get_all_operations())  # type: ignore[union-attr]
     if operation.path != "/api/v1/stream"  # it does not end
 }
 _TOGETHER = (historyquery.TOGETHER, historyquery.TOO_MANY)
+# What a grammar allows is nothing that a schema can say: the example of the description stands for it.
+GRAMMARS = {
+    each["name"]: each["schema"]["examples"][0]
+    for each in DOCUMENT["paths"]["/api/v1/pods"]["get"]["parameters"]
+    if "examples" in each["schema"]
+}
 _ACCEPTED = [schemathesis.checks.CHECKS.get_one("positive_data_acceptance")]
 _SETTINGS = hypothesis.settings(
     max_examples=EXAMPLES,
@@ -61,6 +68,8 @@ def test_the_service_is_as_described(url: str, label: str, mode: schemathesis.Ge
     @_SETTINGS
     @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
+        if mode is schemathesis.GenerationMode.POSITIVE:
+            case.query.update({name: text for name, text in GRAMMARS.items() if name in case.query})
         response = case.call(base_url=url)
         # That parameters do not go together is nothing that a description can say.
         together = response.status_code == 422 and response.json()["code"] in _TOGETHER

@@ -323,7 +323,7 @@ def test_published_type() -> None:
 
 
 def test_tokens_guard_all_but_health(tmp_path: Path) -> None:
-    """With a file of tokens every route wants one, health alone is open unless that is guarded too."""
+    """With a file of tokens every path wants one, unknown ones too; health is open unless it is guarded."""
     from kubevitals.surfaces.web import auth
 
     path = tmp_path / "tokens"
@@ -333,9 +333,19 @@ def test_tokens_guard_all_but_health(tmp_path: Path) -> None:
         chosen = settings.Settings(authenticator=authenticator, open_health=open_health)
         with web_service.serve(chosen, simulation={"pods": 5}) as service:
             service.tick()
-            for route in ("/", "/metrics", "/api/v1/pods", "/api/v1/status", "/openapi.json"):
+            for route in ("/", "/metrics", "/api/v1/pods", "/api/v1/status", "/openapi.json", "/style.css"):
                 assert service.get(route).status_code == 401
                 good = service.get(route, authorization="Bearer abcdefghijklmnopqrstuvwxyz")
                 assert good.status_code == 200
+            for unknown in ("/made/up", "/livez/", "/docs"):
+                assert service.get(unknown).status_code == 401
+                assert (
+                    service.get(unknown, authorization="Bearer abcdefghijklmnopqrstuvwxyz").status_code == 404
+                )
+            assert service.ask("POST", "/api/v1/pods").status_code == 401
             assert (service.get("/livez").status_code == 401) is not open_health
+            document = service.app.openapi()
+            assert set(document["components"]["securitySchemes"]) == {"HTTPBearer", "HTTPBasic"}
+            assert document["paths"]["/metrics"]["get"]["security"]
+            assert ("security" not in document["paths"]["/livez"]["get"]) is open_health
         authenticator.close()

@@ -17,7 +17,7 @@ from kubevitals.history import ring
 from kubevitals.surfaces.web import app, settings, webserver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from kubevitals import cluster as clusters
     from simcluster import simulation as simulated
@@ -63,11 +63,17 @@ class Service:
 
 @contextlib.contextmanager
 def serve(
-    chosen: settings.Settings | None = None, *, simulation: dict[str, Any] | None = None, **options: Any
+    chosen: settings.Settings | None = None,
+    *,
+    simulation: dict[str, Any] | None = None,
+    faults: Sequence[str] = (),
+    **options: Any,
 ) -> Iterator[Service]:
-    """A service of a small cluster that stands still."""
+    """A service of a small cluster that stands still, with faults from the first request on."""
     world = {"nodes": 6, "pods": 60, "speed": 0, "tls": False, **(simulation or {})}
     with kubevitals.connect(simulation=world) as cluster:
+        assert cluster.world is not None
+        cluster.world.set_faults(list(faults))
         service = Service(cluster, chosen, **options)
         try:
             yield service
@@ -91,3 +97,17 @@ def listening(service: Service, *, send_buffer: int | None = None, **options: An
         finally:
             server.end(hard=False)
             thread.join(10)
+
+
+def describe() -> dict[str, Any]:
+    """The OpenAPI document of a service of one cluster that is never read."""
+    never: Any = None
+    return app.create_app({"simulated": never}).openapi()
+
+
+PATHS = tuple(
+    path
+    for path in describe()["paths"]
+    if "{" not in path and path not in ("/api/v1/stream", "/openapi.json")
+)
+"""Routes that answer by themselves and at once."""

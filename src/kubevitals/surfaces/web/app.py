@@ -1,17 +1,17 @@
-"""The application: routes over caches, the authenticator before them, problems instead of tracebacks.
+"""The application: FastAPI with the routes, the middleware in front of them, problem documents for refusals.
 
-It begins with the first snapshot of nothing: while there is none, its answers say why.
+It starts before the first snapshot: until there is one, its answers say why.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import fastapi
-from starlette import exceptions, responses
-from starlette.middleware import cors
+from fastapi import security
+from starlette import exceptions
 
 import kubevitals
 from kubevitals import sanitize
@@ -20,29 +20,63 @@ from kubevitals.surfaces.exposition import exporter as exporters
 from kubevitals.surfaces.view import recorderstatus
 from kubevitals.surfaces.web import (
     answercache,
-    historyquery,
+    auth,
     historyroutes,
-    kinds,
     middleware,
-    openapi,
+    models,
     problemdetails,
-    queries,
     renderer,
     routes,
     scrapecache,
+    serviceroutes,
     settings,
+    snapshotroutes,
     stream,
 )
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-    from starlette import requests
-
     from kubevitals import collector
-    from kubevitals.surfaces.web import auth
+    from kubevitals.surfaces.web import historyquery
 
-_HEALTH = ("/healthz", "/livez", "/readyz")
+_ABOUT = "How a Kubernetes cluster is doing. Every key is always present; unknown is null."
+
+
+class Service(fastapi.FastAPI):
+    """The application. Its description knows the clusters and the problem documents."""
+
+    def __init__(self, clusters: list[str], *, open_paths: tuple[str, ...], **options: Any) -> None:
+        super().__init__(
+            title="kubevitals",
+            version=kubevitals.__version__,
+            description=_ABOUT,
+            docs_url=None,  # pages of scripts from elsewhere
+            redoc_url=None,
+            openapi_url=None,  # a route of ours serves it
+            redirect_slashes=False,
+            responses=routes.REFUSALS,
+            generate_unique_id_function=lambda route: route.name,
+            **options,
+        )
+        self._clusters = clusters
+        self._open_paths = open_paths
+        self.router.route_class = routes.Route
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            schema = models.ProblemDetails.model_json_schema()
+            document["components"]["schemas"]["ProblemDetails"] = schema
+            for path, operations in document["paths"].items():
+                operation = operations["get"]
+                if path in self._open_paths:
+                    operation.pop("security", None)
+                for parameter in operation.get("parameters", ()):
+                    if parameter["name"] == "cluster":
+                        parameter["schema"]["enum"] = ["", *self._clusters]
+        return self.openapi_schema or {}
 
 
 def create_app(
@@ -53,19 +87,18 @@ def create_app(
     The collectors stay the caller's, to be started and stopped. `app.state.hub.close()` ends the streams.
     """
     chosen = chosen or settings.Settings()
-    make = renderer.make_renderer(chosen.node_pool_labels)
+    rendering = renderer.Renderer(chosen.node_pool_labels)
     caches = {
-        name: answercache.ClusterCache(source, make, cached_bytes=chosen.cached_bytes)
+        name: answercache.ClusterCache(source, rendering.make, cached_bytes=chosen.cached_bytes)
         for name, source in collectors.items()
     }
     hub = stream.Hub(
         caches, most=chosen.streams, heartbeat=chosen.heartbeat_seconds, patience=chosen.send_timeout
     )
-    recorded = _teller(chosen)
+    recorded = chosen.recorded or _make_status(chosen)
     exporter = exporters.Exporter(
         collectors, chosen.exposition or exposition.Options(), states=chosen.states, recorded=recorded
     )
-
     scrape_cache = scrapecache.ScrapeCache(exporter, collectors, chosen.states)
 
     @contextlib.asynccontextmanager
@@ -82,73 +115,34 @@ def create_app(
             for cache in caches.values():
                 cache.close()
 
-    app = fastapi.FastAPI(
-        title="kubevitals",
-        version=kubevitals.__version__,
+    app = Service(
+        list(collectors),
+        open_paths=middleware.HEALTH if chosen.open_health else (),
         lifespan=run,
-        docs_url=None,  # their pages load scripts from elsewhere
-        redoc_url=None,
-        openapi_url=None,
-        redirect_slashes=False,
+        dependencies=_describe_auth(chosen.authenticator),
     )
     app.state.hub, app.state.caches, app.state.requests = hub, caches, exporter.requests
-    document = openapi.describe(list(collectors))
-    app.openapi = lambda: document  # type: ignore[method-assign]
-    past = historyroutes.Api(chosen.history, count=_counter(collectors), clusters=list(collectors))
-    _add_routes(app, routes.Api(caches, hub=hub, scrape_cache=scrape_cache, recorded=recorded), past, chosen)
+    past = historyroutes.HistoryRoutes(
+        chosen.history, count=_counter(collectors), clusters=list(collectors), render=rendering.render
+    )
+    snapshotroutes.SnapshotRoutes(caches, past).add_to(app)
+    past.add_to(app)
+    serviceroutes.ServiceRoutes(collectors, hub=hub, scrape_cache=scrape_cache, recorded=recorded).add_to(app)
     app.add_exception_handler(problemdetails.Refusal, _refuse)
     app.add_exception_handler(exceptions.HTTPException, _refuse_http)
-    if chosen.origins:
-        app.add_middleware(
-            cors.CORSMiddleware,
-            allow_origins=list(chosen.origins),
-            allow_methods=["GET"],
-            allow_headers=["authorization", "if-none-match"],
-            expose_headers=["age", "etag", "x-total-count"],
-        )
-    app.add_middleware(
-        middleware.ServiceMiddleware, requests=exporter.requests, query_bytes=chosen.query_bytes
-    )
+    app.add_middleware(middleware.ServiceMiddleware, chosen=chosen, counts=exporter.requests)
     return app
 
 
-def _add_routes(
-    app: fastapi.FastAPI, api: routes.Api, past: historyroutes.Api, chosen: settings.Settings
-) -> None:
-    async def show_openapi(_: requests.Request) -> responses.Response:
-        return responses.JSONResponse(app.openapi(), headers={"cache-control": "no-cache"})
-
-    endpoints: dict[str, routes.Endpoint] = {
-        "/": api.page,
-        "/style.css": api.style,
-        "/openapi.json": show_openapi,
-        "/healthz": api.livez,
-        "/livez": api.livez,
-        "/readyz": api.readyz,
-        "/metrics": api.metrics,
-        "/api/v1/status": api.status,
-        "/api/v1/stream": api.stream,
-        "/api/v1/problems": api.endpoint("problems", "problems"),
-        "/api/v1/vitals": api.endpoint("vitals", "vitals"),
-    }
-    for name in queries.NAMES:
-        endpoints[f"/api/v1/names/{name}"] = api.endpoint("names", name)
-    for name in kinds.KINDS:
-        endpoints[f"/api/v1/{name}"] = api.endpoint("list", name)
-    for name, path in renderer.PATHS.items():
-        places = "/".join(f"{{{key}}}" for key in path)
-        endpoints[f"/api/v1/{name}/{places}"] = api.endpoint("one", name)
-        endpoints[f"/api/v1/history/{name}"] = past.endpoint(name)
-        endpoints[f"/api/v1/history/{name}/{places}"] = past.endpoint(name, single=True)
-    for route, endpoint in endpoints.items():
-        authenticator = None if chosen.open_health and route in _HEALTH else chosen.authenticator
-        app.router.add_route(route, _enter(route, endpoint, authenticator), methods=["GET"])
+def _describe_auth(authenticator: auth.Authenticator | None) -> list[Any]:
+    """Return dependencies that name the schemes in the description. The middleware does the work."""
+    schemes = () if authenticator is None else authenticator.schemes
+    known = {"Bearer": security.HTTPBearer(auto_error=False), "Basic": security.HTTPBasic(auto_error=False)}
+    return [fastapi.Security(known[scheme]) for scheme in schemes]
 
 
-def _teller(chosen: settings.Settings) -> Callable[[], recorderstatus.RecorderStatus]:
-    """Return what tells how history and remote-write are doing."""
-    if chosen.recorded is not None:
-        return chosen.recorded
+def _make_status(chosen: settings.Settings) -> Callable[[], recorderstatus.RecorderStatus]:
+    """Return what tells how history is doing that is not recorded in a file."""
     source = None if chosen.history is None else chosen.history.name
     return lambda: recorderstatus.RecorderStatus(source)
 
@@ -170,23 +164,9 @@ def _counter(collectors: Mapping[str, collector.Collector]) -> historyquery.Coun
     return count
 
 
-def _enter(
-    route: str, endpoint: routes.Endpoint, authenticator: auth.Authenticator | None
-) -> routes.Endpoint:
-    """Return the endpoint behind the authenticator, its route left where the counting finds it."""
-
-    async def enter(request: requests.Request) -> responses.Response:
-        request.scope[middleware.ROUTE] = route
-        if authenticator is not None:
-            await authenticator.check(request)
-        return await endpoint(request)
-
-    return enter
-
-
-async def _refuse(request: requests.Request, error: Exception) -> responses.Response:
+async def _refuse(request: fastapi.Request, error: Exception) -> fastapi.Response:
     assert isinstance(error, problemdetails.Refusal)
-    return responses.Response(
+    return fastapi.Response(
         error.document(request.url.path),
         status_code=error.status,
         media_type=problemdetails.MEDIA_TYPE,
@@ -194,7 +174,7 @@ async def _refuse(request: requests.Request, error: Exception) -> responses.Resp
     )
 
 
-async def _refuse_http(request: requests.Request, error: Exception) -> responses.Response:
+async def _refuse_http(request: fastapi.Request, error: Exception) -> fastapi.Response:
     """Answer what Starlette refuses: no such route, or another method."""
     assert isinstance(error, exceptions.HTTPException)
     status = error.status_code

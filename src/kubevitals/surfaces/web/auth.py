@@ -122,6 +122,11 @@ class Authenticator:
 
         return cls("token-file", tokenfile.TokenFileBackend(path))
 
+    @property
+    def schemes(self) -> Sequence[str]:
+        """The authentication schemes that a request may use; none where nobody is asked."""
+        return () if self._backend is None else self._backend.schemes
+
     async def check(self, request: Request) -> Identity:
         """Return who asks.
 

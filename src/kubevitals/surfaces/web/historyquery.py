@@ -1,35 +1,31 @@
-"""Query parameters of the routes of history: reading them, and saying what is allowed instead. Pure.
+"""The query parameters of the history routes as Pydantic models, and the `HistoryRequest` that they mean.
 
-What is asked for is checked before anything is read: how many points a series would have at most. It must
-not know HTTP, nor where history is kept.
+How many points each series would have at most is checked before anything is read.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
-import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-from kubevitals import errors, sanitize
+import pydantic
+
+from kubevitals import errors, kinds, sanitize
 from kubevitals import history as histories
 from kubevitals.surfaces.view import historydocuments, times
-from kubevitals.surfaces.web import problemdetails, queries, renderer
+from kubevitals.surfaces.web import descriptions, parameters, problemdetails
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     Count = Callable[[str, str, "frozenset[str] | None"], int]  # of cluster, kind, namespaces
 
-KINDS = {"nodes": "node", "pods": "pod", "containers": "container", "workloads": "workload",
-         "namespaces": "namespace"}  # fmt: skip
-"""The word in paths, and the kind of the series."""
-
 LAST = "last"
-FORMATS = ("objects", "rows", "columns", "csv")
 AGGREGATES = (*historydocuments.AGGREGATES, LAST)
-LARGEST = ("cpu_usage_cores", "memory_usage_bytes")
-RAW = "raw"
+MOST_PERCENTILES = 10
+RAW, WHOLE = "raw", "whole"
 TOGETHER, TOO_MANY = "bad_combination", "too_many_points"
 """Codes of refusals that no single parameter is the reason of."""
 
@@ -37,47 +33,71 @@ MOST_POINTS = 11_000  # of one series, as Prometheus has it
 MOST_IN_ALL = 100_000  # points of one answer: 25 MB of JSON, and some seconds of work
 _POINTS, _LEAST_POINTS = 360, 12  # about so many of a series, where no step is given
 _DEFAULT = timedelta(hours=1)
-_UNESCAPED = re.compile(r"(T[0-9:.]+) ([0-9]{2}:?[0-9]{2})$")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MOST_NAMES = 100  # that are asked for one by one
-_NAMED = {
-    "nodes": ("name",),
-    "pods": ("namespace", "name"),
-    "containers": ("namespace", "pod", "name"),
-    "workloads": ("namespace", "workload_kind", "name"),
-    "namespaces": ("name",),
-}
-
-PARAMETERS = {
-    "since": f"from when: {times.MOMENTS}; UTC where no offset is given; an hour before until, the default",
-    "until": "until when, likewise: now, the default",
-    "range": "a length, in place of since: so long before until",
-    "step": "how much time a point covers: 15s, 5m, 1h; raw: the samples as they were measured; by default "
-    "what suits the range and the number of series",
-    "aggregate": "what usage is of the samples of a step: mean, the default, min, max, p95 or the last one",
-    "largest": "with limit: by which mean usage series are the largest",
-}
-FORMAT = {
-    "description": "objects, the default: an item a series with its points; "
-    "rows: one a point, by time; columns; csv",
-    "schema": {"type": "string", "enum": list(FORMATS)},
-}
-"""What the parameter `format` is here, for OpenAPI."""
 
 
-_TIME = {
-    "anyOf": [
-        {"type": "string", "pattern": f"^(?:now|-?{times.LENGTH_PATTERN}|[0-9]{{9,14}})?$"},
-        {"type": "string", "format": "date-time"},
-    ]
-}
-_SCHEMAS: dict[str, dict[str, Any]] = {
-    "since": _TIME,
-    "until": _TIME,
-    "range": {"type": "string", "pattern": f"^(?:{times.LENGTH_PATTERN})?$"},
-    "step": {"type": "string", "pattern": f"^(?:{RAW}|{times.LENGTH_PATTERN})?$"},
-    "largest": {"type": "string", "enum": list(LARGEST)},
-}
+Percentiles = Annotated[
+    list[Annotated[float, pydantic.Field(ge=0, le=100)]], pydantic.BeforeValidator(parameters.split_words)
+]
+
+
+class Parameters(parameters.Cluster):
+    """What the routes of history of all kinds have in common; `parameters_model` adds the rest of a kind."""
+
+    since: str = pydantic.Field(
+        default="",
+        description=f"from when: {times.MOMENTS}; UTC where no offset is given; "
+        "an hour before until, the default",
+        json_schema_extra=parameters.MOMENT_SCHEMA,
+    )
+    until: str = pydantic.Field(
+        default="",
+        description="until when, likewise: now, the default",
+        json_schema_extra=parameters.MOMENT_SCHEMA,
+    )
+    range: str = pydantic.Field(
+        default="",
+        description="a length, in place of since: so long before until",
+        json_schema_extra={"pattern": f"^(?:{times.LENGTH_PATTERN})?$"},
+    )
+    step: str = pydantic.Field(
+        default="",
+        description="how much time a point covers: 15s, 5m, 1h; raw: the samples as they were measured; "
+        "whole: one point over the range; by default what suits the range and the number of series",
+        json_schema_extra={"pattern": f"^(?:{RAW}|{WHOLE}|{times.LENGTH_PATTERN})?$"},
+    )
+    aggregate: Literal["mean", "min", "max", "p95", "last"] = pydantic.Field(
+        default="mean",
+        description="what usage is of the samples of a step: the mean, the default, or min, max, p95, last",
+    )
+    percentile: Percentiles = pydantic.Field(
+        default=list(historydocuments.PERCENTILES),
+        description="which percentiles points have, by nearest rank, separated by commas: 50,99.9 gives them "
+        "the keys cpu_p50_cores, memory_p50_bytes, cpu_p99.9_cores and memory_p99.9_bytes",
+        min_length=1,
+        max_length=MOST_PERCENTILES,
+    )
+    largest: Literal["cpu_usage_cores", "memory_usage_bytes"] = pydantic.Field(
+        default="cpu_usage_cores", description="with limit: by which mean usage series are the largest"
+    )
+    format: Literal["objects", "rows", "columns", "csv"] = pydantic.Field(
+        default="objects",
+        description="objects, the default: an item a series with its points; rows: one a point, by time; "
+        "columns; csv",
+    )
+
+
+@functools.cache
+def parameters_model(kind: str, *, single: bool = False) -> type[Parameters]:
+    """Return the parameters of a route of that kind; `single`: its path names the object."""
+    more: dict[str, Any] = {}
+    if not single:
+        for name in kinds.KINDS[kind].path:
+            more[name] = (list[str], parameters.words(descriptions.describe(name)))
+        more["limit"] = (parameters.CountOrAll, pydantic.Field(default=None, description="the most series"))
+    word = f"{kind.capitalize()}History{'OfOne' if single else ''}Parameters"
+    return pydantic.create_model(word, __base__=Parameters, **more)
 
 
 class HistoryRequest(NamedTuple):
@@ -91,66 +111,53 @@ class HistoryRequest(NamedTuple):
     limit: int | None
 
 
-def parameters_of(kind: str, *, single: bool = False) -> tuple[str, ...]:
-    """Return the parameters that a route of that kind has; `single`: its path names the object."""
-    names = () if single else _NAMED[kind]
-    return ("cluster", *names, *PARAMETERS, *(() if single else ("limit",)), "format")
-
-
-def schema_of(name: str) -> dict[str, Any]:
-    """Return the schema of one of PARAMETERS, for OpenAPI. What is empty is not given."""
-    if name == "aggregate":
-        return {"type": "string", "enum": list(AGGREGATES)}
-    return _SCHEMAS[name]
-
-
-def parse(
+def read(
     kind: str,
-    text: bytes,
+    given: Any,
     *,
+    cluster: str,
     now: datetime,
-    clusters: Sequence[str],
     count: Count,
     path: tuple[str, ...] = (),
 ) -> HistoryRequest:
-    """Return what the text after the question mark asks for; of the first cluster where it names none.
+    """Return what the parameters of a route ask for.
 
     Raises:
-        problems.Refusal: a parameter is unknown or has a bad value; it says what is allowed.
+        problemdetails.Refusal: a parameter has a bad value; it says what is allowed.
     """
-    given = queries.split(text, parameters_of(kind, single=bool(path)))
-    cluster = queries.single(given, "cluster") or clusters[0]
-    if cluster not in clusters:
-        raise problemdetails.bad_word("cluster", cluster, clusters)
     since, until = _range(given, now)
+    percentiles = dict.fromkeys(given.percentile)
+    if given.aggregate == "p95":  # usage is the first one
+        percentiles = {95.0: None, **percentiles}
     whole = histories.Query(
-        KINDS[kind], since, until, cluster=cluster, percentiles=historydocuments.PERCENTILES
+        kinds.KINDS[kind].singular, since, until, cluster=cluster, percentiles=tuple(percentiles)
     )
     if path:
-        named: dict[str, Any] = dict(zip(renderer.PATHS[kind], path, strict=True))
+        named: dict[str, Any] = dict(zip(kinds.KINDS[kind].path, path, strict=True))
         found: tuple[histories.Query, ...] = (whole._replace(**named),)
     else:
         found = _spread(whole, given, kind)
-    live = max(1, len(found) if found[0].name else count(cluster, kind, queries.several(given, "namespace")))
-    step = _step(given, (until - since).total_seconds(), live=live)
+    namespaces = parameters.among(getattr(given, "namespace", ()))
+    live = max(1, len(found) if found[0].name else count(cluster, kind, namespaces))
+    step = _step(given.step, (until - since).total_seconds(), live=live)
     return HistoryRequest(
         tuple(times.settle(each._replace(step=step)) for each in found),
         live,
-        queries.word(given, "aggregate", AGGREGATES),
-        queries.word(given, "format", FORMATS),
-        queries.word(given, "largest", LARGEST),
-        None if path else queries.number(given, "limit"),
+        given.aggregate,
+        given.format,
+        given.largest,
+        getattr(given, "limit", None),
     )
 
 
-def _range(given: Mapping[str, list[str]], now: datetime) -> tuple[datetime, datetime]:
-    until = _moment(given, "until", "now", now)
-    if queries.single(given, "range"):
-        if queries.single(given, "since"):
+def _range(given: Parameters, now: datetime) -> tuple[datetime, datetime]:
+    until = parameters.read_moment("until", given.until or "now", now)
+    if given.range:
+        if given.since:
             raise _bad_together("range", "excludes since", ["either range or since"])
-        since = max(_EPOCH, until - timedelta(seconds=_length("range", queries.single(given, "range"))))
+        since = max(_EPOCH, until - timedelta(seconds=_length("range", given.range)))
     else:
-        since = _moment(given, "since", "", now) if queries.single(given, "since") else until - _DEFAULT
+        since = parameters.read_moment("since", given.since, now) if given.since else until - _DEFAULT
     if since >= until:
         said = f"{times.format_moment(since)} is not before until, {times.format_moment(until)}"
         raise _bad_together("since", said, ["a time before until"])
@@ -164,17 +171,6 @@ def _bad_together(name: str, detail: str, allowed: list[str]) -> problemdetails.
     return refusal
 
 
-def _moment(given: Mapping[str, list[str]], name: str, default: str, now: datetime) -> datetime:
-    text = queries.single(given, name) or default
-    try:
-        # A plus that was not escaped came as a blank.
-        return times.parse_moment(_UNESCAPED.sub(r"\1+\2", text), now=now, zone=UTC)
-    except errors.UsageError as error:
-        raise problemdetails.bad_parameter(
-            name, f"{sanitize.shorten(text, 100)!r} is no time", allowed=[times.MOMENTS]
-        ) from error
-
-
 def _length(name: str, text: str) -> float:
     try:
         return times.parse_length(text)
@@ -184,10 +180,9 @@ def _length(name: str, text: str) -> float:
         ) from error
 
 
-def _step(given: Mapping[str, list[str]], seconds: float, *, live: int) -> float | None:
-    text = queries.single(given, "step")
-    if text == RAW:
-        return None
+def _step(text: str, seconds: float, *, live: int) -> float | None:
+    if text in (RAW, WHOLE):
+        return None if text == RAW else histories.WHOLE
     points = max(_LEAST_POINTS, min(_POINTS, MOST_IN_ALL // 2 // live))
     step = _length("step", text) if text else times.choose_step(seconds, points=points)
     if seconds / step > MOST_POINTS:
@@ -195,6 +190,11 @@ def _step(given: Mapping[str, list[str]], seconds: float, *, live: int) -> float
             f"{seconds / step:.0f} points of each series", MOST_POINTS, seconds=seconds, fit=MOST_POINTS
         )
     return step
+
+
+def most_points(percentiles: Sequence[float]) -> int:
+    """Return how many points an answer may have, each with these percentiles."""
+    return MOST_IN_ALL * 8 // (7 + len(percentiles))  # a point has 15 values and two a percentile
 
 
 def too_many(what: str, most: int, *, seconds: float, fit: int) -> problemdetails.Refusal:
@@ -210,10 +210,10 @@ def too_many(what: str, most: int, *, seconds: float, fit: int) -> problemdetail
     )
 
 
-def _spread(whole: histories.Query, given: Mapping[str, list[str]], kind: str) -> tuple[histories.Query, ...]:
+def _spread(whole: histories.Query, given: Any, kind: str) -> tuple[histories.Query, ...]:
     """Return a query for each combination of names."""
-    keys = _NAMED[kind]
-    lists: list[list[Any]] = [sorted(queries.several(given, key) or ()) or [None] for key in keys]
+    keys = kinds.KINDS[kind].path
+    lists: list[list[Any]] = [sorted(parameters.among(getattr(given, key)) or ()) or [None] for key in keys]
     combined: list[tuple[Any, ...]] = list(itertools.islice(itertools.product(*lists), _MOST_NAMES + 1))
     if len(combined) > _MOST_NAMES:
         raise problemdetails.bad_parameter(

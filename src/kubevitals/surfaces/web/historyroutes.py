@@ -1,7 +1,4 @@
-"""The routes of history: from a question to bytes, read and written in a thread of its own, within bounds.
-
-It must not know where history is kept: a file, memory or a database.
-"""
+"""The routes of history, and the snapshots of other times: read in threads, a few at once, within bounds."""
 
 from __future__ import annotations
 
@@ -9,35 +6,45 @@ import asyncio
 import hashlib
 import io
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import fastapi  # noqa: TC002 - FastAPI reads signatures
 import msgspec
 
-from kubevitals import errors, sanitize
+from kubevitals import errors, kinds, sanitize
+from kubevitals import history as histories
 from kubevitals.history import chunks, selection
 from kubevitals.surfaces.exposition import negotiation
-from kubevitals.surfaces.view import historydocuments
-from kubevitals.surfaces.web import answercache, historyquery, problemdetails, renderer, routes
+from kubevitals.surfaces.view import historydocuments, times
+from kubevitals.surfaces.web import (
+    answercache,
+    historyquery,
+    models,
+    parameters,
+    problemdetails,
+    responses,
+    routes,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from starlette import requests, responses
+    from kubevitals import model
 
-    from kubevitals import history as histories
-
+_LONG = timedelta(days=1)  # a range of samples that is read from the first one on
 _AT_ONCE = 2  # answers in the making; the others wait
 _encode = msgspec.json.Encoder().encode
 
 
-class Api:
+class HistoryRoutes:
     """The endpoints over one history.
 
     Args:
         history: None where none is kept.
         count: how many series there are now, about; it keeps the first reads short.
         clusters: names that may be asked for, the default first.
+        render: makes the body of the answer to a query of a snapshot.
     """
 
     def __init__(
@@ -46,36 +53,93 @@ class Api:
         *,
         count: historyquery.Count,
         clusters: Sequence[str],
+        render: Callable[[model.Snapshot, parameters.Query], answercache.Body],
     ) -> None:
         self._history = history
         self._count = count
         self._clusters = clusters
+        self._render = render
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
-    def endpoint(self, kind: str, *, single: bool = False) -> routes.Endpoint:
-        """Return the endpoint of a kind; with `single` of one object, which the path names."""
+    def add_to(self, app: fastapi.FastAPI) -> None:
+        """Declare the routes."""
+        for kind in kinds.KINDS.values():
+            for path in ((), kind.path):
+                self._add(app, kind, path)
 
-        async def answer(request: requests.Request) -> responses.Response:
-            path = tuple(str(request.path_params[key]) for key in renderer.PATHS[kind]) if single else ()
-            now = datetime.now(UTC)
-            asked = historyquery.parse(
-                kind,
-                request.scope["query_string"],
-                now=now,
-                clusters=self._clusters,
-                count=self._count,
-                path=path,
-            )
-            if self._history is None:
-                raise problemdetails.not_found("this service keeps no history", remedy="serve --samples 120")
-            zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
-            async with self._turns:
-                made = await asyncio.to_thread(_make, self._history, asked, now=now, path=path)
-                if zipped and made.worth_gzip:
-                    await asyncio.to_thread(made.zip)
-            return routes.respond(request, made, zipped=zipped)
+    def _add(self, app: fastapi.FastAPI, kind: kinds.Kind, path: tuple[str, ...]) -> None:
+        async def endpoint(request: fastapi.Request, given: Any, **names: str) -> fastapi.Response:
+            return await self._answer(request, kind.name, given, tuple(names.values()))
 
-        return answer
+        what = f"one of the {kind.name}" if path else kind.name
+        app.add_api_route(
+            "/".join((f"/api/v1/history/{kind.name}", *(f"{{{key}}}" for key in path))),
+            routes.declare(endpoint, historyquery.parameters_model(kind.name, single=bool(path)), path),
+            name=f"history_of_{what.replace(' ', '_')}",
+            summary=f"what {what} used over time",
+            response_model=models.History,
+            responses=routes.TABLE,
+        )
+
+    async def _answer(
+        self, request: fastapi.Request, kind: str, given: historyquery.Parameters, path: tuple[str, ...]
+    ) -> fastapi.Response:
+        now = datetime.now(UTC)
+        cluster = routes.choose_cluster(given.cluster, self._clusters)
+        asked = historyquery.read(kind, given, cluster=cluster, now=now, count=self._count, path=path)
+        history = self._find_history()
+        zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
+        made = await self._run(lambda: _make(history, asked, now=now, path=path), zipped=zipped)
+        return responses.respond(request, made, zipped=zipped)
+
+    async def answer_past(
+        self, request: fastapi.Request, cluster: str, at: str, query: parameters.Query
+    ) -> fastapi.Response:
+        """Return the answer to a query of the snapshot of a cluster that was current at a time.
+
+        Raises:
+            problemdetails.Refusal: `at` is no time, nothing was recorded near it, or it cannot be read.
+        """
+        moment = parameters.read_moment("at", at, datetime.now(UTC))
+        history = self._find_history()
+        zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
+
+        def make() -> answercache.Representation:
+            try:
+                snapshot = history.snapshot_at(moment, cluster=cluster)
+            except errors.HistoryError as error:
+                raise problemdetails.Refusal(503, error.code, error.message, remedy=error.remedy) from error
+            if snapshot is None:
+                raise problemdetails.not_found(
+                    f"nothing was recorded near {times.format_moment(moment)}",
+                    remedy="/api/v1/history/nodes tells what was recorded",
+                )
+            return _tag(self._render(snapshot, query))
+
+        made = await self._run(make, zipped=zipped)
+        return responses.respond(request, made, zipped=zipped)
+
+    def _find_history(self) -> histories.History:
+        if self._history is None:
+            raise problemdetails.not_found("this service keeps no history", remedy="serve --samples 120")
+        return self._history
+
+    async def _run(
+        self, make: Callable[[], answercache.Representation], *, zipped: bool
+    ) -> answercache.Representation:
+        """Return what is made in a thread, once it is its turn."""
+        async with self._turns:
+            made = await asyncio.to_thread(make)
+            if zipped and made.worth_gzip:
+                await asyncio.to_thread(made.zip)
+        return made
+
+
+def _tag(body: answercache.Body) -> answercache.Representation:
+    """Return the representation of a body whose tag is made of its bytes."""
+    content = body.content if isinstance(body.content, bytes) else b"".join(body.content)
+    tag = hashlib.blake2b(content, digest_size=12).hexdigest()
+    return answercache.Representation(body._replace(content=content), tag)
 
 
 def _make(
@@ -84,9 +148,9 @@ def _make(
     """Return the answer.
 
     Raises:
-        problems.Refusal: it would be too long, or there is nothing of the object that the path names.
+        problemdetails.Refusal: it would be too long, or there is nothing of the object that the path names.
     """
-    answer = _read(history, asked)
+    answer = _read(history, asked, now=now)
     found = [
         each._replace(points=tuple(historydocuments.pick(point, asked.aggregate) for point in each.points))
         for each in answer.series
@@ -102,31 +166,31 @@ def _make(
         )
     answer = answer._replace(series=tuple(found))
     head = historydocuments.head(first, answer, now=now, aggregate=asked.aggregate)
-    body = _write(found, head, asked.form)
-    tag = hashlib.blake2b(body, digest_size=12).hexdigest()
-    media = renderer.CSV if asked.form == "csv" else renderer.JSON
-    return answercache.Representation(answercache.Body(body, media, total), tag)
+    body = _write(found, head, asked.form, first.percentiles)
+    media = responses.CSV if asked.form == "csv" else responses.JSON
+    return _tag(answercache.Body(body, media, total))
 
 
-def _read(history: histories.History, asked: historyquery.HistoryRequest) -> histories.Answer:
+def _read(
+    history: histories.History, asked: historyquery.HistoryRequest, *, now: datetime
+) -> histories.Answer:
     """Return the answer, or refuse once there are too many points of them."""
     answers: list[histories.Answer] = []
     count, first = 0, asked.queries[0]
     seconds = (first.until - first.since).total_seconds()
     last = asked.aggregate == historyquery.LAST and first.step is not None
+    most = historyquery.most_points(first.percentiles)
     for query in asked.queries:
-        step = None if last else query.step
         parts = []
         try:
             for part in chunks.read(
                 history,
-                query._replace(step=step),
+                _begin_late(history, query._replace(step=None if last else query.step), now=now),
                 at_once=historyquery.MOST_IN_ALL // 4,
                 series=asked.live // len(asked.queries),
             ):
                 parts.append(part)
                 count += sum(len(each.points) for each in part.series)
-                most = historyquery.MOST_IN_ALL
                 if count > most:
                     fit = most // max(len(part.series), len(asked.queries))
                     raise historyquery.too_many(f"more than {most} points", most, seconds=seconds, fit=fit)
@@ -140,8 +204,18 @@ def _read(history: histories.History, asked: historyquery.HistoryRequest) -> his
     return answer
 
 
+def _begin_late(history: histories.History, query: histories.Query, *, now: datetime) -> histories.Query:
+    """Return a question for samples without the time before the first one, through which it would be read."""
+    if query.step is not None or query.until - query.since < _LONG:
+        return query
+    extent = history.extent(now)
+    return query._replace(since=min(query.until, max(query.since, extent[0])) if extent else query.until)
+
+
 def _keep_last(series: histories.Series, step: float) -> histories.Series:
-    """Return the last sample of each step, at the end of the step."""
+    """Return the last sample of each step, at the end of the step; of the whole range, at its own time."""
+    if step == histories.WHOLE:
+        return series._replace(points=series.points[-1:])
     latest = {math.ceil(point.timestamp.timestamp() / step) * step: point for point in series.points}
     return series._replace(
         points=tuple(
@@ -166,21 +240,21 @@ def _time_of(row: tuple[Any, ...]) -> datetime:
     return moment
 
 
-def _write(found: list[histories.Series], head: dict[str, Any], form: str) -> bytes:
+def _write(
+    found: list[histories.Series], head: dict[str, Any], form: str, percentiles: Sequence[float]
+) -> bytes:
+    keys = historydocuments.row_types(percentiles)
     if form == "csv":
         out = io.StringIO(newline="")
-        historydocuments.write_csv(historydocuments.rows_of(found), out, end="\r\n")
+        historydocuments.write_csv(historydocuments.rows_of(found), out, percentiles=percentiles, end="\r\n")
         return out.getvalue().encode()
     if form == "columns":
-        columns = list(zip(*historydocuments.rows_of(found), strict=True)) or [()] * len(
-            historydocuments.ROW_TYPES
-        )
-        return _encode({**head, "columns": dict(zip(historydocuments.ROW_TYPES, columns, strict=True))})
+        columns = list(zip(*historydocuments.rows_of(found), strict=True)) or [()] * len(keys)
+        return _encode({**head, "columns": dict(zip(keys, columns, strict=True))})
     if form == "rows":
         rows = [
-            dict(zip(historydocuments.ROW_TYPES, row, strict=True))
-            for row in sorted(historydocuments.rows_of(found), key=_time_of)
+            dict(zip(keys, row, strict=True)) for row in sorted(historydocuments.rows_of(found), key=_time_of)
         ]
         return _encode({**head, "items": rows})
-    items = [historydocuments.to_item(each, text=False) for each in found]
+    items = [historydocuments.to_item(each, percentiles, text=False) for each in found]
     return _encode({**head, "items": items})

@@ -1,4 +1,6 @@
-"""Around every request: counting by route, security headers, the log, a problem for what breaks."""
+"""The middleware in front of every route: limits, authentication, security headers, counts, the log, and a
+problem document for whatever is refused or breaks.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +9,24 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from starlette import requests
+from starlette.middleware import cors
+
 from kubevitals.kube.http import urls
 from kubevitals.surfaces.web import headers, problemdetails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
+    from kubevitals.surfaces.web import settings
+
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Any]
     Send = Callable[[MutableMapping[str, Any]], Any]
     App = Callable[[Scope, Receive, Send], Any]
 
-ROUTE = "kubevitals.route"
-"""The key of the scope under which a route leaves its path."""
+HEALTH = ("/healthz", "/livez", "/readyz")
+"""The routes that may be open to requests without credentials."""
 
 _LOG = logging.getLogger("kubevitals.requests")
 
@@ -28,12 +35,29 @@ _DATA_POLICY = (b"content-security-policy", headers.DATA_POLICY.encode())
 
 
 class ServiceMiddleware:
-    """An ASGI application around the service's."""
+    """An ASGI application around the service's.
 
-    def __init__(self, app: App, *, requests: dict[tuple[str, int], int], query_bytes: int) -> None:
+    Args:
+        app: what answers requests that pass.
+        chosen: the settings of the service.
+        counts: how many requests were answered, by route and status; it is counted up here.
+    """
+
+    def __init__(self, app: App, *, chosen: settings.Settings, counts: dict[tuple[str, int], int]) -> None:
         self._app = app
-        self._requests = requests
-        self._query_bytes = query_bytes
+        self._chosen = chosen
+        self._counts = counts
+        self._checked: App = self._authenticate
+        if chosen.origins:
+            # Outside of authentication: a preflight request never has credentials, and a script of a site
+            # that is listed may read why it was refused.
+            self._checked = cors.CORSMiddleware(
+                self._authenticate,
+                allow_origins=list(chosen.origins),
+                allow_methods=["GET"],
+                allow_headers=["authorization", "if-none-match"],
+                expose_headers=["age", "etag", "x-total-count"],
+            )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or a start and an end of the service."""
@@ -51,25 +75,34 @@ class ServiceMiddleware:
             await send(message)
 
         try:
-            if len(scope.get("query_string", b"")) > self._query_bytes:
-                refusal = problemdetails.Refusal(
-                    422, "query_too_long", f"more than {self._query_bytes} bytes"
-                )
-                await send_refusal(refusal, scope, answer)
-            else:
-                await self._app(scope, receive, answer)
+            await self._checked(scope, receive, answer)
         except Exception:  # noqa: BLE001 - the boundary of a request: nothing of the error reaches the client
             _LOG.exception("request failed", extra={"event": "request_failed", "path": scope["path"][:200]})
             if status == 0:
                 refusal = problemdetails.Refusal(500, "internal", "the service failed; its log tells more")
-                await send_refusal(refusal, scope, answer)
+                await _send_refusal(refusal, scope, answer)
         finally:
-            self._note(scope, status, time.perf_counter() - started)
+            self._count(scope, status, time.perf_counter() - started)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        route = scope.get(ROUTE, "other")
+    async def _authenticate(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request, or refuse it where it is too long or whoever sent it may not."""
+        chosen = self._chosen
+        if len(scope.get("query_string", b"")) > chosen.query_bytes:
+            refusal = problemdetails.Refusal(422, "query_too_long", f"more than {chosen.query_bytes} bytes")
+            await _send_refusal(refusal, scope, send)
+            return
+        try:
+            if chosen.authenticator is not None and not (chosen.open_health and scope["path"] in HEALTH):
+                await chosen.authenticator.check(requests.Request(scope))
+        except problemdetails.Refusal as refusal:
+            await _send_refusal(refusal, scope, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "other")
         key = (route, status)
-        self._requests[key] = self._requests.get(key, 0) + 1
+        self._counts[key] = self._counts.get(key, 0) + 1
         if _LOG.isEnabledFor(logging.DEBUG):
             fields = {"event": "request", "route": route, "status": status, "seconds": round(seconds, 6)}
             _LOG.debug("%s %s %d %.1f ms", scope["method"], route, status, seconds * 1000, extra=fields)
@@ -95,7 +128,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-async def send_refusal(refusal: problemdetails.Refusal, scope: Scope, send: Send) -> None:
+async def _send_refusal(refusal: problemdetails.Refusal, scope: Scope, send: Send) -> None:
     """Answer with a problem document."""
     content = refusal.document(scope["path"])
     fields = [

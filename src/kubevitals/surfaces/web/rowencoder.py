@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kubevitals import model, sanitize
-from kubevitals.surfaces.web import kinds
+from kubevitals.surfaces.web import rowkinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ _encode, _encode_lines = _encoder.encode, _encoder.encode_lines
 
 def write(
     snapshot: model.Snapshot,
-    kind: kinds.Kind,
+    kind: rowkinds.Kind,
     records: Sequence[Any],
     *,
     places: Sequence[int],
@@ -44,13 +44,13 @@ def write(
     if form == "columns":
         items = _write_columns(names, parts)
     else:
-        make = kinds.maker(kind.name, None if fields is None else names)
+        make = rowkinds.maker(kind.name, None if fields is None else names)
         items = _place_objects(make, parts, places) if mixed else _write_objects(make, parts)
     return itertools.chain(_envelope(snapshot, kind, columns=form == "columns"), items, (b"}",))
 
 
 def write_one(
-    snapshot: model.Snapshot, kind: kinds.Kind, record: Any, *, fields: Sequence[str] | None
+    snapshot: model.Snapshot, kind: rowkinds.Kind, record: Any, *, fields: Sequence[str] | None
 ) -> bytes:
     """Return the document of a single record: the envelope with `item` for `items`."""
     names = tuple(fields) if fields is not None else kind.keys
@@ -60,14 +60,14 @@ def write_one(
 
 
 def _in_parts(
-    kind: kinds.Kind, records: Sequence[Any], names: Sequence[str]
+    kind: rowkinds.Kind, records: Sequence[Any], names: Sequence[str]
 ) -> Iterator[list[Sequence[Any]]]:
     """Yield the columns of some rows at a time."""
     for start in range(0, len(records), _PART):
         yield kind.columns_of(records[start : start + _PART], names)
 
 
-def _envelope(snapshot: model.Snapshot, kind: kinds.Kind, *, columns: bool) -> Iterator[bytes]:
+def _envelope(snapshot: model.Snapshot, kind: rowkinds.Kind, *, columns: bool) -> Iterator[bytes]:
     """Yield what is before the items."""
     if kind.infra:
         head = _encode(
@@ -172,9 +172,9 @@ def _write_detail(detail: Mapping[str, Any]) -> str:
 
 
 def _flatten(value: Any) -> str:
-    if isinstance(value, kinds.Taint):
+    if isinstance(value, rowkinds.Taint):
         return f"{value.key}:{value.effect}"
-    if isinstance(value, kinds.Condition):
+    if isinstance(value, rowkinds.Condition):
         return f"{value.type}={value.status}"
     return str(value)
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+import fastapi
 import msgspec
 
 from kubevitals.surfaces.web import problemdetails
@@ -117,13 +118,13 @@ class Hub:
             await send(message)
 
 
-class Stream:
+class Stream(fastapi.Response):
     """A response that ends with its client, with a client that does not read, or with the service."""
 
-    status_code = 200
-    background = None
+    media_type = MEDIA_TYPE
 
     def __init__(self, hub: Hub, caches: Mapping[str, answercache.ClusterCache]) -> None:
+        super().__init__()
         self._hub = hub
         self._caches = caches
 
