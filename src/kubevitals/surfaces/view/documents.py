@@ -33,8 +33,17 @@ def write_yaml(document: Mapping[str, Any]) -> str:
     """Return a document as YAML."""
     import yaml
 
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return str(yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110))
+    dumper = getattr(yaml, "CSafeDumper", None)
+    # Without libyaml PyYAML writes U+0085 as a line end; as ASCII it comes back as it was.
+    return str(
+        yaml.dump(
+            document,
+            Dumper=dumper or yaml.SafeDumper,
+            sort_keys=False,
+            allow_unicode=dumper is not None,
+            width=110,
+        )
+    )
 
 
 def render_csv(kind: kinds.Kind, rows: Sequence[model.Row], *, headers: bool = True) -> str:
