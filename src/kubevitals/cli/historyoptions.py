@@ -32,13 +32,13 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--history",
         metavar="FILE|URL",
-        help="what was recorded: a file, by default that of `kubevitals record`, or a Prometheus-compatible "
-        "server that scrapes kubevitals or gets its remote-write",
+        help="read from this file (default: that of `kubevitals record`), or from a Prometheus-compatible "
+        "server that scrapes kubevitals or receives its remote-write",
     )
 
 
 def add_recording_options(parser: argparse.ArgumentParser, *, optional: bool) -> None:
-    """Add --history for a command that records; with `optional` it does so only if that is given."""
+    """Add the options of a command that records; with `optional` it records only if --history is given."""
     group = parser.add_argument_group("recording")
     if optional:
         group.add_argument(
@@ -46,32 +46,35 @@ def add_recording_options(parser: argparse.ArgumentParser, *, optional: bool) ->
             nargs="?",
             const="",
             metavar="FILE",
-            help="record there, for weeks; without FILE to that of `kubevitals record`",
+            help="record to this file; without FILE, to that of `kubevitals record`",
         )
     else:
         group.add_argument(
-            "--history", metavar="FILE", help="where to; in the state directory of this account by default"
+            "--history",
+            metavar="FILE",
+            help="the file to record to (default: one in the state directory of this account)",
         )
     group.add_argument(
         "--history-size",
         type=values.parse_size,
         default=1 << 30,
         metavar="SIZE",
-        help="what the file may grow to, as 500Mi or 4Gi: 1Gi, the default; then the oldest goes first",
+        help="the size that the file may grow to before its oldest part is removed, such as 500Mi or 4Gi "
+        "(default: 1Gi)",
     )
     group.add_argument(
         "--history-samples",
         type=_parse_age,
         default=_parse_age(_SAMPLES),
         metavar="TIME",
-        help=f"how long samples are kept: {_SAMPLES}, the default",
+        help=f"how long samples are kept (default: {_SAMPLES})",
     )
     group.add_argument(
         "--history-hours",
         type=_parse_age,
         default=_parse_age(_HOURS),
         metavar="TIME",
-        help=f"how long hours are kept, with mean, extremes and percentiles: {_HOURS}, the default",
+        help=f"how long hourly sums are kept, with mean, extremes and percentiles (default: {_HOURS})",
     )
 
 

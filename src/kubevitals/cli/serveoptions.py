@@ -1,4 +1,4 @@
-"""The options of `serve`, group by group, and which exclude each other. It must not know the service."""
+"""The options of `serve`, group by group, and which exclude each other."""
 
 from __future__ import annotations
 
@@ -34,32 +34,34 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
         "--address",
         default="127.0.0.1",
         metavar="IP",
-        help="where to listen: 127.0.0.1, unless told otherwise",
+        help="the address to listen on (default: 127.0.0.1)",
     )
     group.add_argument(
         "--port",
         type=values.parse_listening_port,
         default=8080,
         metavar="N",
-        help="8080, the default; 0: any",
+        help="the port to listen on; 0: any free one (default: 8080)",
     )
     group.add_argument(
-        "--tls-cert", metavar="FILE", help="a certificate with its chain; read again when it changes"
+        "--tls-cert",
+        metavar="FILE",
+        help="serve HTTPS with this certificate and its chain, read again when it changes",
     )
-    group.add_argument("--tls-key", metavar="FILE", help="and its private key")
+    group.add_argument("--tls-key", metavar="FILE", help="the private key of --tls-cert")
     group.add_argument(
         "--connections",
         type=values.parse_count,
         default=1000,
         metavar="N",
-        help="at most so many at once: 1000",
+        help="the most connections at a time (default: 1000)",
     )
     group.add_argument(
         "--streams",
         type=values.parse_count,
         default=200,
         metavar="N",
-        help="event streams among them: 200",
+        help="the most event streams among them (default: 200)",
     )
 
 
@@ -67,21 +69,28 @@ def _add_readers(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--auth",
         choices=["none", "kubernetes", "token-file"],
-        help="kubernetes: who may get the route in the cluster; token-file: who has one of --auth-tokens; "
-        "none: everybody. Must be said beyond loopback",
-    )
-    group.add_argument("--auth-tokens", metavar="FILE", help="tokens, one a line, read again when it changes")
-    group.add_argument(
-        "--auth-audience", action="append", metavar="NAME", help="that tokens must be meant for (repeatable)"
+        help="who may read; kubernetes: accounts with the right to get the route in the cluster; token-file: "
+        "who has one of --auth-tokens; none: everybody. Required beyond loopback",
     )
     group.add_argument(
-        "--guard-health", action="store_true", help="ask who reads /healthz, /livez and /readyz too"
+        "--auth-tokens", metavar="FILE", help="a file with one token a line, read again when it changes"
+    )
+    group.add_argument(
+        "--auth-audience",
+        action="append",
+        metavar="NAME",
+        help="an audience that tokens must be issued for (repeatable)",
+    )
+    group.add_argument(
+        "--guard-health",
+        action="store_true",
+        help="require authentication for /healthz, /livez and /readyz too",
     )
     group.add_argument(
         "--cors-origin",
         action="append",
         metavar="ORIGIN",
-        help="a web site whose scripts may read (repeatable)",
+        help="allow scripts of this web site to read (repeatable)",
     )
 
 
@@ -91,14 +100,15 @@ def _add_content(group: argparse._ArgumentGroup) -> None:
         "--max-age",
         type=values.parse_duration,
         metavar="TIME",
-        help="that a snapshot may have while its source fails; then the service is not ready: 5m",
+        help="how old a snapshot may become while its source fails before the service is not ready "
+        "(default: 5m)",
     )
     group.add_argument(
         "--samples",
         type=values.parse_count,
         default=120,
         metavar="N",
-        help="of each series that are kept in memory: 120, half an hour",
+        help="how many samples of each series are kept in memory (default: 120, half an hour)",
     )
 
 
@@ -107,28 +117,31 @@ def _add_labels(group: argparse._ArgumentGroup) -> None:
         "--node-pool-label",
         action="append",
         metavar="KEY",
-        help="names a node's pool; clouds' own by default",
+        help="the label that names the pool of a node (default: those of the clouds)",
     )
     expositionoptions.add_arguments(group)
 
 
 def _add_log(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--log-format", choices=["text", "json"], default="text", help="text (the default) or json"
+        "--log-format",
+        choices=["text", "json"],
+        default="text",
+        help="the format of log lines (default: text)",
     )
     group.add_argument(
         "--log-level",
         choices=["debug", "info", "warning", "error"],
         default="info",
-        help="info; debug: requests too",
+        help="the least severe lines that are written; debug has requests too (default: info)",
     )
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Let options pass that can be meant together.
+    """Check that the options go together.
 
     Raises:
-        errors.UsageError: they cannot.
+        errors.UsageError: they do not.
     """
     if bool(arguments.tls_cert) != bool(arguments.tls_key):
         raise errors.UsageError("--tls-cert and --tls-key go together", remedy="give both")
