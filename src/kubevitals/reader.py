@@ -58,7 +58,7 @@ def read(
     Raises:
         errors.ClusterError: nothing of what is asked for could be read.
         errors.MetricsError: usage alone was asked for, and there is none.
-        errors.UsageError: usage alone of pods that only their details can tell.
+        errors.UsageError: usage alone is asked for with a field selector, which needs the list of pods.
     """
     if request.field_selector is not None and request.pods and not request.pod_details:
         raise errors.UsageError(
@@ -274,7 +274,7 @@ class _Reader:
         )
 
     def _pods_exist(self) -> bool:
-        """Ask for one pod, to tell an empty place from a metrics API that has nothing yet."""
+        """Ask for one pod: without any, an empty answer of the metrics API is right."""
         from kubevitals.kube import inventory
 
         request = self._request
@@ -359,7 +359,7 @@ def _join_refusals(refused: list[errors.ForbiddenError]) -> errors.ForbiddenErro
 
 
 def empty() -> errors.MetricsEmptyError:
-    """Return the error that says that the metrics API has nothing to tell yet."""
+    """Return the error for a metrics API that has collected nothing yet."""
     return errors.MetricsEmptyError(
         "metrics API installed, nothing collected yet",
         remedy="wait: metrics-server needs two scrapes of a kubelet, up to two minutes after its start; "

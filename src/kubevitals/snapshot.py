@@ -146,9 +146,9 @@ def rows_of_samples(
     moments = measurements.Moments(now)
     make, a_pod, a_container = _make, model.Pod, model.Container
     rows = []
-    for (namespace, name), (timestamp, window, told) in samples.items():
+    for (namespace, name), (timestamp, window, reported) in samples.items():
         moment, doubt = moments.read(timestamp, window)
-        measured = measurements.plausible(told)
+        measured = measurements.plausible(reported)
         unread = pod_reasons.get((namespace, name), "bad_quantity") if pod_reasons else "bad_quantity"
         containers: tuple[model.Container, ...] = ()
         if with_containers:
@@ -227,24 +227,24 @@ def without_unlisted(taken: model.Snapshot) -> model.Snapshot:
 
 
 def add_details_of_nodes(
-    nodes: list[model.Node], told: Mapping[tuple[str, ...], details.Detail]
+    nodes: list[model.Node], found: Mapping[tuple[str, ...], details.Detail]
 ) -> list[model.Node]:
-    """Return the rows with what a source tells of them beside usage, if it tells anything."""
-    return [each._replace(detail=told.get((each.name,))) for each in nodes] if told else nodes
+    """Return the rows with the details that a source has of them, if it has any."""
+    return [each._replace(detail=found.get((each.name,))) for each in nodes] if found else nodes
 
 
 def add_details_of_pods(
-    pods: list[model.Pod], told: Mapping[tuple[str, ...], details.Detail]
+    pods: list[model.Pod], found: Mapping[tuple[str, ...], details.Detail]
 ) -> list[model.Pod]:
-    """Return the rows, and those of their containers, in the same way."""
-    if not told:
+    """Return the rows of pods and of their containers with the details that a source has of them."""
+    if not found:
         return pods
     return [
         pod._replace(
-            detail=told.get((pod.namespace, pod.name)),
+            detail=found.get((pod.namespace, pod.name)),
             containers=tuple(
                 [
-                    each._replace(detail=told.get((each.namespace, each.pod, each.name)))
+                    each._replace(detail=found.get((each.namespace, each.pod, each.name)))
                     for each in pod.containers
                 ]
             ),

@@ -1,7 +1,7 @@
 """The clock of the service: a tick reads usage, joins it with the live inventory and publishes one snapshot.
 
-What fails leaves the last good snapshot in place, with the problem added to it. It must not know how a
-snapshot is shown. Each collector has one thread for its ticks; readers share what it publishes, unlocked.
+A tick that fails leaves the last good snapshot in place, with the problem added to it. Each collector has one
+thread for its ticks; readers share what it publishes, without a lock.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class Collector:
         """Read, join and publish; return the seconds to wait until the next tick."""
         started = time.monotonic()
         try:
-            made = self._join(self._read_usage())  # nothing holds the readings while this is shown
+            made = self._join(self._read_usage())  # the answers are freed before the snapshot is shown
             self._publish_good(made)
             delay = self._schedule.next_delay(made.generated_at, composition.newest_sample(made))
         except errors.KubevitalsError as error:
@@ -190,7 +190,7 @@ class Collector:
                 return
 
     def _read_usage(self) -> composition.UsageResults:
-        """Return what the source says of nodes and pods.
+        """Return the usage of nodes and of pods.
 
         Raises:
             errors.KubevitalsError: usage of neither, or of one for another reason than missing rights.

@@ -1,4 +1,4 @@
-"""What a tick makes of what it has read: one snapshot, or the failure that tells why there is none. Pure."""
+"""Composing the snapshot of one tick from usage and inventory, and errors as problems. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class UsageResults:
-    """What came back of the two requests for usage."""
+    """The answers of a source for nodes and for pods, or the errors instead."""
 
     def __init__(self) -> None:
         self.nodes: sources.Usage | None = None
@@ -31,7 +31,7 @@ class UsageResults:
 
     @property
     def failure(self) -> errors.KubevitalsError | None:
-        """Why this is no good reading; a right that is missing for one of the two is none."""
+        """The error for which the tick has failed, if it has; a missing right on one of the two is none."""
         failed = [self.failures[what] for what in ("pods", "nodes") if what in self.failures]
         for error in failed:
             if not isinstance(error, errors.ForbiddenError):
@@ -114,7 +114,7 @@ def compose(
 
 
 def problem_of(error: errors.KubevitalsError) -> model.Problem:
-    """Return the problem that tells of an error."""
+    """Return the problem for an error of a source."""
     code = error.code
     if isinstance(error, errors.ForbiddenError):
         code = "usage_forbidden"
@@ -129,7 +129,7 @@ def fingerprint(problem: model.Problem) -> tuple[str, str]:
 
 
 def as_error(problem: model.Problem) -> errors.KubevitalsError:
-    """Return the error that a problem tells of."""
+    """Return an error with the code, the message and the remedy of a problem."""
     error = errors.KubevitalsError(problem.message, remedy=problem.remedy)
     error.code = problem.code
     error.right = problem.right

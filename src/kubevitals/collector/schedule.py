@@ -1,4 +1,4 @@
-"""When to poll usage. Pure; it must not know what is polled."""
+"""When to poll usage. Pure."""
 
 from __future__ import annotations
 

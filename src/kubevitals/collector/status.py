@@ -1,4 +1,4 @@
-"""What a collector tells of itself: what it has published, and how it is doing. Data that does not change."""
+"""Records of a collector: the snapshot it has published, and its status."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Published(NamedTuple):
-    """What all surfaces show until the next one. `number` counts from 1, `epoch` tells processes apart."""
+    """The snapshot that surfaces show until the next. `number` counts from 1; `epoch` names the process."""
 
     snapshot: model.Snapshot
     number: int
@@ -27,7 +27,7 @@ class Published(NamedTuple):
 
 
 class Status(NamedTuple):
-    """How a collector is doing: a copy that does not change."""
+    """How a collector is doing, as of one moment."""
 
     started_at: datetime
     ticks: int = 0  # good ones

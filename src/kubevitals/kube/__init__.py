@@ -1,4 +1,3 @@
-"""Reaching a cluster: which one, with which credentials, and the HTTP client that asks it.
-
-It must not know what the answers mean to a user, nor anything of the simulated cluster.
+"""Reaching a cluster: which one, as whom, the client that asks it, and its objects as records, listed or
+watched.
 """

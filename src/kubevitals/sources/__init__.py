@@ -1,7 +1,7 @@
 """Where usage comes from: one file each, behind a protocol of one method.
 
-A source answers what was used and says when it was measured. It knows nothing of requests, limits or
-screens, and leaves out what it does not know: an absent row is unknown, never zero.
+A source answers what was used and when that was measured. It leaves out what it does not know: an absent
+row is unknown, never zero.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kubevitals import details, model
 
     class Source(Protocol):
-        """Anything that can tell usage."""
+        """Where usage comes from."""
 
         @property
         def name(self) -> str:

@@ -1,8 +1,7 @@
 """The choice among sources: the best one that answers, and the better ones again from time to time.
 
-A source stands aside when it gives no usage at all, hangs, breaks or talks nonsense; that the API server
-cannot be reached says nothing against it. It must not know what the sources are: they come in the order of
-merit.
+A source is passed over when it gives no usage at all, hangs, breaks or gives answers that cannot be read.
+That the API server cannot be reached says nothing against it. Candidates come in the order of preference.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class Candidate(NamedTuple):
 
 
 class SourceStatus(NamedTuple):
-    """How a source is doing: the one that answers, and why the others do not."""
+    """Whether a source answers, since when, and why not."""
 
     name: str
     answers: bool = False
@@ -132,7 +131,7 @@ class Choice:
                 close()
 
     def _order(self, scope: sources.Scope) -> tuple[list[int], range]:
-        """Return whom to ask: better ones whose time has come; then the current one, and those behind it.
+        """Return the candidates to ask: better ones that are due; the current one and those behind it.
 
         Nodes are asked of the source that pods come from: a change of source waits for pods.
         """
@@ -206,7 +205,7 @@ class Choice:
 
 
 def statuses_of(source: sources.Source) -> list[SourceStatus]:
-    """Return how the source is doing; of one that was named there is only one to tell of."""
+    """Return the status of each candidate, or of the one source that was named."""
     statuses = getattr(source, "statuses", None)
     return list(statuses()) if statuses is not None else [SourceStatus(source.name, answers=True)]
 

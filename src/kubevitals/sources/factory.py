@@ -74,7 +74,7 @@ def _candidates(
         ),
     ]
     if prometheus.get("url"):
-        opened = _open_prometheus(client, prometheus)  # at once: a setting that cannot be used is told now
+        opened = _open_prometheus(client, prometheus)  # at once: a bad setting is an error now
         found.insert(0, choice.Candidate(sources.PROMETHEUS, lambda: opened))
     return found
 

@@ -1,4 +1,4 @@
-"""What a kubelet tells beside CPU and memory, as records: gauges as they are, counters as rates. Pure."""
+"""What a kubelet measures beside CPU and memory, as records: gauges as they are, counters as rates. Pure."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ class Details:
         return rate, window
 
 
-def _merge(told: Sequence[Mapping[summary.Key, Mapping[str, Any]]]) -> dict[summary.Key, dict[str, Any]]:
-    """Return all fields of all objects, those of the first for what several tell."""
+def _merge(measured: Sequence[Mapping[summary.Key, Mapping[str, Any]]]) -> dict[summary.Key, dict[str, Any]]:
+    """Return all fields of all objects; of a field that comes twice, the first."""
     merged: dict[summary.Key, dict[str, Any]] = {}
-    for each in reversed(told):
+    for each in reversed(measured):
         for key, fields in each.items():
             merged.setdefault(key, {}).update(fields)
     return merged

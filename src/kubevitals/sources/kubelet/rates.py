@@ -31,7 +31,7 @@ _YOUNG = (10.0, 60.0)
 class NodeUsage(NamedTuple):
     """The usage of one node and of what runs on it, as `sources.Usage` has it.
 
-    `node` is None where the kubelet tells nothing of the machine itself. `pod_reasons` says by a code of
+    `node` is None where the kubelet has no metrics of the machine itself. `pod_reasons` says by a code of
     `snapshot.REASONS` why CPU of a pod is unknown, and `node_code` why that of the machine is.
     """
 

@@ -45,10 +45,10 @@ _INFINITE = float("inf")
 
 
 class Reading(NamedTuple):
-    """What one kubelet tells: counters in core-seconds, bytes, and times in seconds since 1970.
+    """The metrics of one kubelet: counters in core-seconds, bytes, and times in seconds since 1970.
 
     `containers` holds by (namespace, pod, container): the counter, when it was read, the working set, and
-    when the container started; each None where it is not told or no number. `failed` says that the kubelet
+    when the container started; each None where it is missing or no number. `failed` says that the kubelet
     could not measure by its own account.
     """
 
@@ -60,13 +60,13 @@ class Reading(NamedTuple):
 
 
 def parse(body: bytes, *, received: float) -> Reading:
-    """Return what the text tells. Samples without a time of their own are taken to be of `received`.
+    """Return the metrics in the text. Samples without a time of their own are taken to be of `received`.
 
-    A series that comes twice with two values is unknown: nobody can tell which is right. A last line without
+    A series that comes twice with two values is unknown: either may be right. A last line without
     its end is left out, as it may be cut in the middle of a number.
 
     Raises:
-        errors.DecodingError: it holds nothing of what a kubelet tells there.
+        errors.DecodingError: it holds no metrics of a kubelet.
     """
     text = "\n" + body.decode("utf-8", "replace")
     if "\r" in text:

@@ -1,7 +1,7 @@
-"""Usage from the kubelets: every node asked at the same time, counters made into rates, faults told by node.
+"""Usage from the kubelets: all nodes asked at the same time, counters made into rates, failures by node.
 
-It orders who is asked when, and puts the answers together. How a kubelet is found, asked and read is in the
-files beside it; requests, limits and screens it must not know.
+It decides which kubelets to ask and puts their answers together. How one is found, asked and read is in the
+files beside it.
 """
 
 from __future__ import annotations
@@ -249,7 +249,7 @@ class Kubelets:
                     usage.details[place] = details
 
     def _note_reports(self, usage: sources.Usage, node: str, kubelets: Sequence[addresses.Kubelet]) -> None:
-        """Keep apart what this node and one before it tell of the same pod."""
+        """Keep apart the samples that this node and one before it have of the same pod."""
         read = self._nodes[node].usage
         assert read is not None
         for key in usage.pods.keys() & read.pods.keys():
@@ -257,7 +257,8 @@ class Kubelets:
                 before = next(
                     each.node
                     for each in kubelets
-                    if (told := self._nodes[each.node].usage) is not None and key in told.pods
+                    if (usage_of_node := self._nodes[each.node].usage) is not None
+                    and key in usage_of_node.pods
                 )
                 usage.reports[key] = {before: usage.pods[key]}
             usage.reports[key][node] = read.pods[key]

@@ -1,6 +1,6 @@
 """Reading a kubelet's /stats/summary: network, file systems, swap, pressure of all objects. Pure.
 
-What it tells becomes two kinds of numbers by object: `gauges`, which stand as they are, and `counters`, of
+The document becomes two kinds of numbers by object: `gauges`, which stand as they are, and `counters`, of
 which two readings make a rate. The objects' keys are (node), (namespace, pod), (namespace, pod, container).
 """
 
@@ -94,7 +94,7 @@ _DECODER = msgspec.json.Decoder(_Summary)
 
 
 class Summary:
-    """What was told, as in the module's first lines."""
+    """Gauges and counters by object, as in the module's first lines."""
 
     __slots__ = ("counters", "gauges")
 
@@ -126,7 +126,7 @@ class Summary:
 
 
 def parse(body: bytes, *, node: str) -> Summary:
-    """Return what the document tells; `node` is the name of whose kubelet it is.
+    """Return the numbers of the document; `node` is the name of whose kubelet it is.
 
     Raises:
         errors.DecodingError: it is no such document.
@@ -135,15 +135,15 @@ def parse(body: bytes, *, node: str) -> Summary:
         wire = _DECODER.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise errors.DecodingError("the answer is no summary of a kubelet's statistics") from error
-    told = Summary()
-    told.add((node,), wire.node, _of_file_system(wire.node.fs))
+    found = Summary()
+    found.add((node,), wire.node, _of_file_system(wire.node.fs))
     for pod in wire.pods or ():
         place = (pod.pod_ref.namespace, pod.pod_ref.name)
         ephemeral = pod.ephemeral_storage.used_bytes if pod.ephemeral_storage is not None else None
-        told.add(place, pod, {"ephemeral_storage_used_bytes": ephemeral})
+        found.add(place, pod, {"ephemeral_storage_used_bytes": ephemeral})
         for each in pod.containers or ():
-            told.add((*place, each.name), each, _of_container(each))
-    return told
+            found.add((*place, each.name), each, _of_container(each))
+    return found
 
 
 def _of_file_system(files: _FileSystem | None) -> dict[str, _Count]:

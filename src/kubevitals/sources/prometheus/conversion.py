@@ -105,7 +105,7 @@ def choose(series: Iterable[Points]) -> Points:
     """Return the one of several series of the same object that counts.
 
     A series that ends well before the newest is what was there before a restart. Of those that go on, the
-    one with the most samples is the best informed; replicas that are equally good are told by the newest.
+    one with the most samples is the best informed; of replicas that are equally good the newest counts.
     """
     candidates = [points for points in series if points]
     if len(candidates) < 2:

@@ -1,6 +1,6 @@
 """Why Prometheus has no series of a family: a few small questions, asked when there is nothing to show.
 
-The words are for people who know their Prometheus little. It must not know what the numbers are for.
+The words are for people who know their Prometheus little.
 """
 
 from __future__ import annotations
