@@ -101,7 +101,7 @@ def test_nothing_seen_is_not_well(capsys: pytest.CaptureFixture[str]) -> None:
     """A namespace without pods is never called well: nothing of it was seen."""
     _, out, err = call(capsys, *SIMULATED, "-n", "nobody-has-this")
     assert "nothing is wrong" not in out + err
-    assert "no node and no pod of the namespace nobody-has-this was seen" in err
+    assert "namespace 'nobody-has-this' not found" in err
 
 
 def test_a_cluster_that_cannot_be_asked(capsys: pytest.CaptureFixture[str]) -> None:

@@ -296,7 +296,12 @@ def test_a_silent_node(top: Callable[..., Shown]) -> None:
 
 def test_nothing_there(top: Callable[..., Shown]) -> None:
     """An empty answer is no error and says so on stderr, in kubectl's words."""
-    assert top("pods", "-n", "none") == Shown(0, "", "No resources found in none namespace.\n")
+    missing = "error: namespace 'none' not found\n  try: kubectl get namespaces lists them\n"
+    assert top("pods", "-n", "none") == Shown(1, "", missing)
+    missing = "error: node 'nobody' not found\n  try: kubectl get nodes lists them\n"
+    assert top("pods", "-A", "--node", "nobody") == Shown(1, "", missing)
+    shown = top("pods", "-n", "none", "-o", "json")
+    assert (shown.code, json.loads(shown.out)["items"]) == (1, [])
     assert top("pods", "-A", "-l", "app=none") == Shown(0, "", "No resources found.\n")
     assert json.loads(top("pods", "-n", "none", "-o", "json").out)["items"] == []
     heading = top("pods", "-n", "none", "-o", "csv").lines

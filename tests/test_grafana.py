@@ -165,7 +165,7 @@ def test_percentages_have_one_scale(board: dict[str, Any]) -> None:
             if field.get("unit") != "percentunit":
                 continue
             steps = [(step["color"], step["value"]) for step in field["thresholds"]["steps"]]
-            assert steps == [("green", None), ("yellow", 0.60), ("red", 0.85)]
+            assert steps == [("green", None), ("yellow", 0.85), ("red", 0.95)]
             assert (field["min"], field["max"]) == (0, 1)
             found += 1
     assert found

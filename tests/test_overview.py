@@ -81,6 +81,14 @@ def test_sections() -> None:
     assert lines[-1] == "nothing is wrong"
 
 
+def test_nothing_seen_is_not_well() -> None:
+    """Where nothing was seen nothing is called well: not a namespace without pods, not an empty cluster."""
+    assert show(make_snapshot(pods=0), namespace="shop")[-1] == (
+        "nothing can be said of shop: no pod was seen in it"
+    )
+    assert show(make_snapshot(0, 0))[-1] == "nothing can be said: no node and no pod was seen"
+
+
 def test_large_numbers() -> None:
     """The summary of a large cluster has plain numbers."""
     assert "CPU 2000 cores: 25% used" in "\n".join(show(make_snapshot(nodes=500)))

@@ -24,7 +24,7 @@ def pod(name: str = "web-0", **facts: Any) -> model.Pod:
 
 PODS = [
     pod("calm", cpu_usage_cores=0.1, cpu_limit_cores=1.0, memory_usage_bytes=2**20, memory_limit_bytes=2**30),
-    pod("busy", cpu_usage_cores=0.7, cpu_limit_cores=1.0, memory_usage_bytes=2**30, memory_limit_bytes=2**30),
+    pod("busy", cpu_usage_cores=0.9, cpu_limit_cores=1.0, memory_usage_bytes=2**30, memory_limit_bytes=2**30),
     pod("unknown"),
 ]
 NARROW = [column for column in columns.PODS if not column.wide]
@@ -60,7 +60,7 @@ def test_total() -> None:
     lines = render(PODS, total=totals.total_rows(PODS))
     assert len(lines) == 6
     assert set(lines[-2]) == {"-", " "}
-    assert lines[-1].split()[:2] == ["TOTAL", "800m"]
+    assert lines[-1].split()[:2] == ["TOTAL", "1000m"]
     assert "Running" not in lines[-1]
     alone = render([], total=totals.total_rows([]))
     assert alone[-1].startswith("TOTAL")
@@ -71,12 +71,25 @@ def test_plain_and_painted_say_the_same() -> None:
     assert render(PODS, style=console.Style(width=500)) == render(PODS)
 
 
+def test_what_is_normal_has_no_colour() -> None:
+    """Usage above a request is normal; a bad status and a stale sample are coloured."""
+    above = pod(
+        "above", cpu_usage_cores=3.0, cpu_request_cores=1.0, memory_usage_bytes=9, memory_request_bytes=1
+    )
+    stale = pod("old", age_seconds=900.0, stale=True)
+    rows = [above, pod("bad", status="CrashLoopBackOff"), stale]
+    lines = render(rows, list(columns.PODS), style=console.Style(color=True, glyphs=GLYPHS))
+    assert "\x1b" not in lines[1]
+    assert re.search(r"\x1b\[31mCrashLoopBackOff\s*\x1b\[0m", lines[2])
+    assert re.search(r"\x1b\[33m\s*15m\x1b\[0m", lines[3])
+
+
 def test_glyphs_and_colours() -> None:
     """Each ratio has the colour and the glyph of its pressure; the unknown has neither."""
     lines = render(PODS, style=console.Style(color=True, glyphs=GLYPHS))
-    assert "\x1b[32m      10% ○\x1b[0m" not in lines[0]
-    assert re.search(r"\x1b\[32m\s+10% ○\x1b\[0m", lines[1])
-    assert re.search(r"\x1b\[33m\s+70% ◐\x1b\[0m", lines[2])
+    assert "10% ○" in lines[1]
+    assert "\x1b" not in lines[1], "what is not bad has no colour"
+    assert re.search(r"\x1b\[33m\s+90% ◐\x1b\[0m", lines[2])
     assert re.search(r"\x1b\[31m\s+100% ●\x1b\[0m", lines[2])
     assert "\x1b" not in lines[3]
     plain = [re.sub(r"\x1b\[\d*m", "", line) for line in lines]

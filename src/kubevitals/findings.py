@@ -40,7 +40,9 @@ class Finding(NamedTuple):
 
     @property
     def severity(self) -> str:
-        """Critical if something is broken, warning if it may soon be."""
+        """Critical if something is broken, warning if it may soon be; of a ratio, as tables colour it."""
+        if self.value is not None:
+            return severity.judge_ratio(self.value) or severity.WARNING
         return severity.CRITICAL if self.rank < severity.NEAR_LIMIT else severity.WARNING
 
 
@@ -119,7 +121,7 @@ def inspect_node(node: model.Node, *, stranded: int = 0) -> list[Finding]:
         ("NodeCPUFull", "CPU", node.cpu_of_allocatable,
          node.cpu_usage_cores, node.cpu_allocatable_cores, quantity.format_cpu),
     ):  # fmt: skip
-        if ratio is not None and severity.judge_ratio(ratio) == severity.CRITICAL:
+        if ratio is not None and ratio > severity.WARNING_ABOVE:
             reason, message = f"{word} {quantity.format_ratio(ratio)}", podfindings.share(used, whole, form)
             found.append(
                 _of_node(node, severity.NODE_BUSY, reason, None, message)._replace(code=code, value=ratio)

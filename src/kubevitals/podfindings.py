@@ -18,18 +18,6 @@ STARTING = timedelta(minutes=5)  # how long a pod may take to start, and to go a
 _SETTLING = timedelta(minutes=2)  # how long one that has started may take to become ready
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 10.0, 300.0  # seconds between restarts: doubled each time
 
-_IMAGE = frozenset(
-    {
-        "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError",
-        "RegistryUnavailable", "SignatureValidationFailed",
-    }
-)  # fmt: skip
-_START = frozenset(
-    {
-        "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError",
-        "ContainerCannotRun", "PreCreateHookError", "PreStartHookError", "PostStartHookError",
-    }
-)  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -56,7 +44,7 @@ def is_well(pod: model.Pod) -> bool:
         if each.last_termination_at is not None or each.status not in ("Running", None):
             return False
         used, limit = each.memory_usage_bytes, each.memory_limit_bytes
-        if used and limit and used / limit > severity.CRITICAL_ABOVE:
+        if used and limit and used / limit > severity.WARNING_ABOVE:
             return False
     return True
 
@@ -121,7 +109,7 @@ def _inspect_reason(pod: model.Pod, container: model.Container | model.Pod) -> P
         return _crashing(pod, container)
     if reason == "OOMKilled":
         return _out_of_memory(pod, container)
-    if reason in _IMAGE or reason in _START:
+    if reason in severity.IMAGE_REASONS or reason in severity.START_REASONS:
         return _cannot_start(pod, container, container.status or reason)
     return None
 
@@ -261,7 +249,7 @@ def _nearest_to_limit(pod: model.Pod) -> PodFinding | None:
     the limit is set on it.
     """
     worst: model.Container | model.Pod | None = None
-    ratio = severity.CRITICAL_ABOVE
+    ratio = severity.WARNING_ABOVE
     candidates: list[model.Container | model.Pod] = [*pod.containers, pod]
     for each in candidates:
         of_limit = each.memory_of_limit

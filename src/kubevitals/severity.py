@@ -24,8 +24,8 @@ SEVERITIES = (CRITICAL, WARNING, INFO)
 ) = range(13)
 # What comes before NEAR_LIMIT has gone wrong; from there on, something may.
 
-WARNING_FROM = 0.60
-CRITICAL_ABOVE = 0.85
+WARNING_ABOVE = 0.85  # of a limit, or of what a node has
+CRITICAL_ABOVE = 0.95
 # Conditions of a node that are bad when True: of the kubelet, of the network, of the node problem detector.
 # Others, such as EtcdIsVoter of k3s, are good news.
 BAD_CONDITIONS = frozenset(
@@ -50,9 +50,33 @@ def is_bad_condition(kind: str, status: str) -> bool:
 
 
 def judge_ratio(ratio: float | None) -> str | None:
-    """Return how serious it is that so much of something is used: info below 60 %, critical above 85 %."""
+    """Return how serious it is that so much of a limit is used: info to 85 %, critical above 95 %."""
     if ratio is None:
         return None
-    if ratio < WARNING_FROM:
+    if ratio <= WARNING_ABOVE:
         return INFO
     return WARNING if ratio <= CRITICAL_ABOVE else CRITICAL
+
+
+IMAGE_REASONS = frozenset(
+    {
+        "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError",
+        "RegistryUnavailable", "SignatureValidationFailed",
+    }
+)  # fmt: skip
+START_REASONS = frozenset(
+    {
+        "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError",
+        "ContainerCannotRun", "PreCreateHookError", "PreStartHookError", "PostStartHookError",
+    }
+)  # fmt: skip
+_BROKEN = IMAGE_REASONS | START_REASONS | {"CrashLoopBackOff", "OOMKilled", "NotReady", "Unknown", "NodeLost"}
+_FAILED = frozenset({"Error", "Failed", "Evicted", "DeadlineExceeded", "ContainerStatusUnknown"})
+
+
+def judge_status(status: str | None) -> str | None:
+    """Return how serious the STATUS of a node, a pod or a container is; None where it is not bad."""
+    word = (status or "").removeprefix("Init:").partition(",")[0]
+    if word in _BROKEN:
+        return CRITICAL
+    return WARNING if word in _FAILED or word.startswith(("ExitCode:", "Signal:")) else None

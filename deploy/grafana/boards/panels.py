@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from deploy.grafana.boards.dialects import Dialect, Json
 
-BUSY, HOT = 0.60, 0.85  # the one scale of kubevitals: calm below, busy to, hot above
+WARNING, CRITICAL = 0.85, 0.95  # the one scale of kubevitals: green to, yellow to, red above
 _GOOD = ("Ready", "Running", "Completed", "Succeeded")
 _SOON = ("Pending", "ContainerCreating", "PodInitializing", "Terminating", "SchedulingDisabled")
 _SEVERITIES = {"critical": "red", "warning": "orange", "info": "blue"}
@@ -45,7 +45,7 @@ def render(panel: words.Panel, dialect: Dialect) -> Json | None:
 
 
 def _scale() -> Json:
-    return _steps(("green", None), ("yellow", BUSY), ("red", HOT))
+    return _steps(("green", None), ("yellow", WARNING), ("red", CRITICAL))
 
 
 def _steps(*steps: tuple[str, float | None]) -> Json:

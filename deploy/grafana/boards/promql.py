@@ -25,7 +25,7 @@ _RENAMED = {
     "namespaces": "namespace",
     "workloads": "workload",
 }
-_HOT = 0.85
+_WARNING, _CRITICAL = 0.85, 0.95  # of a limit, or of what a node has
 _MEMORY = "kubevitals_container_memory"
 _ENDED = 'phase!~"Succeeded|Failed"'
 _ON_POD = "on (cluster, namespace, pod)"
@@ -162,8 +162,10 @@ def _vital(ask: Ask, key: str) -> str | None:
         "pods_live": "sum(" + objects % ("", '"pods"') + ")",
         "pods_with_usage": "sum(" + objects % ("_with_usage", '"pods"') + ")",
         "problems_critical": f"(count(kubevitals_pod_reason{chosen}) or vector(0)) + "
-        f"(count({ready} == 0) or vector(0)) + (sum(kubevitals_snapshot_problems{chosen}) or vector(0))",
-        "problems_warning": f"(count({near} > {_HOT}) or vector(0)) + (count({full} > {_HOT}) or vector(0))",
+        f"(count({ready} == 0) or vector(0)) + (sum(kubevitals_snapshot_problems{chosen}) or vector(0)) + "
+        f"(count({near} > {_CRITICAL}) or vector(0)) + (count({full} > {_CRITICAL}) or vector(0))",
+        "problems_warning": f"(count({near} > {_WARNING} <= {_CRITICAL}) or vector(0)) + "
+        f"(count({full} > {_WARNING} <= {_CRITICAL}) or vector(0))",
     }
     return known.get(key)
 
@@ -172,12 +174,15 @@ def _problems(ask: Ask) -> str:
     """Return one series a problem, with severity, code, kind, namespace and name as labels."""
     chosen, cluster = selector(ask), selector(Ask("problems"))
     reasons = _named(_named(f"kubevitals_pod_reason{chosen}", "name", "pod"), "code", "reason")
-    near = f"{_MEMORY}_usage_bytes{chosen} / {_MEMORY}_limit_bytes{chosen} > {_HOT}"
+    near = f"{_MEMORY}_usage_bytes{chosen} / {_MEMORY}_limit_bytes{chosen}"
+    soon = _named(f"{near} > {_WARNING} <= {_CRITICAL}", "name", "pod")
+    now = _named(f"{near} > {_CRITICAL}", "name", "pod")
     lost = _named(f"kubevitals_node_ready{cluster} == 0", "name", "node")
     unread = f"kubevitals_snapshot_problems{cluster} > 0"
     found = [
         _constant(reasons, severity="critical", kind="Pod"),
-        _constant(_named(near, "name", "pod"), severity="warning", kind="Pod", code="memory near its limit"),
+        _constant(now, severity="critical", kind="Pod", code="MemoryNearLimit"),
+        _constant(soon, severity="warning", kind="Pod", code="MemoryNearLimit"),
     ]
     if not ask.where:
         found += [

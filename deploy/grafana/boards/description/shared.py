@@ -16,7 +16,7 @@ OF_REQUEST = (
     "is allowed; who reaches the memory limit is killed."
 )
 PROMISED = "What pods asked for, by the scheduler's rule, as a share of what the nodes may promise."
-SCALE = "Green below 60 %, yellow to 85 %, red above."
+SCALE = "Green to 85 %, yellow to 95 %, red above."
 
 
 def problems(ask: Ask) -> Table:

@@ -47,10 +47,10 @@ _POD_COLUMNS = [
     column_sets.Column("NAMESPACE", "namespace", sanitize.printable, drop=2),
     column_sets.Column("NAME", "name", sanitize.printable),
     column_sets.Column("CPU", "cpu_usage_cores", column_sets.cpu, numeric=True),
-    column_sets.Column("CPU%REQ", "cpu_of_request", column_sets.percent, ratio=True, drop=4),
+    column_sets.Column("CPU%REQ", "cpu_of_request", column_sets.percent, numeric=True, drop=4),
     column_sets.Column("CPU%LIM", "cpu_of_limit", column_sets.percent, ratio=True, drop=6),
     column_sets.Column("MEMORY", "memory_usage_bytes", column_sets.memory, numeric=True, drop=1),
-    column_sets.Column("MEM%REQ", "memory_of_request", column_sets.percent, ratio=True, drop=5),
+    column_sets.Column("MEM%REQ", "memory_of_request", column_sets.percent, numeric=True, drop=5),
     column_sets.Column("MEM%LIM", "memory_of_limit", column_sets.percent, ratio=True, drop=3),
     column_sets.Column("RESTARTS", "restarts", numeric=True, drop=7),
 ]
@@ -86,6 +86,11 @@ def run(arguments: argparse.Namespace) -> int:
             return refresh.watch(cluster, view, interval=arguments.interval)
         request = view.request(cluster.config.namespace)
         snapshot = oneshot.take(cluster, request, wait=oneshot.choose_wait(arguments))
+        if arguments.namespace and not snapshot.pods:
+            from kubevitals.cli import existence
+
+            if existence.check(cluster, namespace=arguments.namespace):
+                return 1
         _, text = view.render(snapshot, request, style=console.detect_style(sys.stdout))
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -130,7 +135,7 @@ def compose(snapshot: model.Snapshot, view: View, *, style: console.Style, heigh
     """
     summary = _render_summary(snapshot, view, style)
     nodes = _render_nodes(snapshot, view.limit or _ROWS, style)
-    wrong = _render_findings(snapshot, style)
+    wrong = _render_findings(snapshot, view, style)
     limit = view.limit or _ROWS
     if view.limit is None and height is not None:
         taken = sum(part.count("\n") + 1 for part in (summary, nodes, wrong)) + _OTHER_LINES
@@ -220,13 +225,18 @@ def _says_something(column: column_sets.Column, rows: Sequence[Any]) -> bool:
     return not column.drop or any(getattr(row, column.key) is not None for row in rows)
 
 
-def _render_findings(snapshot: model.Snapshot, style: console.Style) -> str:
+def _render_findings(snapshot: model.Snapshot, view: View, style: console.Style) -> str:
     now = snapshot.generated_at
     found = findings.inspect(snapshot.nodes, snapshot.pods, now=now)
     if not found:
         unread = [kind for kind in ("nodes", "pods") if _unread(snapshot, kind)]
         doubt = f", as far as can be told without {' and '.join(unread)}" if unread else ""
-        return style.bold(f"nothing is wrong{doubt}") + "\n"
+        verdict = f"nothing is wrong{doubt}"
+        if not snapshot.pods and view.namespace is not None:
+            verdict = f"nothing can be said of {sanitize.printable(view.namespace)}: no pod was seen in it"
+        elif not snapshot.pods and not snapshot.nodes:
+            verdict = "nothing can be said: no node and no pod was seen"
+        return style.bold(verdict) + "\n"
     lines = [style.bold("what is wrong"), *_finding_lines(found[:_FINDINGS], now, style)]
     if len(found) > _FINDINGS:
         lines.append(style.dim(f"and {len(found) - _FINDINGS} more"))

@@ -84,6 +84,11 @@ def run(arguments: argparse.Namespace) -> int:
                 return refresh.watch(cluster, view, interval=arguments.interval)
             request = view.request(cluster.config.namespace)
             snapshot = oneshot.take(cluster, request, wait=oneshot.choose_wait(arguments))
+            if not snapshot.pods and not snapshot.problems:
+                from kubevitals.cli import existence
+
+                if existence.check(cluster, namespace=arguments.namespace):
+                    return 1 if arguments.fail_on is None else 3
             view.before = view.read_before(cluster.name)
             return view.print(snapshot)
     except errors.UsageError:

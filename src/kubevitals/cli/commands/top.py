@@ -65,6 +65,8 @@ SORT_ALIASES = {
     "kind": "workload_kind",
 }
 
+_DOCUMENTS = ("json", "yaml", "csv", "name")  # forms of output for programs
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `top`."""
@@ -100,9 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--usage", action="store_true", help="usage only, as kubectl top: its columns, its one request"
     )
-    parser.add_argument(
-        "-o", "--output", choices=("wide", "json", "yaml", "csv", "name"), help="another form of output"
-    )
+    parser.add_argument("-o", "--output", choices=("wide", *_DOCUMENTS), help="another form of output")
     parser.add_argument("--no-headers", action="store_true", help="no heading line")
     parser.add_argument(
         "--use-protocol-buffers", type=str, metavar="BOOL", nargs="?", help="accepted for kubectl's sake"
@@ -197,7 +197,7 @@ class View:
             raise errors.UsageError("--history goes with --at", remedy="add --at TIME, or use `history`")
         if arguments.at is not None and arguments.watch:
             raise errors.UsageError("what was does not change", remedy="leave out -w or --at")
-        if arguments.output in ("json", "yaml", "csv", "name"):
+        if arguments.output in _DOCUMENTS:
             if arguments.watch:
                 raise errors.UsageError(f"-w refreshes a table; it does not go with -o {arguments.output}")
             if arguments.sum:
@@ -238,8 +238,17 @@ class View:
 
     def show(self, cluster: clusters.Cluster) -> int:
         """Read the cluster and print; return the exit code."""
+        arguments = self.arguments
         request = self.request(cluster.config.namespace)
-        return self.print(oneshot.take(cluster, request, wait=oneshot.choose_wait(self.arguments)), request)
+        snapshot = oneshot.take(cluster, request, wait=oneshot.choose_wait(arguments))
+        missing = 0
+        if not snapshot.pods and not self.names and self.base is not kinds.NODES:
+            from kubevitals.cli import existence
+
+            missing = existence.check(cluster, namespace=request.namespace, node=arguments.node)
+            if missing and arguments.output not in _DOCUMENTS:
+                return missing
+        return max(missing, self.print(snapshot, request))
 
     def show_recorded(self) -> int:
         """Print what was recorded at the time of --at; return the exit code. Raises as `recorded.read`."""
@@ -274,7 +283,7 @@ class View:
         rows = [everything[place] for place in selection.find_places(everything, self.selection)]
         headers = not arguments.no_headers
         output = arguments.output
-        if output in ("json", "yaml", "csv", "name"):
+        if output in _DOCUMENTS:
             return everything, self._render_document(snapshot, rows, output)
         if not rows:
             if not self.names:
@@ -324,7 +333,7 @@ class View:
         return [name for name in self.names if name not in found]
 
     def _needs_owners(self) -> bool:
-        if self.base is kinds.WORKLOADS or self.arguments.output in ("wide", "json", "yaml", "csv", "name"):
+        if self.base is kinds.WORKLOADS or self.arguments.output in ("wide", *_DOCUMENTS):
             return True
         return any(term.field in ("workload", "kind") for term in self.selection.filter)
 

@@ -15,7 +15,7 @@ else:
     from kubevitals.namedtuple import NamedTuple
 
 _RESET = "\x1b[0m"
-_COLORS = {severity.INFO: "\x1b[32m", severity.WARNING: "\x1b[33m", severity.CRITICAL: "\x1b[31m"}
+_COLORS = {severity.WARNING: "\x1b[33m", severity.CRITICAL: "\x1b[31m"}
 _DIM, _BOLD = "\x1b[2m", "\x1b[1m"
 _GLYPHS = {severity.INFO: "○", severity.WARNING: "◐", severity.CRITICAL: "●"}
 _ASCII_GLYPHS = {severity.INFO: ".", severity.WARNING: "+", severity.CRITICAL: "!"}
@@ -31,8 +31,9 @@ class Style(NamedTuple):
     width: int | None = None  # None: as wide as it comes
 
     def paint(self, text: str, level: str | None) -> str:
-        """Return the text in the colour of its severity, if there are colours and it has one."""
-        return f"{_COLORS[level]}{text}{_RESET}" if self.color and level else text
+        """Return the text in the colour of its severity. What is not bad has none."""
+        color = _COLORS.get(level or "") if self.color else None
+        return f"{color}{text}{_RESET}" if color else text
 
     def dim(self, text: str) -> str:
         """Return the text dimmed, if there are colours."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kubevitals import severity
 from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
@@ -103,11 +102,9 @@ def _paint(
         parts = []
         for column, texts, width in zip(columns, cells, widths, strict=True):
             text = texts[index].rjust(width) if column.right else texts[index].ljust(width)
-            if column.ratio:
-                level = severity.judge_ratio(getattr(row, column.key, None))
-                if style.glyphs is not None:
-                    text += " " + style.glyphs.get(level or "", " ")
-                text = style.paint(text, level)
-            parts.append(text)
+            level = column.severity_of(row)
+            if column.ratio and style.glyphs is not None:
+                text += " " + style.glyphs.get(level or "", " ")
+            parts.append(style.paint(text, level))
         lines.append(_GAP.join(parts).rstrip())
     return lines

@@ -28,16 +28,23 @@ class Column(NamedTuple):
     key: str  # the field on the wire; what one sorts by
     form: Callable[[Any], str] = str  # value -> text
     numeric: bool = False
-    ratio: bool = False  # coloured by severity
+    ratio: bool = False  # of what there is: coloured and marked by severity
     moment: bool = False  # a time, shown as how long ago
     wide: bool = False  # only with -o wide
     drop: int = 0  # the higher, the sooner a narrow terminal leaves it out; 0 is never
     row_form: Callable[[Any], str] | None = None  # row -> text, where one value is not enough
+    judge: Callable[[Any], str | None] | None = None  # row -> severity, in whose colour it is
 
     @property
     def right(self) -> bool:
         """Whether it is aligned right."""
         return self.numeric or self.ratio
+
+    def severity_of(self, row: Any) -> str | None:
+        """Return how serious the cell of a row is, which decides its colour; None for none."""
+        if self.judge is not None:
+            return self.judge(row)
+        return severity.judge_ratio(getattr(row, self.key, None)) if self.ratio else None
 
     def texts(self, rows: Sequence[model.Row], now: datetime) -> list[str]:
         """Return the cells of this column."""
@@ -147,13 +154,21 @@ def _ready(pod: model.Pod) -> str:
 cpu, memory, percent = quantity.format_cpu, quantity.format_memory, quantity.format_ratio
 
 
+def _judge_status(row: Any) -> str | None:
+    return severity.judge_status(row.status)
+
+
+def _judge_age(row: Any) -> str | None:
+    return severity.WARNING if row.stale else None
+
+
 def _usage(of: str) -> list[Column]:
     return [
         Column("CPU(cores)", "cpu_usage_cores", cpu, numeric=True),
-        *([Column("CPU%REQ", "cpu_of_request", percent, ratio=True, drop=4)] if of == "pod" else []),
+        *([Column("CPU%REQ", "cpu_of_request", percent, numeric=True, drop=4)] if of == "pod" else []),
         *([Column("CPU%LIM", "cpu_of_limit", percent, ratio=True, drop=5)] if of == "pod" else []),
         Column("MEMORY(bytes)", "memory_usage_bytes", memory, numeric=True),
-        *([Column("MEM%REQ", "memory_of_request", percent, ratio=True, drop=4)] if of == "pod" else []),
+        *([Column("MEM%REQ", "memory_of_request", percent, numeric=True, drop=4)] if of == "pod" else []),
         *([Column("MEM%LIM", "memory_of_limit", percent, ratio=True, drop=3)] if of == "pod" else []),
     ]
 
@@ -164,12 +179,12 @@ _ASKED = [
     Column("MEM-REQ", "memory_request_bytes", memory, numeric=True, wide=True, drop=12),
     Column("MEM-LIM", "memory_limit_bytes", memory, numeric=True, wide=True, drop=12),
 ]
-_SAMPLE = Column("SAMPLE", "age_seconds", format_age, numeric=True, wide=True, drop=11)
+_SAMPLE = Column("SAMPLE", "age_seconds", format_age, numeric=True, wide=True, drop=11, judge=_judge_age)
 
 PODS = [
     Column("NAMESPACE", "namespace", _text),
     Column("NAME", "name", _text),
-    Column("STATUS", "status", _text, drop=2),
+    Column("STATUS", "status", _text, drop=2, judge=_judge_status),
     *_usage("pod"),
     *_ASKED,
     Column("READY", "containers_ready", row_form=_ready, wide=True, drop=13),
@@ -184,7 +199,7 @@ CONTAINERS = [
     Column("NAMESPACE", "namespace", _text),
     Column("POD", "pod", _text),
     Column("NAME", "name", _text),
-    Column("STATUS", "status", _text, drop=2),
+    Column("STATUS", "status", _text, drop=2, judge=_judge_status),
     *_usage("pod"),
     *_ASKED,
     Column("RESTARTS", "restarts", numeric=True, drop=6),
@@ -194,7 +209,7 @@ CONTAINERS = [
 ]
 NODES = [
     Column("NAME", "name", _text),
-    Column("STATUS", "status", _text, drop=2),
+    Column("STATUS", "status", _text, drop=2, judge=_judge_status),
     Column("PODS", "pods", numeric=True, drop=6),
     Column("CPU(cores)", "cpu_usage_cores", cpu, numeric=True),
     Column("CPU%", "cpu_of_allocatable", percent, ratio=True, drop=1),
