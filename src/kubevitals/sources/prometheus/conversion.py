@@ -2,7 +2,8 @@
 
 A rate is made here and not by rate(): that divides by the whole window also where a container is younger, and
 says neither how long it measured nor when. Of HA replicas, of two jobs that scrape the same kubelet, and of a
-container and its successor after a restart, exactly one series counts: values are never added up.
+container and its successor after a restart, exactly one series counts. Only the cores that a kubelet counts
+one by one (the label `cpu`) are added up.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 KeyT = TypeVar("KeyT")
 _LATE = 0.9  # of the distance between samples: a series that ends earlier has a successor
+_NO_CONTAINER = ("", "POD")  # the groups around containers, and the pause container
 _ENDED_INTERVALS = 2.5
 _ENDED_SECONDS = 60.0  # at least; cAdvisor looks at an idle container less often
 
@@ -35,6 +37,11 @@ class Labels(msgspec.Struct, gc=False):
     namespace: str = ""
     pod: str = ""
     container: str = ""
+    exported_namespace: str = ""
+    exported_pod: str = ""
+    exported_container: str = ""
+    cpu: str = ""
+    job: str = ""
     cluster: str = ""
     node: str = ""
     nodename: str = ""
@@ -110,24 +117,87 @@ def choose(series: Iterable[Points]) -> Points:
     candidates = [points for points in series if points]
     if len(candidates) < 2:
         return candidates[0] if candidates else ()
+    oldest = _successors_begin(candidates)
+    current = [points for points in candidates if points[-1][0] > oldest] or candidates
+    return max(current, key=lambda points: (len(points), points[-1][0], points[-1][1]))
+
+
+def _successors_begin(candidates: Sequence[Points]) -> float:
+    """Return the time at or before which a series has ended, given that others of its object go on."""
     newest = max(points[-1][0] for points in candidates)
     spacing = min(
         ((points[-1][0] - points[0][0]) / (len(points) - 1) for points in candidates if len(points) > 1),
         default=0.0,
     )
-    current = [points for points in candidates if points[-1][0] > newest - _LATE * spacing] or candidates
-    return max(current, key=lambda points: (len(points), points[-1][0], points[-1][1]))
+    return newest - _LATE * spacing
+
+
+def parts(series: Iterable[results.Series[Labels]]) -> list[Points]:
+    """Return the series of one object whose values add up to its own: one, or one of each core.
+
+    Where a kubelet counts cores one by one there is no `cpu="total"`; where there is, it alone counts. Series
+    of the same core are replicas, of which one is chosen.
+    """
+    given = [each for each in series if each.points]
+    if len(given) < 2 or not any(_core(each.labels) for each in given):
+        return [choose(each.points for each in given)] if given else []
+    oldest = _successors_begin([each.points for each in given])
+    by_core: dict[str, list[Points]] = {}
+    for each in [each for each in given if each.points[-1][0] > oldest] or given:
+        by_core.setdefault(_core(each.labels), []).append(each.points)
+    whole = by_core.get("")
+    return [choose(each) for each in ((whole,) if whole else by_core.values())]
+
+
+def _core(labels: Labels) -> str:
+    """Return which core a series counts, however it is written (cpu03, 3); nothing for all of them."""
+    name = labels.cpu
+    return "" if name in ("", "total") else name.removeprefix("cpu").lstrip("0") or "0"
 
 
 def by_container(
     series: Iterable[results.Series[Labels]],
 ) -> dict[ContainerKey, list[results.Series[Labels]]]:
     """Return the series of each container; those without a namespace, a pod or a container are none's."""
+    given = list(series)
+    renamed = _renamed_labels(given)
     found: dict[ContainerKey, list[results.Series[Labels]]] = {}
+    for each in given:
+        labels = each.labels
+        key = (labels.namespace, labels.pod, labels.container)
+        if renamed and (names := renamed.get((labels.job, labels.instance))):
+            key = (
+                labels.exported_namespace if "namespace" in names else labels.namespace,
+                labels.exported_pod if "pod" in names else labels.pod,
+                labels.exported_container if "container" in names else labels.container,
+            )
+        if key[0] and key[1] and key[2] not in _NO_CONTAINER:
+            found.setdefault(key, []).append(each)
+    return found
+
+
+def is_renamed(labels: Labels) -> bool:
+    """Return whether the series' own labels had to make room for those of its target."""
+    return bool(labels.exported_namespace or labels.exported_pod or labels.exported_container)
+
+
+def _renamed_labels(series: Iterable[results.Series[Labels]]) -> dict[tuple[str, str], set[str]]:
+    """Return by target (job, instance) which labels are the target's own.
+
+    Without honor_labels, Prometheus renames a label that target and series both have: the series' own is
+    exported_namespace then. A series of such a target without it has no namespace, whatever `namespace` is.
+    """
+    found: dict[tuple[str, str], set[str]] = {}
     for each in series:
         labels = each.labels
-        if labels.namespace and labels.pod and labels.container:
-            found.setdefault((labels.namespace, labels.pod, labels.container), []).append(each)
+        if is_renamed(labels):
+            names = found.setdefault((labels.job, labels.instance), set())
+            if labels.exported_namespace:
+                names.add("namespace")
+            if labels.exported_pod:
+                names.add("pod")
+            if labels.exported_container:
+                names.add("container")
     return found
 
 
@@ -152,16 +222,36 @@ def measure(
     """
     found: dict[KeyT, Measured] = {}
     for key, candidates in series.items():
-        points = choose([each.points for each in candidates]) if len(candidates) > 1 else candidates[0].points
-        if window is not None:
-            measured = latest(points)
-            if measured is not None:
-                found[key] = measured._replace(window=window)
-            continue
-        measured = rate(points) if counters else latest(points)
+        if len(candidates) == 1:
+            chosen: Sequence[Points] = (candidates[0].points,)
+        elif counters:
+            chosen = parts(candidates)
+        else:
+            chosen = (choose([each.points for each in candidates]),)
+        measured = _add(
+            [rate(points) if counters and window is None else latest(points) for points in chosen]
+        )
         if measured is not None:
-            found[key] = measured
+            found[key] = measured if window is None else measured._replace(window=window)
     return found
+
+
+def _add(measured: Sequence[Measured | None]) -> Measured | None:
+    """Return the sum of the parts whose value is known, as of the oldest of them.
+
+    A core that has just been used for the first time has one sample and no rate yet: the others count.
+    """
+    if len(measured) == 1:
+        return measured[0]
+    seen = [each for each in measured if each is not None]
+    known = [each for each in seen if each.value is not None]
+    if not known:
+        return seen[0] if seen else None
+    return Measured(
+        min(each.timestamp for each in known),
+        max(each.window for each in known),
+        math.fsum(each.value for each in known if each.value is not None),
+    )
 
 
 def drop_ended(

@@ -73,6 +73,7 @@ class PrometheusSource:
         self._clock = clock
         self._interval: float | None = None
         self._learned_at = 0.0
+        self._renames = False  # whether series were seen whose own labels are exported_namespace and the like
         self._preferred: dict[str, int] = {}  # of each number, which of its queries answered last
         if cluster is not None:
             _check_scopes(table)
@@ -114,13 +115,11 @@ class PrometheusSource:
             self._opened.close()
 
     def _read_pods(self, scope: sources.Scope, usage: sources.Usage, at: float | None) -> None:
-        matchers = [] if scope.namespace is None else [expressions.match("namespace", scope.namespace)]
-        if scope.name is not None:
-            matchers.append(expressions.match("pod", scope.name))
-        cpu = self._ask("container_cpu", matchers, at, usage)
-        memory = self._ask("container_memory", matchers, at, usage)
+        narrow = scope.namespace is not None or scope.name is not None
+        cpu = self._ask_of_pods("container_cpu", scope, at, usage)
+        memory = self._ask_of_pods("container_memory", scope, at, usage)
         if not cpu[0] and not memory[0]:
-            self._explain(cpu[1], at, narrow=bool(matchers), labels='container!=""')
+            self._explain(cpu[1], at, narrow=narrow, labels='container!=""')
             return
         self._tell_missing(cpu, memory, at, usage)
         wanted = self._resolve(scope, "pods")
@@ -155,6 +154,30 @@ class PrometheusSource:
             )
         usage.nodes, node_reasons = conversion.join_nodes(*found)
         usage.node_reasons.update(node_reasons)
+
+    def _ask_of_pods(
+        self, number: str, scope: sources.Scope, at: float | None, usage: sources.Usage
+    ) -> Found:
+        """Return the series of the namespace and the pod that are asked for.
+
+        Their own labels may be exported_namespace and exported_pod: those are asked for where such series
+        were seen, and where there is nothing else.
+        """
+        found = self._ask(number, _match_pods(scope), at, usage)
+        self._renames = self._renames or any(conversion.is_renamed(each.labels) for each in found[0])
+        if scope.namespace is None and scope.name is None:
+            return found
+        if found[0] and not self._renames:
+            return found
+        series = list(found[0])
+        for matchers in _match_renamed_pods(scope):
+            more = self._ask(number, matchers, at, usage)
+            if more[0] and not series:
+                found = more
+            if more[1] == found[1]:
+                series += more[0]
+        self._renames = self._renames or any(conversion.is_renamed(each.labels) for each in series)
+        return series, found[1], found[2]
 
     def _ask(self, number: str, matchers: list[str], at: float | None, usage: sources.Usage) -> Found:
         """Return the series of the first query that has any, the one that answered before first."""
@@ -290,6 +313,26 @@ class PrometheusSource:
 
 def _within(seconds: float) -> float:
     return min(max(seconds, _SHORTEST), _LONGEST)
+
+
+def _match_pods(scope: sources.Scope) -> list[str]:
+    matchers = [] if scope.namespace is None else [expressions.match("namespace", scope.namespace)]
+    return matchers if scope.name is None else [*matchers, expressions.match("pod", scope.name)]
+
+
+def _match_renamed_pods(scope: sources.Scope) -> list[list[str]]:
+    """Return matchers that together find the series whose own namespace, pod or both were renamed.
+
+    They may find a little more than that.
+    """
+    found = []
+    if scope.namespace is not None:
+        found.append([expressions.match("exported_namespace", scope.namespace)])
+        if scope.name is not None:
+            found[0].append(expressions.match("pod", scope.name))
+    if scope.name is not None:
+        found.append([expressions.match("exported_pod", scope.name)])
+    return found
 
 
 def _is_wanted(
