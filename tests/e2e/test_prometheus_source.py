@@ -40,7 +40,7 @@ def databases(
     admin: kubevitals.Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, prometheus.Prometheus]]:
     """A Prometheus that scrapes every kubelet each five seconds, and a VictoriaMetrics that it writes to."""
-    kubelets = targets.Roster(admin.client, port=None, clock=time.monotonic).fetch_kubelets()
+    kubelets = targets.TargetList(admin.client, port=None, clock=time.monotonic).fetch_kubelets()
     jobs: list[dict[str, Any]] = [
         {
             "job_name": f"kubelet {each.node}",

@@ -1,7 +1,6 @@
-"""Fetching the next page of a list while the last one is being decoded.
+"""The next page of a list, fetched while the last one is being decoded.
 
 An API server writes a list's metadata before its items, so where to go on stands in a page's first bytes.
-It knows nothing of HTTP: the caller says how to fetch.
 """
 
 from __future__ import annotations

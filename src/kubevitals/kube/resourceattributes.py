@@ -1,4 +1,4 @@
-"""What a request is about, in the words of RBAC: verb, API group, resource, namespace. Pure text."""
+"""What a request is about, in the words of RBAC: verb, API group, resource, namespace."""
 
 from __future__ import annotations
 

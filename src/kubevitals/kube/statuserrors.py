@@ -1,6 +1,6 @@
 """Error statuses of the API server in words, and the RBAC rule that a 403 asks for.
 
-Loaded only when a request was refused. It must not send anything.
+Loaded only when a request was refused.
 """
 
 from __future__ import annotations

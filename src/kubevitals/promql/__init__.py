@@ -1,1 +1,1 @@
-"""Speaking with a Prometheus-compatible server: queries, answers, where it is. It must not know families."""
+"""A client for Prometheus-compatible servers: queries, answers, and finding one in a cluster."""

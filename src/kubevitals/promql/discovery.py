@@ -1,9 +1,8 @@
 """Finding Prometheus in a cluster by the conventions of its installers, and a way to it.
 
-Services are told by their labels, then by their names; the first that answers a query is taken. Within the
+Services are recognized by their labels, then by their names; the first that answers a query is taken. In the
 cluster it is asked by its DNS name, from outside through the API server's service proxy, with the account's
-own rights. Who may make services may pose as Prometheus: where that matters, its address has to be given. It
-must not know which families are there.
+own rights. Who may make services may pose as Prometheus: where that matters, its address has to be given.
 """
 
 from __future__ import annotations

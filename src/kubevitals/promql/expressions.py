@@ -1,4 +1,4 @@
-"""The small parts that PromQL is put together from: strings, matchers, durations. Pure text."""
+"""The small parts that PromQL is put together from: strings, matchers, durations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers of Prometheus' HTTP API: bytes to series. Pure; it must not know the network.
+"""Answers of Prometheus' HTTP API: bytes to series.
 
 Times are seconds since 1970, exact to the millisecond; values are exactly what the server holds, NaN and
 infinities included: "unknown" is for the caller to say.

@@ -1,7 +1,7 @@
 """Credentials that are written down: tokens, passwords, certificates, in the kubeconfig or in files it names.
 
-It chooses among the kinds a user entry may hold, as kubectl does, and re-reads files that change. It must not
-know HTTP or how a context was chosen, and nothing secret leaves it but in a `Credential`.
+Of the kinds that a user entry may hold one is chosen as kubectl does, and files that change are read again.
+Nothing secret leaves this module but in a `Credential`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""One cluster entry and one user entry made into a `Connection`: address, CA, impersonation, warnings.
-
-It must not know how the two were chosen, nor read the environment.
-"""
+"""One cluster entry and one user entry made into a `ClientConfig`: address, CA, impersonation, warnings."""
 
 from __future__ import annotations
 
@@ -32,7 +29,7 @@ def open_endpoint(
     interactive: bool,
     warnings: tuple[str, ...] = (),
 ) -> clientconfig.ClientConfig:
-    """The connection of a cluster and a user entry.
+    """Return the configuration that a cluster and a user entry make.
 
     Raises:
         errors.ConfigurationError: a field is missing, contradicts another or cannot be read.

@@ -1,7 +1,7 @@
 """An exec plugin as a kubeconfig describes it, and the reading of what it answers.
 
 The protocol is client.authentication.k8s.io, v1 and v1beta1. Nothing here starts a process. No message holds
-the plugin's arguments, environment or output, but one line of its complaints, scrubbed.
+the plugin's arguments, environment or output, but the last line of its error output, without credentials.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Which cluster and which credentials: options, KUBECONFIG, the pod's service account, ~/.kube/config.
-
-It chooses and overrides. It must not know how a file is read, nor what a credential is made of.
-"""
+"""Which cluster and which credentials: options, KUBECONFIG, the pod's service account, ~/.kube/config."""
 
 from __future__ import annotations
 

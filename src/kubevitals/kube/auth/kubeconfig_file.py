@@ -1,7 +1,6 @@
 """One kubeconfig file read, checked for its form and merged with others, as kubectl does it.
 
-It knows the shape of a kubeconfig and where each piece came from. It must not know how a context is chosen
-or what a credential is made of. No message here quotes a value of the file: any of them may be a secret.
+Each piece knows the file it came from. No message here quotes a value: any of them may be a secret.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""HTTP to one cluster: connections, TLS, proxies, retries, lists, watches, and failures in words."""
+"""An HTTP/1.1 client: connections and their pool, TLS, proxies, retries, and failures in words."""

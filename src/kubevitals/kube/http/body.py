@@ -1,4 +1,4 @@
-"""Reading the body of an answer: by length, in chunks or until the end; plain or gzip; whole or as lines.
+"""The body of an answer: by length, in chunks or until the end; plain or gzip; whole or as lines.
 
 Bodies are up to gigabytes: what is known to come is read straight into its place, nothing is copied twice,
 and memory is only taken for what has really arrived.

@@ -1,6 +1,6 @@
 """The client of one HTTP server: credentials, retries, compression, over connections that stay open.
 
-It says what a server answered, whatever the status is: what a status means is its callers' matter.
+Its methods return what the server answered, whatever the status is.
 """
 
 from __future__ import annotations

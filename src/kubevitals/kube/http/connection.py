@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection: connect, send a request, read the head of its answer. Bodies are read in body.py.
 
-Errors of sockets and of OpenSSL leave it as they are, but within `translated`; a server that breaks the
-protocol is a DecodingError.
+Errors of sockets and of OpenSSL are raised as they are, or inside `translated` as ClusterErrors. A server
+that breaks the protocol raises DecodingError.
 """
 
 from __future__ import annotations

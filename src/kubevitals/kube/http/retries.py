@@ -1,4 +1,4 @@
-"""When a request is tried again, and after how long. Pure but for the dice and, for dates, the wall clock."""
+"""When a request is tried again, and after how long."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _LONGEST_DELAY = 5.0
 
 
 def delay(attempts: int, jitter: Callable[[], float]) -> float:
-    """Seconds to wait after so many attempts: between half of the growing delay and the whole of it."""
+    """Return the seconds to wait after so many attempts: from half of a growing delay to the whole of it."""
     longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(attempts - 1, 16))
     return longest * (0.5 + 0.5 * jitter())
 
 
 def draw() -> float:
-    """A number from 0 to 1 for the jitter, without importing `random` for it."""
+    """Return a number from 0 to 1 for the jitter, without importing `random` for it."""
     return int.from_bytes(os.urandom(2), "big") / 65535
 
 
 def is_broken(error: errors.ClusterError) -> bool:
-    """True if a connection broke that once stood: another one may live longer. A refusal is said at once."""
+    """Return whether an established connection broke: a new one may last. A refused one is not retried."""
     if isinstance(error, errors.TruncatedBodyError):
         return True
     if not isinstance(error, errors.UnreachableError):
@@ -38,7 +38,7 @@ def is_broken(error: errors.ClusterError) -> bool:
 
 
 def parse_retry_after(text: str | None) -> float | None:
-    """Seconds to wait, from Retry-After as seconds or as a date."""
+    """Return the seconds to wait, from Retry-After as seconds or as a date."""
     if not text:
         return None
     if text.isascii() and text.isdigit():

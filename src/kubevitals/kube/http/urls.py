@@ -1,4 +1,4 @@
-"""Taking addresses apart and putting request paths together.
+"""Addresses of servers, and paths and queries of requests.
 
 The standard library's urllib.parse does more and costs five milliseconds of start-up.
 """

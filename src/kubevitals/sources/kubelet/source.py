@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 REUSE_SECONDS = (
     5.0  # a kubelet reads its containers every 10 to 15 s: what is newer than this is not asked anew
 )
-_PATIENCE_OF_ROUND = 1.5  # times the time-out of one kubelet: what a whole round may take
+_ROUND_TIMEOUTS = 1.5  # times the time-out of one kubelet: what a whole round may take
 
 
 class Kubelets:
@@ -75,7 +75,7 @@ class Kubelets:
             ca = config.ca if ca_file is None else _read_ca(ca_file)
             origin = config.origin if ca_file is None else ca_file
             self._kubelets = direct.DirectClient(config.credentials, ca=ca, insecure=insecure, origin=origin)
-        self._roster = targets.Roster(client, port=port, clock=clock)
+        self._targets = targets.TargetList(client, port=port, clock=clock)
         self._nodes: dict[str, state.NodeState] = {}
         self._lock = threading.Lock()  # held for a whole round: who comes meanwhile shares its answers
 
@@ -104,7 +104,7 @@ class Kubelets:
                 remedy="leave out --as, or ask through the API server by --kubelet-proxy",
             )
         kubelets = self._find(scope)
-        chosen = self._roster.fetch_pod_names(scope) if scope.pods else None
+        chosen = self._targets.fetch_pod_names(scope) if scope.pods else None
         self._read(kubelets)
         self._insist(scope, kubelets)
         usage = sources.Usage(self.name)
@@ -130,10 +130,10 @@ class Kubelets:
     def _find(self, scope: sources.Scope, *, pods: bool | None = None) -> list[addresses.Kubelet]:
         """Return whom to ask: pods may be on any node."""
         if scope.pods if pods is None else pods:
-            found = self._roster.fetch_kubelets()
+            found = self._targets.fetch_kubelets()
         else:
             fields = [scope.field_selector, f"metadata.name={scope.name}" if scope.name else None]
-            found = self._roster.fetch_kubelets(
+            found = self._targets.fetch_kubelets(
                 labels=scope.label_selector or "", fields=",".join(filter(None, fields))
             )
         return found
@@ -155,7 +155,7 @@ class Kubelets:
         ended = self._clock()
         for kubelet in due:
             self._nodes[kubelet.node].read_at = ended
-        self._roster.note_doubt(doubtful=any(self._nodes[each.node].is_lost for each in due))
+        self._targets.note_doubt(doubtful=any(self._nodes[each.node].is_lost for each in due))
 
     def _ask(self, kubelets: Sequence[addresses.Kubelet]) -> None:
         """Scrape all of them in one round, and note of each the answer or why there is none."""
@@ -176,7 +176,7 @@ class Kubelets:
             if not over.is_set():
                 nodes[kubelet.node].succeed(scraped, missing)
 
-        seconds = self._timeout * _PATIENCE_OF_ROUND
+        seconds = self._timeout * _ROUND_TIMEOUTS
         try:
             late = fanout.scrape_all(
                 kubelets, ask, workers=self._workers, timeout=self._timeout, round_seconds=seconds
@@ -188,7 +188,7 @@ class Kubelets:
 
     def _forget_vanished(self) -> None:
         """Drop what is remembered of nodes that the last list of all nodes does not hold."""
-        names = self._roster.all_names()
+        names = self._targets.all_names()
         if names is None:
             return
         gone = self._nodes.keys() - names

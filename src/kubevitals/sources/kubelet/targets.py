@@ -1,7 +1,4 @@
-"""Which kubelets there are, and which pods a selector means: lists from the API server, kept for a minute.
-
-It must not know what a kubelet answers.
-"""
+"""Which kubelets there are, and which pods a selector means: lists from the API server, kept for a minute."""
 
 from __future__ import annotations
 
@@ -26,8 +23,8 @@ KEEP_SECONDS_IN_DOUBT = 10.0  # after a round in which a kubelet could not be re
 _LISTS = 8  # selections that are kept
 
 
-class Roster:
-    """The nodes of one cluster with the places of their kubelets. One thread uses it at a time."""
+class TargetList:
+    """The nodes of one cluster with the addresses of their kubelets. One thread uses it at a time."""
 
     def __init__(self, client: kube_client.Client, *, port: int | None, clock: Callable[[], float]) -> None:
         self._client = client
