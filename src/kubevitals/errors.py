@@ -1,4 +1,4 @@
-"""Every error kubevitals raises, as one tree. This module knows nothing of the rest of the package.
+"""Every error kubevitals raises, as one tree.
 
     KubevitalsError
     ├── QuantityError               (also a ValueError) text that is no Kubernetes quantity
@@ -28,9 +28,9 @@
         ├── MetricsUnavailableError     registered, but its server does not answer
         └── MetricsEmptyError           it answers, and has collected nothing yet
 
-`str(error)` is what happened and where; `error.remedy` is what to do next, or None; `error.code` is the
-stable word for it that travels in `problems` of the JSON schema. `error.right` is the RBAC right that is
-missing, where that is the cause and known.
+`str(error)` says what happened and where; `error.remedy` says what to do next, or is None; `error.code` is
+the stable code in `problems` of the JSON schema. `error.right` is the RBAC right that is missing, if that is
+the cause and is known.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class KubevitalsError(Exception):
-    """Base of all errors here."""
+    """Base of all errors that kubevitals raises."""
 
     code = "error"
     right: resourceattributes.ResourceAttributes | None = None

@@ -1,8 +1,8 @@
-"""Which rights each feature needs, and the RBAC objects that grant them. Pure data and text.
+"""The rights that each feature needs, and the RBAC objects that grant them.
 
 The table below is the only place where rights are written down: roles, the Helm chart and the documentation
-come from it, and tests hold it against what the program asks a cluster for. `nodes/proxy` is in none of it:
-that right comes close to being root on every node.
+are made from it, and tests compare it with the requests that are made. No feature has `nodes/proxy`: that
+right comes close to being root on every node.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 PREFIX = "/kubevitals"
-"""Stands before each path of the service that a SubjectAccessReview asks about, except /metrics. Without it,
-Kubernetes' own role system:discovery, which lets every account get /api/*, would open the service to all."""
+"""The beginning of each path of the service in a SubjectAccessReview, except /metrics. Without it, the role
+system:discovery of Kubernetes, with which every account may get /api/*, would open the service to all."""
 
 API = "rbac.authorization.k8s.io"
 DEFAULT_NAME = "kubevitals"
@@ -28,7 +28,7 @@ _SUBJECT = re.compile(r"[A-Za-z0-9_.:@/+=|~-]{1,253}", re.ASCII)
 
 
 class Rule(NamedTuple):
-    """What a feature does with one resource or path."""
+    """The verbs that a feature needs on one resource or path."""
 
     verbs: tuple[str, ...]
     resource: str = ""
@@ -38,12 +38,12 @@ class Rule(NamedTuple):
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """What the verbs are about."""
+        """The group, resource and path that the verbs apply to."""
         return (self.group, self.resource, self.path)
 
 
 class Feature(NamedTuple):
-    """Something that one can switch on."""
+    """A part of kubevitals that can be switched on, with the rights it needs."""
 
     summary: str
     rules: tuple[Rule, ...]
@@ -139,7 +139,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
 
 
 class Subject(NamedTuple):
-    """Whom a role is bound to: a ServiceAccount in its namespace, a User or a Group."""
+    """The subject of a role binding: a ServiceAccount in its namespace, a User or a Group."""
 
     kind: str
     name: str
@@ -149,9 +149,9 @@ class Subject(NamedTuple):
 def choose(
     names: Iterable[str], *, namespace: str | None = None, source: str | None = None
 ) -> tuple[str, ...]:
-    """Return the features of these names, in the table's order; what the service needs where there is none.
+    """Return the features of these names in the order of the table; without names, those of the service.
 
-    With a `source`, what that takes comes in the place of the metrics API.
+    With a `source`, the features of that source replace those of the metrics API.
 
     Raises:
         errors.UsageError: there is no such feature.
@@ -171,7 +171,7 @@ def choose(
 
 
 def default_name(features: Sequence[str]) -> str:
-    """Return a name for the roles: other ones for other people than the service, so as not to replace its."""
+    """Return a name for the roles, which is not that of the service unless they are its roles."""
     if set(features) & {*DEFAULT, "kube-state", "auth"}:
         return DEFAULT_NAME
     return "-".join((DEFAULT_NAME, *features))
@@ -180,13 +180,13 @@ def default_name(features: Sequence[str]) -> str:
 def make_roles(
     features: Sequence[str], *, subject: Subject, name: str | None = None, namespace: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return the roles and bindings that give `subject` what these features need, as Kubernetes objects.
+    """Return the roles and bindings that give `subject` the rights of these features, as Kubernetes objects.
 
-    With a namespace, a Role there grants what lies in it, and a ClusterRole grants only what features need
-    of which nothing can lie in a namespace: nodes, reviews.
+    With a namespace, a Role there grants the rights on what lies in it; a ClusterRole then grants only those
+    of features that need nothing in a namespace, such as nodes and access reviews.
 
     Raises:
-        errors.UsageError: a name is none that Kubernetes takes.
+        errors.UsageError: Kubernetes does not accept one of the names.
     """
     name = name or default_name(features)
     for text in filter(None, (name, namespace, subject.namespace)):
@@ -197,7 +197,7 @@ def make_roles(
 
 
 def split(features: Iterable[str], *, namespaced: bool) -> tuple[list[Rule], list[Rule]]:
-    """Return the rules for a Role and those for a ClusterRole; all of them, unless `namespaced`."""
+    """Return the rules for a Role and those for a ClusterRole; all are the latter unless `namespaced`."""
     inside: list[Rule] = []
     outside: list[Rule] = []
     for feature in features:
@@ -209,7 +209,7 @@ def split(features: Iterable[str], *, namespaced: bool) -> tuple[list[Rule], lis
 
 
 def merge(rules: Iterable[Rule]) -> list[dict[str, list[str]]]:
-    """Return the rules as Kubernetes writes them, each resource once, as few as that allows."""
+    """Return the rules as Kubernetes writes them: each resource once, in as few rules as possible."""
     verbs: dict[tuple[str, str, str], set[str]] = {}
     for rule in rules:
         verbs.setdefault(rule.place, set()).update(rule.verbs)
@@ -235,7 +235,7 @@ def render_rules(key: str, rules: Sequence[dict[str, list[str]]], *, indent: str
 
 
 def describe() -> str:
-    """Return the table as lines for people: each feature and what it needs."""
+    """Return the table as text for people: each feature and the rights that it needs."""
     width = max(map(len, FEATURES))
     lines = []
     for name, feature in FEATURES.items():
@@ -253,7 +253,7 @@ def _within(rules: Iterable[Rule]) -> bool:
 
 
 def _pair(namespace: str | None, name: str, rules: Sequence[Rule], subject: Subject) -> list[dict[str, Any]]:
-    """Return a role with its binding; nothing where there are no rules."""
+    """Return a role with its binding, or nothing if there are no rules."""
     if not rules:
         return []
     kind = "ClusterRole" if namespace is None else "Role"
