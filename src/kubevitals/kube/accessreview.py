@@ -1,4 +1,4 @@
-"""May this account do something? One SelfSubjectAccessReview says so, which every account may make."""
+"""Access reviews: whether this account may do something, which every account may ask the cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-def may(client: kube_client.Client, right: resourceattributes.ResourceAttributes) -> bool | None:
+def is_allowed(client: kube_client.Client, right: resourceattributes.ResourceAttributes) -> bool | None:
     """Return whether the cluster allows that to the client's account; None where it does not say.
 
     Raises:

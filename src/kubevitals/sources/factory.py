@@ -95,7 +95,7 @@ def _check_kubelet_rights(client: kube_client.Client, *, proxy: bool) -> None:
 
     right = resourceattributes.ResourceAttributes("get", "nodes/proxy" if proxy else "nodes/metrics")
     try:
-        allowed = accessreview.may(client, right)
+        allowed = accessreview.is_allowed(client, right)
     except errors.ClusterError as error:
         raise errors.NoSourceError(error.message) from error
     if allowed is False:
