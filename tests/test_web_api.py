@@ -16,7 +16,7 @@ from kubevitals import kinds, model, vitals
 from kubevitals.kube import listwatch
 from kubevitals.kube.http import retries
 from kubevitals.surfaces.view import documents
-from kubevitals.surfaces.web import parameters, rowkinds, settings, vitalsrow
+from kubevitals.surfaces.web import parameters, routes, rowkinds, settings, vitalsrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -649,6 +649,25 @@ def test_requests_are_counted_by_route(own: web_service.Service) -> None:
     assert "/made/" not in text
 
 
+def test_remembered_queries(service: web_service.Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A query is validated once, whoever asks again gets an answer of their own, and few are remembered."""
+    monkeypatch.setattr(routes, "_REMEMBERED", 3)
+    route = next(each for each in service.app.routes if getattr(each, "path", "") == "/api/v1/pods")
+    assert isinstance(route, routes.Route)
+    for limit in range(10):
+        first, again = (service.get(f"/api/v1/pods?limit={limit}") for _ in range(2))
+        assert first.json() == again.json()
+        assert len(first.json()["items"]) == limit
+        assert 1 <= len(route._known) <= 3
+    etag = first.headers["etag"]
+    assert service.get("/api/v1/pods?limit=9", if_none_match=etag).status_code == 304
+    assert service.get("/api/v1/pods?limit=9", accept_encoding="identity").headers["etag"] != etag
+    for _ in range(2):
+        assert service.get("/api/v1/pods?limit=x").status_code == 422
+        one = service.get("/api/v1/pods/nowhere/nothing")
+        assert (one.status_code, one.json()["instance"]) == (404, "/api/v1/pods/nowhere/nothing")
+
+
 def test_prebuilt_answers(own: web_service.Service) -> None:
     """What was asked for lately is ready when the next snapshot is shown."""
     own.tick()
@@ -656,7 +675,7 @@ def test_prebuilt_answers(own: web_service.Service) -> None:
     own.tick()
     cache = own.app.state.caches["simulated"]
     given = parameters.list_model("pods")(limit=1)
-    query = parameters.to_query("list", "pods", given)
+    query = given.to_query("list", "pods")
     assert cache.current.ready(query, zipped=True) is not None
     for _ in range(6):
         own.tick()

@@ -125,9 +125,9 @@ def create_app(
     past = historyroutes.HistoryRoutes(
         chosen.history, count=_counter(collectors), clusters=list(collectors), render=rendering.render
     )
+    serviceroutes.ServiceRoutes(collectors, hub=hub, scrape_cache=scrape_cache, recorded=recorded).add_to(app)
     snapshotroutes.SnapshotRoutes(caches, past).add_to(app)
     past.add_to(app)
-    serviceroutes.ServiceRoutes(collectors, hub=hub, scrape_cache=scrape_cache, recorded=recorded).add_to(app)
     app.add_exception_handler(problemdetails.Refusal, _refuse)
     app.add_exception_handler(exceptions.HTTPException, _refuse_http)
     app.add_middleware(middleware.ServiceMiddleware, chosen=chosen, counts=exporter.requests)

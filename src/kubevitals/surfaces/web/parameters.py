@@ -112,6 +112,17 @@ class Cluster(Parameters):
     """Which cluster."""
 
     cluster: str = pydantic.Field(default="", description="the context's name; the first one by default")
+    _query: Query | None = pydantic.PrivateAttr(default=None)
+
+    def to_query(self, route: str, kind: str, path: tuple[str, ...] = ()) -> Query:
+        """Return the query that these parameters of a route mean; it is made once.
+
+        Raises:
+            problemdetails.Refusal: a selector or a filter is none.
+        """
+        if self._query is None:
+            self._query = _make_query(route, kind, self, path)
+        return self._query
 
 
 class Moment(Cluster):
@@ -254,12 +265,7 @@ def _words_of(allowed: Sequence[str], description: str) -> Any:
 # --- what they mean
 
 
-def to_query(route: str, kind: str, given: Any, path: tuple[str, ...] = ()) -> Query:
-    """Return the query of a route's parameters.
-
-    Raises:
-        problemdetails.Refusal: a selector or a filter is none.
-    """
+def _make_query(route: str, kind: str, given: Any, path: tuple[str, ...]) -> Query:
     of = NAMES[kind][0] if route == "names" else rowkinds.KINDS[kind].of if kind in rowkinds.KINDS else "pods"
     query = Query(route, kind, Selection(of), path=path)
     if isinstance(given, Chosen):

@@ -62,8 +62,8 @@ class ServiceRoutes:
 
     def add_to(self, app: fastapi.FastAPI) -> None:
         """Declare the routes."""
-        self._add_health(app)
         self._add_files(app)
+        self._add_health(app)
 
         @app.get("/api/v1/status", response_model=models.Status)
         async def show_status(given: Annotated[parameters.Cluster, fastapi.Query()]) -> fastapi.Response:

@@ -109,7 +109,7 @@ class SnapshotRoutes:
         name = routes.choose_cluster(given.cluster, self._caches)
         if kind == "clusters":
             return responses.json(msgspec.json.encode(list(self._caches)))
-        query = parameters.to_query(route, kind, given, path)
+        query = given.to_query(route, kind, path)
         at = getattr(given, "at", "")
         if at:
             return await self._past.answer_past(request, name, at, query)
