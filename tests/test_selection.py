@@ -194,6 +194,9 @@ def test_pods_behind_sums() -> None:
     chosen = selection.Selection("namespaces", filter=filters.parse("cpu>=500m node:n2", kinds.NAMESPACES))
     rows = selection.match(SNAPSHOT, chosen)
     assert [each.name for each in selection.find_pods(SNAPSHOT, chosen, rows)] == ["db"]
+    chosen = selection.Selection("workloads", names=frozenset(["web-d", "db"]))
+    rows = selection.match(SNAPSHOT, chosen)
+    assert [each.name for each in selection.find_pods(SNAPSHOT, chosen, rows)] == ["web", "db"]
     chosen = selection.Selection("groups", group_by=("label", "tier"))
     rows = selection.match(SNAPSHOT, chosen)[1:]
     assert [each.namespace for each in selection.find_pods(SNAPSHOT, chosen, rows)] == ["shop", "pay"]

@@ -138,7 +138,7 @@ def test_errors(text: str, kind: str, message: str, remedy: str) -> None:
 # --- properties
 
 _BARE = st.text(alphabet="abc-.*?_/", min_size=1, max_size=8)
-_TEXTS = st.text(max_size=8)
+_TEXTS = st.text(max_size=8) | st.text(alphabet='a" \\,*:', max_size=8)
 _VALUES = st.builds(filters.Value, _BARE) | st.builds(filters.Value, _TEXTS, st.just(value=True))
 _NUMBERS = {
     fields.CPU: ["500m", "2", "0.25"], fields.MEMORY: ["1Gi", "512Mi", "1000"], fields.NUMBER: ["0", "12"],

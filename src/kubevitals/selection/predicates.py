@@ -123,11 +123,10 @@ def compile_glob(pattern: str) -> Callable[[str], bool]:
         return lambda text: len(text) == len(head) and _is_at(text, head, 0)
     *middle, tail = rest
     middle = [part for part in middle if part]
-    least = len(pattern.replace("*", ""))
 
     def matches(text: str) -> bool:
         end = len(text) - len(tail)
-        if len(text) < least or not _is_at(text, head, 0) or not _is_at(text, tail, end):
+        if not _is_at(text, head, 0) or not _is_at(text, tail, end):
             return False
         position = len(head)
         for part in middle:  # the leftmost place leaves most room for the others
