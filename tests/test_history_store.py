@@ -12,7 +12,7 @@ import pytest
 from tests import made_past as past
 
 from kubevitals import details, errors, history, kinds, model
-from kubevitals.history import aggregation, factcodec, paths, retention, ring, sketch
+from kubevitals.history import aggregation, factcodec, paths, retention, ring, samples, sketch
 from kubevitals.history import store as stores
 from kubevitals.kube import resourceattributes
 
@@ -218,6 +218,31 @@ def test_a_pod_with_one_container_keeps_its_samples_once(store: stores.Store, pa
     assert total.points[1].cpu_usage_cores == whole.points[1].cpu_usage_cores
 
 
+def test_a_pod_is_not_its_container_any_more(store: stores.Store) -> None:
+    """Where the pod has no sample after a second container came, none of its container stands in."""
+    one, two = [("app", 0.2, 2048)], [("app", 0.3, 2048), ("debug", 0.1, 1024)]
+    half: list[Any] = [("app", 0.3, 2048), ("debug", None, None)]
+    for tick, usage in enumerate((one, two, half, two)):
+        fill(store, [past.snapshot(15 * tick, [past.pod("web-0", usage, seconds=15 * tick)])])
+    (pod,) = read(store)
+    assert [point.cpu_usage_cores for point in pod.points] == [0.2, 0.4, 0.4]
+    app, _ = read(store, "container")
+    assert len(app.points) == 4
+
+
+def test_a_restart_when_an_hour_is_over_takes_no_sample_twice(path: Path) -> None:
+    """A sample that is in a block by now, and that the source repeats, is known after a restart."""
+    with opened(path) as store:
+        for seconds in (3570, 3585, 3600, 3615, 3630):
+            fill(store, [past.snapshot(seconds, [past.pod("web-0", seconds=min(seconds, 3590))])])
+        assert query(path, "SELECT count(*) FROM block") != [(0,)]
+    with opened(path) as store:
+        fill(store, [past.snapshot(3645, [past.pod("web-0", seconds=3590)])])
+    ((container,),) = query(path, "SELECT id FROM object WHERE kind = 'container'")
+    rows = query(path, "SELECT body FROM open ORDER BY id DESC LIMIT 1")
+    assert container not in [sample.series for sample in samples.decode_tick(rows[0][0])]
+
+
 def test_the_state_as_it_was(store: stores.Store) -> None:
     """Any tick comes back whole: facts, usage, ages, problems, whatever changed since."""
     made = []
@@ -381,6 +406,18 @@ def test_samples_and_hours_have_an_age(path: Path) -> None:
         fill(store, past.ticks(1200, pods=1, first=600, interval=120.0))
         (late,) = read(store, step=3600.0)
         assert late.points[0].timestamp > past.at((60 - 24 - 8) * 3600)
+
+
+def test_percentiles_are_exact_while_there_are_samples(store: stores.Store, path: Path) -> None:
+    """Hours that are made already answer for mean and extremes alone; percentiles are of the samples."""
+    fill(store, past.ticks(400, pods=1, interval=120.0))  # over midnight
+    assert query(path, "SELECT count(*) FROM hour") != [(0,)]
+    (exact,) = read(store, since=3600.0, until=6 * 3600.0, step=3600.0, percentiles=(50, 95))
+    (plain,) = read(store, since=3600.0, until=6 * 3600.0, step=3600.0)
+    for hour, (one, other) in enumerate(zip(exact.points, plain.points, strict=True), 1):
+        ranked = sorted(past.cores(tick) for tick in range(30 * hour + 1, 30 * hour + 31))
+        assert one.cpu_percentiles == (ranked[14], ranked[28])
+        assert one._replace(cpu_percentiles=(), memory_percentiles=()) == other
 
 
 def test_the_file_respects_its_limit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
