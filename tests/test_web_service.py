@@ -19,8 +19,8 @@ import httpx
 import pytest
 from tests import waiting, web_service
 
-from kubevitals import errors
-from kubevitals.surfaces.web import limits, logs, settings, webserver
+from kubevitals import errors, sockets
+from kubevitals.surfaces.web import limits, logs, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,13 +175,13 @@ def _answers(url: str) -> bool:
 
 def test_a_taken_port_is_told() -> None:
     """A port that is taken is an error with a way out, not a traceback."""
-    with webserver.listen("127.0.0.1", 0) as first:
+    with sockets.listen("127.0.0.1", 0, backlog=1) as first:
         port = first.getsockname()[1]
         with pytest.raises(errors.ConfigurationError, match=str(port)) as raised:
-            webserver.listen("127.0.0.1", port)
+            sockets.listen("127.0.0.1", port, backlog=1)
         assert raised.value.remedy
     with pytest.raises(errors.ConfigurationError):
-        webserver.listen("no such host", 0)
+        sockets.listen("no such host", 0, backlog=1)
 
 
 def test_many_clients_at_once(service: web_service.Service) -> None:

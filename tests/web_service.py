@@ -12,7 +12,7 @@ import httpx
 from tests import waiting
 
 import kubevitals
-from kubevitals import collector
+from kubevitals import collector, sockets
 from kubevitals.history import ring
 from kubevitals.surfaces.web import app, settings, webserver
 
@@ -85,10 +85,10 @@ def serve(
 def listening(service: Service, *, send_buffer: int | None = None, **options: Any) -> Iterator[str]:
     """The service on a real socket; yields its URL."""
     server = webserver.Server(service.app, **{"connections": 100, **options})
-    with webserver.listen("127.0.0.1", 0) as listener:
+    with sockets.listen("127.0.0.1", 0, backlog=100) as listener:
         if send_buffer is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-        url = webserver.url_of(listener, tls=options.get("tls") is not None)
+        url = sockets.url_of(listener, scheme="https" if options.get("tls") is not None else "http")
         thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
         thread.start()
         try:

@@ -189,7 +189,7 @@ class Service:
         tokens = cluster.directory / "tokens"
         tokens.write_text(f"test {TOKEN}\n")
         places = {
-            "--address=0.0.0.0": "--address=127.0.0.1",
+            "--address=*": "--address=127.0.0.1",
             "--port=8080": f"--port={port}",
             "--auth-tokens=/etc/kubevitals/auth/tokens": f"--auth-tokens={tokens}",
         }

@@ -56,7 +56,7 @@ class Secured:
         (files / "token").write_text(token)
         (files / "ca.crt").write_bytes(cluster.authority.pem)
         (files / "namespace").write_text(namespace)
-        places = {"--address=0.0.0.0": "--address=127.0.0.1", "--port=8080": f"--port={self.port}"}
+        places = {"--address=*": "--address=127.0.0.1", "--port=8080": f"--port={self.port}"}
         words = [places.get(word, word) for word in pod["containers"][0]["args"]]
         assert "--auth=kubernetes" in words
         return [

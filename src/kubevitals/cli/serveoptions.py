@@ -34,7 +34,7 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
         "--address",
         default="127.0.0.1",
         metavar="IP",
-        help="the address to listen on (default: 127.0.0.1)",
+        help="the address to listen on (default: 127.0.0.1); * is all of both families",
     )
     group.add_argument(
         "--port",

@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--address",
         default="127.0.0.1",
         metavar="IP",
-        help="the address to listen on (default: 127.0.0.1)",
+        help="the address to listen on (default: 127.0.0.1); * is all of both families",
     )
     serving.add_argument(
         "--auth",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import errors
+from kubevitals import errors, sockets
 from kubevitals.cli import expositionoptions, historyoptions, multicluster, serveoptions, signals
 
 TYPE_CHECKING = False
@@ -63,7 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in auth.check_exposure(arguments.address, arguments.auth, tls=tls is not None):
         log.warning(warning, extra={"event": "exposed"})
     with contextlib.ExitStack() as stack:
-        listening = stack.enter_context(webserver.listen(arguments.address, arguments.port))
+        listening = stack.enter_context(
+            sockets.listen(arguments.address, arguments.port, backlog=webserver.BACKLOG)
+        )
         connected = multicluster.connect_all(arguments, stack)
         authenticator = _open_authenticator(arguments, connected[0])
         stack.callback(authenticator.close)
@@ -72,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         with signals.StopSignals(server.end):
             for one in collectors.values():
                 one.start()
-            url = webserver.url_of(listening, tls=tls is not None)
+            url = sockets.url_of(listening, scheme="http" if tls is None else "https")
             log.info("serving %s", url, extra={"event": "serving", "url": url, "clusters": list(collectors)})
             _invite(url)
             server.run(sockets=[listening])

@@ -13,12 +13,13 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
-from kubevitals import errors
+from kubevitals import sockets
 from kubevitals.surfaces.exposition import negotiation, text
 
 if TYPE_CHECKING:
     from kubevitals.surfaces.exposition import exporter as exporters
 
+_BACKLOG = 64
 _CONNECTIONS = 64  # at a time; further ones are closed at once, so that idle clients cost nothing
 _SECONDS = 30.0  # for one request to arrive, and for one answer to be taken
 _PLAIN = "text/plain; charset=utf-8"
@@ -41,23 +42,11 @@ class Server:
             errors.ConfigurationError: the address cannot be listened on.
         """
         handler = type("_BoundHandler", (_Handler,), {"exporter": exporter, "gzip": gzip})
-        try:
-            self._server = _ThreadingServer((address, port), handler)
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise errors.ConfigurationError(
-                f"cannot listen on {address} port {port}: {reason}",
-                remedy="choose another --port, or another --address of this machine",
-            ) from error
-        self.address = address
-        self.port: int = self._server.server_address[1]
+        listening = sockets.listen(address, port, backlog=_BACKLOG)
+        self.url = sockets.url_of(listening)
+        self.port: int = listening.getsockname()[1]
+        self._server = _ThreadingServer(listening, handler)
         self._thread: threading.Thread | None = None
-
-    @property
-    def url(self) -> str:
-        """The address of the server."""
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"http://{host}:{self.port}"
 
     def start(self) -> None:
         """Start to serve in a thread, and return at once."""
@@ -87,16 +76,15 @@ class _ThreadingServer(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], handler: Any) -> None:
-        if ":" in address[0]:
-            self.address_family = socket.AF_INET6
+    def __init__(self, listening: socket.socket, handler: Any) -> None:
         self._slots = threading.BoundedSemaphore(_CONNECTIONS)
         self._busy = 0
         self._quiet = threading.Condition()
         self._open: set[Any] = set()
-        super().__init__(address, handler)
+        super().__init__(listening.getsockname()[:2], handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self._slots.acquire(blocking=False):

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
 from typing import TYPE_CHECKING
 
 import uvicorn
 
-from kubevitals import errors, sanitize
 from kubevitals.surfaces.web import limits
 
 if TYPE_CHECKING:
     import contextlib
+    import socket
     import ssl
-    from collections.abc import Iterator
 
     import fastapi
 
 _LOG = logging.getLogger(__name__)
-_BACKLOG = 1024
+BACKLOG = 1024
 _DRAIN = 2  # seconds that answers in the making have
 _LAST = 4.7  # seconds after which the process ends whatever still runs
 
@@ -45,7 +43,7 @@ class Server(uvicorn.Server):
             lifespan="on",
             ws="none",
             proxy_headers=False,
-            backlog=_BACKLOG,
+            backlog=BACKLOG,
             timeout_keep_alive=65,  # longer than the idle time of the usual balancers
             timeout_graceful_shutdown=_DRAIN,
         )
@@ -77,41 +75,3 @@ class Server(uvicorn.Server):
 def _end_now() -> None:
     _LOG.warning("did not end in time; ends now", extra={"event": "killed"})
     os._exit(1)
-
-
-def listen(address: str, port: int) -> socket.socket:
-    """Return a socket that listens there; port 0 takes any that is free.
-
-    Raises:
-        errors.ConfigurationError: that cannot be had.
-    """
-    host = address.strip("[]")
-    try:
-        family, kind, protocol, _, place = next(_places(host, port))
-        made = socket.socket(family, kind, protocol)
-        try:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            made.bind(place)
-            made.listen(_BACKLOG)
-        except OSError:
-            made.close()
-            raise
-    except OSError as error:
-        raise errors.ConfigurationError(
-            f"cannot listen on {sanitize.shorten(host, 100)} port {port}: {error.strerror or error}",
-            remedy="give another --address or --port; port 0 takes any that is free",
-        ) from error
-    return made
-
-
-def _places(
-    host: str, port: int
-) -> Iterator[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[object, ...]]]:
-    yield from socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-
-
-def url_of(listening: socket.socket, *, tls: bool) -> str:
-    """Return the address of a socket as a URL."""
-    host, port = listening.getsockname()[:2]
-    place = f"[{host}]" if ":" in host else host
-    return f"{'https' if tls else 'http'}://{place}:{port}"
