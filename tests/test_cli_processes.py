@@ -87,11 +87,12 @@ def on_terminal(
 
 
 def test_colours_on_a_terminal(kubeconfig: pathlib.Path) -> None:
-    """A terminal gets one scale of colours, with a glyph beside each ratio."""
+    """What is bad has a colour on a terminal, a ratio a glyph too; usage above a request is normal."""
     code, text = on_terminal(kubeconfig, "top", "pods", "-n", "shop", until="search-1", COLUMNS="120")
     assert code == 0
-    assert re.search(r"\x1b\[31m\s*11\d% ●\x1b\[0m", text)
-    assert re.search(r"\x1b\[32m\s*\d+% ○\x1b\[0m", text)
+    assert re.search(r"\s11\d%   \x1b\[33m\s*9\d% ◐\x1b\[0m", text)
+    assert re.search(r"\x1b\[33mEvicted\x1b\[0m", text)
+    assert "\x1b[32m" not in text
 
 
 def test_no_color(kubeconfig: pathlib.Path) -> None:
@@ -100,7 +101,7 @@ def test_no_color(kubeconfig: pathlib.Path) -> None:
         kubeconfig, "top", "pods", "-n", "shop", until="search-1", NO_COLOR="1", COLUMNS="120"
     )
     assert "\x1b[" not in text
-    assert "●" in text
+    assert "◐" in text
 
 
 def test_watch_on_a_terminal(kubeconfig: pathlib.Path) -> None:
