@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     L = TypeVar("L")
 
-path_join = urls.path_join
-
 _RESTARTS = 3
 _PAGES = 100_000
 _WARNINGS = 50

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from kubevitals.promql import client as promql_client
 
 
-_FOUND = config.ServerOptions()  # no address: it is looked for in the cluster
+_NO_ADDRESS = config.ServerOptions()  # it is looked for in the cluster
 
 
 def open_source(
     client: kube_client.Client | None,
-    server: config.ServerOptions = _FOUND,
+    server: config.ServerOptions = _NO_ADDRESS,
     *,
     range: float | None = None,  # noqa: A002 - the flag is --prometheus-range
     cluster: str | None = None,
