@@ -103,3 +103,26 @@ def test_history_is_documented() -> None:
         *historydocuments.POINT_TYPES,
     }:
         assert is_told(key), key
+
+
+def test_every_parameter_is_documented() -> None:
+    """Every query parameter of every route is in the schema."""
+    operations = [item["get"] for item in DOCUMENT["paths"].values()]
+    found = {
+        each["name"] for one in operations for each in one.get("parameters", ()) if each["in"] == "query"
+    }
+    assert len(found) > 20
+    for name in found:
+        assert is_told(name), name
+
+
+def test_every_key_is_described() -> None:
+    """The description has words for every key of every answer and for every parameter."""
+    schemas = DOCUMENT["components"]["schemas"]
+    for name, schema in schemas.items():
+        for key, each in schema["properties"].items():
+            assert each.get("description"), (name, key)
+    for path, item in DOCUMENT["paths"].items():
+        assert item["get"]["summary"], path
+        for parameter in item["get"].get("parameters", ()):
+            assert parameter["description"], (path, parameter["name"])

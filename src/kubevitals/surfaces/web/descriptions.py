@@ -106,9 +106,14 @@ _TEXTS = {
     "cpu_throttled_of_periods": "the share of its periods in which a container was held back by its limit",
     "oom_events": "how often the kernel ended something for want of memory, since the container started",
     # the service
+    "sources": "the sources of usage, the best first",
+    "coverage": "of how many of the nodes and pods usage is known; of a point, the part of its step that its "
+    "samples cover, from 0 to 1",
+    "rights": "whether what is read may be read, as far as was seen",
+    "with_usage": "those whose usage is known",
+    "total": "all of them",
     "live": "whether the collector ticks",
     "snapshot": "the number of the snapshot since the start",
-    "number": "the number of the snapshot since the start",
     "etag": "the tag of the snapshot's answers",
     "started_at": "when the service started",
     "max_age_seconds": "age from which on a snapshot does not count as current",
@@ -133,7 +138,6 @@ _TEXTS = {
     "aggregate": "what usage is of the samples of a step",
     "points": "the points in order of time",
     "samples": "how many samples there are in the step",
-    "coverage": "samples over those expected",
     # names and units of Grafana boards
     "cpu_allocatable": "allocatable CPU in millicores",
     "cpu_millicores": "CPU usage",
@@ -141,6 +145,7 @@ _TEXTS = {
     "cpu_pct": "CPU usage of allocatable",
     "memory_pct": "memory usage of allocatable",
 }
+_EXTREMES = {"min": "the least", "max": "the most"}
 _QUANTITIES = {"cpu": "CPU", "memory": "memory", "io": "I/O"}
 
 
@@ -156,10 +161,15 @@ def _derive(key: str) -> str:
     first, _, rest = key.partition("_")
     quantity = _QUANTITIES.get(first, first)
     if rest.startswith("pressure_"):
-        return f"the share of time in which {rest.split('_')[1]} tasks waited for {quantity}"
+        tasks = "all" if "_full_" in rest else "some"
+        return f"the share of time in which {tasks} tasks waited for {quantity}"
     if "of_" in rest:
         part, _, whole = rest.rpartition("of_")
         part = part.strip("_") or "usage"
         return f"{quantity} {part} as a share of {whole.replace('_', ' ')}; 1 is 100 %"
-    words = rest.split("_")
-    return f"{quantity} {' '.join(words[:-1] or words)}"
+    part = rest.rpartition("_")[0]
+    if rest.endswith("_pct"):
+        return f"{quantity} {part}: of a node as a share of allocatable, of a pod usage as a share of it"
+    if part in _EXTREMES:
+        return f"{_EXTREMES[part]} {quantity} usage of the samples"
+    return f"{quantity} {part}"

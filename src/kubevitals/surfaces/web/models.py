@@ -15,7 +15,7 @@ import pydantic
 
 from kubevitals import details, kinds, model, problems
 from kubevitals.surfaces.view import historydocuments, recorderstatus
-from kubevitals.surfaces.web import descriptions, rowkinds, servicestatus, stream, vitalsrow
+from kubevitals.surfaces.web import descriptions, rowkinds, servicestatus, vitalsrow
 
 Model = type[pydantic.BaseModel]
 
@@ -24,9 +24,9 @@ class _Object(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid")
 
 
-def _key(key: str, **more: Any) -> Any:
+def _key(key: str, text: str | None = None, **more: Any) -> Any:
     """Return the field of a key with its description."""
-    return pydantic.Field(description=descriptions.describe(key), **more)
+    return pydantic.Field(description=text or descriptions.describe(key), **more)
 
 
 def make(
@@ -34,6 +34,7 @@ def make(
     types: Mapping[str, str],
     more: Mapping[str, Any] | None = None,
     *,
+    about: Mapping[str, str] | None = None,
     base: Model = _Object,
     optional: bool = False,
 ) -> Model:
@@ -43,12 +44,14 @@ def make(
         name: of the model.
         types: key: type.
         more: further keys with their types, which come last.
+        about: descriptions of keys that mean something else here than elsewhere.
         base: a model whose keys come first.
         optional: keys may be missing.
     """
     default = {"default": None} if optional else {}
     fields: dict[str, Any] = {
-        key: (text.replace("details.", ""), _key(key, **default)) for key, text in types.items()
+        key: (text.replace("details.", ""), _key(key, (about or {}).get(key), **default))
+        for key, text in types.items()
     }
     fields |= {key: (kind, _key(key)) for key, kind in (more or {}).items()}
     return pydantic.create_model(name, __base__=base, __module__=__name__, **fields)
@@ -60,8 +63,22 @@ def types_of(record: type[Any], *, without: tuple[str, ...] = ()) -> dict[str, s
 
 
 Problem = make("Problem", types_of(model.Problem, without=("right",)))
-Condition = make("Condition", types_of(model.Condition))
-Taint = make("Taint", types_of(model.Taint))
+Condition = make(
+    "Condition",
+    types_of(model.Condition),
+    about={
+        "type": "which condition",
+        "status": "True, False or Unknown",
+        "reason": "why, in one word",
+        "message": "why, in a sentence",
+        "last_transition_at": "when the status changed last",
+    },
+)
+Taint = make(
+    "Taint",
+    types_of(model.Taint),
+    about={"key": "its key", "value": "its value", "effect": "what it does to pods that do not tolerate it"},
+)
 Detail = make("Detail", types_of(details.Detail))
 
 
@@ -131,8 +148,9 @@ Names = list[str]
 
 # --- the service
 
+_WHY = {"problem": "why it does not answer, record or send"}
 _Count = make("Coverage", {"with_usage": "int", "total": "int"})
-_Source = make("Source", {**servicestatus.SOURCE_TYPES, "problem": "Problem | None"})
+_Source = make("Source", {**servicestatus.SOURCE_TYPES, "problem": "Problem | None"}, about=_WHY)
 _Status = make(
     "ClusterStatus",
     servicestatus.STATUS_TYPES,
@@ -143,9 +161,10 @@ _Status = make(
         "problems": list[Problem],  # type: ignore[valid-type]
     },
 )
-_History = make("HistoryStatus", {**recorderstatus.HISTORY_TYPES, "problem": "Problem | None"})
-_RemoteWrite = make("RemoteWriteStatus", {**recorderstatus.REMOTE_WRITE_TYPES, "problem": "Problem | None"})
-Event = make("SnapshotEvent", stream.EVENT_TYPES)
+_History = make("HistoryStatus", {**recorderstatus.HISTORY_TYPES, "problem": "Problem | None"}, about=_WHY)
+_RemoteWrite = make(
+    "RemoteWriteStatus", {**recorderstatus.REMOTE_WRITE_TYPES, "problem": "Problem | None"}, about=_WHY
+)
 
 
 class Status(_Object):

@@ -144,7 +144,7 @@ def render(
         f"Version {html.escape(kubevitals.__version__)}.</p></header>\n"
         f"<main>{cards}<h2>From a shell</h2>\n"
         f"<pre class=card tabindex=0>{_commands(place, tls=tls, token=token)}</pre>\n"
-        "<h2>What it serves</h2>\n<p class=soft>Lists take the parameters cluster, namespace, "
+        "<h2>What it serves</h2>\n<p class=soft>Lists take the parameters cluster, namespace, filter, at, "
         "label_selector, field_selector, node_pool, sort, limit, offset, fields and format. "
         f"A wrong one is answered with what is allowed.</p>\n<div class=columns>\n{''.join(sections)}</div>\n"
         "</main></body></html>\n"
