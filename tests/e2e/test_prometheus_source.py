@@ -5,12 +5,13 @@ The same load as metrics-server sees: what differs is when and over which window
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import prometheus, victoria
+from tests import prometheus, victoria, waiting
 from tests.e2e import product
 
 import kubevitals
@@ -67,24 +68,43 @@ def databases(
 def test_same_as_metrics_server(
     admin: kubevitals.Cluster, databases: dict[str, prometheus.Prometheus], name: str
 ) -> None:
-    """Every node and pod that metrics-server knows has the same usage, within what the windows differ."""
-    read = factory.open_source(admin.client, config.ServerOptions(databases[name].url))
-    truth = admin.source.fetch_usage(BOTH)
-    usage = wait_for_all(read, truth)
+    """Every node and pod that metrics-server knows has the same usage: CPU within 20 %, memory within 5 %.
+
+    The windows differ, and on a busy machine the counters of one may come late: the numbers are near in
+    one of the readings of a minute and a half.
+    """
+    with contextlib.closing(
+        factory.open_source(admin.client, config.ServerOptions(databases[name].url))
+    ) as read:
+        wait_for_all(read, admin.source.fetch_usage(BOTH))
+        found: list[str] = []
+
+        def is_near() -> bool:
+            found[:] = differences(admin.source.fetch_usage(BOTH), read.fetch_usage(BOTH))
+            return not found
+
+        waiting.until(is_near, what=lambda: found[:5], seconds=_SECONDS, pause=2)
+
+
+def differences(truth: sources.Usage, usage: sources.Usage) -> list[str]:
+    """What metrics-server and the database disagree about."""
     assert usage.nodes.keys() == truth.nodes.keys() != set()
     assert usage.pods.keys() == truth.pods.keys() != set()
+    pairs = []
     for node, (_, window, cores, size) in usage.nodes.items():
         assert isinstance(window, float)
         assert window > 0
-        assert cores == pytest.approx(truth.nodes[node][2], rel=0.2)
-        assert size == pytest.approx(truth.nodes[node][3], rel=0.05)
+        pairs.append((node, (cores, size), truth.nodes[node][2:4]))
     for key, (_, _, containers) in usage.pods.items():
         told = {container: (cores, size) for container, cores, size in truth.pods[key][2]}
         assert told.keys() == {container for container, _, _ in containers}
-        for container, cores, size in containers:
-            assert cores == pytest.approx(told[container][0], rel=0.2, abs=0.002)
-            assert size == pytest.approx(told[container][1], rel=0.05)
-    read.close()
+        pairs += [(f"{key} {name}", (cores, size), told[name]) for name, cores, size in containers]
+    return [
+        f"{what}: {own}, not {theirs}"
+        for what, own, theirs in pairs
+        if own[0] != pytest.approx(theirs[0], rel=0.2, abs=0.002)
+        or own[1] != pytest.approx(theirs[1], rel=0.05)
+    ]
 
 
 def test_from_the_command_line(
@@ -94,9 +114,9 @@ def test_from_the_command_line(
     tmp_path: Path,
 ) -> None:
     """With an address Prometheus is what auto asks first, and every node shows its usage from there."""
-    read = factory.open_source(admin.client, config.ServerOptions(databases["prometheus"].url))
-    wait_for_all(read, admin.source.fetch_usage(BOTH))
-    read.close()
+    options = config.ServerOptions(databases["prometheus"].url)
+    with contextlib.closing(factory.open_source(admin.client, options)) as read:
+        wait_for_all(read, admin.source.fetch_usage(BOTH))
     environ = product.environ(home=tmp_path, kubeconfig=cluster.kubeconfig)
     ended = product.kubevitals(
         "top", "nodes", "--prometheus-url", databases["prometheus"].url, "-o", "json", environ=environ
