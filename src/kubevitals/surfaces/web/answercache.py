@@ -1,7 +1,7 @@
-"""Answers as ready bytes: built once for a snapshot, plain and gzip, and shown until the next ones are ready.
+"""The cache of answers: bytes that are made once for each snapshot, plain and as gzip.
 
-What was asked for since the last snapshot is built anew before the next one is shown, so that nobody waits
-for it; the rest is built when it is asked for. It must not know HTTP.
+What was asked for lately is made of a new snapshot before that one is published, so that no request waits for
+it. All else is made at the first request.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def create_app(
         for name, source in collectors.items()
     }
     hub = stream.Hub(
-        caches, most=chosen.streams, heartbeat=chosen.heartbeat_seconds, patience=chosen.send_timeout
+        caches, most=chosen.streams, heartbeat=chosen.heartbeat_seconds, send_timeout=chosen.send_timeout
     )
     recorded = chosen.recorded or _make_status(chosen)
     exporter = exporters.Exporter(

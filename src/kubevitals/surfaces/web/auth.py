@@ -69,7 +69,7 @@ class Backend(Protocol):
         """
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Close connections and end threads."""
 
 
 class Authenticator:
@@ -144,7 +144,7 @@ class Authenticator:
         return await self._backend.admit(token, verb=verb, path=path)
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Close connections and end threads."""
         if self._backend is not None:
             self._backend.close()
 

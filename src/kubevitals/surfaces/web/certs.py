@@ -1,7 +1,7 @@
 """TLS for the service: a certificate and its key from files, read again when they change.
 
 Each handshake takes the newest pair that could be read as a whole; while a new one cannot, the old one goes
-on. It must not know HTTP.
+on.
 """
 
 from __future__ import annotations
@@ -95,11 +95,11 @@ class Certificate:
         signature: list[object] = []
         for path in self._paths:
             try:
-                told = os.stat(path)  # noqa: PTH116
+                found = os.stat(path)  # noqa: PTH116
             except OSError as error:
                 signature.append(error.errno)
             else:
-                signature.append((told.st_ino, told.st_mtime_ns, told.st_size))
+                signature.append((found.st_ino, found.st_mtime_ns, found.st_size))
         return tuple(signature)
 
 

@@ -1,4 +1,4 @@
-"""The headers that protect who looks at the service in a browser. Data; it must not know routes."""
+"""The headers that protect who looks at the service in a browser."""
 
 from __future__ import annotations
 

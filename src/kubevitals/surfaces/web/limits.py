@@ -27,8 +27,8 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         """Turn away what is too much, at once and without an answer: that costs the least."""
         self._head_bytes = 0
         self._in_head = True
-        self._patience: asyncio.TimerHandle | None = None
-        self._unread: asyncio.TimerHandle | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
         super().connection_made(transport)
         if len(self.connections) > self.most:
             transport.abort()
@@ -43,21 +43,21 @@ class Protocol(httptools_impl.HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         """The client does not read: it has so long to go on."""
-        if self._unread is None:
-            self._unread = self.loop.call_later(WRITE_SECONDS, self._give_up)
+        if self._write_timer is None:
+            self._write_timer = self.loop.call_later(WRITE_SECONDS, self._give_up)
         super().pause_writing()
 
     def resume_writing(self) -> None:
         """It reads again."""
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
         super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Count the bytes of a head."""
         if self._in_head:
-            if self._patience is None:  # the first bytes of a further request
+            if self._head_timer is None:  # the first bytes of a further request
                 self._wait()
             self._head_bytes += len(data)
         super().data_received(data)
@@ -77,12 +77,12 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         super().on_response_complete()
 
     def _wait(self) -> None:
-        self._patience = self.loop.call_later(HEAD_SECONDS, self._give_up)
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
     def _stop_waiting(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def _give_up(self) -> None:
         if not self.transport.is_closing():

@@ -68,7 +68,7 @@ def set_up(form: str, level: str, *, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in ("uvicorn", "uvicorn.error", "asyncio"):  # the events that matter are told here
+    for name in ("uvicorn", "uvicorn.error", "asyncio"):  # the events that matter are logged here
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -174,7 +174,7 @@ def _rows(facts: Mapping[str, str]) -> str:
 
 
 def _history_card(recorded: recorderstatus.RecorderStatus) -> str:
-    """Return what is told of history and remote-write; nothing where there is neither."""
+    """Return how history and remote-write are doing; nothing where there is neither."""
     told = {
         "history": recorderstatus.history_words(recorded),
         "remote-write": recorderstatus.remote_write_words(recorded),

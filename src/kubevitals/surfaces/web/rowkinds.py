@@ -1,4 +1,4 @@
-"""The kinds of rows that the API serves: their keys, their types, how records become rows. Data, and pure.
+"""The kinds of rows that the API serves: their keys, their types, and how records become rows.
 
 Rows in base units are the JSON schema of `kubevitals.model`; those below `infra` have the names, units and
 rounding that Grafana boards out there already use. Records become rows a column at a time, many at once.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from kubevitals import model, totals
+from kubevitals import kinds, model, totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,8 +43,9 @@ class Kind(NamedTuple):
 
     def columns_of(self, records: Sequence[Any], keys: Iterable[str]) -> list[Column]:
         """Return the values of these keys, a column each. Of many records, give a thousand at a time."""
-        fields = zip(*records, strict=True) if records else ((),) * len(_FIELDS[self.of])
-        found: dict[str, Column] = dict(zip(_FIELDS[self.of], fields, strict=True))
+        names = kinds.KINDS[self.of].record._fields
+        fields = zip(*records, strict=True) if records else ((),) * len(names)
+        found: dict[str, Column] = dict(zip(names, fields, strict=True))
         columns = []
         for key in keys:
             field, convert = self.made_of[key]
@@ -55,15 +56,7 @@ class Kind(NamedTuple):
         return columns
 
 
-_FIELDS: dict[str, tuple[str, ...]] = {
-    "nodes": model.Node._fields,
-    "pods": model.Pod._fields,
-    "containers": model.Container._fields,
-    "namespaces": model.Total._fields,
-    "workloads": model.Total._fields,
-}
 _RATIOS = {**model.POD_RATIOS, **model.NODE_RATIOS}
-_NOT_SORTED = frozenset({"labels", "conditions", "taints", "roles", "detail"})
 _BY_CPU = (("cpu_usage_cores", True), ("namespace", False), ("name", False))
 
 
@@ -85,18 +78,17 @@ class Taint(msgspec.Struct, frozen=True, gc=False):
     effect: str
 
 
-def _kind(name: str, item: str, record: type[model.Row], blank: model.Row) -> Kind:
-    annotations = {key: str(each) for key, each in record.__annotations__.items()}
-    types = {key: annotations.get(key, "float | None") for key in blank.to_dict()}
-    ordered = ("namespace", "pod", "name") if record is model.Container else ("namespace", "name")
+def _kind(kind: kinds.Kind) -> Kind:
+    annotations = {key: str(each) for key, each in kind.record.__annotations__.items()}
+    types = {key: annotations.get(key, "float | None") for key in kind.keys}
     return Kind(
-        name,
-        name,
-        item,
+        kind.name,
+        kind.name,
+        kind.item,
         types,
         {key: (key, _NESTED.get(key)) for key in types},
-        {key: key for key in types if key not in _NOT_SORTED},
-        tuple((key, False) for key in ordered if key in types),
+        {key: key for key in kind.sortable},
+        kind.order,
     )
 
 
@@ -203,15 +195,10 @@ def _infra(
     return Kind(f"infra/{of}", of, of, types, made_of, sort, default_sort, infra=True)
 
 
-_TOTAL = model.Total("")
 KINDS = {
     kind.name: kind
     for kind in (
-        _kind("nodes", "Node", model.Node, model.Node("")),
-        _kind("pods", "Pod", model.Pod, model.Pod("", "")),
-        _kind("containers", "Container", model.Container, model.Container("", "", "")),
-        _kind("namespaces", "Namespace", model.Total, _TOTAL),
-        _kind("workloads", "Workload", model.Total, _TOTAL),
+        *map(_kind, kinds.KINDS.values()),
         _infra("nodes", _INFRA_NODES, (("name", False),)),
         _infra("pods", _INFRA_PODS, _BY_CPU),
     )

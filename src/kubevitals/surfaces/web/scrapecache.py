@@ -1,6 +1,6 @@
 """The exposition as ready bytes: made in a thread once something is new, before the next scrape asks for it.
 
-While a new one of a large cluster is in the making, a scrape gets the one before after a second of patience.
+While a new one of a large cluster is in the making, a scrape waits for a second and then gets the one before.
 Everything here belongs to the event loop, but `wake`.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Form = tuple[bool, bool]  # OpenMetrics, gzip
 
-_PATIENCE = 1.0  # seconds
+_LONGEST_WAIT = 1.0  # seconds
 _REMEMBERED = 300.0  # seconds after a scrape in which the next one is expected
 
 
@@ -61,7 +61,7 @@ class ScrapeCache:
         if known is None:
             return await coming
         try:
-            return await asyncio.wait_for(coming, _PATIENCE)
+            return await asyncio.wait_for(coming, _LONGEST_WAIT)
         except TimeoutError:
             return known[1]
 

@@ -1,4 +1,4 @@
-"""The service about itself: status and probes. It must not know HTTP.
+"""The service about itself: status and probes.
 
 These are made when they are asked for: they tell how old the snapshot is now.
 """

@@ -1,4 +1,4 @@
-"""What a service can be told. Plain values; it must not know the command line."""
+"""The settings of a service."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Server-sent events: one small event a snapshot. A client that does not read in time is dropped.
 
 Each stream holds no queue, only a mark that something is new: a slow client misses events, and memory does
-not grow. It must not know what a snapshot holds beyond its counts.
+not grow.
 """
 
 from __future__ import annotations
@@ -41,13 +41,18 @@ class Hub:
     """All open streams of a service. Everything but `wake` belongs to the event loop."""
 
     def __init__(
-        self, caches: Mapping[str, answercache.ClusterCache], *, most: int, heartbeat: float, patience: float
+        self,
+        caches: Mapping[str, answercache.ClusterCache],
+        *,
+        most: int,
+        heartbeat: float,
+        send_timeout: float,
     ) -> None:
         self.closing = False
         self._caches = caches
         self._most = most
         self._heartbeat = heartbeat
-        self._patience = patience
+        self._send_timeout = send_timeout
         self._open: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -94,12 +99,12 @@ class Hub:
         """Send events until the client goes or the service ends."""
         news = asyncio.Event()
         self._open.add(news)
-        told: dict[str, int] = {}
+        sent: dict[str, int] = {}
         try:
             await self._send(send, f"retry: {_RETRY_MS}\n\n".encode())
             while not self.closing:
                 news.clear()
-                events = b"".join(_events(caches, told))
+                events = b"".join(_events(caches, sent))
                 if events:
                     await self._send(send, events)
                 try:
@@ -114,7 +119,7 @@ class Hub:
 
     async def _send(self, send: Send, content: bytes) -> None:
         message = {"type": "http.response.body", "body": content, "more_body": True}
-        async with asyncio.timeout(self._patience):
+        async with asyncio.timeout(self._send_timeout):
             await send(message)
 
 
@@ -159,14 +164,14 @@ async def _wait_for_leaving(receive: Receive) -> None:
         pass
 
 
-def _events(caches: Mapping[str, answercache.ClusterCache], told: dict[str, int]) -> list[bytes]:
-    """Return an event for each cluster whose snapshot is another one than was told."""
+def _events(caches: Mapping[str, answercache.ClusterCache], sent: dict[str, int]) -> list[bytes]:
+    """Return an event for each cluster whose snapshot is another one than was sent last."""
     events = []
     for name, cache in caches.items():
         current = cache.current
-        if current is None or told.get(name) == current.published.number:
+        if current is None or sent.get(name) == current.published.number:
             continue
-        told[name] = current.published.number
+        sent[name] = current.published.number
         snapshot = current.published.snapshot
         values = (
             name, current.published.number, f'"{current.published.tag}"', snapshot.generated_at,

@@ -99,10 +99,10 @@ def _find(tokens: Tokens, token: str) -> str | None:
 
 def _sign(path: str) -> object:
     try:
-        told = os.stat(path)  # noqa: PTH116
+        found = os.stat(path)  # noqa: PTH116
     except OSError as error:
         return error.errno
-    return told.st_ino, told.st_mtime_ns, told.st_size
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def read_tokens(path: str) -> Tokens:

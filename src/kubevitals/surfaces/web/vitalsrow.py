@@ -1,7 +1,7 @@
 """A cluster in one flat row: `/api/v1/vitals`. Pure.
 
 Numbers that a board shows above its tables, which no plain sum over rows can give: shares of what is known in
-both. It must not know HTTP.
+both.
 """
 
 from __future__ import annotations
