@@ -654,11 +654,15 @@ def test_remembered_queries(service: web_service.Service, monkeypatch: pytest.Mo
     monkeypatch.setattr(routes, "_REMEMBERED", 3)
     route = next(each for each in service.app.routes if getattr(each, "path", "") == "/api/v1/pods")
     assert isinstance(route, routes.Route)
+    route._known.clear()
     for limit in range(10):
         first, again = (service.get(f"/api/v1/pods?limit={limit}") for _ in range(2))
         assert first.json() == again.json()
         assert len(first.json()["items"]) == limit
         assert 1 <= len(route._known) <= 3
+    count = len(route._known)
+    assert service.get("/api/v1/pods?name=" + "x" * 1000).status_code == 200
+    assert len(route._known) == count, "long ones are not remembered"
     etag = first.headers["etag"]
     assert service.get("/api/v1/pods?limit=9", if_none_match=etag).status_code == 304
     assert service.get("/api/v1/pods?limit=9", accept_encoding="identity").headers["etag"] != etag

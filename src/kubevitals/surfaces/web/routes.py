@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Handler = Callable[[fastapi.Request], Coroutine[Any, Any, fastapi.Response]]
 
 _MOST_FIELDS = 100  # parameters of a request
-_REMEMBERED = 512  # queries of a route
+_REMEMBERED = 128  # queries of a route
+_LONGEST = 500  # characters of a path and a query that are remembered
 _asked: contextvars.ContextVar[tuple[str, bytes]] = contextvars.ContextVar("path and query")
 
 _SCHEMA = {"$ref": "#/components/schemas/ProblemDetails"}
@@ -73,9 +74,11 @@ class Route(routing.APIRoute):
 
         @functools.wraps(endpoint)
         async def remember(**given: Any) -> fastapi.Response:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[_asked.get()] = {key: value for key, value in given.items() if key != "request"}
+            asked = _asked.get()
+            if sum(map(len, asked)) <= _LONGEST:
+                if len(self._known) >= _REMEMBERED:
+                    self._known.clear()
+                self._known[asked] = {key: value for key, value in given.items() if key != "request"}
             return await endpoint(**given)
 
         super().__init__(path, remember, **options)
