@@ -26,7 +26,8 @@ ROW = {
     "problem",
 }
 OF_NODE = {
-    "name", "ip", "labels", "roles", "created_at", "ready", "status", "unschedulable", "taints", "conditions",
+    "name", "ip", "addresses", "provider_id", "labels", "roles", "created_at", "ready", "status",
+    "unschedulable", "taints", "conditions",
     "pods", "pods_allocatable",
 } | {
     f"{resource}_{what}_{unit}"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubevitals import errors
+from kubevitals import errors, nodenames
 from kubevitals.promql import results
 from kubevitals.sources.prometheus import conversion, queries
 
@@ -166,7 +166,7 @@ def test_addresses_become_names() -> None:
     assert set(conversion.by_node(series, {"10.0.0.1": "worker-1"})) == {"worker-1"}
     assert set(conversion.by_node(series, {})) == {"10.0.0.1"}
     assert [
-        conversion.is_address(each) for each in ("10.0.0.1", "fd00::1", "ip-10-0-0-1", "1.2.3", "a.b.c.d")
+        nodenames.is_address(each) for each in ("10.0.0.1", "fd00::1", "ip-10-0-0-1", "1.2.3", "a.b.c.d")
     ] == [
         True,
         True,

@@ -89,6 +89,7 @@ NODE: Json = {
     },
     "spec": {
         "unschedulable": True,
+        "providerID": "aws:///eu-1a/i-0abc",
         "taints": [
             {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"},
             {"key": "team", "value": "red", "effect": "NoExecute"},
@@ -447,6 +448,8 @@ def test_a_node() -> None:
             datetime(2026, 7, 1, 0, 1, tzinfo=UTC),
         ),
     )
+    assert node.addresses == ("control-1", "10.1.0.4")
+    assert node.provider_id == "aws:///eu-1a/i-0abc"
     assert (node.pods, node.cpu_request_cores, node.cpu_usage_cores) == (None, None, None)
 
 
@@ -475,6 +478,7 @@ def test_a_bare_node() -> None:
         None,
     )
     assert (node.roles, node.taints, node.conditions, node.ip) == ((), (), (), None)
+    assert (node.addresses, node.provider_id) == ((), None)
 
 
 def test_a_bad_quantity_in_a_node() -> None:

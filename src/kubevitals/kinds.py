@@ -20,7 +20,7 @@ _TEXTS = (
     "namespace", "name", "pod", "node", "phase", "status", "reason", "ready", "app", "qos", "ip",
     "workload_kind", "workload_name", "problem", "stale", "unschedulable",
 )  # fmt: skip
-_WITHOUT_ORDER = frozenset({"labels", "conditions", "taints", "roles", "detail"})
+_WITHOUT_ORDER = frozenset({"labels", "conditions", "taints", "roles", "addresses", "detail"})
 
 
 class Kind(NamedTuple):

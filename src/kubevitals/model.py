@@ -242,6 +242,8 @@ class Node(NamedTuple):
     taints: tuple[Taint, ...] = ()
     labels: Mapping[str, str] = {}
     ip: str | None = None
+    addresses: tuple[str, ...] = ()  # all of them: IP addresses and names
+    provider_id: str | None = None  # its machine's, as the cloud calls it
     created_at: datetime | None = None
     pods: int | None = None  # that have not ended
     pods_allocatable: int | None = None
@@ -306,6 +308,7 @@ class Node(NamedTuple):
         """Return the wire form: every key present, times as RFC 3339 text."""
         row = self._asdict()
         row["roles"] = list(self.roles)
+        row["addresses"] = list(self.addresses)
         row["conditions"] = [
             {**each._asdict(), "last_transition_at": _text(each.last_transition_at)}
             for each in self.conditions

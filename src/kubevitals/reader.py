@@ -6,7 +6,7 @@ something of what was asked for can be shown. Where nothing can, it is an error.
 
 from __future__ import annotations
 
-from kubevitals import clocks, errors, garbage, model, parallel, snapshot, sources
+from kubevitals import attribution, clocks, errors, garbage, model, parallel, snapshot, sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class _Reader:
     def join(self, now: datetime) -> model.Snapshot:
         """Make rows of what came back."""
         self._raise_if_nothing()
+        self._attribute()
         nodes = self._join_nodes(now) if self._request.nodes else []
         pods = self._join_pods(now) if self._request.pods and self._request.pod_usage else []
         usages = [usage for usage in (self._node_usage, self._pod_usage) if usage is not None]
@@ -121,6 +122,22 @@ class _Reader:
             pods=model.Records(pods),
             problems=model.distinct(self._problems),
         )
+
+    def _attribute(self) -> None:
+        """Find the objects of samples from a source that has names of its own for them."""
+        request = self._request
+        for usage in (self._node_usage, self._pod_usage):
+            attribution.attribute(
+                usage,
+                nodes=self._node_list,
+                pods=self._pod_list,
+                judge=not (
+                    request.name
+                    or request.label_selector
+                    or request.field_selector
+                    or request.node_label_selector
+                ),
+            )
 
     def _fetch_usage(self) -> None:
         request = self._request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubevitals import clocks, errors, model, snapshot, sources
+from kubevitals import attribution, clocks, errors, model, snapshot, sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,13 @@ def compose(
     whole: bool,
 ) -> model.Snapshot:
     """Return the snapshot of a tick; `failure` is why there is no usage, `whole` that these are all pods."""
+    may_list_pods = "pods" in held.resource_versions
+    for part in (usage.nodes, usage.pods):
+        attribution.attribute(
+            part,
+            nodes=held.nodes if "nodes" in held.resource_versions else None,
+            pods=held.pods if may_list_pods else None,
+        )
     problems = list(held.problems)
     problems += map(problem_of, usage.failures.values())
     if failure is not None:
@@ -66,7 +73,6 @@ def compose(
     code = problem_of(failure).code if failure is not None else reason
     of_nodes = usage.failures.get("nodes")
     of_pods = usage.failures.get("pods")
-    may_list_pods = "pods" in held.resource_versions
     samples = snapshot.choose_reports(usage.pods, held.pods) if usage.pods is not None else {}
     not_ready = frozenset(node.name for node in held.nodes if not node.ready)
     pods = (

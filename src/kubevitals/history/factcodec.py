@@ -117,7 +117,8 @@ def decode_node(body: bytes) -> model.Node:
         errors.HistoryError: the bytes are damaged.
     """
     known = _known(_unpack(body), model.Node)
-    known["roles"] = tuple(known.get("roles", ()))
+    for name in ("roles", "addresses"):
+        known[name] = tuple(known.get(name, ()))
     known["conditions"] = tuple(
         model.Condition(each[0], each[1], each[2], each[3], _time_of(each[4]))
         for each in known.get("conditions", ())

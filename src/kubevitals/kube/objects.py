@@ -149,6 +149,7 @@ class NodeTaint(_Wire):
 
 class NodeSpec(_Wire):
     unschedulable: bool = False
+    provider_id: str | None = msgspec.field(name="providerID", default=None)
     taints: list[NodeTaint] | None = None
 
 

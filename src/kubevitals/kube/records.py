@@ -158,6 +158,8 @@ class Reader:
             taints=tuple(model.Taint(each.key, each.value, each.effect) for each in node.spec.taints or ()),
             labels=labels,
             ip=next((each.address for each in state.addresses or () if each.type == "InternalIP"), None),
+            addresses=tuple(dict.fromkeys(each.address for each in state.addresses or () if each.address)),
+            provider_id=node.spec.provider_id or None,
             created_at=_parse_time(meta.creation_timestamp),
             pods_allocatable=self._count(state.allocatable, meta),
             cpu_allocatable_cores=allocatable[0],

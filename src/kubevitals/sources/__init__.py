@@ -54,7 +54,8 @@ class Usage:
     """What a source answered, of what was asked for. Keys of pods are (namespace, name)."""
 
     __slots__ = (
-        "details", "node_reasons", "nodes", "pod_reasons", "pods", "problems", "reason", "reports", "source",
+        "aliases", "details", "node_labels", "node_reasons", "nodes", "pod_nodes", "pod_reasons", "pods",
+        "problems", "reason", "reports", "source",
     )  # fmt: skip
 
     def __init__(self, source: str = "") -> None:
@@ -72,6 +73,11 @@ class Usage:
         self.node_reasons: dict[str, str] = {}
         self.pod_reasons: dict[tuple[str, str], str] = {}
         self.reason: str | None = None
+        # Of a source that names objects by labels of its own, not as the API server does: what else a node is
+        # called, the node of each pod, and the labels of nodes. `attribution` finds the objects.
+        self.aliases: dict[str, tuple[str, ...]] | None = None
+        self.pod_nodes: dict[tuple[str, str], str] = {}
+        self.node_labels: dict[str, dict[str, str]] = {}
 
 
 UNKNOWN = ""  # a time, or a window, that no row shows

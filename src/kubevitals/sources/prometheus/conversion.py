@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
-from kubevitals import sources
+from kubevitals import nodenames, sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,6 +43,8 @@ class Labels(msgspec.Struct, gc=False):
     cpu: str = ""
     job: str = ""
     cluster: str = ""
+    exported_node: str = ""
+    exported_instance: str = ""
     node: str = ""
     nodename: str = ""
     kubernetes_node: str = ""
@@ -54,12 +56,30 @@ class Labels(msgspec.Struct, gc=False):
     def node_name(self) -> str:
         """The node, by the labels that the usual configurations write; perhaps its address."""
         return (
-            self.node
+            self.exported_node
+            or self.node
             or self.nodename
             or self.kubernetes_node
             or self.kubernetes_io_hostname
-            or _host(self.instance)
+            or nodenames.host_of(self.exported_instance or self.instance)
         )
+
+    @property
+    def node_names(self) -> tuple[str, ...]:
+        """All that the labels call the node, the most telling first."""
+        told = (
+            self.exported_node or self.node,
+            self.nodename,
+            self.kubernetes_node,
+            self.kubernetes_io_hostname,
+            nodenames.host_of(self.exported_instance or self.instance),
+        )
+        return tuple(dict.fromkeys(each for each in told if each))
+
+
+def read_labels(labels: results.Labels) -> Labels:
+    """Return those of all labels that are read."""
+    return msgspec.convert(labels, Labels)
 
 
 class Measured(NamedTuple):
@@ -213,6 +233,62 @@ def by_node(
     return found
 
 
+def find_aliases(series: Iterable[results.Series[Labels]]) -> dict[str, tuple[str, ...]]:
+    """Return what else each node is called, by its name in the labels.
+
+    What several of them are called, as the address of a proxy before all kubelets, is left out.
+    """
+    found: dict[str, dict[str, None]] = {}
+    owners: dict[str, set[str]] = {}
+    seen = set()
+    for each in series:
+        labels = each.labels
+        place = (labels.node_name, labels.instance)
+        if place in seen or not place[0]:
+            continue
+        seen.add(place)
+        aliases = found.setdefault(place[0], {})
+        for alias in labels.node_names[1:]:
+            aliases[alias] = None
+            owners.setdefault(alias, set()).add(place[0])
+    return {
+        name: tuple(alias for alias in aliases if len(owners[alias]) == 1) for name, aliases in found.items()
+    }
+
+
+def unify(aliases: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Return one name of each node by all of its names that stand alone in some series.
+
+    `aliases` are those of `find_aliases`.
+    """
+    owners = {alias: name for name, others in aliases.items() for alias in others}
+    return {name: owners[name] if name in owners and owners[name] not in owners else name for name in aliases}
+
+
+def split_by_node(
+    series: Mapping[ContainerKey, Sequence[results.Series[Labels]]], names: Mapping[str, str]
+) -> tuple[dict[PodKey, str], dict[str, dict[ContainerKey, list[results.Series[Labels]]]]]:
+    """Return the node of each pod; and where several nodes tell of a pod, its series by node.
+
+    `names` are those of `unify`.
+    """
+    nodes: dict[PodKey, str] = {}
+    several: set[PodKey] = set()
+    for key, candidates in series.items():
+        for each in candidates:
+            name = each.labels.node_name
+            other = nodes.setdefault(key[:2], name)
+            if other != name and names.get(name, name) != names.get(other, other):
+                several.add(key[:2])
+    apart: dict[str, dict[ContainerKey, list[results.Series[Labels]]]] = {}
+    for key, candidates in series.items():
+        if key[:2] in several:
+            for each in candidates:
+                name = names.get(each.labels.node_name, each.labels.node_name)
+                apart.setdefault(name, {}).setdefault(key, []).append(each)
+    return nodes, apart
+
+
 def measure(
     series: Mapping[KeyT, Sequence[results.Series[Labels]]], *, counters: bool, window: float | None = None
 ) -> dict[KeyT, Measured]:
@@ -313,12 +389,6 @@ def join_nodes(
     return samples, node_reasons
 
 
-def is_address(name: str) -> bool:
-    """Return whether it is written as an IP address, which no node is called."""
-    parts = name.split(".")
-    return ":" in name or (len(parts) == 4 and all(part.isdecimal() for part in parts))
-
-
 def _name_of(container: sources.ContainerSample) -> str:
     return container[0]
 
@@ -339,11 +409,3 @@ def _whole(measured: Measured | None) -> int | None:
     if measured is None or measured.value is None or not 0 <= measured.value < 2**63:
         return None
     return round(measured.value)
-
-
-def _host(instance: str) -> str:
-    """The host of HOST:PORT, which a scraped address is."""
-    if instance.startswith("["):
-        return instance[1:].partition("]")[0]
-    host, colon, port = instance.rpartition(":")
-    return host if colon and port.isdecimal() and ":" not in host else instance

@@ -9,8 +9,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from kubevitals import errors, model, sanitize, sources
-from kubevitals.promql import expressions
+from kubevitals import errors, model, nodenames, sanitize, sources
+from kubevitals.promql import expressions, results
 from kubevitals.sources.prometheus import conversion, diagnosis, queries
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from kubevitals.kube import client as kube_client
     from kubevitals.promql import client as promql_client
-    from kubevitals.promql import results
 
     KeyT = TypeVar("KeyT")
     SeriesList = list[results.Series[conversion.Labels]]
@@ -74,7 +73,9 @@ class PrometheusSource:
         self._interval: float | None = None
         self._learned_at = 0.0
         self._renames = False  # whether series were seen whose own labels are exported_namespace and the like
-        self._preferred: dict[str, int] = {}  # of each number, which of its queries answered last
+        # Of each number of nodes, when it was learned which of its queries add nodes, and which.
+        self._useful: dict[str, tuple[float, list[int]]] = {}
+        self._learning: set[str] = set()
         if cluster is not None:
             _check_scopes(table)
 
@@ -123,37 +124,95 @@ class PrometheusSource:
             return
         self._tell_missing(cpu, memory, at, usage)
         wanted = self._resolve(scope, "pods")
+        aliases = conversion.find_aliases([*cpu[0], *memory[0]])
+        names = conversion.unify(aliases)
         found: list[dict[conversion.ContainerKey, conversion.Measured]] = []
+        apart: list[dict[str, dict[conversion.ContainerKey, conversion.Measured]]] = []
         for answer, counters in ((cpu, True), (memory, False)):
+            window = self._ready_window(answer)
             by_container = _checked(conversion.by_container(answer[0]), answer, queries.CONTAINER_LABELS)
             nodes = {key: each[-1].labels.node_name for key, each in by_container.items()}
-            measured = conversion.measure(by_container, counters=counters, window=self._ready_window(answer))
+            measured = conversion.measure(by_container, counters=counters, window=window)
             conversion.drop_ended(measured, nodes, interval=self._interval or _UNKNOWN_INTERVAL)
             found.append({key: each for key, each in measured.items() if _is_wanted(key, scope, wanted)})
-        usage.pods, usage.pod_reasons = conversion.join_pods(*found)
-
-    def _read_nodes(self, scope: sources.Scope, usage: sources.Usage, at: float | None) -> None:
-        cpu = self._ask("node_cpu", [], at, usage)
-        memory = self._ask("node_memory", [], at, usage)
-        if not cpu[0] and not memory[0]:
-            self._explain(cpu[1], at, narrow=False, labels='id="/"')
-            return
-        self._tell_missing(cpu, memory, at, usage)
-        addresses = self._find_addresses(cpu, memory, at=at, usage=usage)
-        wanted = self._resolve(scope, "nodes")
-        found: list[dict[str, conversion.Measured]] = []
-        for answer, counters in ((cpu, True), (memory, False)):
-            by_node = _checked(conversion.by_node(answer[0], addresses), answer, ("node",))
-            measured = conversion.measure(by_node, counters=counters, window=self._ready_window(answer))
-            found.append(
+            places, by_node = conversion.split_by_node(by_container, names)
+            usage.pod_nodes.update((pod, node) for pod, node in places.items() if node)
+            apart.append(
                 {
-                    name: each
-                    for name, each in measured.items()
-                    if scope.name in (None, name) and (wanted is None or ("", name) in wanted)
+                    node: conversion.measure(series, counters=counters, window=window)
+                    for node, series in by_node.items()
                 }
             )
-        usage.nodes, node_reasons = conversion.join_nodes(*found)
-        usage.node_reasons.update(node_reasons)
+        usage.pods, usage.pod_reasons = conversion.join_pods(*found)
+        for node in {**apart[0], **apart[1]}:
+            samples, _ = conversion.join_pods(apart[0].get(node, {}), apart[1].get(node, {}))
+            for key in samples.keys() & usage.pods.keys():
+                usage.reports.setdefault(key, {})[node] = samples[key]
+        usage.aliases = aliases
+
+    def _read_nodes(self, scope: sources.Scope, usage: sources.Usage, at: float | None) -> None:
+        cpu = self._ask_of_nodes("node_cpu", at, usage)
+        memory = self._ask_of_nodes("node_memory", at, usage)
+        answers = [*cpu.values(), *memory.values()]
+        if not any(answer[0] for answer in answers):
+            self._explain(self._table["node_cpu"][0], at, narrow=False, labels='id="/"')
+            return
+        self._tell_missing(_first(cpu), _first(memory), at, usage)
+        addresses = self._find_addresses(*answers, at=at)
+        usage.aliases = conversion.find_aliases([each for answer in answers for each in answer[0]])
+        names = conversion.unify(usage.aliases)
+        found: list[dict[str, conversion.Measured]] = []
+        for number, of_number in (("node_cpu", cpu), ("node_memory", memory)):
+            measured: dict[str, conversion.Measured] = {}
+            useful = []
+            for index, answer in of_number.items():
+                by_node = conversion.by_node(answer[0], addresses)
+                if len(of_number) == 1:
+                    _checked(by_node, answer, ("node",))
+                told = conversion.measure(
+                    by_node, counters=number == "node_cpu", window=self._ready_window(answer)
+                )
+                before = len(measured)
+                for called, each in told.items():
+                    measured.setdefault(names.get(called, called), each)
+                if len(measured) > before:
+                    useful.append(index)
+            found.append(measured)
+            if number in self._learning and useful:
+                self._useful[number] = (self._clock(), useful)
+            self._learning.discard(number)
+        usage.nodes, usage.node_reasons = conversion.join_nodes(*found)
+        for address, name in addresses.items():
+            usage.aliases[name] = (*usage.aliases.get(name, ()), address)
+        self._select_nodes(scope, usage)
+
+    def _select_nodes(self, scope: sources.Scope, usage: sources.Usage) -> None:
+        """Leave the nodes that the scope means, under their names in the inventory."""
+        selected = self._resolve(scope, "nodes")
+        if scope.name is None and selected is None:
+            return
+        wanted = {scope.name} if selected is None else {name for _, name in selected}
+        if scope.name is not None:
+            wanted &= {scope.name}
+        names = {called: called for called in usage.nodes if called in wanted}
+        if self._client is not None and wanted - names.keys() and usage.nodes.keys() - names.keys():
+            from kubevitals.kube import inventory
+
+            try:
+                listed, _ = inventory.fetch_nodes(
+                    self._client, label_selector=scope.label_selector, name=scope.name
+                )
+            except errors.ForbiddenError:
+                listed = []
+            index = nodenames.NodeNames.of([each for each in listed if each.name not in names])
+            for called in usage.nodes.keys() - names.keys():
+                found = index.find((called, *(usage.aliases or {}).get(called, ())))
+                if found is not None:
+                    names[called] = found
+        usage.nodes = {names[called]: sample for called, sample in usage.nodes.items() if called in names}
+        usage.node_reasons = {
+            names[called]: each for called, each in usage.node_reasons.items() if called in names
+        }
 
     def _ask_of_pods(
         self, number: str, scope: sources.Scope, at: float | None, usage: sources.Usage
@@ -163,7 +222,8 @@ class PrometheusSource:
         Their own labels may be exported_namespace and exported_pod: those are asked for where such series
         were seen, and where there is nothing else.
         """
-        found = self._ask(number, _match_pods(scope), at, usage)
+        query = self._table[number][0]
+        found = self._ask(query, _match_pods(scope), at, usage)
         self._renames = self._renames or any(conversion.is_renamed(each.labels) for each in found[0])
         if scope.namespace is None and scope.name is None:
             return found
@@ -171,27 +231,46 @@ class PrometheusSource:
             return found
         series = list(found[0])
         for matchers in _match_renamed_pods(scope):
-            more = self._ask(number, matchers, at, usage)
-            if more[0] and not series:
-                found = more
-            if more[1] == found[1]:
+            more = self._ask(query, matchers, at, usage)
+            if more[0]:
                 series += more[0]
+                found = more
         self._renames = self._renames or any(conversion.is_renamed(each.labels) for each in series)
         return series, found[1], found[2]
 
-    def _ask(self, number: str, matchers: list[str], at: float | None, usage: sources.Usage) -> Found:
-        """Return the series of the first query that has any, the one that answered before first."""
+    def _ask_of_nodes(self, number: str, at: float | None, usage: sources.Usage) -> dict[int, Found]:
+        """Return by their places in the table the answers of those queries that tell of nodes.
+
+        Every few minutes all are asked, to learn which of them know nodes that those before do not.
+        """
         choices = self._table[number]
-        order = sorted(range(len(choices)), key=lambda each: (each != self._preferred.get(number), each))
-        for index in order:
-            query = choices[index]
-            answer = self.prometheus.query_as(self._render(query, matchers), conversion.Labels, at=at)
-            usage.problems += answer.problems
-            if answer.series:
-                self._insist_on_one_cluster(answer.series)
-                self._preferred[number] = index
-                return answer.series, query, answer.form == "vector"
-        return [], choices[0], False
+        learned_at, useful = self._useful.get(number, (0.0, []))
+        if useful and self._clock() - learned_at < _AGAIN_SECONDS:
+            found = {index: self._ask_nodes(choices[index], at, usage) for index in useful}
+            if any(answer[0] for answer in found.values()):
+                return found
+        self._learning.add(number)
+        return {index: self._ask_nodes(query, at, usage) for index, query in enumerate(choices)}
+
+    def _ask_nodes(self, query: queries.Query, at: float | None, usage: sources.Usage) -> Found:
+        """Return the series of nodes, and note all of their labels."""
+        answer = self.prometheus.query(self._render(query, []), at=at)
+        usage.problems += answer.problems
+        series = []
+        for told, points in answer.series:
+            labels = conversion.read_labels(told)
+            series.append(results.Series(labels, points))
+            usage.node_labels.setdefault(labels.node_name, told)
+        self._insist_on_one_cluster(series)
+        return series, query, answer.form == "vector"
+
+    def _ask(
+        self, query: queries.Query, matchers: list[str], at: float | None, usage: sources.Usage
+    ) -> Found:
+        answer = self.prometheus.query_as(self._render(query, matchers), conversion.Labels, at=at)
+        usage.problems += answer.problems
+        self._insist_on_one_cluster(answer.series)
+        return answer.series, query, answer.form == "vector"
 
     def _render(self, query: queries.Query, matchers: list[str]) -> str:
         interval = self._interval or _UNKNOWN_INTERVAL
@@ -273,23 +352,16 @@ class PrometheusSource:
                 error = self._why_empty(found[1], at)
                 usage.problems.append(model.Problem.of(error))
 
-    def _find_addresses(self, *found: Found, at: float | None, usage: sources.Usage) -> dict[str, str]:
+    def _find_addresses(self, *found: Found, at: float | None) -> dict[str, str]:
         """Return the names of nodes by their IP, where a series of theirs has no better name."""
-        if not any(conversion.is_address(each.labels.node_name) for answer in found for each in answer[0]):
+        if not any(nodenames.is_address(each.labels.node_name) for answer in found for each in answer[0]):
             return {}
         answer = self.prometheus.query_as(
             self._render(queries.Query(queries.NODE_ADDRESSES), []), conversion.Labels, at=at
         )
-        names = {each.labels.internal_ip: each.labels.node for each in answer.series}
-        if not names:
-            usage.problems.append(
-                model.Problem(
-                    "prometheus_nodes",
-                    "Prometheus knows nodes by their addresses only, and has no kube_node_info",
-                    "add the label `node` to the targets by relabelling, or scrape kube-state-metrics",
-                )
-            )
-        return names
+        return {
+            each.labels.internal_ip: each.labels.exported_node or each.labels.node for each in answer.series
+        }
 
     def _resolve(self, scope: sources.Scope, plural: str) -> frozenset[tuple[str, str]] | None:
         """Return the namespaces and names that the selectors of the scope mean; None without any."""
@@ -309,6 +381,11 @@ class PrometheusSource:
             label_selector=scope.label_selector,
             field_selector=scope.field_selector,
         )
+
+
+def _first(found: Mapping[int, Found]) -> Found:
+    """Return the first answer that has series, or the first."""
+    return next((answer for answer in found.values() if answer[0]), next(iter(found.values())))
 
 
 def _within(seconds: float) -> float:

@@ -38,6 +38,8 @@ _TEXTS = {
     "uid": "the pod's UID",
     "node": "the node it runs on",
     "ip": "its internal address",
+    "addresses": "all of the node's addresses, IPs and names",
+    "provider_id": "what the cloud calls the node's machine",
     "labels": "its labels",
     "roles": "the node's roles",
     "created_at": "when it was created",
