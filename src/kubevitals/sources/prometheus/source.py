@@ -148,7 +148,7 @@ class PrometheusSource:
             samples, _ = conversion.join_pods(apart[0].get(node, {}), apart[1].get(node, {}))
             for key in samples.keys() & usage.pods.keys():
                 usage.reports.setdefault(key, {})[node] = samples[key]
-        usage.aliases = aliases
+        usage.aliases = {**(usage.aliases or {}), **aliases}
 
     def _read_nodes(self, scope: sources.Scope, usage: sources.Usage, at: float | None) -> None:
         cpu = self._ask_of_nodes("node_cpu", at, usage)
