@@ -92,6 +92,13 @@ def _add_readers(group: argparse._ArgumentGroup) -> None:
         metavar="ORIGIN",
         help="allow scripts of this web site to read (repeatable)",
     )
+    group.add_argument(
+        "--allowed-host",
+        action="append",
+        metavar="NAME",
+        help="serve requests for this host name (repeatable). On loopback the names of loopback alone are "
+        "served without it; beyond, it refuses all other names",
+    )
 
 
 def _add_content(group: argparse._ArgumentGroup) -> None:

@@ -165,15 +165,19 @@ def _settle(
     connected: list[clusters.Cluster],
     authenticator: auth.Authenticator,
 ) -> web_settings.Settings:
+    from kubevitals.kube.http import urls
     from kubevitals.surfaces.web import settings
 
     wanted = expositionoptions.read(arguments)
+    loopback = urls.is_loopback(arguments.address)
     return settings.Settings(
         authenticator=authenticator,
         open_health=not arguments.guard_health,
         exposition=wanted,
         states=multicluster.open_states(connected, wanted, namespace=arguments.namespace),
         origins=tuple(arguments.cors_origin or ()),
+        hosts=arguments.allowed_host or (() if loopback else None),
+        address_hosts=not loopback,
         node_pool_labels=tuple(arguments.node_pool_label or settings.NODE_POOL_LABELS),
         streams=arguments.streams,
     )

@@ -4,7 +4,6 @@ problem document for whatever is refused or breaks.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from starlette import requests
 from starlette.middleware import cors
 
 from kubevitals.kube.http import urls
-from kubevitals.surfaces.web import headers, problemdetails
+from kubevitals.surfaces.web import headers, problemdetails, sites
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -47,6 +46,9 @@ class ServiceMiddleware:
         self._app = app
         self._chosen = chosen
         self._counts = counts
+        self._sites = sites.SitePolicy(
+            chosen.hosts, addresses=chosen.address_hosts, origins=chosen.origins, open_paths=HEALTH
+        )
         self._checked: App = self._authenticate
         if chosen.origins:
             # Outside of authentication: a preflight request never has credentials, and a script of a site
@@ -75,12 +77,15 @@ class ServiceMiddleware:
             await send(message)
 
         try:
+            self._sites.check(scope)
             await self._checked(scope, receive, answer)
+        except problemdetails.Refusal as refusal:
+            await _send_refusal(refusal, scope, answer)
         except Exception:  # noqa: BLE001 - the boundary of a request: nothing of the error reaches the client
             _LOG.exception("request failed", extra={"event": "request_failed", "path": scope["path"][:200]})
             if status == 0:
-                refusal = problemdetails.Refusal(500, "internal", "the service failed; its log tells more")
-                await _send_refusal(refusal, scope, answer)
+                failure = problemdetails.Refusal(500, "internal", "the service failed; its log tells more")
+                await _send_refusal(failure, scope, answer)
         finally:
             self._count(scope, status, time.perf_counter() - started)
 
@@ -114,18 +119,10 @@ def _protect(scope: Scope, message: MutableMapping[str, Any]) -> list[tuple[byte
     page = given.get(b"content-type", b"").startswith(b"text/html")
     more = [*headers.SECURITY, _PAGE_POLICY if page else _DATA_POLICY]
     if scope.get("scheme") == "https":
-        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1").rpartition(":")
-        if not urls.is_loopback(host[0] or host[2]) and not _is_address(host[0] or host[2]):
+        host = sites.split_port(dict(scope["headers"]).get(b"host", b"").decode("latin-1"))
+        if not urls.is_loopback(host) and not sites.is_address(host):
             more.append(headers.STRICT_TRANSPORT)
     return more
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 async def _send_refusal(refusal: problemdetails.Refusal, scope: Scope, send: Send) -> None:

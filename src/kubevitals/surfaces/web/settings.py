@@ -34,16 +34,19 @@ class Settings(NamedTuple):
     """How a service behaves.
 
     `authenticator` decides who may ask for what (None: everybody). `exposition` is what `/metrics` shows, as
-    `exposition.Options`, `states` the further lists it needs. `origins` are the web sites whose
-    scripts may read the answers (CORS). `streams` is how many event streams may be open at once. `history`
-    is what the routes of history answer from; it stays the caller's, to be fed and closed. `recorded` tells
-    how it and remote-write are doing; it may look at the disk.
+    `exposition.Options`, `states` the further lists it needs. `origins` are the web sites whose scripts may
+    read the answers (CORS). `hosts` are the names that are served besides those of loopback (None: any), and
+    with `address_hosts` whatever is written as an IP address is served too. `streams` is how many event
+    streams may be open at once. `history` is what the routes of history answer from; it stays the caller's,
+    to be fed and closed. `recorded` tells how it and remote-write are doing; it may look at the disk.
     """
 
     authenticator: auth.Authenticator | None = None
     exposition: expositions.Options | None = None
     states: Sequence[objectcache.ObjectCache] = ()
     origins: Sequence[str] = ()
+    hosts: Sequence[str] | None = None
+    address_hosts: bool = False
     node_pool_labels: Sequence[str] = NODE_POOL_LABELS
     streams: int = 200
     history: histories.History | None = None
