@@ -176,10 +176,13 @@ def test_names(top: Callable[..., Shown]) -> None:
     """Names choose rows; one that is not there is an error on stderr, and the others are shown."""
     shown = top("pods", "debug-shell", "nope", "no\x1b[31mpe")
     assert (shown.code, shown.column("NAME")) == (1, ["debug-shell"])
-    assert shown.err.splitlines() == ["error: pod 'nope' not found", "error: pod 'no\ufffd[31mpe' not found"]
+    assert shown.err.splitlines() == [
+        "error: pod 'nope' in namespace default not found",
+        "error: pod 'no\ufffd[31mpe' in namespace default not found",
+    ]
     assert top("nodes", "gpu-1").column("NAME") == ["gpu-1"]
     assert top("ns", "shop", "batch").column("NAME") == ["batch", "shop"]
-    assert top("containers", "nope").err.startswith("error: pod 'nope' not found")
+    assert top("containers", "nope").err.startswith("error: pod 'nope' in namespace default not found")
     assert (top("nodes", "nope").code, top("nodes", "nope").out) == (1, "")
 
 
@@ -610,3 +613,62 @@ def test_global_options_before_the_command(run: Callable[..., Shown]) -> None:
     assert run("--context", "simulated-viewer-shop", "top", "pods") == run(
         "top", "pods", "--context", "simulated-viewer-shop"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "remedy"),
+    [
+        (("top",), "top needs KIND: nodes, pods", "kubevitals top --help"),
+        (("pods",), "there is no command 'pods'", "kubevitals top pods"),
+        (("get", "po", "-n", "x"), "there is no command 'get'", "kubevitals top pods"),
+        (("nodes",), "there is no command 'nodes'", "kubevitals top nodes"),
+        (("top", "pods", "--conatiners"), "did you mean --containers?", "--help"),
+        (("top", "pods", "-o", "jsn"), "'jsn' is not one of wide, json", "--help"),
+        (("top", "pods", "--limit", "x"), "--limit: 'x' is no number", "--help"),
+        (("top", "pods", "--limit"), "--limit: expected one argument", "--help"),
+        (("top", "pods", "--context", "a", "--context=b"), "--context is given 2 times", "give it once"),
+        (("top", "pods", "\x1b[2J", "--\x1b[31m"), "has no option", "--help"),
+    ],
+)
+def test_wrong_words(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str, remedy: str
+) -> None:
+    """A mistake is told in two lines, with what was probably meant, and steers no terminal."""
+    assert cli.main(words) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    first, second = shown.err.splitlines()
+    assert first.startswith("error: ")
+    assert message in first
+    assert second.startswith("  try: ")
+    assert remedy in second
+    assert "\x1b" not in shown.err
+
+
+def test_help_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    """Help has examples first and the command's own options; what all share is one line and a command."""
+    with pytest.raises(SystemExit):
+        cli.main(("top", "--help"))
+    own = capsys.readouterr().out
+    assert own.index("examples:") < own.index("options:")
+    assert "--client-key" not in own
+    assert "`kubevitals options`" in own
+    assert len(own.splitlines()) < 75
+    assert cli.main(("options",)) == 0
+    shared = capsys.readouterr().out
+    for flag in ("--client-key", "--source", "--simulate", "--context"):
+        assert flag in shared
+
+
+def test_a_name_as_kubectl_writes_it(top: Callable[..., Shown]) -> None:
+    """`top pod/NAME` is `top pods NAME`."""
+    name = top("pods", "-A", "-o", "name").out.split()[0].partition("/")[2]
+    place = top("pods", "-A", "-o", "json")
+    namespace = next(each["namespace"] for each in json.loads(place.out)["items"] if each["name"] == name)
+    assert top(f"pod/{name}", "-n", namespace) == top("pods", name, "-n", namespace)
+
+
+def test_groups_that_are_kinds(top: Callable[..., Shown]) -> None:
+    """Grouping by namespace or workload is the table of that kind."""
+    assert top("pods", "-A", "--group-by", "namespace") == top("namespaces", "-A")
+    assert top("pods", "-A", "--group-by", "workload") == top("workloads", "-A")

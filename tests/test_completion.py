@@ -95,7 +95,7 @@ def ask(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[list[str], str
         ("top pods --sort-by name,cpu_u|", ["name,cpu_usage_cores"]),
         ("top pods --sort-by age:|", ["age:asc", "age:desc"]),
         ("top nodes --sort-by cpu_of|", ["cpu_of_allocatable", "cpu_of_capacity"]),
-        ("top pods --group-by n|", ["node"]),
+        ("top pods --group-by n|", ["namespace", "node"]),
         ("top pods --filter phase:R|", ["phase:Running"]),
         ("top pods --filter !ready:|", ["!ready:true", "!ready:false", "!ready:none"]),
         ("top pods --filter nonsense:|", []),

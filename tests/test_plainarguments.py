@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import small_world
 
+from kubevitals import errors
 from kubevitals.cli import argumentparser, clusteroptions, plainarguments
 from kubevitals.cli.commands import top
 from simcluster import simulation
@@ -27,7 +28,7 @@ def read_both(words: list[str]) -> tuple[dict[str, Any] | None, dict[str, Any] |
     plain = plainarguments.parse(top, spelled)
     try:
         full = vars(PARSER.parse_intermixed_args(spelled))
-    except SystemExit:
+    except (SystemExit, errors.UsageError):
         full = None
     return (None if plain is None else vars(plain)), full
 

@@ -45,6 +45,7 @@ examples:
   kubectl vitals top nodes                 the same as a kubectl plugin
 
 kubevitals COMMAND --help explains one command.
+kubevitals options lists the options that all commands share.
 Exit codes: 0 good, 1 failure, 2 wrong usage, 130 interrupted.
 """
 
@@ -89,7 +90,17 @@ def _run(argv: list[str], program: str) -> int:
         from kubevitals.cli import argumentparser
 
         arguments = argumentparser.make_parser(f"{program} {name}", module).parse_intermixed_args(words)
+    _check_context(name, words, arguments)
     return int(module.run(arguments))
+
+
+def _check_context(name: str, words: Sequence[str], arguments: Any) -> None:
+    """Refuse a second --context for a command that looks at one cluster: one of the two would be ignored."""
+    given = sum(word == "--context" or word.startswith("--context=") for word in words)
+    if given > 1 and not isinstance(getattr(arguments, "context", None), list):
+        raise errors.UsageError(
+            f"{name} looks at one cluster, and --context is given {given} times", remedy="give it once"
+        )
 
 
 def _find_command(argv: Sequence[str]) -> int | None:
@@ -110,6 +121,12 @@ def _find_command(argv: Sequence[str]) -> int | None:
 
 
 def _run_bare(argv: Sequence[str], program: str) -> int:
+    if list(argv) == ["options"]:
+        from kubevitals.cli import argumentparser
+        from kubevitals.cli.commands import top
+
+        print(argumentparser.make_parser(f"{program} top", top).format_shared_help(), end="")
+        return 0
     if "--version" in argv or list(argv) == ["version"]:
         print(f"kubevitals {kubevitals.__version__}")
         return 0
@@ -122,6 +139,10 @@ def _run_bare(argv: Sequence[str], program: str) -> int:
     if words:
         import difflib
 
+        if (command := _find_meant(words)) is not None:
+            raise errors.UsageError(
+                f"there is no command {sanitize.shorten(words[0], 60)!r}", remedy=f"{program} {command}"
+            )
         close = difflib.get_close_matches(words[0], COMMANDS, n=1, cutoff=0.5)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise errors.UsageError(
@@ -132,6 +153,15 @@ def _run_bare(argv: Sequence[str], program: str) -> int:
         f"no command after {sanitize.printable(argv[-1])[:60]!r}",
         remedy=f"{program} --help lists the commands",
     )
+
+
+def _find_meant(words: Sequence[str]) -> str | None:
+    """Return the command that was meant by `pods`, `get pods` and the like; None for other words."""
+    from kubevitals import kinds
+
+    words = words[1:] if words[0] in ("get", "describe", "list", "show") else words
+    kind = kinds.find(words[0].partition("/")[0]) if words else None
+    return None if kind is None else f"top {kind.name}"
 
 
 def _describe(program: str) -> str:

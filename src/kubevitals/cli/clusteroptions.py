@@ -50,6 +50,9 @@ TAKING_VALUE = frozenset(
     | {"--cluster-name"}
     | sourceoptions.TAKING_VALUE
 )
+_WHICH, _SIMULATED = "which cluster, and as whom (as kubectl)", "a simulated cluster"
+SHARED_GROUPS = (_WHICH, sourceoptions.USAGE, sourceoptions.SERVER, _SIMULATED)
+"""The titles of the groups of options that all commands share: `kubevitals options` lists them."""
 _NUMBERS = frozenset({"nodes", "pods", "seed"})
 
 
@@ -61,7 +64,7 @@ def add_cluster_options(
     With `several`, --context may be repeated and gives a list. `detail` and `once` are of commands that
     show details, and that print one reading: see `sourceoptions.add_arguments`.
     """
-    group = parser.add_argument_group("which cluster, and as whom (as kubectl)")
+    group = parser.add_argument_group(_WHICH)
     for flag, name, metavar, text in _CLUSTER_OPTIONS:
         flags = [_SHORT[flag], flag] if flag in _SHORT else [flag]
         if several and flag == "--context":
@@ -104,7 +107,7 @@ def add_cluster_options(
         help="accepted as kubectl has it, without effect: nothing is cached on disk",
     )
     sourceoptions.add_arguments(parser, detail=detail, once=once)
-    group = parser.add_argument_group("a simulated cluster")
+    group = parser.add_argument_group(_SIMULATED)
     group.add_argument("--simulate", action="store_true", help="start a simulated cluster and use it")
     group.add_argument(
         "--simulation",

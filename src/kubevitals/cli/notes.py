@@ -29,13 +29,16 @@ def print_warnings(cluster: clusters.Cluster) -> None:
         messages.show("warning", warning)
 
 
-def print_missing(names: Sequence[str], noun: str, *, unlisted: bool = False) -> int:
+def print_missing(
+    names: Sequence[str], noun: str, *, unlisted: bool = False, namespace: str | None = None
+) -> int:
     """Print which of the names were not found; return the exit code for it.
 
     `unlisted` says that the objects were not listed: it is known of them only that there is no sample.
     """
     for name in names:
-        what = f"{noun} {sanitize.printable(name)!r}"
+        place = f" in namespace {sanitize.printable(namespace)}" if namespace else ""
+        what = f"{noun} {sanitize.printable(name)!r}{place}"
         message = f"no usage of {what}: not there, or not measured yet" if unlisted else f"{what} not found"
         messages.show("error", message)
     return 1 if names else 0

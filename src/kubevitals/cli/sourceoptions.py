@@ -59,6 +59,7 @@ _PROMETHEUS: tuple[tuple[str, str, str | None, str], ...] = (
 )
 # How a server is reached, whatever is read from it.
 _SERVER = tuple(each for each in _PROMETHEUS if each[1] not in ("url", "cluster", "range", "queries"))
+USAGE, SERVER = "where usage comes from", "reaching a Prometheus-compatible server"  # titles of groups
 TAKING_VALUE = frozenset(
     {flag for flag, _, metavar, _ in (*_KUBELET, *_PROMETHEUS) if metavar}
     | {"--source", "--prometheus-header"}
@@ -67,7 +68,7 @@ TAKING_VALUE = frozenset(
 
 def add_arguments(parser: argparse.ArgumentParser, *, detail: bool = False, once: bool = False) -> None:
     """Add the options; `detail` adds --detail, and `once` --no-wait of commands that print one reading."""
-    group = parser.add_argument_group("where usage comes from")
+    group = parser.add_argument_group(USAGE)
     group.add_argument(
         "--source",
         choices=factory.NAMES,
@@ -104,7 +105,7 @@ def has_address(arguments: argparse.Namespace) -> bool:
 
 def add_server_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how a Prometheus-compatible server is reached, without --prometheus-url."""
-    group = parser.add_argument_group("reaching a Prometheus-compatible server")
+    group = parser.add_argument_group(SERVER)
     for flag, _, metavar, text in _SERVER:
         if metavar is None:
             group.add_argument(flag, action="store_true", help=text)

@@ -46,7 +46,8 @@ Sorting: numbers from the largest, text from a to z; append :asc or :desc to tur
 Exit codes: 0 good, 1 no usage could be read or another failure, 2 wrong usage.
 """
 
-GROUP_FIELDS = ("node", "app", "qos", "status", "phase")
+_SUMS = {("field", "namespace"): kinds.NAMESPACES, ("field", "workload"): kinds.WORKLOADS}
+GROUP_FIELDS = ("namespace", "workload", "node", "app", "qos", "status", "phase")
 # What the samples of the metrics API say of pods and containers, and what nodes are without their pods.
 _FIELDS_OF_USAGE = frozenset(
     {
@@ -148,7 +149,12 @@ class View:
         Raises:
             errors.UsageError: they do not go together.
         """
-        kind = kinds.parse(arguments.kind)
+        word, slash, name = arguments.kind.partition("/")
+        if slash:  # as kubectl takes pod/web-0
+            arguments.names = [name, *arguments.names]
+        kind = kinds.parse(word)
+        if arguments.group_by in _SUMS:
+            kind, arguments.group_by = _SUMS[arguments.group_by], None
         if kind is kinds.PODS and arguments.containers:
             kind = kinds.CONTAINERS
         self.base = kind  # what is asked for, and named
@@ -270,7 +276,9 @@ class View:
         usage_only = self.arguments.usage
         kind = kinds.PODS if self.base is kinds.CONTAINERS else self.base
         unlisted = usage_only and kind is not kinds.NODES
-        code = notes.print_missing(self._missing_names(rows), kind.singular, unlisted=unlisted)
+        code = notes.print_missing(
+            self._missing_names(rows), kind.singular, unlisted=unlisted, namespace=request.namespace
+        )
         unknown = [] if usage_only else self.describe_unknown(snapshot, rows)
         return max(code, notes.print_problems(snapshot, unknown))
 

@@ -18,6 +18,7 @@ else:
     from kubevitals.namedtuple import NamedTuple
 
 UNKNOWN = "-"
+_USUAL = ("cpu", "memory", "memory_of_limit", "memory_of_allocatable", "restarts", "name")
 _NOT_SUMMED = frozenset({"age_seconds"})
 
 
@@ -80,11 +81,11 @@ def find_key(word: str, kind: kinds.Kind) -> str:
         return key
     import difflib
 
-    names = sorted({*keys, "cpu", "memory"})
-    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(word, sorted({*keys, "cpu", "memory"}), n=3, cutoff=0.5)
+    usual = [each for each in _USUAL if each in ("cpu", "memory") or each in keys]
     raise errors.UsageError(
         f"cannot sort by {word[:60]!r}" + (f"; did you mean {' or '.join(close)}?" if close else ""),
-        remedy="one of " + ", ".join(names),
+        remedy=f"{', '.join(usual)}, or any other key of -o json",
     )
 
 
