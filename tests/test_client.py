@@ -284,6 +284,87 @@ def test_retry_after_is_obeyed() -> None:
     assert time_.sleeps == []
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["Retry-After: 0"],
+        ["Retry-After: 000"],
+        ["Retry-After: -5"],
+        ["Retry-After: 0.0001"],
+        ["Retry-After: Thu, 01 Jan 1970 00:00:00 GMT"],
+        ["Retry-After: Fri, 99 Xxx 99999 99:99:99 GMT"],
+        ["Retry-After: Fri, 31 Dec 9999 23:59:59 -9999"],
+        ["Retry-After: Mon, 01 Jan 2040 00:00:00 GMT", "Date: Mon, 01 Jan 2040 00:00:00 GMT"],
+        ["Retry-After: ,"],
+        ["Retry-After: \xb2"],
+    ],
+)
+def test_retry_after_never_shortens_our_own_pause(headers: list[str]) -> None:
+    """What is zero, past or senseless leaves the growing pauses as they are."""
+    time_ = Time()
+    busy = failing(429, *headers)
+    with (
+        cluster_of(busy, time_=time_, request_timeout=8.5) as (cluster, server),
+        pytest.raises(errors.RateLimitedError),
+    ):
+        cluster.fetch("/a")
+    assert time_.sleeps == [0.2, 0.4, 0.8, 1.6, 3.2]
+    assert len(server.requests) == 6
+
+
+def test_retry_after_by_the_servers_own_clock() -> None:
+    """A date is meant by the clock of the server, which its Date tells."""
+    time_ = Time()
+    headers = ["Retry-After: Mon, 01 Jan 2001 00:00:03 GMT", "Date: Mon, 01 Jan 2001 00:00:00 GMT"]
+    with cluster_of(failing(429, *headers), OK, time_=time_) as (cluster, _):
+        cluster.fetch("/a")
+    assert time_.sleeps == [3.0]
+
+
+class Login(authentication.Credentials):
+    """A credential that a person takes `seconds` to get, each time it is asked for."""
+
+    kind = "exec"
+
+    def __init__(self, time_: Time, seconds: float) -> None:
+        self._time = time_
+        self._seconds = seconds
+
+    def fetch(self) -> authentication.Credential:
+        self._time.now += self._seconds
+        return authentication.Credential("Bearer late")
+
+    def renew(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    "answers", [[OK], [failing(503), OK], [failing(401), OK], [failing(503), failing(401), OK]]
+)
+def test_a_login_takes_as_long_as_it_takes(answers: list[bytes]) -> None:
+    """The time-out of a request is of the network: it begins after the credential, also after a 401."""
+    time_ = Time()
+    login = Login(time_, 600.0)
+    with cluster_of(*answers, credentials=login, time_=time_, request_timeout=1) as (cluster, _):
+        assert cluster.fetch("/a") == b'{"ok": true}'
+    lines = servers.answer(200, b"{}\n")
+    with cluster_of(failing(401), lines, credentials=login, time_=time_, request_timeout=1) as (cluster, _):
+        assert list(cluster.open_stream("/a", read_timeout=1)) == [b"{}"]
+
+
+def test_the_time_of_a_login_is_not_told_as_effort() -> None:
+    """How long a request was tried does not count the person who logged in."""
+    time_ = Time()
+    with (
+        cluster_of(failing(503), credentials=Login(time_, 99.0), time_=time_, request_timeout=0.5) as (
+            cluster,
+            _,
+        ),
+        pytest.raises(errors.UnavailableError, match=r"tried 2 times in 0\.2 s"),
+    ):
+        cluster.fetch("/a")
+
+
 def test_a_refused_connection_is_said_at_once() -> None:
     """Nobody waits fifteen seconds to hear that nothing listens."""
     time_ = Time()

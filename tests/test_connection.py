@@ -196,6 +196,16 @@ def test_a_body_that_drips_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
         exchange(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", *drip, read_timeout=0.2)
 
 
+@pytest.mark.parametrize("pause", [0.01, 0.05, 0.12, 0.25])
+def test_a_body_that_drips_ends_at_the_deadline_of_its_request(pause: float) -> None:
+    """However the bytes are dealt out, a slow body is over with the time of its request."""
+    drip = [b"x", pause] * 200
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        exchange(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", *drip, timeout=0.4, read_timeout=0.4)
+    assert 0.3 < time.monotonic() - started < 0.65
+
+
 def test_connecting_is_bounded() -> None:
     """A host that answers no packet ends the attempt at the time-out."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=0)

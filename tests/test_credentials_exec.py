@@ -425,6 +425,60 @@ def test_on_a_terminal(tmp_path: pathlib.Path, mode: str) -> None:
     assert json.loads((tmp_path / "info").read_text())["spec"]["interactive"] is True
 
 
+@pytest.mark.parametrize("mode", ["Never", "IfAvailable"])
+def test_errors_are_shown_on_a_terminal(tmp_path: pathlib.Path, mode: str) -> None:
+    """On a terminal the error output is the plugin's own whatever its mode, and a login has no time limit."""
+    folded = tmp_path / "plugin"
+    put_plugin(tmp_path, f"echo 'open https://login.test' >&2; echo '{answer(token='abc')}'")
+    code = (
+        "import os, sys\n"
+        "from kubevitals.kube.auth import credentials_exec\n"
+        "credentials_exec._TIMEOUT_SECONDS = 1e-9\n" + ON_A_TERMINAL
+    )
+    config = {
+        "current-context": "a",
+        "clusters": [{"name": "a", "cluster": {"server": "https://a.test"}}],
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+        "users": [{"name": "a", "user": {"exec": describe(str(folded), interactiveMode=mode)}}],
+    }
+    (tmp_path / "config").write_text(json.dumps(config))
+    ours, theirs = os.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "config")],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            timeout=20,
+            check=True,
+        )
+        shown = os.read(ours, 1000)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.stdout == b"Bearer abc\n"
+    assert shown == b"open https://login.test\r\n"
+
+
+@pytest.mark.parametrize(
+    "script", ["exit 1", "echo no", "kill -9 $$", f"echo '{answer(V1BETA1, token='x')}'"]
+)
+def test_a_failed_plugin_is_run_once(tmp_path: pathlib.Path, script: str) -> None:
+    """A failure stands for all requests of a moment and is tried again later."""
+    clock = Clock()
+    made = open_it(put_plugin(tmp_path, script), clock=clock)
+    messages = set()
+    for _ in range(3):
+        with pytest.raises(errors.CredentialsError) as caught:
+            made.fetch()
+        messages.add((caught.value.message, caught.value.remedy))
+    assert runs(tmp_path) == 1
+    assert len(messages) == 1
+    clock.now += 11
+    put_plugin(tmp_path, f"echo '{answer(token='abc')}'")
+    assert made.fetch().authorization == "Bearer abc"
+
+
 def test_repr_shows_no_secret() -> None:
     """A plugin's repr shows its command and neither arguments nor variables."""
     plugin = parse("p", args=[SECRET], env=[{"name": "A", "value": SECRET}])

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import strategies
 from tests import connected, small_world
 
-from kubevitals import errors, sources
+from kubevitals import errors, model, sources
 from kubevitals.kube.http import urls
 from kubevitals.sources import metricsapi
 from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
 pytestmark = pytest.mark.usefixtures("cpython_modules")
 
@@ -171,14 +171,9 @@ def test_numbers_instead_of_texts(decoder: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"kind":"PodMetricsList","items":[null]}',
-        b'{"kind":"PodMetricsList","items":[{}]}',
-        b'{"kind":"PodMetricsList","items":[{"metadata":null}]}',
-        b'{"kind":"PodMetricsList","items":[{"metadata":{"name":5}}]}',
-        b'{"kind":"PodMetricsList","items":[{"metadata":{"name":"a"},"timestamp":7}]}',
-        b'{"kind":"PodMetricsList","items":[{"metadata":{"name":"a"},"containers":["x"]}]}',
-        b'{"kind":"PodMetricsList","items":[{"metadata":{"name":"a"},"containers":7}]}',
         b'{"kind":"PodMetricsList","items":7}',
+        b'{"kind":"PodMetricsList","items":{}}',
+        b'{"kind":"PodMetricsList","items":false}',
         b'{"kind":"PodList","items":[]}',
         b'{"kind":"Status","code":200}',
         b'{"items":[]}',
@@ -192,6 +187,59 @@ def test_another_object(decoder: str, body: bytes) -> None:
     api, _ = answering(body)
     with pytest.raises(errors.WrongKindError, match="PodMetricsList"):
         api.fetch_usage(sources.Scope(pods=True))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        True,
+        "x",
+        [],
+        {},
+        {"metadata": None},
+        {"metadata": []},
+        {"metadata": {"namespace": "shop", "name": 5}},
+        {"metadata": {"namespace": "shop", "name": None}},
+        {"metadata": {"namespace": None, "name": "a"}},
+        {"metadata": {"namespace": "shop", "name": "\ud800"}},
+        {**POD, "timestamp": 7},
+        {**POD, "window": True},
+        {**POD, "containers": ["x"]},
+        {**POD, "containers": {}},
+        {**POD, "containers": 7},
+        {**POD, "containers": [{"usage": {"cpu": "1"}}]},
+        {**POD, "containers": [{"name": None}]},
+        {**POD, "containers": [{"name": "a", "usage": True}]},
+        {**POD, "containers": [{"name": "a", "usage": []}]},
+    ],
+)
+def test_an_odd_row_costs_itself(decoder: str, odd: Any) -> None:
+    """Of a list with one row that cannot be read the others are read, and a problem tells which was lost."""
+    good = {**POD, "metadata": {"name": "good", "namespace": "shop"}}
+    api, _ = answering(pods(good, odd, {**good, "metadata": {"name": "last", "namespace": "shop"}}))
+    usage = api.fetch_usage(sources.Scope(pods=True))
+    assert [name for _, name in usage.pods] == ["good", "last"]
+    assert [each.code for each in usage.problems] == ["bad_answer"]
+    assert "PodMetrics" in usage.problems[0].message
+
+
+@pytest.mark.parametrize("value", [True, [], {}, "-1x", 1e400])
+def test_an_odd_number_costs_itself(decoder: str, value: Any) -> None:
+    """A value that is no quantity, of whatever type, is unknown, and its row stays."""
+    body = nodes({**NODE, "usage": {"cpu": value, "memory": "1Gi"}}).replace(b"Infinity", b"1e400")
+    api, _ = answering(node_list=body)
+    usage = api.fetch_usage(sources.Scope(nodes=True))
+    assert usage.nodes["node-1"][2:] == (None, 2**30)
+    assert [each.object for each in usage.problems] == ["node-1"]
+
+
+@pytest.mark.parametrize("versions", [5, [5], {}, "x", [{"version": 7}], [None]])
+def test_odd_versions_are_none(versions: Any) -> None:
+    """A group that lists its versions in a form of its own has none that can be read."""
+    api, _ = source({"/apis/metrics.k8s.io": json.dumps({"kind": "APIGroup", "versions": versions}).encode()})
+    with pytest.raises(errors.MetricsNotInstalledError):
+        api.discover_versions()
 
 
 @pytest.mark.parametrize(
@@ -238,12 +286,55 @@ PODS = strategies.lists(
 )
 
 
-def with_size(small: int, decode: Callable[[bytes], Iterator[Any]], body: bytes) -> list[Any]:
+def with_size(
+    small: int, decode: Callable[[bytes, list[model.Problem]], Iterable[Any]], body: bytes
+) -> tuple[str, str, list[model.Problem]]:
+    """What a decoder makes of a body: its rows, as text that tells 1 from True, or its error; problems."""
     patch = pytest.MonkeyPatch()
+    problems: list[model.Problem] = []
     with patch.context() as patched:
         patched.setattr(metricsapi, "_SMALL", small)
         patched.setattr(metricsapi, "_TINY", small)
-        return list(decode(body))
+        try:
+            return repr(list(decode(body, problems))), "", problems
+        except errors.DecodingError as error:
+            return "", type(error).__name__, problems
+
+
+ODD = strategies.recursive(
+    strategies.sampled_from([None, True, False, 0, -1, 7, 1.5, 10**30, "", "x", "5m", "\ud800"]),
+    lambda inner: strategies.one_of(
+        strategies.lists(inner, max_size=2),
+        strategies.dictionaries(strategies.sampled_from(["name", "usage", "cpu", "kind"]), inner, max_size=2),
+    ),
+    max_leaves=4,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of each value within a document."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, inner in items for place in places(inner, (*path, key)))]
+
+
+@hypothesis.given(strategies.data(), strategies.booleans())
+def test_both_decoders_agree_on_mutated_documents(data: strategies.DataObject, of_pods: bool) -> None:
+    """Whatever stands in place of any value of a list, both decoders give the same rows and problems."""
+    kind, item = ("PodMetricsList", POD) if of_pods else ("NodeMetricsList", NODE)
+    document: Any = json.loads(json.dumps({"kind": kind, "metadata": {}, "items": [item] * 3}))
+    for _ in range(data.draw(strategies.integers(1, 3))):
+        *above, last = data.draw(strategies.sampled_from(places(document)[1:]))
+        target = document
+        for key in above:
+            target = target[key]
+        if isinstance(target, dict) and data.draw(strategies.booleans()):
+            del target[last]
+        else:
+            target[last] = data.draw(ODD)
+    body = json.dumps(document).encode()
+    decode: Any = metricsapi.decode_pods if of_pods else metricsapi.decode_nodes
+    small = with_size(1 << 40, decode, body)
+    assert small == with_size(-1, decode, body)
 
 
 @hypothesis.given(PODS)
@@ -392,6 +483,8 @@ def test_a_server_that_does_not_know_yet_who_asks() -> None:
         errors.RateLimitedError("429", status=429),
         errors.UnreachableError("reset"),
         errors.TruncatedBodyError("cut"),
+        errors.StatusError("500", status=500),
+        errors.StatusError("502", status=502),
     ],
 )
 def test_what_passes_is_tried_again(failure: errors.ClusterError) -> None:
@@ -400,6 +493,17 @@ def test_what_passes_is_tried_again(failure: errors.ClusterError) -> None:
         {"/apis/metrics.k8s.io": GROUP, "/apis/metrics.k8s.io/v1beta1/nodes": [failure, nodes(NODE)]}
     )
     assert list(api.fetch_usage(sources.Scope(nodes=True)).nodes) == ["node-1"]
+
+
+def test_a_failure_that_stays_is_said_after_the_second_time() -> None:
+    """A failure of the server is tried once more and no longer: another source may be waiting."""
+    failure = errors.StatusError("500", status=500)
+    api, client = source(
+        {"/apis/metrics.k8s.io": GROUP, "/apis/metrics.k8s.io/v1beta1/nodes": [failure] * 5 + [nodes(NODE)]}
+    )
+    with pytest.raises(errors.StatusError):
+        api.fetch_usage(sources.Scope(nodes=True))
+    assert len([path for path in client.asked if path.endswith("/nodes")]) == 2
 
 
 # --- what is asked for

@@ -352,8 +352,9 @@ def test_a_token_that_was_replaced_is_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "retry"),
     [
-        (servers.answer(500, "no disk"), -1.0),
-        (servers.answer(503), -1.0),
+        (servers.answer(500, "no disk"), 0.0),
+        (servers.answer(503), 0.0),
+        (servers.answer(503, headers=["Retry-After: -3"]), 0.0),
         (servers.answer(429, headers=["Retry-After: 7"]), 7.0),
         (servers.answer(400, "out of order sample"), None),
         (servers.answer(404), None),

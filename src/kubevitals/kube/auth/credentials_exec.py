@@ -1,6 +1,7 @@
 """Credentials from an exec plugin: when it is run, how, and how long its answer is kept.
 
-An answer is kept in memory until it expires. What a plugin's description and answer mean is execplugin's.
+An answer is kept in memory until it expires, a failure for some seconds. What a plugin's description and
+answer mean is execplugin's.
 """
 
 from __future__ import annotations
@@ -19,14 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-_TIMEOUT_SECONDS = 60.0
-_INTERACTIVE_TIMEOUT_SECONDS = 600.0  # a person looks for a second factor
+_TIMEOUT_SECONDS = 60.0  # where nobody sits before it, who could end it
+_FAILURE_SECONDS = 10.0  # so long a failure stands, so that one command runs a failing plugin once
 
 
 def _stdin_is_terminal() -> bool:
     import sys
 
     return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+
+
+def _stderr_is_terminal() -> bool:
+    try:
+        return os.isatty(2)  # what the plugin would inherit
+    except OSError:  # it is closed
+        return False
 
 
 class ExecCredentials(authentication.Credentials):
@@ -38,11 +46,14 @@ class ExecCredentials(authentication.Credentials):
         "_current",
         "_environ",
         "_expires",
+        "_failed_at",
+        "_failure",
         "_given",
         "_interactive",
         "_is_terminal",
         "_lock",
         "_plugin",
+        "_shows_errors",
         "_timeout",
     )
     kind = "exec"
@@ -56,6 +67,7 @@ class ExecCredentials(authentication.Credentials):
         clock: Callable[[], float] = time.time,
         interactive: bool = True,
         is_terminal: Callable[[], bool] = _stdin_is_terminal,
+        shows_errors: Callable[[], bool] = _stderr_is_terminal,
         timeout: float | None = None,
     ) -> None:
         self._plugin = plugin
@@ -64,11 +76,14 @@ class ExecCredentials(authentication.Credentials):
         self._clock = clock
         self._interactive = interactive
         self._is_terminal = is_terminal
+        self._shows_errors = shows_errors
         self._timeout = timeout
         self._lock = threading.Lock()
         self._given = credentials.LastGiven()
         self._current: authentication.Credential | None = None
         self._expires: float | None = None
+        self._failure: errors.CredentialsError | None = None
+        self._failed_at = 0.0
 
     def fetch(self) -> authentication.Credential:
         """The plugin's last credential while it is valid, else that of a new run.
@@ -80,7 +95,7 @@ class ExecCredentials(authentication.Credentials):
         with self._lock:
             expired = self._expires is not None and self._clock() > self._expires
             if self._current is None or expired:
-                made, self._expires = self._run()
+                made, self._expires = self._run_once()
                 if made != self._current:
                     self._current = made
             return self._given.note(self._current)
@@ -92,8 +107,24 @@ class ExecCredentials(authentication.Credentials):
                 self._current = None
         return True
 
+    def _run_once(self) -> tuple[authentication.Credential, float | None]:
+        """Run the plugin, or raise again what its last run has raised a moment ago."""
+        failure = self._failure
+        if failure is not None and 0 <= self._clock() - self._failed_at < _FAILURE_SECONDS:
+            raise errors.CredentialsError(failure.message, remedy=failure.remedy)
+        self._failure = None
+        try:
+            return self._run()
+        except errors.CredentialsError as error:
+            self._failure, self._failed_at = error, self._clock()
+            raise
+
     def _run(self) -> tuple[authentication.Credential, float | None]:
         interactive = self._decide_interactive()
+        shows_errors = interactive or (self._interactive and self._shows_errors())
+        timeout = self._timeout
+        if timeout is None and not shows_errors:
+            timeout = _TIMEOUT_SECONDS
         environ = {**self._environ, **self._plugin.env}
         environ["KUBERNETES_EXEC_INFO"] = self._describe(interactive=interactive)
         output = _run_plugin(
@@ -101,7 +132,8 @@ class ExecCredentials(authentication.Credentials):
             environ,
             path=self._environ.get("PATH", os.defpath),
             interactive=interactive,
-            timeout=self._timeout,
+            shows_errors=shows_errors,
+            timeout=timeout,
         )
         return execplugin.parse_answer(output, self._plugin)
 
@@ -142,23 +174,23 @@ def _run_plugin(
     *,
     path: str,
     interactive: bool,
+    shows_errors: bool,
     timeout: float | None,
 ) -> bytes:
-    """The plugin's standard output after a good end."""
+    """The plugin's standard output after a good end; a `timeout` of None lets a login take its time."""
     import shutil
     import subprocess
 
     command = shutil.which(plugin.command, path=path)
     if command is None:
         raise _not_installed(plugin)
-    limit = timeout or (_INTERACTIVE_TIMEOUT_SECONDS if interactive else _TIMEOUT_SECONDS)
     try:
         process = subprocess.Popen(  # noqa: S603 - running this command is what the kubeconfig asks for
             [command, *plugin.args],
             env=environ,
             stdin=None if interactive else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=None if interactive else subprocess.PIPE,
+            stderr=None if shows_errors else subprocess.PIPE,
             # A session of its own, so that its children end with it; one that asks people must share ours.
             start_new_session=not interactive,
         )
@@ -169,11 +201,11 @@ def _run_plugin(
             remedy="Check the command of the entry.",
         ) from error
     try:
-        output, complaints = process.communicate(timeout=limit)
+        output, complaints = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         _kill(process, whole_session=not interactive)
         raise errors.CredentialsError(
-            f"exec plugin {plugin.name} of {plugin.where} gave no answer in {limit:g} s and was ended",
+            f"exec plugin {plugin.name} of {plugin.where} gave no answer in {timeout:g} s and was ended",
             remedy="Run it by hand to see what it waits for.",
         ) from None  # the time-out's own object holds what the plugin wrote
     except BaseException:  # an interrupt from the keyboard: do not leave it running

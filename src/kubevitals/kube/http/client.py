@@ -53,8 +53,9 @@ class Client:
     """A client of the server at `url`. Threads may share it.
 
     `request_timeout` (seconds) bounds a call with all its retries until the answer begins; after that it
-    bounds the silence in the middle of a body, so that a long, healthy download goes on. `connect_timeout`
-    bounds one TCP connection with its TLS handshake. `compression` asks for gzip; switch it off where
+    bounds the silence in the middle of a body, so that a long, healthy download goes on. What it takes to get
+    the credential, say a login, does not count. `connect_timeout` bounds one TCP connection with its TLS
+    handshake. `compression` asks for gzip; switch it off where
     bandwidth is no matter.
     """
 
@@ -165,8 +166,13 @@ class Client:
         while True:
             attempts += 1
             delay = None
+            asked = self._clock()
+            credential = self.credentials.fetch()
+            waited = self._clock() - asked  # for a person, perhaps: no time of the network
+            started += waited
+            deadline += waited
             try:
-                answer = self._fetch(request, deadline, timeout)
+                answer = self._fetch(request, credential, deadline, read_timeout=timeout)
             except errors.ClusterError as error:
                 if retry and retries.is_broken(error):
                     delay = retries.delay(attempts, self.jitter)
@@ -181,8 +187,10 @@ class Client:
                     renewed = True
                     continue
                 if retry and answer.status in retries.STATUSES:
-                    delay = retries.parse_retry_after(answer.headers.get("retry-after"))
-                    delay = retries.delay(attempts, self.jitter) if delay is None else delay
+                    # What the server asks for, but never less than our own pause.
+                    delay = max(
+                        retries.delay(attempts, self.jitter), retries.parse_retry_after(answer.headers)
+                    )
                 if delay is None or self._clock() + delay >= deadline:
                     if attempts > 1:
                         answer = answer._replace(attempts=attempts, seconds=self._clock() - started)
@@ -197,10 +205,12 @@ class Client:
         Not retried but after a 401, as in `request`. Raises as `request`.
         """
         request = self._build("GET", path, query, headers=headers)
-        answer = self._send(request, self._clock() + self.request_timeout)
+        credential = self.credentials.fetch()
+        answer = self._send(request, credential, self._clock() + self.request_timeout)
         if answer.status == 401 and self.credentials.renew():
             answer.close()
-            answer = self._send(request, self._clock() + self.request_timeout)
+            credential = self.credentials.fetch()
+            answer = self._send(request, credential, self._clock() + self.request_timeout)
         return answer
 
     def read_error(self, response: responses.Response, request: str) -> Answer:
@@ -237,9 +247,9 @@ class Client:
         target = self.address.path + path + urls.format_query(urls.query_pairs(query))
         return requests.Request(method, target, f"{method} {path}", [*self._headers, *headers], body)
 
-    def _send(self, request: requests.Request, deadline: float) -> responses.Response:
-        """Send it with the credential of the moment."""
-        credential = self.credentials.fetch()
+    def _send(
+        self, request: requests.Request, credential: authentication.Credential, deadline: float
+    ) -> responses.Response:
         route = self._route
         if route.tls is not None and (credential.certificate, credential.key) != (None, None):
             settings = route.tls._replace(certificate=credential.certificate, key=credential.key)
@@ -249,8 +259,15 @@ class Client:
             request = request._replace(headers=headers)
         return self._pool.send(request, route, deadline=deadline, connect_timeout=self.connect_timeout)
 
-    def _fetch(self, request: requests.Request, deadline: float, read_timeout: float) -> Answer:
-        response = self._send(request, deadline)
+    def _fetch(
+        self,
+        request: requests.Request,
+        credential: authentication.Credential,
+        deadline: float,
+        *,
+        read_timeout: float,
+    ) -> Answer:
+        response = self._send(request, credential, deadline)
         if not 200 <= response.status < 300:
             return self.read_error(response, request.name)
         content = response.read(read_timeout=read_timeout)

@@ -25,6 +25,7 @@ else:
 
 HEAD_LIMIT = 65536  # bytes of status line and headers, interim answers included
 _PIECE = 65536
+_NEVER = float("inf")
 SLOWEST = 1024  # bytes a second: a body that keeps dripping more slowly than this counts as silent
 
 
@@ -52,6 +53,8 @@ class Connection:
         "_clock",
         "_context",
         "_deadline",
+        "_due",
+        "_period",
         "_progress",
         "_raw",
         "_read_timeout",
@@ -86,8 +89,10 @@ class Connection:
         self._at = 0
         self._read_timeout = 0.0
         self._deadline: float | None = None
+        self._due = 0.0  # when the request at hand should be over
+        self._period = 0.0
         self._progress = 0
-        self._review_at = float("inf")
+        self._review_at = _NEVER
 
     @property
     def server_name(self) -> str:
@@ -134,6 +139,7 @@ class Connection:
             OSError: of the socket.
         """
         self.stage = "send"
+        self._due = deadline
         self.reusable = False
         self.received = 0
         method, target, _, headers, body = request
@@ -176,15 +182,18 @@ class Connection:
     ) -> None:
         """From here on a read may wait `read_timeout` seconds for a byte, and nothing beyond `deadline`.
 
-        The body has to average `SLOWEST`, but for a stream, which is silent while nothing happens.
+        The body has to average `SLOWEST`, at the deadline of its request and from then on, but for a stream,
+        which is silent while nothing happens.
         """
         if read_timeout <= 0:
             raise TimeoutError
         self._raw.settimeout(read_timeout)
         self._read_timeout = read_timeout
         self._deadline = deadline
-        self._progress = self.received
-        self._review_at = float("inf") if is_stream else self._clock() + 2 * read_timeout
+        self._review_at = _NEVER
+        if not is_stream:
+            now = self._clock()
+            self._expect(max(self._due - now, read_timeout / 3), now)
 
     def receive(self, size: int = _PIECE) -> bytes:
         """Up to `size` bytes, buffered ones first; empty at the end of the connection."""
@@ -202,8 +211,7 @@ class Connection:
     def receive_into(self, view: memoryview) -> int:
         """Read straight from the socket into `view`. Take `buffered` first."""
         assert not self.buffered
-        if self._deadline is not None:
-            self._raw.settimeout(self._left(self._deadline))
+        self._limit_wait()
         if self._tls is None:
             count: int = self._raw.recv_into(view)
         else:
@@ -241,7 +249,7 @@ class Connection:
         self.stage = "idle"
         self.reusable = reusable and not self.buffered
         self._deadline = None
-        self._review_at = float("inf")
+        self._review_at = _NEVER
         self.idle_since = self._clock()
 
     @property
@@ -298,8 +306,7 @@ class Connection:
     def _read(self, size: int) -> bytes:
         if self._raw is None:
             raise ConnectionAbortedError("closed")
-        if self._deadline is not None:
-            self._raw.settimeout(self._left(self._deadline))
+        self._limit_wait()
         if self._tls is None:
             data: bytes = self._raw.recv(size)
         else:
@@ -312,11 +319,30 @@ class Connection:
             self._review()
         return data
 
-    def _review(self) -> None:
-        if self.received - self._progress < SLOWEST * self._read_timeout:
-            raise TimeoutError
+    def _limit_wait(self) -> None:
+        """Bound the next read by the deadline, and by the next review while that would fail."""
+        if self._deadline is not None:
+            self._raw.settimeout(self._left(self._deadline))
+        elif self._review_at < _NEVER:
+            left = self._read_timeout
+            if self._is_behind:
+                left = min(left, self._left(self._review_at))
+            self._raw.settimeout(left)
+
+    @property
+    def _is_behind(self) -> bool:
+        return self.received - self._progress < SLOWEST * self._period
+
+    def _expect(self, period: float, now: float) -> None:
+        """Expect `SLOWEST` of the next `period` seconds."""
         self._progress = self.received
-        self._review_at = self._clock() + 2 * self._read_timeout
+        self._period = period
+        self._review_at = now + period
+
+    def _review(self) -> None:
+        if self._is_behind:
+            raise TimeoutError
+        self._expect(self._read_timeout, self._clock())
 
     def _read_head_bytes(self, deadline: float, allowance: int) -> bytes:
         raw = self._raw

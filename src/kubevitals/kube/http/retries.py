@@ -9,7 +9,7 @@ from kubevitals import cpython, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 STATUSES = (429, 500, 502, 503, 504)  # answers that may be better a moment later
 _FIRST_DELAY = 0.2  # seconds; doubled for each further try
@@ -37,15 +37,27 @@ def is_broken(error: errors.ClusterError) -> bool:
     return isinstance(error.__cause__, causes)
 
 
-def parse_retry_after(text: str | None) -> float | None:
-    """Return the seconds to wait, from Retry-After as seconds or as a date."""
-    if not text:
-        return None
+def parse_retry_after(headers: Mapping[str, str]) -> float:
+    """Return the seconds to wait by Retry-After, as seconds or as a date; 0 where it says nothing usable.
+
+    A date is taken by the server's own clock where the answer tells it.
+    """
+    text = headers.get("retry-after", "")
     if text.isascii() and text.isdigit():
         return float(text[:9])
+    moment = _parse_date(text)
+    if moment is None:
+        return 0.0
+    now = _parse_date(headers.get("date", ""))
+    return max(0.0, moment - (time.time() if now is None else now))
+
+
+def _parse_date(text: str) -> float | None:
+    if not text:
+        return None
     from email import utils
 
     try:
-        return max(0.0, utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, OverflowError, OSError):
+        return utils.parsedate_to_datetime(text[:64]).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError, OSError):
         return None

@@ -26,7 +26,7 @@ class Outcome(NamedTuple):
     """What became of a request."""
 
     written: bool  # all samples are
-    retry: float | None = None  # seconds to wait before another try, -1 if unknown; None: no other try
+    retry: float | None = None  # seconds to wait at least before another try; None: no other try
     reason: str = ""  # why they are not written
     samples_written: int | None = None  # of a refused request; None if the receiver does not say
 
@@ -84,7 +84,7 @@ class Sender:
         try:
             answer = self._client.request("POST", self._path, body=body, headers=headers)
         except errors.KubevitalsError as error:  # nobody answers, or nothing can be sent as things are now
-            return Outcome(written=False, retry=-1, reason=error.message)
+            return Outcome(written=False, retry=0.0, reason=error.message)
         status = answer.status
         ignorant = encoder is self._second and self._is_ignorant(status, answer.headers)
         if ignorant and self._chooses:
@@ -97,8 +97,7 @@ class Sender:
         if status < 300 and ignorant:
             reason = f"HTTP {status}: it does not know version 2.0 of the protocol"
         if status == 429 or status >= 500:
-            delay = retries.parse_retry_after(answer.headers.get("retry-after"))
-            return Outcome(written=False, retry=-1 if delay is None else delay, reason=reason)
+            return Outcome(written=False, retry=retries.parse_retry_after(answer.headers), reason=reason)
         return Outcome(written=False, reason=reason, samples_written=_count(answer.headers.get(_WRITTEN)))
 
     def _is_ignorant(self, status: int, answer: Mapping[str, str]) -> bool:

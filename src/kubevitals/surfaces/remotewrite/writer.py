@@ -208,11 +208,9 @@ class Writer:
                     "what is recorded is kept and sent in order when it answers",
                 )
             )
-            delay = outcome.retry
-            if delay < 0:
-                delay = min(_FIRST_DELAY * 2 ** min(attempts - 1, 10), _LONGEST_DELAY)
-                delay *= 0.5 + 0.5 * self._jitter()
-            if self._wait(min(delay, 2 * _LONGEST_DELAY)):
+            delay = min(_FIRST_DELAY * 2 ** min(attempts - 1, 10), _LONGEST_DELAY)
+            delay *= 0.5 + 0.5 * self._jitter()
+            if self._wait(min(max(delay, outcome.retry), 2 * _LONGEST_DELAY)):
                 return False
         return False
 
