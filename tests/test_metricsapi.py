@@ -13,7 +13,7 @@ from tests import connected, small_world
 
 from kubevitals import errors, model, sources
 from kubevitals.kube.http import urls
-from kubevitals.sources import metricsapi
+from kubevitals.sources import metricsapi, metricslists
 from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ def answering(
 def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each of the two decoders in turn, whatever the size."""
     size = 1 << 40 if request.param == "small" else -1
-    monkeypatch.setattr(metricsapi, "_SMALL", size)
-    monkeypatch.setattr(metricsapi, "_TINY", size)
+    monkeypatch.setattr(metricslists, "_SMALL", size)
+    monkeypatch.setattr(metricslists, "_TINY", size)
     return str(request.param)
 
 
@@ -293,8 +293,8 @@ def with_size(
     patch = pytest.MonkeyPatch()
     problems: list[model.Problem] = []
     with patch.context() as patched:
-        patched.setattr(metricsapi, "_SMALL", small)
-        patched.setattr(metricsapi, "_TINY", small)
+        patched.setattr(metricslists, "_SMALL", small)
+        patched.setattr(metricslists, "_TINY", small)
         try:
             return repr(list(decode(body, problems))), "", problems
         except errors.DecodingError as error:
@@ -332,7 +332,7 @@ def test_both_decoders_agree_on_mutated_documents(data: strategies.DataObject, o
         else:
             target[last] = data.draw(ODD)
     body = json.dumps(document).encode()
-    decode: Any = metricsapi.decode_pods if of_pods else metricsapi.decode_nodes
+    decode: Any = metricslists.decode_pods if of_pods else metricslists.decode_nodes
     small = with_size(1 << 40, decode, body)
     assert small == with_size(-1, decode, body)
 
@@ -341,7 +341,8 @@ def test_both_decoders_agree_on_mutated_documents(data: strategies.DataObject, o
 def test_both_decoders_agree_on_pods(items: list[Json]) -> None:
     """Small and large answers are read by different decoders to the same rows."""
     body = pods(*items)
-    assert with_size(1 << 40, metricsapi.decode_pods, body) == with_size(-1, metricsapi.decode_pods, body)
+    decode = metricslists.decode_pods
+    assert with_size(1 << 40, decode, body) == with_size(-1, decode, body)
 
 
 @hypothesis.given(
@@ -356,7 +357,9 @@ def test_both_decoders_agree_on_pods(items: list[Json]) -> None:
 def test_both_decoders_agree_on_nodes(items: list[Json]) -> None:
     """And so it is for nodes."""
     body = nodes(*items)
-    assert with_size(1 << 40, metricsapi.decode_nodes, body) == with_size(-1, metricsapi.decode_nodes, body)
+    assert with_size(1 << 40, metricslists.decode_nodes, body) == with_size(
+        -1, metricslists.decode_nodes, body
+    )
 
 
 # --- discovery

@@ -20,7 +20,7 @@ from kubevitals import cluster as clusters
 from kubevitals.kube import client as clients
 from kubevitals.kube import clientconfig, codec, listwatch, resourceattributes, resources, statuserrors
 from kubevitals.kube.http import authentication
-from kubevitals.sources import metricsapi
+from kubevitals.sources import metricslists
 
 VERSIONS = recordings.versions()
 NEWEST = recordings.load(VERSIONS[-1])
@@ -302,7 +302,7 @@ def test_metrics_lists_and_objects_are_read_alike() -> None:
     everywhere = [
         row
         for name in ("pods", "pods-of-namespace", "pod", "pods-by-label", "pods-by-name", "pods-by-namespace")
-        for row in metricsapi.decode_pods(NEWEST[f"metrics/{name}"].content, [])
+        for row in metricslists.decode_pods(NEWEST[f"metrics/{name}"].content, [])
         if row[1] == WEB
     ]
     assert len(everywhere) == 6
@@ -314,7 +314,7 @@ def test_metrics_lists_and_objects_are_read_alike() -> None:
 )
 def test_empty_metrics_lists_are_empty(name: str) -> None:
     """A recorded list without items has no rows and is no error."""
-    decode: Any = metricsapi.decode_nodes if "nodes" in name else metricsapi.decode_pods
+    decode: Any = metricslists.decode_nodes if "nodes" in name else metricslists.decode_pods
     assert list(decode(NEWEST[f"metrics/{name}"].content, [])) == []
 
 
