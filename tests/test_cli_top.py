@@ -672,3 +672,14 @@ def test_groups_that_are_kinds(top: Callable[..., Shown]) -> None:
     """Grouping by namespace or workload is the table of that kind."""
     assert top("pods", "-A", "--group-by", "namespace") == top("namespaces", "-A")
     assert top("pods", "-A", "--group-by", "workload") == top("workloads", "-A")
+
+
+def test_columns_of_ones_own(top: Callable[..., Shown]) -> None:
+    """`--columns` shows these columns in this order, by heading or key, those of -o wide too."""
+    shown = top("pods", "-A", "--columns", "name,NODE,cpu%lim,created_at", "--limit", "2")
+    assert shown.lines[0].split() == ["NAME", "NODE", "CPU%LIM", "AGE"]
+    wrong = top("pods", "-A", "--columns", "name,cpu%lym")
+    assert wrong.code == 2
+    assert "did you mean cpu%lim?" in wrong.err
+    owned = top("pods", "-A", "--columns", "name,workload", "--no-headers")
+    assert any(line.split()[1] != "-" for line in owned.lines)

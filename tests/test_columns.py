@@ -79,9 +79,9 @@ def test_columns_fit_their_records(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["NODES", "PODS", "CONTAINERS", "NAMESPACES", "WORKLOADS"])
 def test_narrow_tables_are_the_first_of_wide_ones(name: str) -> None:
-    """Names and usage are never left out for lack of room, all the rest may be."""
+    """Names, status and usage are never left out for lack of room, all the rest may be."""
     kept = {column.heading for column in SETS[name][0] if not column.drop}
-    assert kept <= {"NAMESPACE", "POD", "NAME", "CPU(cores)", "MEMORY(bytes)"}
+    assert kept <= {"NAMESPACE", "POD", "NAME", "STATUS", "CPU(cores)", "MEMORY(bytes)"}
     assert {"NAME", "CPU(cores)", "MEMORY(bytes)"} <= kept
 
 

@@ -109,18 +109,43 @@ def test_narrow_terminals(width: int, glyphs: dict[str, str] | None) -> None:
 
 
 def test_forty_columns() -> None:
-    """At 40 columns there are names and usage, and nothing else."""
+    """At 40 columns there are names, status and usage, and nothing else."""
     chosen = [column for column in NARROW if column.heading != "NAMESPACE"]
     lines = render(PODS, chosen, style=console.Style(width=40, glyphs=GLYPHS))
-    assert lines[0].split() == ["NAME", "CPU(cores)", "MEMORY(bytes)"]
+    assert lines[0].split() == ["NAME", "STATUS", "CPU(cores)", "MEMORY(bytes)"]
     assert max(map(len, lines)) <= 40
 
 
-def test_names_are_never_cut() -> None:
-    """A name longer than the terminal is shown whole: it is there to be copied."""
-    long = "x" * 253
-    lines = render([pod(long)], style=console.Style(width=40))
-    assert long in lines[1]
+def test_names_are_cut_in_the_middle() -> None:
+    """A name that does not fit is cut in its middle on a terminal, and is whole everywhere else."""
+    long = "frontend-" + "x" * 200 + "-cd4qm"
+    (_, line, *_) = render([pod(long)], style=console.Style(width=60))
+    assert len(line) <= 60
+    name = line.split()[1]
+    assert name.startswith("fron")
+    assert name.endswith("cd4qm")
+    assert ".." in name
+    assert long in render([pod(long)])[1]
+
+
+def test_no_row_wraps() -> None:
+    """Whatever the names and the width, no row is longer than the terminal is wide, and STATUS stays."""
+    rows = [pod("n" * 253, status="CrashLoopBackOff")._replace(namespace="s" * 63)]
+    for width in (60, 70, 80, 100, 120):
+        lines = render(rows, style=console.Style(width=width, glyphs=GLYPHS))
+        assert all(len(line) <= width for line in lines), width
+        assert "STATUS" in lines[0]
+        assert "CrashLoopBackOff" in lines[1]
+
+
+def test_what_is_kept_and_what_is_hidden() -> None:
+    """The column sorted by never goes, and a line says how many are hidden and how to see them."""
+    style = console.Style(width=80)
+    plain = render(PODS, style=style, hint="-o wide shows all")
+    assert "RESTARTS" not in plain[0]
+    assert re.fullmatch(r"\d columns? hidden: -o wide shows all", plain[-1])
+    assert "RESTARTS" in render(PODS, style=style, keep={"restarts"})[0]
+    assert "hidden" not in render(PODS, hint="-o wide shows all")[-1]
 
 
 def test_less_important_columns_go_first() -> None:

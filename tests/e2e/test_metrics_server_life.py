@@ -218,7 +218,8 @@ def test_a_silent_step_is_named_with_its_remedy(life: Life, step: str, command: 
     code = SILENT[step]
     assert ended.returncode == 1
     if command == "usage of one pod" and code == "metrics_empty":  # one request, which tells only so much
-        assert ended.stderr == "error: no usage of pod 'pod-1': not there, or not measured yet\n"
+        told = "error: no usage of pod 'pod-1' in namespace default: not there, or not measured yet\n"
+        assert ended.stderr == told
         return
     assert SAID[code] in ended.stderr
     assert REMEDIES[code] in ended.stderr

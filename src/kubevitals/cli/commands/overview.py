@@ -44,8 +44,8 @@ _PLAIN_WIDTH = 110  # of the summary where no terminal bounds it
 _GAP = "   "
 
 _POD_COLUMNS = [
-    column_sets.Column("NAMESPACE", "namespace", sanitize.printable, drop=2),
-    column_sets.Column("NAME", "name", sanitize.printable),
+    column_sets.Column("NAMESPACE", "namespace", sanitize.printable, name=True, drop=2),
+    column_sets.Column("NAME", "name", sanitize.printable, name=True),
     column_sets.Column("CPU", "cpu_usage_cores", column_sets.cpu, numeric=True),
     column_sets.Column("CPU%REQ", "cpu_of_request", column_sets.percent, numeric=True, drop=4),
     column_sets.Column("CPU%LIM", "cpu_of_limit", column_sets.percent, ratio=True, drop=6),

@@ -104,6 +104,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--usage", action="store_true", help="usage only, as kubectl top: its columns, its one request"
     )
     parser.add_argument("-o", "--output", choices=("wide", *_DOCUMENTS), help="another form of output")
+    parser.add_argument(
+        "--columns", metavar="NAME,...", help="these columns, by their headings: name,cpu%%lim,node"
+    )
     parser.add_argument("--no-headers", action="store_true", help="no heading line")
     parser.add_argument(
         "--use-protocol-buffers", type=str, metavar="BOOL", nargs="?", help="accepted for kubectl's sake"
@@ -303,11 +306,22 @@ class View:
                 print(f"No resources found{place}.", file=sys.stderr)
             return everything, ""
         columns = self.columns
-        if self.base is not kinds.NODES and request.namespace is not None:
+        asked = arguments.columns is not None
+        if self.base is not kinds.NODES and request.namespace is not None and not asked:
             columns = [column for column in columns if column.heading != "NAMESPACE"]
         total = self._total(snapshot, everything) if arguments.sum else None
+        if output == "wide":
+            style = style._replace(width=None)
+        keep = {column.key for column in columns} if asked else {key for key, _ in self.selection.order}
         text = table.render_table(
-            rows, columns, now=snapshot.generated_at, style=style, headers=headers, total=total
+            rows,
+            columns,
+            now=snapshot.generated_at,
+            style=style,
+            headers=headers,
+            total=total,
+            keep=keep,
+            hint="-o wide shows all",
         )
         return everything, text
 
@@ -343,6 +357,8 @@ class View:
     def _needs_owners(self) -> bool:
         if self.base is kinds.WORKLOADS or self.arguments.output in ("wide", *_DOCUMENTS):
             return True
+        if self.arguments.columns and any(each.key.startswith("workload_") for each in self.columns):
+            return True
         return any(term.field in ("workload", "kind") for term in self.selection.filter)
 
     def _choose_columns(self) -> list[column_sets.Column]:
@@ -355,7 +371,13 @@ class View:
             columns = [*columns, *detailcolumns.BY_KIND.get(self.kind.name, ())]
         if self.arguments.of == "capacity" or self.arguments.show_capacity:
             columns = column_sets.of_capacity(columns)
+        if (words := self._column_words()) is not None:
+            return column_sets.choose(words, self.kind, columns)
         return [column for column in columns if wide or not column.wide]
+
+    def _column_words(self) -> list[str] | None:
+        given = self.arguments.columns
+        return None if given is None else [word for word in given.split(",") if word]
 
     def _choose_selection(self) -> selection.Selection:
         words = [word for given in self.arguments.sort_by or () for word in given.split(",") if word]

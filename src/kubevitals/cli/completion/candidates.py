@@ -54,6 +54,8 @@ def for_option(
     kind = _find_kind(words) or kinds.PODS
     if action.dest == "sort_by":
         return _in_list(typed, lambda part: _sort_keys(part, kind))
+    if action.dest == "columns":
+        return _in_list(typed, lambda _: _headings(kind))
     if action.dest == "filter":
         return _in_list(typed, lambda part: _filter_terms(part, kind, names), separator=" ")
     if action.dest == "selector":
@@ -65,6 +67,12 @@ def for_option(
     if action.dest == "group_by":
         return _groups(typed, names)
     return _simple(action.dest, names)
+
+
+def _headings(kind: kinds.Kind) -> list[Candidate]:
+    from kubevitals.surfaces.view import columns
+
+    return [(column.heading.lower(), column.key) for column in columns.BY_KIND[kind.name]]
 
 
 def _simple(dest: str, names: clusternames.Names) -> list[Candidate]:

@@ -6,14 +6,19 @@ from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
     from datetime import datetime
+    from typing import NamedTuple
 
     from kubevitals import model
     from kubevitals.surfaces.view.columns import Column
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 _GAP = "   "
 _GLYPH_ROOM = "  "  # a space and a glyph beside each ratio
+_CUT = ".."
+_NAME, _LEAST_NAME = 20, 7  # columns to which names are cut before others go, and where nothing else helps
 
 
 def render_table(
@@ -24,11 +29,14 @@ def render_table(
     style: console.Style = console.PLAIN,
     headers: bool = True,
     total: model.Total | None = None,
+    keep: Container[str] = (),
+    hint: str = "",
 ) -> str:
     """Return the table, each line ended by a newline; `total` is a last row below a rule.
 
-    On a terminal that is too narrow the columns with the highest `drop` are left out. Names never are cut:
-    they are there to be copied.
+    On a terminal that is too narrow names are cut in their middle, then the columns with the highest `drop`
+    are left out, but for those whose key is in `keep`; `hint` then says below the table how to see them. No
+    row is longer than the terminal is wide.
     """
     cells = [column.texts(rows, now) for column in columns]
     if total is not None:
@@ -38,11 +46,15 @@ def render_table(
         max([len(column.heading) if headers else 0, *map(len, texts)])
         for column, texts in zip(columns, cells, strict=True)
     ]
-    kept = _fit(columns, widths, style)
-    columns = [columns[index] for index in kept]
-    cells = [cells[index] for index in kept]
-    widths = [widths[index] for index in kept]
-    line_form = _GAP.join(
+    layout = _fit(columns, widths, style, keep)
+    hidden = len(columns) - len(layout.kept)
+    widths = [layout.widths[index] for index in layout.kept]
+    for index in layout.kept:
+        if columns[index].name:
+            cells[index] = [_cut_middle(text, layout.widths[index]) for text in cells[index]]
+    cells = [cells[index] for index in layout.kept]
+    columns = [columns[index] for index in layout.kept]
+    line_form = layout.gap.join(
         f"%{'' if column.right else '-'}{width}s" for column, width in zip(columns, widths, strict=True)
     )
     lines = []
@@ -53,40 +65,70 @@ def render_table(
             + (room if column.ratio else "")
             for column, width in zip(columns, widths, strict=True)
         ]
-        lines.append(style.bold(_GAP.join(headings).rstrip()))
+        lines.append(style.bold(layout.gap.join(headings).rstrip()))
     if style is console.PLAIN:
         body = map(line_form.__mod__, zip(*cells, strict=True))
         lines += body if columns[-1].right else map(str.rstrip, body)
     else:
         shown = rows if total is None else [*rows, total]
-        lines += _paint(shown, columns, cells, widths=widths, style=style)
+        lines += _paint(shown, columns, cells, widths=widths, style=style, gap=layout.gap)
     if total is not None:
         rules = [
             "-" * (width + (len(room) if column.ratio else 0))
             for column, width in zip(columns, widths, strict=True)
         ]
-        lines.insert(-1, _GAP.join(rules))
+        lines.insert(-1, layout.gap.join(rules))
+    if hidden and hint:
+        noun = "column" if hidden == 1 else "columns"
+        lines.append(style.dim(f"{hidden} {noun} hidden: {hint}"[: style.width]))
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def _fit(columns: Sequence[Column], widths: Sequence[int], style: console.Style) -> list[int]:
-    kept = list(range(len(columns)))
+class _Layout(NamedTuple):
+    """Which columns fit, how wide each is, and what stands between them."""
+
+    kept: list[int]
+    widths: list[int]  # of all columns
+    gap: str
+
+
+def _fit(
+    columns: Sequence[Column], widths: Sequence[int], style: console.Style, keep: Container[str]
+) -> _Layout:
+    """Return the layout for the width of the terminal: names are cut first, then columns left out."""
+    widths, kept, gap = list(widths), list(range(len(columns))), _GAP
     if style.width is None:
-        return kept
+        return _Layout(kept, widths, gap)
+    room = style.width
     extra = len(_GLYPH_ROOM) if style.glyphs is not None else 0
 
-    def width_of(index: int) -> int:
-        return widths[index] + (extra if columns[index].ratio else 0)
+    def excess() -> int:
+        shown = sum(widths[index] + (extra if columns[index].ratio else 0) for index in kept)
+        return shown + len(gap) * (len(kept) - 1) - room
 
-    def total_width() -> int:
-        return sum(map(width_of, kept)) + len(_GAP) * (len(kept) - 1)
+    def cut_names(least: int) -> None:
+        for index in sorted((each for each in kept if columns[each].name), key=lambda each: -widths[each]):
+            bound = max(least, len(columns[index].heading))
+            widths[index] -= max(0, min(excess(), widths[index] - bound))
 
-    while total_width() > style.width:
-        candidates = [index for index in kept if columns[index].drop]
+    cut_names(_NAME)
+    while excess() > 0:
+        candidates = [index for index in kept if columns[index].drop and columns[index].key not in keep]
         if not candidates:
             break
         kept.remove(max(candidates, key=lambda index: (columns[index].drop, index)))
-    return kept
+    if excess() > 0:
+        gap = " "
+        cut_names(_LEAST_NAME)
+    return _Layout(kept, widths, gap)
+
+
+def _cut_middle(text: str, width: int) -> str:
+    """Return the text with its middle left out: names mostly differ at their ends."""
+    if len(text) <= width:
+        return text
+    end = (width - len(_CUT)) // 2
+    return text[: width - len(_CUT) - end] + _CUT + (text[-end:] if end else "")
 
 
 def _paint(
@@ -96,6 +138,7 @@ def _paint(
     *,
     widths: Sequence[int],
     style: console.Style,
+    gap: str,
 ) -> list[str]:
     lines = []
     for index, row in enumerate(rows):
@@ -106,5 +149,5 @@ def _paint(
             if column.ratio and style.glyphs is not None:
                 text += " " + style.glyphs.get(level or "", " ")
             parts.append(style.paint(text, level))
-        lines.append(_GAP.join(parts).rstrip())
+        lines.append(gap.join(parts).rstrip())
     return lines

@@ -34,6 +34,7 @@ class Column(NamedTuple):
     wide: bool = False  # only with -o wide
     drop: int = 0  # the higher, the sooner a narrow terminal leaves it out; 0 is never
     row_form: Callable[[Any], str] | None = None  # row -> text, where one value is not enough
+    name: bool = False  # of an object: cut in the middle where a terminal is narrow
     judge: Callable[[Any], str | None] | None = None  # row -> severity, in whose colour it is
 
     @property
@@ -66,6 +67,29 @@ class Column(NamedTuple):
             return ""
         value = getattr(total, self.key)
         return UNKNOWN if value is None else self.form(value)
+
+
+def choose(words: Sequence[str], kind: kinds.Kind, columns: Sequence[Column]) -> list[Column]:
+    """Return the columns that words name, by heading or key, in their order.
+
+    Raises:
+        errors.UsageError: a word names none of `columns`.
+    """
+    known = {name: column for column in columns for name in (column.key, column.heading.lower())}
+    chosen = []
+    for word in words:
+        column = known.get(word.lower())
+        if column is None:
+            import difflib
+
+            close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.5)
+            raise errors.UsageError(
+                f"{kind.name} have no column {word[:60]!r}"
+                + (f"; did you mean {close[0]}?" if close else ""),
+                remedy="the headings of -o wide, such as name,status,cpu%lim,mem%lim,node",
+            )
+        chosen.append(column)
+    return chosen
 
 
 def find_key(word: str, kind: kinds.Kind) -> str:
@@ -183,34 +207,34 @@ _ASKED = [
 _SAMPLE = Column("SAMPLE", "age_seconds", format_age, numeric=True, wide=True, drop=11, judge=_judge_age)
 
 PODS = [
-    Column("NAMESPACE", "namespace", _text),
-    Column("NAME", "name", _text),
-    Column("STATUS", "status", _text, drop=2, judge=_judge_status),
+    Column("NAMESPACE", "namespace", _text, name=True),
+    Column("NAME", "name", _text, name=True),
+    Column("STATUS", "status", _text, judge=_judge_status),
     *_usage("pod"),
     *_ASKED,
     Column("READY", "containers_ready", row_form=_ready, wide=True, drop=13),
     Column("RESTARTS", "restarts", numeric=True, drop=6),
     Column("AGE", "created_at", moment=True, wide=True, drop=14),
-    Column("NODE", "node", _text, wide=True, drop=10),
+    Column("NODE", "node", _text, name=True, wide=True, drop=10),
     Column("QOS", "qos", _text, wide=True, drop=16),
-    Column("WORKLOAD", "workload_name", _text, wide=True, drop=15),
+    Column("WORKLOAD", "workload_name", _text, name=True, wide=True, drop=15),
     _SAMPLE,
 ]
 CONTAINERS = [
-    Column("NAMESPACE", "namespace", _text),
-    Column("POD", "pod", _text),
-    Column("NAME", "name", _text),
-    Column("STATUS", "status", _text, drop=2, judge=_judge_status),
+    Column("NAMESPACE", "namespace", _text, name=True),
+    Column("POD", "pod", _text, name=True),
+    Column("NAME", "name", _text, name=True),
+    Column("STATUS", "status", _text, judge=_judge_status),
     *_usage("pod"),
     *_ASKED,
     Column("RESTARTS", "restarts", numeric=True, drop=6),
     Column("LAST-END", "last_termination_reason", _text, wide=True, drop=14),
-    Column("NODE", "node", _text, wide=True, drop=10),
+    Column("NODE", "node", _text, name=True, wide=True, drop=10),
     _SAMPLE,
 ]
 NODES = [
-    Column("NAME", "name", _text),
-    Column("STATUS", "status", _text, drop=2, judge=_judge_status),
+    Column("NAME", "name", _text, name=True),
+    Column("STATUS", "status", _text, judge=_judge_status),
     Column("PODS", "pods", numeric=True, drop=6),
     Column("CPU(cores)", "cpu_usage_cores", cpu, numeric=True),
     Column("CPU%", "cpu_of_allocatable", percent, ratio=True, drop=1),
@@ -237,24 +261,28 @@ _COUNTS = [
     Column("NO-REQUEST", "pods_without_request", numeric=True, wide=True, drop=13),
     _SAMPLE,
 ]
-NAMESPACES = [Column("NAME", "name", _text), *_COUNTS]
+NAMESPACES = [Column("NAME", "name", _text, name=True), *_COUNTS]
 WORKLOADS = [
-    Column("NAMESPACE", "namespace", _text),
+    Column("NAMESPACE", "namespace", _text, name=True),
     Column("KIND", "workload_kind", _text, drop=3),
-    Column("NAME", "name", _text),
+    Column("NAME", "name", _text, name=True),
     *_COUNTS,
 ]
 
 # The columns of kubectl top, for --usage.
-USAGE_PODS = [Column("NAMESPACE", "namespace", _text), Column("NAME", "name", _text), *_usage("")]
+USAGE_PODS = [
+    Column("NAMESPACE", "namespace", _text, name=True),
+    Column("NAME", "name", _text, name=True),
+    *_usage(""),
+]
 USAGE_CONTAINERS = [
-    Column("NAMESPACE", "namespace", _text),
-    Column("POD", "pod", _text),
-    Column("NAME", "name", _text),
+    Column("NAMESPACE", "namespace", _text, name=True),
+    Column("POD", "pod", _text, name=True),
+    Column("NAME", "name", _text, name=True),
     *_usage(""),
 ]
 USAGE_NODES = [
-    Column("NAME", "name", _text),
+    Column("NAME", "name", _text, name=True),
     Column("CPU(cores)", "cpu_usage_cores", cpu, numeric=True),
     Column("CPU(%)", "cpu_of_allocatable", percent, ratio=True),
     Column("MEMORY(bytes)", "memory_usage_bytes", memory, numeric=True),
