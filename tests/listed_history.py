@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kubevitals import history as histories
-from kubevitals.history import aggregation, selection
+from kubevitals.history import aggregation, seriesfilter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,9 @@ class Listed:
 
     def read(self, query: histories.Query) -> histories.Answer:
         self.asked.append(query)
-        found = selection.sort(_cut(each, query) for each in self.series if selection.matches(query, each))
+        found = seriesfilter.sort(
+            _cut(each, query) for each in self.series if seriesfilter.matches(query, each)
+        )
         return histories.Answer(found, self.name, query.step, self.problems)
 
     def snapshot_at(self, moment: datetime, *, cluster: str | None = None) -> model.Snapshot | None:

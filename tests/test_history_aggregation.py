@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests import made_past as past
 
 from kubevitals import history
-from kubevitals.history import aggregation, selection, sums
+from kubevitals.history import aggregation, seriesfilter, sums
 
 TIMES = st.integers(0, 2_000_000_000_000)
 STEPS = st.integers(1, 90_000_000)
@@ -164,27 +164,27 @@ def test_a_query_restricts_by_what_it_names() -> None:
         "pod", "prod", "web-1", namespace="shop", workload_kind="Deployment", workload_name="web"
     )
     container = pod._replace(kind="container", name="app", pod="web-1")
-    assert selection.matches(query(), pod)
-    assert selection.matches(query(name="web-1", namespace="shop", cluster="prod"), pod)
-    assert selection.matches(query(workload="web", workload_kind="Deployment"), pod)
-    assert not selection.matches(query(workload="db"), pod)
-    assert not selection.matches(query("node"), pod)
-    assert not selection.matches(query(namespace="db"), pod)
-    assert not selection.matches(query(cluster="test"), pod)
-    assert not selection.matches(query(name="web-2"), pod)
-    assert selection.matches(query("container", name="app", pod="web-1", workload="web"), container)
-    assert not selection.matches(query("container", pod="web-2"), container)
-    workload = selection.workload_series("prod", "shop", "Deployment", "web")
-    assert selection.matches(query("workload", name="web", workload_kind="Deployment"), workload)
-    assert not selection.matches(query("workload", name="web", workload_kind="StatefulSet"), workload)
-    space = selection.namespace_series("prod", "shop")
-    assert selection.matches(query("namespace", name="shop"), space)
-    assert selection.matches(query("namespace", namespace="shop"), space)
-    assert not selection.matches(query("namespace", name="web"), space)
+    assert seriesfilter.matches(query(), pod)
+    assert seriesfilter.matches(query(name="web-1", namespace="shop", cluster="prod"), pod)
+    assert seriesfilter.matches(query(workload="web", workload_kind="Deployment"), pod)
+    assert not seriesfilter.matches(query(workload="db"), pod)
+    assert not seriesfilter.matches(query("node"), pod)
+    assert not seriesfilter.matches(query(namespace="db"), pod)
+    assert not seriesfilter.matches(query(cluster="test"), pod)
+    assert not seriesfilter.matches(query(name="web-2"), pod)
+    assert seriesfilter.matches(query("container", name="app", pod="web-1", workload="web"), container)
+    assert not seriesfilter.matches(query("container", pod="web-2"), container)
+    workload = seriesfilter.workload_series("prod", "shop", "Deployment", "web")
+    assert seriesfilter.matches(query("workload", name="web", workload_kind="Deployment"), workload)
+    assert not seriesfilter.matches(query("workload", name="web", workload_kind="StatefulSet"), workload)
+    space = seriesfilter.namespace_series("prod", "shop")
+    assert seriesfilter.matches(query("namespace", name="shop"), space)
+    assert seriesfilter.matches(query("namespace", namespace="shop"), space)
+    assert not seriesfilter.matches(query("namespace", name="web"), space)
 
 
 def test_a_pod_of_its_own_is_of_the_kind_pod() -> None:
     """It is found as one of the kind Pod."""
     pod = history.Series("pod", "prod", "lone", namespace="shop")
-    assert selection.matches(query(workload_kind="Pod", workload="lone"), pod)
-    assert not selection.matches(query(workload_kind="Deployment"), pod)
+    assert seriesfilter.matches(query(workload_kind="Pod", workload="lone"), pod)
+    assert not seriesfilter.matches(query(workload_kind="Deployment"), pod)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubevitals import history
-from kubevitals.history import aggregation, catalog, factcodec, facts, samples, schema, selection, sums
+from kubevitals.history import aggregation, catalog, factcodec, facts, samples, schema, seriesfilter, sums
 
 if TYPE_CHECKING:
     import sqlite3
@@ -124,10 +124,10 @@ class Appender:
     def _append_sums(self, cluster: int, tick: int, at: int, snapshot: model.Snapshot) -> None:
         for (namespace, kind, name), total in sums.of_pods(snapshot.pods).items():
             if kind:
-                series = selection.workload_series(snapshot.cluster, namespace, kind, name)
+                series = seriesfilter.workload_series(snapshot.cluster, namespace, kind, name)
                 known = self._find(cluster, "workload", f"{namespace}/{kind}/{name}", series, at)
             else:
-                series = selection.namespace_series(snapshot.cluster, namespace)
+                series = seriesfilter.namespace_series(snapshot.cluster, namespace)
                 known = self._find(cluster, "namespace", namespace, series, at)
             known.seen = tick
             self._write_resources(known, at, total.resources)

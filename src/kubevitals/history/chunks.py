@@ -80,7 +80,7 @@ def join(pieces: Iterable[histories.Answer]) -> histories.Answer:
     The source and the problems are those of the last piece, and the step is the longest one. There must be
     a piece.
     """
-    from kubevitals.history import selection
+    from kubevitals.history import seriesfilter
 
     latest: dict[Key, histories.Series] = {}
     points: dict[Key, list[histories.Point]] = {}
@@ -93,4 +93,4 @@ def join(pieces: Iterable[histories.Answer]) -> histories.Answer:
             points.setdefault(key, []).extend(series.points)
     assert answer is not None
     whole = [series._replace(points=tuple(points[key])) for key, series in latest.items()]
-    return answer._replace(series=selection.sort(whole), step=max(steps, default=None))
+    return answer._replace(series=seriesfilter.sort(whole), step=max(steps, default=None))

@@ -10,7 +10,7 @@ import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubevitals import history
-from kubevitals.history import aggregation, compaction, hours, retention, samples, schema, selection
+from kubevitals.history import aggregation, compaction, hours, retention, samples, schema, seriesfilter
 
 if TYPE_CHECKING:
     import sqlite3
@@ -78,7 +78,7 @@ def read(
                 )
             if points:
                 series.append(one._replace(points=points))
-        return selection.sort(series), plan.step
+        return seriesfilter.sort(series), plan.step
 
 
 def extent(connection: sqlite3.Connection) -> tuple[datetime, datetime] | None:
@@ -160,7 +160,7 @@ def _find(
     for row in rows:
         each = _Object(*row)
         series = history.Series(query.kind, *each[1:9])
-        if selection.matches(query, series):
+        if seriesfilter.matches(query, series):
             yield series, each
 
 

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from kubevitals import errors, history, parallel
-from kubevitals.history import aggregation, remote_queries, remote_state, selection
+from kubevitals.history import aggregation, remote_queries, remote_state, seriesfilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -57,7 +57,7 @@ class Remote:
                 series = self._read_steps(query)
         except errors.PrometheusError as error:
             raise _unreadable(error) from error
-        return history.Answer(selection.sort(series), self.name, query.step)
+        return history.Answer(seriesfilter.sort(series), self.name, query.step)
 
     def snapshot_at(self, moment: datetime, *, cluster: str | None = None) -> model.Snapshot | None:
         """Return the state at that time, as far as the families tell it; None where nothing is near.

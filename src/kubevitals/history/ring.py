@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kubevitals import history, model
 from kubevitals import snapshot as snapshots
-from kubevitals.history import aggregation, facts, ringbuffer, selection, sums
+from kubevitals.history import aggregation, facts, ringbuffer, seriesfilter, sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,9 +126,9 @@ class Ring:
                 (series, _read(own, shares, after, until), resources)
                 for cluster, held in self._clusters.items()
                 for series, own, shares, resources in _series_of(query.kind, cluster, held)
-                if own.newest > after and selection.matches(query, series)
+                if own.newest > after and seriesfilter.matches(query, series)
             ]
-        series = selection.sort(
+        series = seriesfilter.sort(
             series._replace(
                 points=aggregation.points_of(
                     samples, grid, percentiles=query.percentiles, resources=resources
@@ -325,9 +325,9 @@ def _series_of(kind: str, cluster: str, held: _Cluster) -> Iterator[_Found]:
     if kind in history.SUMS:
         for (namespace, workload, name), total in held.sums.items():
             if kind == "namespace" and not workload:
-                yield selection.namespace_series(cluster, namespace), *_parts(total)
+                yield seriesfilter.namespace_series(cluster, namespace), *_parts(total)
             elif kind == "workload" and workload:
-                yield selection.workload_series(cluster, namespace, workload, name), *_parts(total)
+                yield seriesfilter.workload_series(cluster, namespace, workload, name), *_parts(total)
         return
     for each in (held.nodes if kind == "node" else held.pods).values():
         record = each.record

@@ -14,7 +14,7 @@ import msgspec
 
 from kubevitals import errors, kinds, sanitize
 from kubevitals import history as histories
-from kubevitals.history import chunks, selection
+from kubevitals.history import chunks, seriesfilter
 from kubevitals.surfaces.exposition import negotiation
 from kubevitals.surfaces.view import historydocuments, times
 from kubevitals.surfaces.web import (
@@ -232,7 +232,7 @@ def _keep_largest(found: list[histories.Series], key: str, *, limit: int) -> lis
         return sum(known) / len(known) if known else -1.0
 
     kept = sorted(found, key=mean, reverse=True)[:limit]
-    return sorted(kept, key=selection.order_of)
+    return sorted(kept, key=seriesfilter.order_of)
 
 
 def _time_of(row: tuple[Any, ...]) -> datetime:

@@ -346,6 +346,6 @@ def read_filter(text: str, of: str) -> filters.Filter:
     try:
         return filters.parse(text, kinds.KINDS[of])
     except errors.UsageError as error:
-        refusal = problemdetails.bad_parameter("filter", error.message)
+        refusal = problemdetails.bad_parameter("filter", error.message.removeprefix("filter: "))
         refusal.remedy = error.remedy
         raise refusal from error
