@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import socket
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -12,10 +14,14 @@ from hypothesis import strategies as st
 from tests import servers
 
 from kubevitals import cpython, errors
-from kubevitals.kube.http import body, client, proxy, urls
+from kubevitals.kube.http import body, client, failures, proxy, urls
 from kubevitals.kube.http import connection as connections
 from kubevitals.kube.http import head as heads
 from kubevitals.kube.http import request as requests
+from kubevitals.kube.http import tls as tls_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.usefixtures("cpython_modules")
 
@@ -244,6 +250,95 @@ def test_all_addresses_of_a_host_are_tried(monkeypatch: pytest.MonkeyPatch) -> N
         connection = connections.Connection(connections.Route(urls.split_url("http://two.test")))
         connection.connect(1)
         connection.close()
+
+
+@contextlib.contextmanager
+def dropping() -> Iterator[tuple[str, int]]:
+    """An address whose kernel drops attempts to connect: its backlog is full."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield listener.getsockname()
+
+
+@pytest.mark.parametrize("pattern", ["dg", "ddg", "dgd", "rdg", "rg", "gd"])
+def test_an_address_that_drops_packets_costs_300_ms(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+    """Addresses that drop (d), refuse (r) or answer (g): the next one is tried beside those before."""
+    with dropping() as hole, servers.Server(servers.answer(200, b"x")) as server:
+        closed = socket.create_server(("127.0.0.1", 0))
+        refused = closed.getsockname()
+        closed.close()
+        places = {"d": hole, "r": refused, "g": ("127.0.0.1", server.port)}
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", places[each]) for each in pattern]
+        monkeypatch.setattr(cpython.sockets, "getaddrinfo", lambda *_: found)
+        connection = connections.Connection(connections.Route(urls.split_url("http://two.test")))
+        started = time.monotonic()
+        connection.connect(3)
+        took = time.monotonic() - started
+        assert took < 0.3 * pattern[: pattern.index("g")].count("d") + 0.25
+        connection.close()
+
+
+@pytest.mark.parametrize("pattern", ["dd", "dr", "rd"])
+def test_addresses_of_which_none_answers(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+    """Where all addresses drop or refuse, the attempt ends at the time-out."""
+    with dropping() as hole:
+        closed = socket.create_server(("127.0.0.1", 0))
+        refused = closed.getsockname()
+        closed.close()
+        places = {"d": hole, "r": refused}
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", places[each]) for each in pattern]
+        monkeypatch.setattr(cpython.sockets, "getaddrinfo", lambda *_: found)
+        connection = connections.Connection(connections.Route(urls.split_url("http://two.test")))
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            connection.connect(0.5)
+        assert 0.4 < time.monotonic() - started < 1
+
+
+def test_all_addresses_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all addresses refuse, that is said at once."""
+    closed = socket.create_server(("127.0.0.1", 0))
+    refused = closed.getsockname()
+    closed.close()
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", refused)] * 3
+    monkeypatch.setattr(cpython.sockets, "getaddrinfo", lambda *_: found)
+    connection = connections.Connection(connections.Route(urls.split_url("http://two.test")))
+    with pytest.raises(ConnectionRefusedError):
+        connection.connect(3)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_dead_peer_is_noticed(*, tls: bool) -> None:
+    """The kernel asks a silent peer whether it is there, so that 75 seconds of nothing end a connection."""
+    with servers.Server(servers.answer(), tls=servers.server_context() if tls else None) as server:
+        settings = tls_settings.Settings(servers.authority().pem) if tls else None
+        context = tls_settings.build_context(settings) if settings else None
+        route = connections.Route(urls.split_url(server.url), settings)
+        connection = connections.Connection(route, context=context)
+        connection.connect(2)
+        ask = connection._raw.getsockopt
+        assert ask(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        idle = ask(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+        pause, count = (
+            ask(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+            ask(socket.IPPROTO_TCP, socket.TCP_KEEPCNT),
+        )
+        assert idle + pause * count == 75
+        connection.close()
+
+
+def test_what_the_kernel_says_of_a_dead_peer() -> None:
+    """The kernel's time-out of a connection is told as a death, not as silence."""
+    connection = connections.Connection(connections.Route(urls.split_url("http://a.test")))
+    connection.stage = "body"
+    error = TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+    made = failures.from_exception(error, connection=connection, request="GET /", waited=330)
+    assert isinstance(made, errors.UnreachableError)
+    assert "died without a word" in made.message
 
 
 def test_interrupt_ends_a_reading_thread() -> None:

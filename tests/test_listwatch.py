@@ -234,6 +234,38 @@ def test_a_stream_that_has_served_in_silence_is_resumed_at_once(monkeypatch: pyt
         assert jobs.streams == 3
 
 
+def test_silence_after_a_bookmark_resumes_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that gave bookmarks and then nothing is resumed at once; that is no failure."""
+    monkeypatch.setattr(listwatch, "_BOOKMARK_SILENCE", 0.1)
+    monkeypatch.setattr(listwatch, "_FIRST_DELAY", 60.0)
+    dead: list[Any] = [stream(event("BOOKMARK", 15), end=b""), "wait"]
+    news: list[Any] = [stream(event("ADDED", 16), end=b""), "wait"]
+    with jobs_of(FIRST, dead, news) as (_, events, server):
+        assert take(events, 3) == ["SYNC 10", "BOOKMARK 15", "ADDED 16"]
+        assert versions(server) == ["10", "15"]
+
+
+def test_silence_is_told_where_the_server_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody answers the resumed stream, the list is told not to be current."""
+    monkeypatch.setattr(listwatch, "_BOOKMARK_SILENCE", 0.1)
+    dead: list[Any] = [stream(event("BOOKMARK", 15), end=b""), "wait"]
+    with jobs_of(FIRST, dead, ["wait"]) as (_, events, _server):
+        assert take(events, 3) == ["SYNC 10", "BOOKMARK 15", "ERROR timeout"]
+
+
+def test_silence_without_bookmarks_is_no_death(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that sends no bookmarks may be silent until the stream ends."""
+    monkeypatch.setattr(listwatch, "_BOOKMARK_SILENCE", 0.05)
+    quiet: list[Any] = [
+        stream(event("ADDED", 11), end=b""),
+        0.2,
+        stream(event("ADDED", 12)).split(b"\r\n\r\n", 1)[1],
+    ]
+    with jobs_of(FIRST, quiet) as (_, events, server):
+        assert take(events, 3) == ["SYNC 10", "ADDED 11", "ADDED 12"]
+        assert len(versions(server)) == 1
+
+
 @pytest.mark.parametrize("space", ["", " "])
 def test_an_error_event_of_another_kind_is_waited_out(space: str) -> None:
     """An ERROR event other than 410 is a failure of the stream, however it is written."""

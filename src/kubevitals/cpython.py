@@ -56,6 +56,9 @@ def _private_sockets() -> tuple[Any, Any]:
         "SOCK_STREAM",
         "inet_pton",
         "IPPROTO_TCP",
+        "SOL_SOCKET",
+        "SO_ERROR",
+        "SO_KEEPALIVE",
         "TCP_NODELAY",
         "SHUT_RDWR",
     ):

@@ -300,6 +300,10 @@ class LineStream:
             _advise(error)
             raise
 
+    def limit_silence(self, seconds: float) -> None:
+        """Change the longest silence that is taken, in the reading thread."""
+        self._response.limit_silence(seconds)
+
     def interrupt(self) -> None:
         """End the stream from another thread: the reading one returns at once."""
         self._response.interrupt()

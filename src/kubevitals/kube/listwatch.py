@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 RecordT = TypeVar("RecordT")
 
 _SLACK = 30.0  # seconds of silence beyond the time after which the server itself ends the stream
+_BOOKMARK_SILENCE = 75.0  # seconds: API servers send a bookmark a minute, once they do on a stream
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 30.0
 _SOUND = 1.0  # seconds: a stream that the server ends after this long has served, even without any news
@@ -40,7 +41,8 @@ class ListWatch(Generic[RecordT]):
     the whole list as a listpages.Page in `object`, ERROR why the list is not current. A stream that breaks
     or that the server ends is resumed where it stood. After 410, or where that does not help, the list is
     read again. Failures in a row are followed by ever longer pauses, up to half a minute. A BOOKMARK after
-    an ERROR tells that the stream stands again.
+    an ERROR tells that the stream stands again. A stream on which a bookmark came and then nothing for 75
+    seconds is taken for dead and resumed at once; whether the server is there shows with that.
 
     One thread iterates; `stop` ends the iteration from any. `lists` and `streams` count what was fetched
     and begun.
@@ -125,6 +127,7 @@ class ListWatch(Generic[RecordT]):
         while not self._stop.is_set():
             error: errors.KubevitalsError | None = None
             opened = None
+            has_bookmarks = False
             try:
                 if version is None:
                     page = self.list()
@@ -139,12 +142,19 @@ class ListWatch(Generic[RecordT]):
                         if self._stop.is_set():
                             return
                         event = self._read_line(line, decode)
+                        if event.type == "BOOKMARK" and not has_bookmarks:
+                            has_bookmarks = True
+                            stream.limit_silence(_BOOKMARK_SILENCE)
                         version = event.resource_version or version
                         self._failures, opened = 0, None
                         yield event
             except errors.GoneError as gone:
                 error = None if version is not None else gone
                 version = None
+            except errors.RequestTimeoutError as failure:
+                if has_bookmarks:
+                    continue
+                error = failure
             except errors.KubevitalsError as failure:
                 error = failure
                 if _is_lasting(failure):

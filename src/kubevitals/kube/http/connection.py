@@ -195,6 +195,12 @@ class Connection:
             now = self._clock()
             self._expect(max(self._due - now, read_timeout / 3), now)
 
+    def limit_silence(self, seconds: float) -> None:
+        """Change how long a read of a body may wait for a byte, in the reading thread."""
+        self._read_timeout = seconds
+        if self._raw is not None:
+            self._raw.settimeout(seconds)
+
     def receive(self, size: int = _PIECE) -> bytes:
         """Up to `size` bytes, buffered ones first; empty at the end of the connection."""
         if self.buffered:

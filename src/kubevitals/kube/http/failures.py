@@ -52,6 +52,12 @@ def from_exception(
             remedy=_check_server(route) + " Is a VPN or another DNS server needed?",
             request=request,
         )
+    if isinstance(error, TimeoutError) and error.errno is not None and connection.stage != "connect":
+        return errors.UnreachableError(  # of the system: keepalive or what was sent found no answer
+            f"the connection to {where} died without a word: no packet is acknowledged any more",
+            remedy=_TRY_AGAIN,
+            request=request,
+        )
     if isinstance(error, TimeoutError):
         return _from_timeout(connection, request=request, waited=waited)
     if isinstance(error, ConnectionRefusedError):

@@ -67,6 +67,10 @@ class Response:
             yield from bodies.read_lines(connection, self._head, read_timeout=read_timeout)
         connection.close()
 
+    def limit_silence(self, seconds: float) -> None:
+        """Change the longest silence within `read_lines`, in the reading thread."""
+        self._connection.limit_silence(seconds)
+
     def interrupt(self) -> None:
         """End the body, from any thread: the reading one sees its end at once."""
         self._connection.interrupt()
