@@ -211,7 +211,7 @@ def test_pandas() -> None:
     """A frame has a column a key; unknown numbers are missing, times are in UTC."""
     pandas = pytest.importorskip("pandas")
     frame = rows().to_pandas()
-    assert list(frame.columns) == list(pod().to_dict())
+    assert list(frame.columns) == ["cluster", *pod().to_dict()]
     assert frame["cpu_usage_cores"].sum() == 0.25
     assert frame["cpu_usage_cores"].isna().tolist() == [False, True]
     assert re.fullmatch(r"datetime64\[\ws, UTC\]", str(frame["timestamp"].dtype))
@@ -228,7 +228,7 @@ def test_polars() -> None:
     """And so has polars' frame, with labels as key=value."""
     pytest.importorskip("polars")
     frame = rows().to_polars()
-    assert frame.columns == list(pod().to_dict())
+    assert frame.columns == ["cluster", *pod().to_dict()]
     assert frame["cpu_usage_cores"].to_list() == [0.25, None]
     assert frame["timestamp"].to_list() == [NOW, None]
     assert frame["labels"].to_list() == [["a=b"], ["c=d"]]

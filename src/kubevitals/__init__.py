@@ -17,13 +17,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from kubevitals.cluster import Cluster, connect
+    from kubevitals.cluster import Cluster, Clusters, connect, connect_all
+    from kubevitals.clusterhistory import ClusterHistory, open_history
     from kubevitals.errors import (
         ClusterError,
         ConfigurationError,
         ForbiddenError,
         KubevitalsError,
         MetricsError,
+        MissingPackageError,
         QuantityError,
         UsageError,
     )
@@ -33,11 +35,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Cluster",
     "ClusterError",
+    "ClusterHistory",
+    "Clusters",
     "ConfigurationError",
     "Container",
     "ForbiddenError",
     "KubevitalsError",
     "MetricsError",
+    "MissingPackageError",
     "Node",
     "Pod",
     "Problem",
@@ -47,15 +52,17 @@ __all__ = [
     "Total",
     "UsageError",
     "connect",
+    "connect_all",
     "format_cpu",
     "format_memory",
+    "open_history",
     "parse_cpu",
     "parse_memory",
 ]
 
 _HOMES = {
-    "Cluster": "cluster",
-    "connect": "cluster",
+    **dict.fromkeys(("Cluster", "Clusters", "connect", "connect_all"), "cluster"),
+    **dict.fromkeys(("ClusterHistory", "open_history"), "clusterhistory"),
     **dict.fromkeys(("Container", "Node", "Pod", "Problem", "Records", "Snapshot", "Total"), "model"),
     **dict.fromkeys(("format_cpu", "format_memory", "parse_cpu", "parse_memory"), "quantity"),
     **dict.fromkeys(("compat", "errors", "model", "selection", "severity", "totals"), ""),

@@ -1,4 +1,4 @@
-"""One cluster as the library shows it: connect, then take snapshots.
+"""Clusters as the library shows them: connect, then ask for records or snapshots.
 
 A snapshot needs up to three lists (usage, nodes, pods), which are fetched at the same time. Half an answer
 is a snapshot with problems; only when nothing at all could be read is there an exception.
@@ -6,6 +6,7 @@ is a snapshot with problems; only when nothing at all could be read is there an 
 
 from __future__ import annotations
 
+import functools
 import time
 from datetime import UTC, datetime
 
@@ -17,11 +18,11 @@ from kubevitals.sources import factory, none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
     from typing import Any, Self
 
-    from kubevitals import model, sources
+    from kubevitals import clusterhistory, model, problems, sources
     from simcluster import errors as simulated_errors
     from simcluster import simulation as simulated
 
@@ -62,6 +63,52 @@ def connect(
         ...     for pod in cluster.pods(namespace="shop"):
         ...         print(pod.name, pod.cpu_usage_cores, pod.memory_of_limit)
     """
+    from kubevitals import parameters
+
+    with parameters.Translation():
+        return open_cluster(
+            context,
+            simulate=simulate,
+            simulation=simulation,
+            source=source,
+            kubelet=kubelet,
+            prometheus=prometheus,
+            request_timeout=request_timeout,
+            **options,
+        )
+
+
+def connect_all(contexts: Iterable[str], **options: Any) -> Clusters:
+    """Return several clusters as one, each by its context of the kubeconfig; `options` as for `connect`.
+
+    Raises: as `connect`.
+
+    Example:
+        >>> with kubevitals.connect_all(["prod-eu", "prod-us"]) as clusters:
+        ...     frame = clusters.pods().to_pandas()  # its column `cluster` says which
+    """
+    opened = Clusters()
+    try:
+        for context in dict.fromkeys(contexts):
+            opened.clusters += (connect(context, **options),)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def open_cluster(
+    context: str | None = None,
+    *,
+    simulate: bool = False,
+    simulation: dict[str, Any] | None = None,
+    source: str = "auto",
+    kubelet: Mapping[str, Any] | None = None,
+    prometheus: Mapping[str, Any] | None = None,
+    request_timeout: float = 15.0,
+    **options: Any,
+) -> Cluster:
+    """Return the cluster as `connect` does; its errors speak of the flags of the command line."""
     if simulate or simulation is not None:
         # Its kubelets listen only where they are wanted: their nodes' addresses are this machine's then.
         settings = {"kubelets": source == "kubelet", **(simulation or {})}
@@ -197,7 +244,7 @@ class Cluster:
             errors.ForbiddenError: the account may read nothing of what is asked for.
             errors.ClusterError: the cluster does not answer, or not as a cluster does.
         """
-        return self.read(
+        return self._read(
             reader.Request(
                 nodes=nodes,
                 pods=pods,
@@ -210,12 +257,21 @@ class Cluster:
         )
 
     def read(self, request: reader.Request) -> model.Snapshot:
-        """Return the snapshot that `request` describes. Raises as `snapshot`."""
+        """Return the snapshot that `request` describes. Raises as `snapshot`.
+
+        Its problems and errors speak of the flags of the command line.
+        """
         return reader.read(self.client, self.source, request, now=self.now)
+
+    def _read(self, request: reader.Request) -> model.Snapshot:
+        from kubevitals import parameters
+
+        with parameters.Translation():
+            return parameters.translate_snapshot(self.read(request))
 
     def nodes(self, *, label_selector: str | None = None) -> model.Records[model.Node]:
         """Return the nodes with usage, requests and allocatable. Raises as `snapshot`."""
-        return self.read(
+        return self._read(
             reader.Request(pod_usage=False, with_owners=False, node_label_selector=label_selector)
         ).nodes
 
@@ -245,6 +301,41 @@ class Cluster:
         return self.snapshot(
             namespace=namespace, label_selector=label_selector, field_selector=field_selector, nodes=False
         ).containers
+
+    def workloads(
+        self, *, namespace: str | None = None, label_selector: str | None = None
+    ) -> model.Records[model.Total]:
+        """Return the sums of those pods by Deployment, CronJob, DaemonSet ... Raises as `snapshot`."""
+        return self.pods(namespace=namespace, label_selector=label_selector).group("workload")
+
+    def namespaces(self, *, label_selector: str | None = None) -> model.Records[model.Total]:
+        """Return the sums of pods by namespace; one without pods has none. Raises as `snapshot`."""
+        return self.pods(label_selector=label_selector).group("namespace")
+
+    def problems(self, *, namespace: str | None = None) -> model.Records[problems.ClusterProblem]:
+        """Return all that is wrong, the most serious first; with a namespace, of its pods alone.
+
+        Raises as `snapshot`.
+        """
+        from kubevitals import problems, recordtuple
+
+        taken = self.snapshot(namespace=namespace, nodes=namespace is None)
+        blank = problems.ClusterProblem("", "", "", None, None, "")
+        origin = recordtuple.Origin(
+            "problems", taken.cluster, taken.generated_at, taken.problems, blank=blank
+        )
+        return recordtuple.Records(problems.find(taken), origin)
+
+    def history(
+        self, location: str | None = None, *, name: str | None = None, **server: Any
+    ) -> clusterhistory.ClusterHistory:
+        """Return what was recorded of this cluster; `location` and `server` as for `open_history`.
+
+        `name` is the one it was recorded under, if that is not the context's.
+        """
+        from kubevitals import clusterhistory
+
+        return clusterhistory.open_history(location, cluster=name or self.name, **server)
 
     def watch(
         self, *, interval: float = 15.0, sleep: Callable[[float], None] = time.sleep, **scope: Any
@@ -278,3 +369,76 @@ class Cluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Clusters:
+    """Several connected clusters, asked at the same time. Use it in a `with` block, or `close()` it.
+
+    What cannot be read of one cluster is in `problems` of the Records; an error means that none answered.
+    """
+
+    def __init__(self, clusters: Iterable[Cluster] = ()) -> None:
+        self.clusters = tuple(clusters)
+
+    def nodes(self, **scope: Any) -> model.Records[model.Node]:
+        """Return the nodes of all clusters; `scope` as for `Cluster.nodes`."""
+        return self._gather(lambda cluster: cluster.nodes(**scope))
+
+    def pods(self, **scope: Any) -> model.Records[model.Pod]:
+        """Return the pods of all clusters; `scope` as for `Cluster.pods`."""
+        return self._gather(lambda cluster: cluster.pods(**scope))
+
+    def containers(self, **scope: Any) -> model.Records[model.Container]:
+        """Return the containers of all clusters; `scope` as for `Cluster.containers`."""
+        return self._gather(lambda cluster: cluster.containers(**scope))
+
+    def workloads(self, **scope: Any) -> model.Records[model.Total]:
+        """Return the workloads of each cluster; `scope` as for `Cluster.workloads`."""
+        return self._gather(lambda cluster: cluster.workloads(**scope))
+
+    def namespaces(self, **scope: Any) -> model.Records[model.Total]:
+        """Return the namespaces of each cluster; `scope` as for `Cluster.namespaces`."""
+        return self._gather(lambda cluster: cluster.namespaces(**scope))
+
+    def problems(self, **scope: Any) -> model.Records[problems.ClusterProblem]:
+        """Return what is wrong with each cluster; `scope` as for `Cluster.problems`."""
+        return self._gather(lambda cluster: cluster.problems(**scope))
+
+    def close(self) -> None:
+        """Close all of them."""
+        for each in self.clusters:
+            each.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _gather(self, read: Callable[[Cluster], model.Records[Any]]) -> model.Records[Any]:
+        from kubevitals import model, parallel, recordqueries
+
+        known: dict[int, model.Records[Any]] = {}
+        failed: dict[int, errors.KubevitalsError] = {}
+
+        def ask(place: int) -> None:
+            try:
+                known[place] = read(self.clusters[place])
+            except (errors.ClusterError, errors.MetricsError, errors.CredentialsError) as error:
+                failed[place] = error
+
+        if not self.clusters:
+            return model.Records(())
+        places = range(len(self.clusters))
+        parallel.run([functools.partial(ask, place) for place in places])
+        if not known:
+            raise failed[0]
+        joined = recordqueries.join([known[place] for place in places if place in known])
+        problems = [
+            model.Problem.of(failed[place], about=self.clusters[place].name)
+            for place in places
+            if place in failed
+        ]
+        return model.Records(joined, joined.origin._replace(problems=(*joined.problems, *problems)))

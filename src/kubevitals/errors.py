@@ -5,6 +5,7 @@
     ├── UsageError                  (also a ValueError) a wrong argument; the command line exits 2
     ├── ConfigurationError          kubeconfig, context or option that cannot be used
     │   ├── NoClusterError          nothing says which cluster to read
+    │   ├── MissingPackageError     (also an ImportError) an optional package is not installed
     │   └── CredentialsError        a credential could not be had: exec plugin, token file, OIDC refresh
     ├── ClusterError                a request to a cluster failed
     │   ├── UnreachableError        refused, reset, no route
@@ -74,6 +75,10 @@ class NoClusterError(ConfigurationError):
     """No option, environment, service account or file names a cluster."""
 
     code = "no_cluster"
+
+
+class MissingPackageError(ConfigurationError, ImportError):
+    """A package that only some extra of kubevitals brings is not installed; the remedy names the extra."""
 
 
 class CredentialsError(ConfigurationError):

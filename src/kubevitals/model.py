@@ -9,6 +9,8 @@ unrounded, and None wherever one of their two numbers is unknown or the divisor 
 
 from __future__ import annotations
 
+from kubevitals import recordtuple
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -405,26 +407,7 @@ else:
     RowT = object  # a stand-in: only type checkers look at it
 
 
-class Records(tuple[RowT, ...]):
-    """A tuple of records of one kind that can become dicts or a data frame."""
-
-    __slots__ = ()
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """Return one dict a record with the keys of the JSON schema, every key present, None for unknown."""
-        return [record.to_dict() for record in self]
-
-    def to_pandas(self) -> Any:
-        """Return a pandas.DataFrame, one column a key; times are datetime64 in UTC. Needs pandas."""
-        from kubevitals import dataframes
-
-        return dataframes.to_pandas(self.to_dicts())
-
-    def to_polars(self) -> Any:
-        """Return a polars.DataFrame, one column a key; times are Datetime(UTC). Needs polars."""
-        from kubevitals import dataframes
-
-        return dataframes.to_polars(self.to_dicts())
+Records = recordtuple.Records
 
 
 class Snapshot(NamedTuple):
@@ -443,7 +426,16 @@ class Snapshot(NamedTuple):
     @property
     def containers(self) -> Records[Container]:
         """The containers of all pods, in the pods' order."""
-        return Records(container for pod in self.pods for container in pod.containers)
+        named = self._of("containers")._replace(pods=self.pods)
+        return Records((container for pod in self.pods for container in pod.containers), named)
+
+    def with_origin(self) -> Self:
+        """Return it with nodes and pods that know their kind, the cluster, the time and the problems."""
+        pods = Records(self.pods, self._of("pods"))
+        return self._replace(nodes=Records(self.nodes, self._of("nodes")), pods=pods)
+
+    def _of(self, kind: str) -> recordtuple.Origin:
+        return recordtuple.Origin(kind, self.cluster, self.generated_at, self.problems)
 
     def to_dict(self, kind: str, items: Iterable[Row]) -> dict[str, Any]:
         """Return the envelope of the JSON schema around `items`, which are rows of `kind` ("PodList" ...)."""

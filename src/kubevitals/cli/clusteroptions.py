@@ -170,13 +170,13 @@ def connect(arguments: argparse.Namespace) -> clusters.Cluster:
         given["namespace"] = arguments.namespace
     simulation = arguments.simulation
     if arguments.simulate or simulation is not None:
-        return clusters.connect(
+        return clusters.open_cluster(
             simulation=simulation or {},
             request_timeout=arguments.request_timeout,
             **sourceoptions.read(arguments),
         )
     given |= sourceoptions.read(arguments)
-    return clusters.connect(request_timeout=arguments.request_timeout, **given)
+    return clusters.open_cluster(request_timeout=arguments.request_timeout, **given)
 
 
 def parse_simulation(text: str) -> dict[str, Any]:
