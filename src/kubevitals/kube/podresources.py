@@ -102,11 +102,11 @@ def container_requests(
 
     A resize that is infeasible on its node will not happen: then only what it has counts.
     """
-    amounts = parse_amounts(requests_of(container.resources))
-    if status is None or status.resources is None:
-        return amounts
+    requests = requests_of(container.resources)
+    if status is None or status.resources is None or _has_what_it_asks(status, requests):
+        return parse_amounts(requests)
     given = _larger(parse_amounts(requests_of(status.resources)), parse_amounts(status.allocated_resources))
-    return given if _resize_is_infeasible(pod) else _larger(amounts, given)
+    return given if _resize_is_infeasible(pod) else _larger(parse_amounts(requests), given)
 
 
 def container_limits(container: objects.ContainerSpec, status: objects.ContainerStatus | None) -> Amounts:
@@ -114,10 +114,17 @@ def container_limits(container: objects.ContainerSpec, status: objects.Container
 
     The kubelet tells them in the container's status. A resource that it leaves out is limited as declared.
     """
-    declared = parse_amounts(limits_of(container.resources))
-    if status is not None and status.resources is not None and status.resources.limits is not None:
-        declared = _override(declared, parse_amounts(status.resources.limits))
-    return _without_zero(declared)
+    limits = limits_of(container.resources)
+    if status is not None and status.resources is not None:
+        in_force = status.resources.limits
+        if in_force is not None and in_force != limits:
+            return _without_zero(_override(parse_amounts(limits), parse_amounts(in_force)))
+    return UNDECLARED if limits is None else _parse_limits(limits.cpu, limits.memory)
+
+
+@functools.lru_cache(maxsize=4096)
+def _parse_limits(cpu: objects.Quantity | None, memory: objects.Quantity | None) -> Amounts:
+    return _without_zero(_parse_pair(cpu, memory))
 
 
 def _without_zero(limits: Amounts) -> Amounts:
