@@ -411,3 +411,16 @@ def test_fetch_once_fails_in_words(steps: list[Any], kind: type[errors.ClusterEr
     with servers.Server(steps) as server, pytest.raises(kind) as caught:
         client.fetch_once("GET", server.url + "/a?secret=1", timeout=0.2)
     assert caught.value.request == f"GET {server.url}/a"
+
+
+@pytest.mark.parametrize("name", [".foo", "\xfc..b", "a\0b"])
+def test_a_server_name_that_no_host_has(name: str) -> None:
+    """A name for the certificate that TLS cannot use is refused in words."""
+    with servers.Server(servers.answer(), tls=servers.server_context()) as server:
+        settings = tls_settings.Settings(servers.authority().pem, server_name=name)
+        context = tls_settings.build_context(settings)
+        route = connections.Route(urls.split_url(server.url), settings)
+        connection = connections.Connection(route, context=context)
+        with pytest.raises(errors.ConfigurationError, match="none that a host can have"):
+            connection.connect(2)
+        connection.close()

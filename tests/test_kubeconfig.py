@@ -509,3 +509,102 @@ def test_current_context_as_kubectl(tmp_path: pathlib.Path) -> None:
     listed = os.pathsep.join(files)
     made = open_it(tmp_path, environ={"KUBECONFIG": listed})
     assert made.context == ask_kubectl(listed)["current-context"]
+
+
+LIKE_KUBECTL = """apiVersion: v1
+kind: Config
+current-context: {name}
+clusters:
+- name: {name}
+  cluster: {{server: "{server}"{cluster}}}
+contexts:
+- name: {name}
+  context: {{cluster: {name}, user: {name}}}
+users:
+- name: {name}
+  user: {user}
+"""
+
+
+def written(
+    folder: pathlib.Path,
+    *,
+    name: str = "a",
+    server: str = "http://127.0.0.1:1",
+    cluster: str = "",
+    user: str = "{}",
+    old: str = "",
+    new: str = "",
+) -> kubeconfig.Options:
+    """Options that name a kubeconfig of one context, with `old` replaced by `new`."""
+    text = LIKE_KUBECTL.format(name=name, server=server, cluster=cluster, user=user)
+    assert old in text
+    path = folder / "config"
+    path.write_text(text.replace(old, new))
+    return kubeconfig.Options(kubeconfig=str(path))
+
+
+ACCEPTED: list[dict[str, str]] = [
+    *({"name": name} for name in ("10:20", "190:20:30.15", "12:30:45", "=", "null", "~", "2020-01-01", '""')),
+    {"old": "clusters:\n", "new": "clusters:\n- null\n"},
+    {"old": "users:\n", "new": "users:\n- ~\n"},
+    {"old": "contexts:\n", "new": "contexts:\n-\n"},
+    {"name": '""', "old": 'current-context: ""\n', "new": ""},
+    {"name": '""', "old": '- name: ""\n  context', "new": "- context"},
+    {"cluster": ", certificate-authority-data: LS0t"},
+    {"cluster": ", insecure-skip-tls-verify: true, certificate-authority-data: LS0t"},
+    {"user": "{auth-provider: {name: gcp}}"},
+    {"user": "{auth-provider: {name: azure}}"},
+    {"user": "{auth-provider: {name: oidc}}"},
+    {"old": "user: a}", "new": "user: nobody}"},
+    {"server": "127.0.0.1:1", "old": "user: a}", "new": "user: nobody}"},
+]
+REFUSED: list[dict[str, str]] = [
+    *({"name": name} for name in ("0x10", "012", "1_000", "yes", "1.5", ".inf", "1", "0b11")),
+    {"old": "contexts:\n", "new": "contexts:\n- null\n-\n"},
+    {"old": "current-context: a\n", "new": ""},
+    {
+        "server": "https://127.0.0.1:1",
+        "cluster": ", insecure-skip-tls-verify: true, certificate-authority-data: LS0t",
+    },
+    {"server": "https://127.0.0.1:1", "user": "{auth-provider: {name: gcp}}"},
+    {"cluster": ", certificate-authority: /nonexistent"},
+    {"old": "cluster: a,", "new": "cluster: nobody,"},
+    {"user": "{token: 123}"},
+    {"user": "{token: a, username: b, password: c}"},
+]
+
+
+@pytest.mark.parametrize("change", ACCEPTED, ids=str)
+def test_what_kubectl_accepts(tmp_path: pathlib.Path, change: dict[str, str]) -> None:
+    """Kubeconfigs in odd forms that kubectl reads are read here, and lead to the same server."""
+    config = kubeconfig.open_config(written(tmp_path, **change), environ={}, home="")
+    assert config.server == "http://127.0.0.1:1"
+    assert config.credentials.kind == "anonymous"
+
+
+@pytest.mark.parametrize("change", REFUSED, ids=str)
+def test_what_kubectl_refuses(tmp_path: pathlib.Path, change: dict[str, str]) -> None:
+    """Kubeconfigs that kubectl refuses are refused here."""
+    with pytest.raises(errors.ConfigurationError):
+        kubeconfig.open_config(written(tmp_path, **change), environ={}, home="")
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="needs kubectl")
+@pytest.mark.parametrize(
+    ("change", "accepted"),
+    [*((change, True) for change in ACCEPTED[::5]), *((change, False) for change in REFUSED[::5])],
+    ids=str,
+)
+def test_kubectl_itself(tmp_path: pathlib.Path, change: dict[str, str], *, accepted: bool) -> None:
+    """The lists above are what kubectl does: it asks the server of what it accepts."""
+    options = written(tmp_path, **change)
+    done = subprocess.run(
+        ["kubectl", "--kubeconfig", str(options.kubeconfig), "get", "--raw", "/x", "--request-timeout=1s"],
+        capture_output=True,
+        text=True,
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+        timeout=20,
+        check=False,
+    )
+    assert ("127.0.0.1:1 was refused" in done.stderr) is accepted, done.stderr

@@ -128,3 +128,10 @@ def test_path_join() -> None:
     for segment in ("", ".", ".."):
         with pytest.raises(errors.UsageError):
             urls.path_join("api", segment)
+
+
+@pytest.mark.parametrize("host", ["\xfc..b", "\xfc" * 70 + ".de", ".\xfc", "\udcff"])
+def test_a_host_that_has_no_ascii_form(host: str) -> None:
+    """An international name that cannot be looked up is refused in words."""
+    with pytest.raises(errors.ConfigurationError, match="no name that can be looked up"):
+        urls.split_url(f"https://{host}:1")

@@ -202,12 +202,14 @@ def open_credentials(
     clock: Callable[[], float] = time.time,
     recheck: float = _RECHECK_SECONDS,
     interactive: bool = True,
+    secure: bool = True,
 ) -> authentication.Credentials:
     """Credentials as a user entry of a kubeconfig describes them, with kubectl's precedence.
 
     A token, a password or a client certificate written down goes before an exec plugin; a token before the
     auth-provider. `cluster_info` is what an exec plugin may be told of the cluster, `interactive` whether it
-    may have the terminal. Nothing is run or fetched yet.
+    may have the terminal, `secure` whether the server will see them: if not, an auth-provider is left out, as
+    kubectl does. Nothing is run or fetched yet.
 
     Raises:
         errors.ConfigurationError: the entry contradicts itself or is not complete.
@@ -227,7 +229,7 @@ def open_credentials(
             return credentials_exec.ExecCredentials(
                 parsed, cluster_info, environ=environ, clock=clock, interactive=interactive
             )
-    if provider and not authorized:
+    if provider and not authorized and secure:
         return _open_provider(user, provider, stored, clock=clock)
     return authentication.Credentials() if stored.kind == "anonymous" else stored
 
@@ -250,7 +252,9 @@ def _open_stored(
         import base64
 
         kind = "basic"
-        authorization = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+        authorization = (
+            "Basic " + base64.b64encode(f"{username}:{password}".encode("utf-8", "surrogateescape")).decode()
+        )
     token_file = None
     if token_path:
         kind = "token file"

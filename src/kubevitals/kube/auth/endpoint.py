@@ -36,7 +36,7 @@ def open_endpoint(
     """
     server = parse_server(cluster)
     secure = server.startswith("https://")
-    insecure, ca = cluster.flag("insecure-skip-tls-verify"), read_ca(cluster)
+    insecure, ca = cluster.flag("insecure-skip-tls-verify"), read_ca(cluster, check=secure)
     if insecure and ca is not None and secure:
         raise errors.ConfigurationError(
             f"{cluster.where} has a certificate authority and insecure-skip-tls-verify",
@@ -53,6 +53,7 @@ def open_endpoint(
         clock=clock,
         recheck=recheck,
         interactive=interactive,
+        secure=secure,
     )
     if not secure and opened.kind != "anonymous":
         opened = authentication.Credentials()
@@ -115,8 +116,8 @@ def _is_authority(text: str) -> bool:
     return bool(host) and (not port or (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536))
 
 
-def read_ca(cluster: kubeconfig_file.Entry) -> bytes | None:
-    """The cluster's certificate authority as PEM, written down or in a file."""
+def read_ca(cluster: kubeconfig_file.Entry, *, check: bool = True) -> bytes | None:
+    """The cluster's certificate authority as PEM, written down or in a file; `check` that it is PEM."""
     field, pem = "certificate-authority-data", cluster.data("certificate-authority-data")
     path = cluster.file("certificate-authority")
     if pem is not None and path:
@@ -132,7 +133,7 @@ def read_ca(cluster: kubeconfig_file.Entry) -> bytes | None:
                 f"cannot be read from {sanitize.excerpt(path)}: {error.strerror}",
                 remedy="Check that the file exists and that you may read it.",
             ) from error
-    if pem is not None and b"-----BEGIN CERTIFICATE-----" not in pem:
+    if check and pem is not None and b"-----BEGIN CERTIFICATE-----" not in pem:
         raise cluster.wrong(
             field, "holds no PEM certificate", remedy="Fetch the cluster's kubeconfig or its CA anew."
         )

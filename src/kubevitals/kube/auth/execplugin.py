@@ -142,11 +142,13 @@ def _parse_expiry(text: object, plugin: Plugin) -> float | None:
 
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise _bad_answer(plugin, "has an expirationTimestamp that is no RFC 3339 time")
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        if moment is not None:
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            # Go's time that was never set means never, as in kubectl.
+            return None if moment == datetime.min.replace(tzinfo=UTC) else moment.timestamp()
+    except (ValueError, OverflowError):
+        pass
+    raise _bad_answer(plugin, "has an expirationTimestamp that is no RFC 3339 time")
 
 
 def _bad_answer(plugin: Plugin, what: str) -> errors.CredentialsError:

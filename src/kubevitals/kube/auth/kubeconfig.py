@@ -86,11 +86,11 @@ def open_config(
     listed = not options.kubeconfig and bool(environ.get("KUBECONFIG"))
     if account is not None and not chosen:
         return _open_account(account, options, environ=environ, clock=clock, interactive=interactive)
-    if not (chosen or options.cluster or options.server):
+    if not (chosen or options.cluster or options.server or "" in config.contexts):
         raise _no_cluster(config, paths, listed=listed)
     context = _select_context(config, chosen, paths)
     cluster = overrides.override_cluster(_select_cluster(config, context, options), options)
-    user = overrides.override_user(_select_user(config, context, options), options)
+    user = overrides.override_user(_select_user(config, context, cluster, options), options)
     return endpoint.open_endpoint(
         cluster,
         user,
@@ -155,10 +155,10 @@ def _open_account(
 def _select_context(
     config: kubeconfig_file.Kubeconfig, name: str, paths: Sequence[str]
 ) -> kubeconfig_file.Entry:
-    if not name:
-        return kubeconfig_file.Entry("context", "", body={})
     if name in config.contexts:
         return config.contexts[name]
+    if not name:
+        return kubeconfig_file.Entry("context", "", body={})
     raise _no_such("context", name, config.contexts, where=_join_paths(paths))
 
 
@@ -177,12 +177,16 @@ def _select_cluster(
 
 
 def _select_user(
-    config: kubeconfig_file.Kubeconfig, context: kubeconfig_file.Entry, options: Options
+    config: kubeconfig_file.Kubeconfig,
+    context: kubeconfig_file.Entry,
+    cluster: kubeconfig_file.Entry,
+    options: Options,
 ) -> kubeconfig_file.Entry:
     name = options.user or context.text("user")
     if name in config.users:
         return config.users[name]
-    if name:
+    # Over plain HTTP no credential is sent, so that kubectl does not look for the entry.
+    if name and (options.user or endpoint.parse_server(cluster).startswith("https://")):
         raise _no_such("user", name, config.users, where="--user" if options.user else context.where)
     return kubeconfig_file.Entry("user", "", body={})
 

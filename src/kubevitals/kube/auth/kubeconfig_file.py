@@ -85,13 +85,13 @@ class Entry(NamedTuple):
         return value
 
     def items(self, field: str) -> list[Mapping[str, Any]]:
-        """A list of mappings, empty where it is absent."""
+        """A list of mappings, empty where it is absent; an item without any content is an empty one."""
         value = self.body.get(field)
         if value is None:
             return []
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        if not isinstance(value, list) or not all(isinstance(item, dict | None) for item in value):
             raise self.wrong(field, "is not a list of mappings")
-        return value
+        return [{} if item is None else item for item in value]
 
     def file(self, field: str) -> str:
         """A path field made absolute, "" where it is absent."""
@@ -254,12 +254,16 @@ def _parse_document(text: str, path: str) -> object:
 
 
 def _parse_yaml(text: str, path: str) -> object:
+    import re
+
     import yaml
 
     parent: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    # kubectl's reader leaves dates as text; PyYAML would make objects of them.
+    # kubectl's reader leaves dates, numbers to the base 60 and "=" as text; PyYAML makes something of them.
+    base_60 = ("tag:yaml.org,2002:str", re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z"))
+    others = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
     resolvers = {
-        first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+        first: [base_60, *(pair for pair in pairs if pair[0] not in others)]
         for first, pairs in parent.yaml_implicit_resolvers.items()
     }
     make = type("KubeconfigLoader", (parent,), {"yaml_implicit_resolvers": resolvers})

@@ -117,6 +117,7 @@ class Connection:
             errors.ProxyError: the proxy refuses the tunnel.
         """
         deadline = self._clock() + timeout
+        name = "" if self._context is None else _to_server_name(self.server_name)
         proxy = self.route.proxy
         nearest = proxy.address if proxy else self.route.address
         self._raw = raw = tcp.connect(nearest, deadline, self._clock)
@@ -128,7 +129,7 @@ class Connection:
             self._open_tunnel(proxy, deadline)
         self.stage = "tls"
         raw.settimeout(self._left(deadline))
-        self._raw, self._tls = cpython.tls().wrap(self._context, raw, tcp.to_ascii(self.server_name))
+        self._raw, self._tls = cpython.tls().wrap(self._context, raw, name)
         self._tls.do_handshake()
 
     def send(self, request: requests.Request, deadline: float) -> None:
@@ -396,6 +397,20 @@ class Connection:
         if self.buffered:
             raise errors.ProxyError(f"the proxy {proxy.address} sends data of its own into the tunnel")
         self.received = 0
+
+
+def _to_server_name(name: str) -> str:
+    """Return the name to expect in a certificate in its ASCII form."""
+    try:
+        ascii_name = tcp.to_ascii(name)
+    except UnicodeError:
+        ascii_name = ""
+    if not ascii_name or ascii_name.startswith(".") or "\0" in ascii_name:
+        raise errors.ConfigurationError(
+            "the name to expect in the server's certificate is none that a host can have",
+            remedy="Correct tls-server-name, or --tls-server-name.",
+        )
+    return ascii_name
 
 
 class _Translation:

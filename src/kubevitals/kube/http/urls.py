@@ -121,6 +121,13 @@ def _split_place(place: str, shown: str, what: str) -> tuple[str, int | None]:
             f"the {what} address {shown!r} has no host that can be read",
             remedy="Write it as https://HOST:PORT, an IPv6 address in brackets.",
         )
+    try:
+        host.isascii() or host.encode("idna")
+    except UnicodeError:
+        raise errors.ConfigurationError(
+            f"the host of the {what} address is no name that can be looked up",
+            remedy="Write it as https://HOST:PORT.",
+        ) from None
     if not digits:
         return host, None
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 5 and 0 < int(digits) <= 65535):
