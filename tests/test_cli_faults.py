@@ -378,3 +378,20 @@ def test_every_fault_is_tested() -> None:
     source = here.read_text() + here.with_name("test_cli_sources.py").read_text()
     for name in faults.FAULTS:
         assert re.search(rf'"{name}["=]', source), name
+
+
+@pytest.mark.parametrize("words", [["--help"], ["options"], ["--version"], ["completion", "bash"]])
+def test_a_full_disk_is_told_in_two_lines(words: list[str]) -> None:
+    """Output that cannot be written is an error with exit code 1."""
+    with pathlib.Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "kubevitals", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 2
+    assert "the output cannot be written: No space left on device" in done.stderr
