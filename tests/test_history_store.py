@@ -318,6 +318,15 @@ def test_a_repeated_sample_stays_and_gets_older(store: stores.Store) -> None:
     assert [len(pod.points) for pod in read(store)] == [1]
 
 
+def test_a_clock_that_is_ahead_says_no_age(store: stores.Store) -> None:
+    """A sample that counts as measured when it was read comes back with that time, and without an age."""
+    tail: dict[str, Any] = {"age_seconds": None, "stale": None, "problem": "clock_ahead"}
+    pod = past.pod("web-0", seconds=0)
+    pod = pod._replace(**tail, containers=tuple(each._replace(**tail) for each in pod.containers))
+    (made,) = fill(store, [past.snapshot(0, [pod])])
+    assert [each for _, each in store.snapshots(0)] == [made]
+
+
 def test_ticks_are_a_queue(store: stores.Store) -> None:
     """A reader goes on behind the tick it took last, sees new ones, and gets nothing twice."""
     made = list(past.ticks(50))

@@ -323,11 +323,11 @@ def test_a_receiver_that_is_replaced_by_an_older_one_loses_nothing() -> None:
 
 
 def test_a_version_that_was_asked_for_is_not_taken_for_written_in_silence() -> None:
-    """2.0 by option, to a receiver that does not say what it has written: those samples are not there."""
+    """2.0 by option, to a receiver that does not say what it has written: the samples wait."""
     with servers.Server(servers.answer(204)) as server, sender_to(server.url, "2.0") as sender:
         outcome = sender.send(series.Sampler().sample(snapshot(1)))
     assert not outcome.written
-    assert outcome.retry is None
+    assert outcome.retry == 0
     assert "does not know version 2.0" in outcome.reason
 
 
@@ -357,20 +357,21 @@ def test_a_token_that_was_replaced_is_read_again(tmp_path: Path) -> None:
         (servers.answer(503, headers=["Retry-After: -3"]), 0.0),
         (servers.answer(429, headers=["Retry-After: 7"]), 7.0),
         (servers.answer(400, "out of order sample"), None),
-        (servers.answer(404), None),
+        (servers.answer(404), 0.0),
         (servers.answer(413), None),
     ],
 )
 def test_the_answer_is_judged_as_the_specification_says(answer: bytes, retry: float | None) -> None:
-    """5xx and 429 are tried again, after the time that the receiver names; other 4xx never."""
+    """A word on the samples is final; all else is tried again, after the time that the receiver names."""
     with servers.Server(answer) as server, sender_to(server.url, "1.0") as sender:
         outcome = sender.send(series.Sampler().sample(snapshot(1)))
     assert (outcome.written, outcome.retry) == (False, retry)
     assert len(server.requests) == 1
 
 
-def test_what_is_refused_for_good_is_told_and_passed() -> None:
-    """A 4xx costs its samples, is told with the receiver's words, and the next tick is sent."""
+def test_what_is_refused_for_good_is_told_and_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that cannot be divided any more costs its samples, and the next tick is sent."""
+    monkeypatch.setattr(writer, "_HALVES", 0)
     queue = Recorded(snapshot(1), snapshot(2))
     answers = [servers.answer(400, "out of order \x1b[31msample"), servers.answer(204)]
     with servers.Server(*answers) as server, sender_to(server.url, "1.0") as sender:
@@ -379,8 +380,9 @@ def test_what_is_refused_for_good_is_told_and_passed() -> None:
     assert (made.status().refused > 0, made.status().sent > 0, made.status().tick) == (True, True, 2)
 
 
-def test_a_part_that_was_written_counts_as_sent() -> None:
+def test_a_part_that_was_written_counts_as_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """A receiver of 2.0 that refuses some samples says how many it has written; the others are refused."""
+    monkeypatch.setattr(writer, "_HALVES", 0)
     refusing = servers.answer(400, "out of order", headers=["X-Prometheus-Remote-Write-Samples-Written: 7"])
     with servers.Server(refusing) as server, sender_to(server.url, "2.0") as sender:
         made = writer.Writer(Recorded(snapshot(1)), sender)
@@ -393,6 +395,7 @@ def test_a_part_that_was_written_counts_as_sent() -> None:
 def test_what_was_refused_is_told_until_a_whole_tick_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """One good request of the same tick does not hide that another one was refused; the next tick does."""
     monkeypatch.setattr(writer, "_BATCH", 30)
+    monkeypatch.setattr(writer, "_HALVES", 0)
     queue = Recorded(snapshot(1))
     answers = [servers.answer(400, "too old"), servers.answer(204)]
     with servers.Server(*answers) as server, sender_to(server.url, "1.0") as sender:

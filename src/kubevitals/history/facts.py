@@ -111,9 +111,11 @@ def measured(
         )
     time, cpu, memory = sample
     moment = aggregation.from_milliseconds(time)
-    age = max(round((now - moment).total_seconds(), 3), 0.0)
-    stale = None if window is None else age > model.STALE_AFTER_WINDOWS * window
     problem = record.problem
+    age: float | None = max(round((now - moment).total_seconds(), 3), 0.0)
+    stale = None if window is None or age is None else age > model.STALE_AFTER_WINDOWS * window
+    if problem == "clock_ahead":  # the time is that of reading: nobody knows how old the sample is
+        age = stale = None
     if stale and problem is None:
         problem = "stale"
     elif problem == "stale" and not stale:

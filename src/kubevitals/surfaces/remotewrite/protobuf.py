@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from kubevitals.surfaces.remotewrite.series import Sample, Series
 
+NAME = "__name__"  # the label that holds the name of the series
 _pack_double: Callable[[float], bytes] = struct.Struct("<d").pack
 
 
@@ -44,16 +45,20 @@ class Encoder1:
         return b"".join(parts)
 
     def _encode_labels(self, series: Series) -> bytes:
-        """Return the fields of all labels; __name__ comes before every other name."""
+        """Return the fields of all labels in the order of their names; capitals come before __name__."""
+        if series.word is not None:
+            return _encode_pairs(series.labels)
         name = self._names.get(series.name)
         if name is None:
-            name = self._names[series.name] = _encode_pairs([("__name__", series.name)])
-        if series.word is not None:
-            return name + _encode_pairs(series.labels[1:])
+            name = self._names[series.name] = _encode_pairs([(NAME, series.name)])
         rest = series.label_set.encoded
         if rest is None:
-            rest = series.label_set.encoded = _encode_pairs(series.label_set.pairs)
-        return name + rest
+            pairs = series.label_set.pairs
+            rest = series.label_set.encoded = (
+                _encode_pairs([pair for pair in pairs if pair[0] < NAME]),
+                _encode_pairs([pair for pair in pairs if pair[0] > NAME]),
+            )
+        return b"%b%b%b" % (rest[0], name, rest[1])
 
 
 class Encoder2:

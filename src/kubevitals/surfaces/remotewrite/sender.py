@@ -1,7 +1,8 @@
 """One remote-write request: compress the samples, send them, and judge the answer by the specification.
 
-2xx: the samples are written. 429, 5xx or no answer: try again later. Any other status: the receiver will
-never take these samples. The first request shows which version of the protocol the receiver knows.
+2xx: the samples are written. 400, 409, 413 and 422: the receiver will never take this request, because of
+some sample in it or because of its size. Anything else, such as 401, 404, 429, 5xx or no answer, says nothing
+about the samples: try again later. The first request shows which version of the protocol the receiver knows.
 """
 
 from __future__ import annotations
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     from kubevitals.surfaces.remotewrite.series import Sample
 
 PROTOCOLS = ("auto", "1.0", "2.0")
+_TOO_LARGE = 413
+_REFUSALS = (400, 409, _TOO_LARGE, 422)
+_REMEDIES = {
+    401: "check the credentials: --remote-write-token-file, --remote-write-user-file",
+    403: "check what the credentials may do, and the tenant: --remote-write-header",
+    404: "check the path of --remote-write, and that the receiver takes remote-write",
+    415: "check --remote-write-protocol",
+}
 _WRITTEN = "x-prometheus-remote-write-samples-written"
 
 
@@ -28,7 +37,9 @@ class Outcome(NamedTuple):
     written: bool  # all samples are
     retry: float | None = None  # seconds to wait at least before another try; None: no other try
     reason: str = ""  # why they are not written
+    remedy: str | None = None  # what can be done about it
     samples_written: int | None = None  # of a refused request; None if the receiver does not say
+    too_large: bool = False  # the request is, whatever its samples are
 
 
 class Sender:
@@ -88,17 +99,26 @@ class Sender:
         status = answer.status
         ignorant = encoder is self._second and self._is_ignorant(status, answer.headers)
         if ignorant and self._chooses:
-            self._encoder, self._known = self._first, True
-            return self.send(batch)
+            self._encoder, self._known = self._first, False
+            outcome = self.send(batch)
+            if outcome.retry is not None:  # neither version was judged: begin anew
+                self._encoder = self._second
+            return outcome
         if 200 <= status < 300 and not ignorant:
             self._known = True
             return Outcome(written=True)
-        reason = describe(status, answer.content)
-        if status < 300 and ignorant:
-            reason = f"HTTP {status}: it does not know version 2.0 of the protocol"
-        if status == 429 or status >= 500:
-            return Outcome(written=False, retry=retries.parse_retry_after(answer.headers), reason=reason)
-        return Outcome(written=False, reason=reason, samples_written=_count(answer.headers.get(_WRITTEN)))
+        reason, remedy = describe(status, answer.content), _REMEDIES.get(status)
+        if status < 300:
+            reason, remedy = f"HTTP {status}: it does not know version 2.0 of the protocol", _REMEDIES[415]
+        if status not in _REFUSALS:
+            delay = retries.parse_retry_after(answer.headers)
+            return Outcome(written=False, retry=delay, reason=reason, remedy=remedy)
+        return Outcome(
+            written=False,
+            reason=reason,
+            samples_written=_count(answer.headers.get(_WRITTEN)),
+            too_large=status == _TOO_LARGE,
+        )
 
     def _is_ignorant(self, status: int, answer: Mapping[str, str]) -> bool:
         """Return whether the answer shows that the receiver does not know 2.0, or no longer does.

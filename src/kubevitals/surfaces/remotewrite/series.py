@@ -1,8 +1,9 @@
 """Snapshots to samples for remote-write: the families of /metrics, each sample with a time of its own.
 
 Usage carries the time at which it was measured, so that a measurement that is read twice is one sample;
-everything else carries the time of the snapshot. A series that ends gets a stale marker, as the specification
-requires. Written for speed: a series is one object for as long as its node, pod or container exists.
+everything else carries the time of the snapshot. Stale usage is not sent. A series that ends gets a stale
+marker, as the specification requires. Written for speed: a series is one object for as long as its node, pod
+or container exists.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubevitals import model
+from kubevitals import clocks, model
 from kubevitals import snapshot as snapshots
 from kubevitals.surfaces.exposition import families
 from kubevitals.surfaces.exposition import text as exposition_text
+from kubevitals.surfaces.remotewrite import protobuf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +29,7 @@ STALE: float = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
 _MEASURED = frozenset({"cpu_usage_cores", "memory_usage_bytes"})
 _AGEING = frozenset({"age_seconds", "window_seconds"})  # not sent: the time of a sample says it
 _REMEMBERED = 600_000  # milliseconds
+_AHEAD = round(clocks.TOLERANCE_SECONDS * 1000)  # milliseconds that a sample may be newer than its snapshot
 
 
 class LabelSet:
@@ -38,7 +41,7 @@ class LabelSet:
         self.seen = 0  # milliseconds since 1970: the last snapshot that it was in
         self.pairs = pairs
         self.series: dict[str, Series] = {}  # by family, and by family and word
-        self.encoded: bytes | None = None  # by the encoder of 1.0
+        self.encoded: tuple[bytes, bytes] | None = None  # by the encoder of 1.0: before the name, and after
 
 
 class Series:
@@ -55,9 +58,14 @@ class Series:
 
     @property
     def labels(self) -> Pairs:
-        """All labels sorted by name, __name__ first."""
-        pairs = self.label_set.pairs if self.word is None else sorted((*self.label_set.pairs, self.word))
-        return (("__name__", self.name), *pairs)
+        """All labels with __name__, sorted by the bytes of their names, as receivers demand."""
+        further = () if self.word is None else (self.word,)
+        return tuple(sorted(((protobuf.NAME, self.name), *self.label_set.pairs, *further)))
+
+    def __str__(self) -> str:
+        """Return the series as PromQL writes it."""
+        pairs = [f'{name}="{value}"' for name, value in self.labels if name != protobuf.NAME]
+        return f"{self.name}{{{','.join(pairs)}}}"
 
 
 class Sample(NamedTuple):
@@ -188,6 +196,8 @@ def _add(
     over = kind != "node" and record.phase in model.ENDED_PHASES
     moment = record.timestamp
     measured_at = at if moment is None else round(moment.timestamp() * 1000)
+    if measured_at > at + _AHEAD:  # receivers would refuse what comes after it
+        measured_at = at
     for name, index, form, held, measured, word_label in _PLANS[kind]:
         value = record[index]
         if value is None or (held and over):
@@ -206,6 +216,8 @@ def _add(
                 series = known[name] = Series(label_set, name)
             number = _VALUES[form](value)
         live.add(series)
+        if measured and record.stale:  # too old to be sent
+            continue
         then = measured_at if measured else at
         if then > series.last:  # else it has been read before
             series.last = then
