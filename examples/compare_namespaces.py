@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 
 import kubevitals
-from kubevitals import selection, totals
 
 
 def main() -> None:
@@ -24,9 +23,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     with kubevitals.connect(arguments.context, simulate=arguments.simulate) as cluster:
-        found = totals.total_by_namespace(cluster.pods())
+        found = cluster.namespaces()
 
-    for total in selection.rank(found, [("memory_usage_bytes", True)]):
+    for total in found.sort("memory_usage_bytes"):
         if arguments.only and total.name not in arguments.only:
             continue
         used = "-" if total.memory_usage_bytes is None else kubevitals.format_memory(total.memory_usage_bytes)

@@ -10,7 +10,6 @@ import argparse
 import sys
 
 import kubevitals
-from kubevitals import selection
 
 
 def main() -> int:
@@ -27,10 +26,10 @@ def main() -> int:
         pods = cluster.pods()
 
     # A pod without a limit or without usage has no ratio: it is neither above nor below.
-    above = [
-        pod for pod in pods if pod.memory_of_limit is not None and pod.memory_of_limit > arguments.threshold
-    ]
-    for pod in selection.rank(above, [("memory_of_limit", True)]):
+    above = pods.where(
+        lambda pod: pod.memory_of_limit is not None and pod.memory_of_limit > arguments.threshold
+    )
+    for pod in above.sort("memory_of_limit"):
         print(f"{pod.memory_of_limit:6.1%}  {pod.namespace}/{pod.name}")
     return 1 if above else 0
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from kubevitals import errors, history, kinds, model, parameters, quantity, recordtuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
-    from typing import Self
+    from typing import NamedTuple, Self
 
     Moment = datetime | timedelta | str
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 WHOLE = "whole"
 
