@@ -62,15 +62,6 @@ def main(argv: Sequence[str], *, program: str = "kubevitals") -> int:
     except BrokenPipeError:  # the reader, say `head`, has what it wants
         console.silence_broken_pipe()
         return 0
-    except OSError as error:
-        if error.filename is not None or sys.stdout is None or error.errno not in (errno.ENOSPC, errno.EIO):
-            raise
-        console.silence_broken_pipe()
-        failure = errors.KubevitalsError(
-            f"the output cannot be written: {error.strerror}", remedy="Make room there, or write elsewhere."
-        )
-        messages.show_error(failure)
-        return 1
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return 130
@@ -79,6 +70,15 @@ def main(argv: Sequence[str], *, program: str = "kubevitals") -> int:
         return 2
     except errors.KubevitalsError as error:
         messages.show_error(error)
+        return 1
+    except OSError as error:
+        if error.filename is not None or sys.stdout is None or error.errno not in (errno.ENOSPC, errno.EIO):
+            raise
+        console.silence_broken_pipe()
+        failure = errors.KubevitalsError(
+            f"the output cannot be written: {error.strerror}", remedy="Make room there, or write elsewhere."
+        )
+        messages.show_error(failure)
         return 1
     return code
 
