@@ -7,6 +7,7 @@ import gzip
 import http.client
 import socket
 import stat
+import threading
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -152,22 +153,38 @@ def test_garbage_ends_the_connection_quietly(
     assert capfd.readouterr() == ("", "")
 
 
-def test_connections_are_bounded_and_those_beyond_are_closed(server: httpserver.Server) -> None:
-    """Idle clients cannot take all threads; once they leave, there is room again."""
+def test_connections_are_bounded_and_the_longest_idle_one_makes_room(server: httpserver.Server) -> None:
+    """Idle clients cannot take all threads: a further one is served in the place of the first."""
     with contextlib.ExitStack() as idle:
-        for _ in range(64):
+        clients = [
             idle.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
-        with pytest.raises((http.client.HTTPException, OSError)):
-            for _ in range(3):  # the last ones may still be on their way in
-                ask(server)
-                time.sleep(0.1)
+            for _ in range(64)
+        ]
+        assert ask(server, "/livez")[0] == 200
+        assert clients[0].recv(1) == b""
+        clients[-1].sendall(b"GET /livez HTTP/1.1\r\n\r\n")
+        assert clients[-1].recv(15) == b"HTTP/1.1 200 OK"
 
-    def answers() -> bool:
-        with contextlib.suppress(http.client.HTTPException, OSError):
-            return ask(server)[0] == 200
-        return False
 
-    waiting.until(answers, seconds=5)
+def test_probes_do_not_wait_for_a_scrape(server: httpserver.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While an exposition is rendered, however long that takes, the probes answer."""
+    rendering, go_on = threading.Event(), threading.Event()
+
+    def render(*_: object, **__: object) -> list[bytes]:
+        rendering.set()
+        go_on.wait(20)
+        return []
+
+    monkeypatch.setattr(exposition, "render_pieces", render)
+    scrape = threading.Thread(target=ask, args=(server,))
+    scrape.start()
+    try:
+        assert rendering.wait(5)
+        for path in ("/livez", "/readyz", "/healthz"):
+            assert ask(server, path)[0] == 200
+    finally:
+        go_on.set()
+        scrape.join(10)
 
 
 def test_the_end_does_not_wait_for_idle_connections(fake: Fake) -> None:
@@ -289,3 +306,31 @@ def test_one_namespace_is_enough(capfdbinary: pytest.CaptureFixture[bytes]) -> N
     series = parse(capfdbinary.readouterr().out.decode())
     assert {dict(labels).get("namespace", "shop") for _, labels in series} == {"shop"}
     assert not [name for name, _ in series if name.startswith(("kubevitals_node_", "kube_node_"))]
+
+
+def test_connections_that_trickle_lock_nobody_out(server: httpserver.Server) -> None:
+    """With more half requests open than there are places, a scrape and the probes are answered."""
+    with contextlib.ExitStack() as stack:
+        for number in range(80):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
+            client.sendall(b"GET /metrics HTTP/1.1\r\nA: b\r\n" if number % 2 else b"GE")
+        for path in ("/livez", "/readyz", "/healthz", "/metrics"):
+            assert ask(server, path)[0] == 200
+
+
+def test_a_request_has_its_time_however_it_trickles(
+    server: httpserver.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that sends a byte now and then is ended when the seconds of a request are over."""
+    monkeypatch.setattr(httpserver, "_REQUEST_SECONDS", 0.5)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as client:
+        client.sendall(b"GET /metrics HTTP/1.1\r\n")
+
+        def ended() -> bool:
+            try:
+                client.sendall(b"A: b\r\n")
+            except OSError:
+                return True
+            return False
+
+        waiting.until(ended, seconds=5)

@@ -698,3 +698,22 @@ def test_rows_that_are_mixed_up_are_read_as_they_lie(
     found = service.get("/api/v1/infra/pods?sort=-memory_mi&limit=1000000").json()["pods"]
     assert found == expected
     assert len({row["pod"] for row in found}) > 20
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        (["{a,b}"], {"a", "b"}),
+        (["{a}"], {"a"}),
+        (["{a,b}", "c"], {"a", "b", "c"}),
+        (["a,b"], {"a", "b"}),
+        (["$__all"], None),
+        (["{$__all}"], None),
+        (["a", "$__all"], None),
+        (["{}"], None),
+        (["{a"], {"{a"}),
+    ],
+)
+def test_a_variable_of_grafana_selects_what_it_means(sent: list[str], meant: set[str] | None) -> None:
+    """Several values come in braces, and all of them as a word of its own."""
+    assert parameters.among(sent) == meant

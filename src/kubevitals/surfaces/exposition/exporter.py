@@ -43,13 +43,14 @@ class Exporter:
         self._options = options
         self._states = list(states)
         self._lock = threading.Lock()
+        self._counting = threading.Lock()  # of its own: a probe is counted while a scrape is rendered
         self._cache = caches.Cache()
         self._key: object = None
         self._kept: dict[tuple[bool, bool], list[bytes]] = {}
 
     def count(self, route: str, code: int) -> None:
         """Count one answered request."""
-        with self._lock:
+        with self._counting:
             self.requests[route, code] = self.requests.get((route, code), 0) + 1
 
     def answer(self, *, openmetrics: bool, gzip: bool) -> list[bytes]:
@@ -67,6 +68,8 @@ class Exporter:
                 self._kept.clear()
             body = self._kept.get((openmetrics, gzip))
             if body is None:
+                with self._counting:
+                    requests = dict(self.requests)
                 pairs = [
                     (each.snapshot if each is not None else None, statuses[name])
                     for name, each in published.items()
@@ -76,7 +79,7 @@ class Exporter:
                     openmetrics=openmetrics,
                     options=self._options,
                     clusters=list(published),
-                    requests=self.requests,
+                    requests=requests,
                     recorded=None if self._recorded is None else self._recorded(),
                     further=kube_state_metrics.samples(
                         [state.read() for state in self._states], cache=self._cache if gzip else None

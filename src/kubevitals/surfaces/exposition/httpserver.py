@@ -6,6 +6,7 @@ nor authentication; the web service has.
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import socket
 import threading
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from kubevitals.surfaces.exposition import exporter as exporters
 
 _BACKLOG = 64
-_CONNECTIONS = 64  # at a time; further ones are closed at once, so that idle clients cost nothing
-_SECONDS = 30.0  # for one request to arrive, and for one answer to be taken
+_CONNECTIONS = 64  # at a time; a further one takes the place of the one that is idle for the longest time
+_REQUEST_SECONDS = 10.0  # for the headers of a request to arrive
+_SECONDS = 30.0  # between two requests, and for one answer to be taken
 _PLAIN = "text/plain; charset=utf-8"
 _PAGE = b"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>kubevitals export</title></head>
@@ -78,20 +80,27 @@ class _ThreadingServer(http.server.ThreadingHTTPServer):
     block_on_close = False
 
     def __init__(self, listening: socket.socket, handler: Any) -> None:
-        self._slots = threading.BoundedSemaphore(_CONNECTIONS)
         self._busy = 0
         self._quiet = threading.Condition()
-        self._open: set[Any] = set()
+        self._open: dict[Any, tuple[bool, float]] = {}  # whether it is being answered, and until when
         super().__init__(listening.getsockname()[:2], handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listening
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._slots.acquire(blocking=False):
+        with self._quiet:
+            if len(self._open) >= _CONNECTIONS:
+                idle = [(until, each) for each, (busy, until) in self._open.items() if not busy]
+                oldest = min(idle, key=lambda pair: pair[0], default=None)
+                if oldest is not None:
+                    del self._open[oldest[1]]
+                    _shut(oldest[1])
+            full = len(self._open) >= _CONNECTIONS
+            if not full:
+                self._open[request] = False, time.monotonic() + _REQUEST_SECONDS
+        if full:
             self.shutdown_request(request)
             return
-        with self._quiet:
-            self._open.add(request)
         try:
             super().process_request(request, client_address)
         except BaseException:
@@ -106,8 +115,21 @@ class _ThreadingServer(http.server.ThreadingHTTPServer):
 
     def _leave(self, request: Any) -> None:
         with self._quiet:
-            self._open.discard(request)
-        self._slots.release()
+            self._open.pop(request, None)
+
+    def service_actions(self) -> None:
+        """Close connections whose time is over; called between requests."""
+        now = time.monotonic()
+        with self._quiet:
+            late = [each for each, (_, until) in self._open.items() if until < now]
+        for each in late:
+            _shut(each)
+
+    def allow(self, request: Any, seconds: float, *, busy: bool = False) -> None:
+        """Give a connection so many seconds from now."""
+        with self._quiet:
+            if request in self._open:
+                self._open[request] = busy, time.monotonic() + seconds
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore it: a client that goes away is no error of the server."""
@@ -130,10 +152,13 @@ class _ThreadingServer(http.server.ThreadingHTTPServer):
             self._quiet.wait_for(lambda: self._busy == 0, max(0.0, until - time.monotonic()))
             left = list(self._open)
         for connection in left:
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue  # it has ended by itself
+            _shut(connection)
+
+
+def _shut(connection: socket.socket) -> None:
+    """End the connection under the thread that serves it."""
+    with contextlib.suppress(OSError):  # it has ended by itself
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -144,6 +169,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: _ThreadingServer
     protocol_version = "HTTP/1.1"
     timeout = _SECONDS
+
+    def parse_request(self) -> bool:
+        """Read the headers, for which there are some seconds in all, however they trickle."""
+        self.server.allow(self.connection, _REQUEST_SECONDS)
+        return super().parse_request()
 
     def do_GET(self) -> None:
         """Answer a route."""
@@ -163,6 +193,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _respond(self, *, with_body: bool) -> None:
         route = self.path.partition("?")[0]
         self.server.begin()
+        self.server.allow(self.connection, _SECONDS, busy=True)
         try:
             status, kind, body, coding = self._answer(route)
             self.exporter.count(route if status != HTTPStatus.NOT_FOUND else "other", status)
@@ -181,6 +212,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True  # the client has gone, or does not take its answer
         finally:
+            self.server.allow(self.connection, _SECONDS)
             self.server.end()
 
     def _answer(self, route: str) -> tuple[int, str, list[bytes], str]:

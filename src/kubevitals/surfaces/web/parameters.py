@@ -33,6 +33,7 @@ MOMENT_SCHEMA: dict[str, Any] = {
 }
 """The JSON schema of a parameter that is a time, or empty."""
 
+_ALL = ("*", "$__all")  # the second is Grafana's, of a variable without a value for all
 _UNESCAPED = re.compile(r"(T[0-9:.]+) ([0-9]{2}:?[0-9]{2})$")
 _POD_FIELDS = {"node": "node", "app": "app", "phase": "phase", "workload_kind": "workload_kind",
                "workload": "workload_name", "pod": "name"}  # fmt: skip
@@ -68,14 +69,23 @@ def read_count(value: Any, info: pydantic.ValidationInfo) -> Any:
 
 
 def split_words(value: Any) -> Any:
-    """Return the words of a parameter that may be repeated and may hold several, separated by commas."""
-    return [word for text in value for word in text.split(",")] if isinstance(value, list) else value
+    """Return the words of a parameter that may be repeated and may hold several, separated by commas.
+
+    Grafana writes several values of a variable in braces: `{a,b}`.
+    """
+    if not isinstance(value, list):
+        return value
+    return [word for text in value for word in _without_braces(text).split(",")]
+
+
+def _without_braces(text: str) -> str:
+    return text[1:-1] if text.startswith("{") and text.endswith("}") else text
 
 
 def among(words: Sequence[str]) -> frozenset[str] | None:
-    """Return the words of a list that was sent; None, no condition, where it is empty or holds a star."""
+    """Return the words of a list that was sent; None, no condition, where it is empty or asks for all."""
     found = frozenset(filter(None, split_words(list(words))))
-    return None if not found or "*" in found else found
+    return None if not found or not found.isdisjoint(_ALL) else found
 
 
 def read_moment(name: str, text: str, now: datetime) -> datetime:
