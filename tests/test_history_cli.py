@@ -511,3 +511,23 @@ def test_completion(
     assert completer.run_words(words, environ={}) == 0
     found = {line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[:-1]}
     assert found == expected
+
+
+def test_an_export_since_a_time_asks_a_database_for_that_alone(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --since a database is not searched for its first sample, and is asked for nothing before."""
+    from kubevitals import history
+    from kubevitals.history import remote
+
+    asked: list[history.Query] = []
+
+    def read(_: object, query: history.Query) -> history.Answer:
+        asked.append(query)
+        return history.Answer((), "prometheus", query.step)
+
+    monkeypatch.setattr(remote.Remote, "extent", None)
+    monkeypatch.setattr(remote.Remote, "read", read)
+    words = ["history", "export", "--since", "1h", "--history", "http://127.0.0.1:9", str(tmp_path / "a.csv")]
+    assert cli.main(words) == 1
+    assert (max(each.until for each in asked) - min(each.since for each in asked)).total_seconds() <= 3630

@@ -37,20 +37,24 @@ def run(arguments: argparse.Namespace, held: histories.History, *, now: datetime
         )
     form = arguments.format or _form_of(path)
     historyfiles.check(form)
-    extent = held.extent(now)
-    if extent is None:
-        raise errors.HistoryError("nothing was recorded yet", remedy=historyoptions.HOW_TO_RECORD)
+    earliest = None
+    if not (arguments.since and held.name == "prometheus"):  # a database may refuse to look so far back
+        extent = held.extent(now)
+        if extent is None:
+            raise errors.HistoryError("nothing was recorded yet", remedy=historyoptions.HOW_TO_RECORD)
+        earliest = extent[0]
     if arguments.step is None:
         arguments.step = "raw"
     chosen = [kinds.KINDS[word].singular for word in dict.fromkeys(arguments.kinds or ())] or list(_DEFAULT)
 
     def read() -> Iterator[tuple[histories.Series, ...]]:
         for kind in chosen:
-            query = history.make_query(arguments, kind, now=now, points=1, since=extent[0])
-            for piece in chunks.read(held, query._replace(since=max(query.since, extent[0]))):
+            query = history.make_query(arguments, kind, now=now, points=1, since=earliest)
+            since = query.since if earliest is None else max(query.since, earliest)
+            for piece in chunks.read(held, query._replace(since=since)):
                 yield piece.series
 
-    query = history.make_query(arguments, chosen[0], now=now, points=1, since=extent[0])
+    query = history.make_query(arguments, chosen[0], now=now, points=1, since=earliest)
     with _Progress() as progress:
         count = historyfiles.write(
             path, read(), form=form, percentiles=query.percentiles, progress=progress.show
