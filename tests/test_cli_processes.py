@@ -148,3 +148,36 @@ def test_simulate() -> None:
     assert len(done.stdout.splitlines()) == 4
     row = done.stdout.splitlines()[1].split()
     assert row[1] in ("Ready", "NotReady")
+
+
+@pytest.mark.parametrize(
+    "words", [("top", "pods", "-A"), ("overview",), ("problems",), ("--help",), ("options",)]
+)
+def test_a_closed_stdout(kubeconfig: pathlib.Path, words: tuple[str, ...]) -> None:
+    """Without a stdout a command that prints fails in two lines."""
+    program = f"{sys.executable} -m kubevitals {' '.join(words)}"
+    ended = subprocess.run(
+        ["sh", "-c", f"exec {program} >&-"],
+        env={**os.environ, "KUBECONFIG": str(kubeconfig)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    first, second, *rest = ended.stderr.splitlines()
+    assert first == "error: the output cannot be written: stdout is closed"
+    assert second.startswith("  try: ")
+    assert not [line for line in rest if "Traceback" in line]
+
+
+def test_a_closed_stderr(kubeconfig: pathlib.Path) -> None:
+    """Without a stderr a command works, and its warnings go nowhere."""
+    ended = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m kubevitals top nodes 2>&-"],
+        env={**os.environ, "KUBECONFIG": str(kubeconfig)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("NAME")

@@ -53,6 +53,7 @@ Exit codes: 0 good, 1 failure, 2 wrong usage, 130 interrupted.
 
 def main(argv: Sequence[str], *, program: str = "kubevitals") -> int:
     """Run the command in `argv` and return the exit code; errors of kubevitals are printed, not raised."""
+    console.replace_closed()
     console.make_robust(sys.stdout)
     console.make_robust(sys.stderr)
     try:
@@ -72,7 +73,7 @@ def main(argv: Sequence[str], *, program: str = "kubevitals") -> int:
         messages.show_error(error)
         return 1
     except OSError as error:
-        if error.filename is not None or sys.stdout is None or error.errno not in (errno.ENOSPC, errno.EIO):
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
             raise
         console.silence_broken_pipe()
         failure = errors.KubevitalsError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 
@@ -78,6 +80,23 @@ def make_robust(stream: TextIO) -> None:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
+
+
+class _ClosedOutput(io.TextIOBase):
+    """Stands for a stdout that was closed: what is written to it fails, as it cannot be seen by anybody."""
+
+    def write(self, text: str) -> int:
+        """Fail, whatever the text is."""
+        del text
+        raise OSError(errno.EBADF, "stdout is closed")
+
+
+def replace_closed() -> None:
+    """Give the program a stdout and a stderr where it was started without, as by `>&-`."""
+    if sys.stdout is None:
+        sys.stdout = _ClosedOutput()
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for the whole process
 
 
 def silence_broken_pipe() -> None:
