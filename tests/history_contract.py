@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import pytest
@@ -10,8 +11,10 @@ from tests import made_past as past
 from kubevitals import history, kinds, model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
+
+    from kubevitals.surfaces.remotewrite import series as written
 
 TICKS = 60  # of 15 s: a quarter of an hour
 _LISTS = ("cpu_percentiles", "memory_percentiles")
@@ -109,6 +112,24 @@ def questions() -> dict[str, history.Query]:
         asked[name] = history.Query(**whole, **words, cluster="prod")
         asked[f"{name}, 60 s"] = history.Query(**whole, **words, cluster="prod", step=60.0)
     return asked
+
+
+def as_sent(snapshots: Iterable[model.Snapshot], sampler: written.Sampler) -> list[tuple[str, float, int]]:
+    """The samples of remote-write as selector, value and milliseconds; ends are left out."""
+    found = []
+    for snapshot in snapshots:
+        for sample in sampler.sample(snapshot):
+            if math.isnan(sample.value):
+                continue
+            name, *labels = sample.series.labels
+            inside = ",".join(f'{key}="{value}"' for key, value in labels)
+            found.append((f"{name[1]}{{{inside}}}", sample.value, sample.milliseconds))
+    return found
+
+
+def openmetrics(samples: Iterable[tuple[str, float, int]]) -> str:
+    """The samples as promtool takes them."""
+    return "".join(f"{selector} {value!r} {at / 1000!r}\n" for selector, value, at in samples)
 
 
 def compare(found: history.Answer, expected: history.Answer, *, rest: float = 1e-6) -> None:

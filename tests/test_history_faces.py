@@ -2,44 +2,74 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING
 
 import pytest
+from tests import history_contract, prometheus, victoria, web_service
 from tests import made_past as past
-from tests import web_service
 
 from kubevitals import cli, history, kinds
 from kubevitals.cli import historyoptions
-from kubevitals.history import ring, store
+from kubevitals.history import remote, ring, store
+from kubevitals.promql import config
+from kubevitals.surfaces.remotewrite import series as written
 from kubevitals.surfaces.view import historydocuments, times
 from kubevitals.surfaces.web import settings
 
 if TYPE_CHECKING:
-    import pathlib
     from collections.abc import Iterator
+
+    from kubevitals import model
 
 TICKS = 300  # an hour is over among them, so that some samples are in blocks
 
 
-@pytest.fixture(scope="module", params=["memory", "file"])
+@pytest.fixture(scope="module")
+def ticks() -> list[model.Snapshot]:
+    """Ticks of a cluster with the name of the simulated one."""
+    return [each._replace(cluster="simulated") for each in past.ticks(TICKS, pods=3)]
+
+
+@pytest.fixture(scope="module")
+def file(ticks: list[model.Snapshot], tmp_path_factory: pytest.TempPathFactory) -> Iterator[history.History]:
+    """A file that recorded them."""
+    path = tmp_path_factory.mktemp("faces") / "history.db"
+    with store.Store.open(path, pause=0.0) as opened:
+        for each in ticks:
+            opened.append(each)
+            assert opened.flush()
+        yield opened
+
+
+@pytest.fixture(scope="module", params=["memory", "file", "prometheus", "victoria-metrics"])
 def held(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, ticks: list[model.Snapshot], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[history.History]:
-    """A history of a cluster with the name of the simulated one."""
-    ticks = [each._replace(cluster="simulated") for each in past.ticks(TICKS, pods=3)]
+    """A history that holds them; a database was sent them by remote-write."""
     if request.param == "memory":
         memory = ring.Ring(samples=TICKS)
         for each in ticks:
             memory.append(each)
         yield memory
         return
-    path: pathlib.Path = tmp_path_factory.mktemp("faces") / "history.db"
-    with store.Store.open(path, pause=0.0) as file:
-        for each in ticks:
-            file.append(each)
-            assert file.flush()
-        yield file
+    if request.param == "file":
+        yield request.getfixturevalue("file")
+        return
+    samples = history_contract.as_sent(ticks, written.Sampler(uid=True))
+    directory = tmp_path_factory.mktemp("database")
+    with contextlib.ExitStack() as running:
+        if request.param == "prometheus":
+            held_text = history_contract.openmetrics(samples)
+            url = running.enter_context(prometheus.holding(held_text, directory)).url
+        else:
+            storing = running.enter_context(victoria.running(directory))
+            storing.give("".join(f"{selector} {value!r} {at}\n" for selector, value, at in samples))
+            url = storing.url
+        asked = remote.Remote(config.open_prometheus(config.ServerOptions(url)))
+        running.callback(asked.close)
+        yield asked
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +82,20 @@ def service(held: history.History) -> Iterator[web_service.Service]:
 @pytest.mark.parametrize("kind", kinds.SINGULARS)
 def test_three_faces_give_the_same_numbers(  # noqa: PLR0917 - fixtures
     held: history.History,
+    file: history.History,
     service: web_service.Service,
     kind: str,
     step: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Series, points, percentiles, samples and coverage are the same in all of them."""
+    """Series, points, percentiles, samples and coverage are the same in all of them, and as the file's."""
     since, until = past.at(600), past.at(TICKS * 15)
     seconds = None if step == "raw" else times.parse_length(step)
     query = times.settle(history.Query(kind, since, until, step=seconds, percentiles=(95.0,)))
     answer = held.read(query)
     assert answer.series
+    history_contract.compare(answer, file.read(query))
     expected = [historydocuments.to_item(each) for each in answer.series]
     words = [times.format_moment(each) for each in (since, until)]
     asked = f"since={words[0]}&until={words[1]}&step={step}"

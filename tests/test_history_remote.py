@@ -19,37 +19,20 @@ from kubevitals.surfaces.exposition import families
 from kubevitals.surfaces.remotewrite import series as written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 QUESTIONS = history_contract.questions()
 
 
-def as_sent(snapshots: Iterable[model.Snapshot], sampler: written.Sampler) -> list[tuple[str, float, int]]:
-    """The samples of remote-write as selector, value and milliseconds; ends are left out."""
-    found = []
-    for snapshot in snapshots:
-        for sample in sampler.sample(snapshot):
-            if math.isnan(sample.value):
-                continue
-            name, *labels = sample.series.labels
-            inside = ",".join(f'{key}="{value}"' for key, value in labels)
-            found.append((f"{name[1]}{{{inside}}}", sample.value, sample.milliseconds))
-    return found
-
-
 def held() -> list[tuple[str, float, int]]:
     """Two clusters, of which the first is also sent by a replica, and one without the labels of workloads."""
+    as_sent = history_contract.as_sent
     samples = as_sent(history_contract.snapshots(), written.Sampler(uid=True))
     samples += as_sent(history_contract.snapshots(), written.Sampler({"replica": "b"}, uid=True))
     samples += as_sent(history_contract.snapshots(cluster="test", factor=2), written.Sampler(uid=True))
     return samples + as_sent(
         (each._replace(cluster="bare") for each in past.ticks(8)), written.Sampler(workload=False)
     )
-
-
-def openmetrics(samples: Iterable[tuple[str, float, int]]) -> str:
-    """The samples as promtool takes them."""
-    return "".join(f"{selector} {value!r} {at / 1000!r}\n" for selector, value, at in samples)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +57,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     directory = tmp_path_factory.mktemp("held")
     samples = held()
     if request.param == "prometheus":
-        with prometheus.holding(openmetrics(samples), directory) as started:
+        with prometheus.holding(history_contract.openmetrics(samples), directory) as started:
             yield started.url
         return
     with victoria.running(directory) as storing:

@@ -26,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[promql_client.P
     """Prometheus 3 with the samples of both tests."""
     program = str(provision.provide("prometheus-3")["prometheus-3"])
     samples = scraped.openmetrics(test_prometheus_source.everything())
-    samples += test_history_remote.openmetrics(test_history_remote.held())
+    samples += history_contract.openmetrics(test_history_remote.held())
     with (
         prometheus.holding(samples, tmp_path_factory.mktemp("held"), path=program) as started,
         config.open_prometheus(config.ServerOptions(started.url)) as opened,
