@@ -169,13 +169,13 @@ def points_of(
         if len(set(ends)) == len(ends):
             share = None if interval is None else interval / step
             return _sample_points(samples, ends, len(percentiles), resources, share)
+    of_cpu = describe if None in samples.cpu else _describe_known
+    of_memory = describe if None in samples.memory else _describe_known
     points = []
     begin, count = 0, len(times)
     while begin < count:
         end = after - (after - times[begin]) // step * step
         stop = bisect.bisect_right(times, end, begin)
-        cpu: Sequence[int | None] = samples.cpu[begin:stop]
-        memory: Sequence[int | None] = samples.memory[begin:stop]
         if samples.shares is None:
             whole: float = stop - begin
         else:
@@ -185,8 +185,8 @@ def points_of(
             step_point(
                 end,
                 step,
-                describe(cpu, percentiles),
-                describe(memory, percentiles),
+                of_cpu(samples.cpu[begin:stop], percentiles),
+                of_memory(samples.memory[begin:stop], percentiles),
                 covered=covered,
                 resources=resources_at(resources, end),
                 percentiles=len(percentiles),
@@ -198,10 +198,14 @@ def points_of(
 
 def describe(values: Sequence[int | None], percentiles: tuple[float, ...]) -> Stats | None:
     """Return what can be said of the known values, exactly; None if there is none."""
-    known: list[int] = [value for value in values if value is not None] if None in values else values  # type: ignore[assignment]
+    known = [value for value in values if value is not None]
+    return _describe_known(known, percentiles) if known else None
+
+
+def _describe_known(values: Sequence[int | None], percentiles: tuple[float, ...]) -> Stats:
+    """Return the same of values that are all known, one at least."""
+    known: Sequence[int] = values  # type: ignore[assignment]
     count = len(known)
-    if not count:
-        return None
     if not percentiles:
         return Stats(count, sum(known), min(known), max(known))
     ranked = sorted(known)
@@ -225,23 +229,27 @@ def step_point(
     percentiles: int = 0,
 ) -> history.Point:
     """Return one step as a point; `covered` is how many of its milliseconds were measured."""
-    coverage = None if covered is None else min(1.0, round(covered / step, 4))
-    samples = max(cpu.number if cpu else 0, memory.number if memory else 0)
+    coverage = None if covered is None else 1.0 if covered >= step else round(covered / step, 4)
+    cores = least_cores = most_cores = size = least_size = most_size = None
+    cpu_percentiles: tuple[float | None, ...] = (None,) * percentiles
+    memory_percentiles: tuple[int | None, ...] = cpu_percentiles  # type: ignore[assignment]
+    samples = 0
+    if cpu is not None:
+        samples, total, least, most, ranked = cpu
+        cores, least_cores, most_cores = round(total / samples) / _NANO, least / _NANO, most / _NANO
+        cpu_percentiles = tuple([round(each) / _NANO for each in ranked]) if ranked else ()
+    if memory is not None:
+        number, total, least_size, most_size, ranked = memory
+        size = round(total / number)
+        memory_percentiles = tuple([round(each) for each in ranked]) if ranked else ()
+        samples = max(samples, number)
     tail = _NO_TAIL if resources is None else _tail_of(resources)
-    return history.Point(
-        _EPOCH + end * _MILLISECOND,
-        None if cpu is None else round(cpu.total / cpu.number / _NANO, 9),
-        None if memory is None else round(memory.total / memory.number),
-        None if cpu is None else cpu.least / _NANO,
-        None if cpu is None else cpu.most / _NANO,
-        None if memory is None else memory.least,
-        None if memory is None else memory.most,
-        samples,
-        coverage,
-        *tail,
-        (None,) * percentiles if cpu is None else tuple([round(each / _NANO, 9) for each in cpu.percentiles]),
-        (None,) * percentiles if memory is None else tuple([round(each) for each in memory.percentiles]),
-    )
+    return history.Point._make(
+        (
+            _EPOCH + end * _MILLISECOND, cores, size, least_cores, most_cores, least_size, most_size,
+            samples, coverage, *tail, cpu_percentiles, memory_percentiles,
+        )
+    )  # fmt: skip
 
 
 def resources_at(resources: Sequence[Resources], time: int) -> Resources | None:
