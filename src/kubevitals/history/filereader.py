@@ -63,11 +63,11 @@ def read(
         plan = _make_plan(connection, query)
         found = list(_find(connection, query, plan))
         numbers = {number for _, each in found for number in (each.id, each.shared) if number is not None}
-        known = _read_samples(connection, numbers, plan)
+        fresh = _read_open(connection, numbers, plan)
         series = []
-        for one, each in found:
+        for one, each in found:  # one by one: the samples of all of them would fill much memory
             resources = _read_resources(connection, each.id, plan)
-            own = _join_shared(each, known)
+            own = _join_shared(each, _read_samples(connection, each, plan, fresh))
             if plan.periods:
                 points = _points_with_hours(
                     own, _read_hours(connection, each, plan), plan, query.percentiles, resources
@@ -165,12 +165,19 @@ def _find(
 
 
 def _read_samples(
-    connection: sqlite3.Connection, numbers: Iterable[int], plan: _Plan
+    connection: sqlite3.Connection,
+    each: _Object,
+    plan: _Plan,
+    fresh: dict[int, list[aggregation.Samples]],
 ) -> dict[int, aggregation.Samples]:
-    """Return the samples of the range of each series that has some."""
+    """Return the samples of the range of the object's own series and of its shared one, if they have some.
+
+    `fresh` are those that are not in blocks yet.
+    """
     known: dict[int, aggregation.Samples] = {}
-    fresh = _read_open(connection, numbers, plan)
-    for number in numbers:
+    for number in (each.id, each.shared):
+        if number is None:
+            continue
         parts = list(map(samples.decode, _blocks(connection, number, plan.batches)))
         parts += fresh.get(number, ())
         if parts:
