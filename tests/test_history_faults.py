@@ -181,6 +181,37 @@ def test_a_file_that_may_only_be_read(path: Path) -> None:
         assert times(store) == [0, 1, 2]
 
 
+@POSIX
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be another account"
+)
+def test_a_copy_whose_newest_rows_are_beside_it(path: Path) -> None:
+    """A copy that may only be read, with rows in a WAL that cannot be read there, says so instead of less."""
+    copied = path.parent / "copied"
+    copied.mkdir()
+    with opened(path) as store:
+        record(store, 3)
+        for name in (path.name, f"{path.name}-wal"):
+            (copied / name).write_bytes((path.parent / name).read_bytes())
+    assert (copied / f"{path.name}-wal").stat().st_size
+    for file in copied.iterdir():
+        file.chmod(0o444)
+    for folder in (copied, *copied.parents):
+        if folder == Path("/tmp"):
+            break
+        folder.chmod(folder.stat().st_mode | 0o055)
+    copied.chmod(0o555)
+    code = (
+        "import os, pathlib, sys; from kubevitals.history import fileproblems, schema; os.setuid(65534)\n"
+        "try: schema.open_for_reading(pathlib.Path(sys.argv[1]))\n"
+        "except fileproblems.StoreError as error: print(error.code)\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code, copied / path.name], capture_output=True, text=True, check=False
+    )
+    assert (answer.stdout, answer.stderr) == ("history_wal\n", "")
+
+
 def test_a_file_that_another_program_has_locked(path: Path) -> None:
     """While it is locked ticks are dropped, with a message; afterwards recording goes on."""
     with opened(path) as store:

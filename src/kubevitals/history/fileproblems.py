@@ -25,6 +25,7 @@ _REMEDIES = {
     "history_disk_full": "make room on the disk, or lower --history-size; recording goes on by itself",
     "history_disk_failed": "look at the disk; recording goes on by itself as soon as it can be written",
     "history_read_only": f"make it and its directory writable for this account, {_ANOTHER}",
+    "history_wal": "copy the file with its -wal to a directory that this account may write",
     "history_missing": "record with `kubevitals record` or `kubevitals serve --history`",
     "history_unreadable": f"make it readable for this account, {_ANOTHER}",
     "history_second_writer": "nothing to do: it takes over when the other ends",

@@ -171,6 +171,13 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
             if mode == "mode=ro" and error.sqlite_errorname.startswith(
                 ("SQLITE_CANTOPEN", "SQLITE_READONLY")
             ):
+                wal = path.with_name(path.name + "-wal")
+                if wal.exists() and wal.stat().st_size:  # which an immutable file is read without
+                    raise fileproblems.StoreError(
+                        "history_wal",
+                        path,
+                        f"its newest rows are in {wal.name}, which cannot be read from here",
+                    ) from error
                 continue
             raise
         except BaseException:
