@@ -304,8 +304,8 @@ def test_node_exporter(asking: Callable[..., source.PrometheusSource]) -> None:
     ("cluster", "words", "remedy"),
     [
         ("down", "1 of 2 kubelet targets are down", "10250"),
-        ("dropped", "though its kubelet targets are up", "relabelling"),
-        ("unselected", "scrapes no kubelet", "ServiceMonitor"),
+        ("dropped", "though all of its 1 kubelet targets are up", "relabelling"),
+        ("unselected", "no target whose job is called kubelet or cadvisor", "ServiceMonitor"),
         ("stopped", "the last sample is minutes old", "Targets"),
         ("unlabelled", "none of containers with the labels", "cAdvisor"),
     ],

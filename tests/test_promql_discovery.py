@@ -227,7 +227,9 @@ def test_the_options_of_the_command_line(tmp_path: Path) -> None:
             cluster="prod=k8s",
             queries=str(queries),
         )
-        with pytest.raises(errors.PrometheusError, match="has no series at all"):
+        with pytest.raises(
+            errors.PrometheusError, match="has neither container_cpu_usage_seconds_total nor up"
+        ):
             made.fetch_usage(sources.Scope(pods=True, namespace="shop"))
         assert made.origin == f"{server.url}/prefix (--prometheus-url)"
         made.close()

@@ -6,13 +6,11 @@ to no object of the inventory is left out, and told where it is a large part.
 
 from __future__ import annotations
 
-from kubevitals import model, nodenames
+from kubevitals import model, nodenames, sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    from kubevitals import sources
 
     PodKey = tuple[str, str]
 
@@ -53,6 +51,19 @@ def attribute(
     if pods is not None:
         _attribute_pods(usage, names, nodes, pods, judge=judge)
     usage.aliases = None
+    if any(each.code in sources.NOT_WHOLE for each in usage.problems):
+        _explain_missing(usage, nodes or (), pods or ())
+
+
+def _explain_missing(usage: sources.Usage, nodes: Iterable[model.Node], pods: Iterable[model.Pod]) -> None:
+    """Note of objects without a sample that an answer was not whole: their kubelets may be well."""
+    for node in nodes:
+        if node.name not in usage.nodes:
+            usage.node_reasons.setdefault(node.name, "prometheus_partial")
+    for pod in pods:
+        key = (pod.namespace, pod.name)
+        if key not in usage.pods:
+            usage.pod_reasons.setdefault(key, "prometheus_partial")
 
 
 class _Names:

@@ -47,6 +47,7 @@ REASONS = {
     "kubelets_unreadable": "without any kubelet that could be read",
     "prometheus_unavailable": "without Prometheus, which does not answer",
     "prometheus_empty": "without a series in Prometheus",
+    "prometheus_partial": "without a series in Prometheus, whose answer is not whole",
 }
 _NOTHING: Mapping[Any, str] = {}  # never changed
 _STARTING_SECONDS = 120.0  # kubectl too expects a sample after two minutes, and not before

@@ -57,6 +57,7 @@ class _Envelope(msgspec.Struct):
 
     status: str = ""
     warnings: list[str] | None = None
+    infos: list[str] | None = None  # of Prometheus 3: remarks on the query
     isPartial: bool = False  # noqa: N815 - of VictoriaMetrics' cluster version
 
 
@@ -94,15 +95,19 @@ def decode(body: bytes, labels: type[LabelsT]) -> Answer[LabelsT]:
         if _form_of(body) in ("scalar", "string"):
             raise _no_series() from error
         raise
-    data = answer.data
+    data, problems = answer.data, _problems(answer)
     form = "" if data is None else data.resultType
+    if data is None and problems:
+        raise errors.PrometheusError(
+            f"the answer has no data: {problems[0].message}", remedy=problems[0].remedy
+        )
     if data is None or form not in ("vector", "matrix"):
         raise _no_series()
     try:
         series = [Series(each.metric, _points(each)) for each in data.result or ()]
     except ValueError as error:
         raise _unreadable(f"a value is no number: {error}") from error
-    return Answer(form, series, _problems(answer))
+    return Answer(form, series, problems)
 
 
 def decode_build(body: bytes) -> BuildInfo:
@@ -143,6 +148,8 @@ def _problems(answer: _Envelope) -> tuple[model.Problem, ...]:
         found.append(
             model.Problem("prometheus_warning", f"Prometheus warns of {len(said) - _WARNINGS} things more")
         )
+    noted = list(dict.fromkeys(sanitize.excerpt(each) for each in answer.infos or ()))
+    found += [model.Problem("prometheus_info", f"Prometheus remarks: {each}") for each in noted[:_WARNINGS]]
     return tuple(found)
 
 

@@ -80,6 +80,8 @@ class Usage:
         self.node_labels: dict[str, dict[str, str]] = {}
 
 
+# Codes of problems that say of an answer that it may lack a part.
+NOT_WHOLE = ("prometheus_partial", "prometheus_warning")
 UNKNOWN = ""  # a time, or a window, that no row shows
 
 # A sample is (timestamp, window, cores, bytes): plain tuples, because a large cluster has 150,000 of them.

@@ -346,9 +346,12 @@ def drop_ended(
 
 
 def join_pods(
-    cpu: Mapping[ContainerKey, Measured], memory: Mapping[ContainerKey, Measured]
+    cpu: Mapping[ContainerKey, Measured],
+    memory: Mapping[ContainerKey, Measured],
+    *,
+    missing: str = "prometheus_empty",
 ) -> tuple[dict[PodKey, sources.PodSample], dict[PodKey, str]]:
-    """Return the sample of each pod, and of those without CPU usage yet why.
+    """Return the sample of each pod, and of those that lack a number why: `missing`, or that it is too early.
 
     A pod's timestamp and window are those of its oldest container, as in the metrics API.
     """
@@ -360,7 +363,7 @@ def join_pods(
         cores, size = cpu.get(key), memory.get(key)
         containers.setdefault(pod, []).append((key[2], _value(cores), _whole(size)))
         if cores is None or size is None:
-            pod_reasons.setdefault(pod, "prometheus_empty")
+            pod_reasons.setdefault(pod, missing)
         elif cores.value is None:
             pod_reasons[pod] = "first_sample"
         moment = cores or size
@@ -372,9 +375,9 @@ def join_pods(
 
 
 def join_nodes(
-    cpu: Mapping[str, Measured], memory: Mapping[str, Measured]
+    cpu: Mapping[str, Measured], memory: Mapping[str, Measured], *, missing: str = "prometheus_empty"
 ) -> tuple[dict[str, sources.Sample], dict[str, str]]:
-    """Return the sample of each node, and of those without CPU usage yet why."""
+    """Return the same of nodes."""
     samples: dict[str, sources.Sample] = {}
     node_reasons: dict[str, str] = {}
     for name in {**cpu, **memory}:
@@ -382,7 +385,7 @@ def join_nodes(
         moment = cores or size
         assert moment is not None
         if cores is None or size is None:
-            node_reasons[name] = "prometheus_empty"
+            node_reasons[name] = missing
         elif cores.value is None:
             node_reasons[name] = "first_sample"
         samples[name] = (*_times(moment), _value(cores), _whole(size))

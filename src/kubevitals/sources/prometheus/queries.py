@@ -26,6 +26,7 @@ PLACEHOLDERS = {
     "range": "how long CPU is averaged: --prometheus-range, or 4.5 scrape intervals and a minute at least",
     "recent": "how old a value may be: 2.5 scrape intervals and a minute at least",
 }
+OF_CONTAINERS, OF_NODES = 'container!=""', 'id="/"'  # matchers of cAdvisor's series
 CONTAINER_LABELS = ("namespace", "pod", "container")
 
 

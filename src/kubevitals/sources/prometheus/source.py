@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING
 
 from kubevitals import errors, model, nodenames, sanitize, sources
 from kubevitals.promql import expressions, results
-from kubevitals.sources.prometheus import conversion, diagnosis, queries
+from kubevitals.sources.prometheus import answers, conversion, diagnosis, matchers, queries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeVar
 
     from kubevitals.kube import client as kube_client
     from kubevitals.promql import client as promql_client
 
     KeyT = TypeVar("KeyT")
-    SeriesList = list[results.Series[conversion.Labels]]
-    Found = tuple[SeriesList, queries.Query, bool]  # series, of which, ready numbers
 
 _WINDOW_INTERVALS, _RECENT_INTERVALS = 4.5, 2.5
 _SHORTEST, _LONGEST = 60.0, 3600.0  # seconds: cAdvisor itself looks every 10 to 15 seconds
@@ -102,7 +100,7 @@ class PrometheusSource:
         """
         usage = sources.Usage(self.name)
         at = self._at()
-        self._learn_interval(at)
+        self._learn_interval(at, usage)
         if scope.nodes:
             self._read_nodes(scope, usage, at)
         if scope.pods:
@@ -119,22 +117,26 @@ class PrometheusSource:
         narrow = scope.namespace is not None or scope.name is not None
         cpu = self._ask_of_pods("container_cpu", scope, at, usage)
         memory = self._ask_of_pods("container_memory", scope, at, usage)
-        if not cpu[0] and not memory[0]:
-            self._explain(cpu[1], at, narrow=narrow, labels='container!=""')
+        if not cpu.series and not memory.series:
+            self._explain([cpu, memory], at, narrow=narrow, labels=queries.OF_CONTAINERS)
             return
-        self._tell_missing(cpu, memory, at, usage)
+        self._tell_missing(cpu, memory, at, usage, queries.OF_CONTAINERS)
         wanted = self._resolve(scope, "pods")
-        aliases = conversion.find_aliases([*cpu[0], *memory[0]])
+        aliases = conversion.find_aliases([*cpu.series, *memory.series])
         names = conversion.unify(aliases)
         found: list[dict[conversion.ContainerKey, conversion.Measured]] = []
         apart: list[dict[str, dict[conversion.ContainerKey, conversion.Measured]]] = []
         for answer, counters in ((cpu, True), (memory, False)):
             window = self._ready_window(answer)
-            by_container = _checked(conversion.by_container(answer[0]), answer, queries.CONTAINER_LABELS)
+            by_container = answers.check_labels(
+                conversion.by_container(answer.series), answer, queries.CONTAINER_LABELS
+            )
             nodes = {key: each[-1].labels.node_name for key, each in by_container.items()}
             measured = conversion.measure(by_container, counters=counters, window=window)
             conversion.drop_ended(measured, nodes, interval=self._interval or _UNKNOWN_INTERVAL)
-            found.append({key: each for key, each in measured.items() if _is_wanted(key, scope, wanted)})
+            found.append(
+                {key: each for key, each in measured.items() if matchers.is_wanted(key, scope, wanted)}
+            )
             places, by_node = conversion.split_by_node(by_container, names)
             usage.pod_nodes.update((pod, node) for pod, node in places.items() if node)
             apart.append(
@@ -143,7 +145,9 @@ class PrometheusSource:
                     for node, series in by_node.items()
                 }
             )
-        usage.pods, usage.pod_reasons = conversion.join_pods(*found)
+        usage.pods, usage.pod_reasons = conversion.join_pods(
+            *found, missing=answers.find_reason((cpu, memory))
+        )
         for node in {**apart[0], **apart[1]}:
             samples, _ = conversion.join_pods(apart[0].get(node, {}), apart[1].get(node, {}))
             for key in samples.keys() & usage.pods.keys():
@@ -153,22 +157,22 @@ class PrometheusSource:
     def _read_nodes(self, scope: sources.Scope, usage: sources.Usage, at: float | None) -> None:
         cpu = self._ask_of_nodes("node_cpu", at, usage)
         memory = self._ask_of_nodes("node_memory", at, usage)
-        answers = [*cpu.values(), *memory.values()]
-        if not any(answer[0] for answer in answers):
-            self._explain(self._table["node_cpu"][0], at, narrow=False, labels='id="/"')
+        both = [*cpu.values(), *memory.values()]
+        if not any(answer.series for answer in both):
+            self._explain(both, at, narrow=False, labels=queries.OF_NODES)
             return
-        self._tell_missing(_first(cpu), _first(memory), at, usage)
-        addresses = self._find_addresses(*answers, at=at)
-        usage.aliases = conversion.find_aliases([each for answer in answers for each in answer[0]])
+        self._tell_missing(answers.first(cpu), answers.first(memory), at, usage, queries.OF_NODES)
+        addresses = self._find_addresses(*both, at=at, usage=usage)
+        usage.aliases = conversion.find_aliases([each for answer in both for each in answer.series])
         names = conversion.unify(usage.aliases)
         found: list[dict[str, conversion.Measured]] = []
         for number, of_number in (("node_cpu", cpu), ("node_memory", memory)):
             measured: dict[str, conversion.Measured] = {}
             useful = []
             for index, answer in of_number.items():
-                by_node = conversion.by_node(answer[0], addresses)
+                by_node = conversion.by_node(answer.series, addresses)
                 if len(of_number) == 1:
-                    _checked(by_node, answer, ("node",))
+                    answers.check_labels(by_node, answer, ("node",))
                 told = conversion.measure(
                     by_node, counters=number == "node_cpu", window=self._ready_window(answer)
                 )
@@ -178,10 +182,14 @@ class PrometheusSource:
                 if len(measured) > before:
                     useful.append(index)
             found.append(measured)
-            if number in self._learning and useful:
+            if (
+                number in self._learning
+                and useful
+                and answers.find_reason(of_number.values()) == "prometheus_empty"
+            ):
                 self._useful[number] = (self._clock(), useful)
             self._learning.discard(number)
-        usage.nodes, usage.node_reasons = conversion.join_nodes(*found)
+        usage.nodes, usage.node_reasons = conversion.join_nodes(*found, missing=answers.find_reason(both))
         for address, name in addresses.items():
             usage.aliases[name] = (*usage.aliases.get(name, ()), address)
         self._select_nodes(scope, usage)
@@ -216,29 +224,29 @@ class PrometheusSource:
 
     def _ask_of_pods(
         self, number: str, scope: sources.Scope, at: float | None, usage: sources.Usage
-    ) -> Found:
+    ) -> answers.Answer:
         """Return the series of the namespace and the pod that are asked for.
 
         Their own labels may be exported_namespace and exported_pod: those are asked for where such series
         were seen, and where there is nothing else.
         """
         query = self._table[number][0]
-        found = self._ask(query, _match_pods(scope), at, usage)
-        self._renames = self._renames or any(conversion.is_renamed(each.labels) for each in found[0])
+        found = self._ask(query, matchers.match_pods(scope), at, usage)
+        self._renames = self._renames or any(conversion.is_renamed(each.labels) for each in found.series)
         if scope.namespace is None and scope.name is None:
             return found
-        if found[0] and not self._renames:
+        if found.series and not self._renames:
             return found
-        series = list(found[0])
-        for matchers in _match_renamed_pods(scope):
-            more = self._ask(query, matchers, at, usage)
-            if more[0]:
-                series += more[0]
+        series = list(found.series)
+        for wanted in matchers.match_renamed_pods(scope):
+            more = self._ask(query, wanted, at, usage)
+            if more.series:
+                series += more.series
                 found = more
         self._renames = self._renames or any(conversion.is_renamed(each.labels) for each in series)
-        return series, found[1], found[2]
+        return found._replace(series=series)
 
-    def _ask_of_nodes(self, number: str, at: float | None, usage: sources.Usage) -> dict[int, Found]:
+    def _ask_of_nodes(self, number: str, at: float | None, usage: sources.Usage) -> dict[int, answers.Answer]:
         """Return by their places in the table the answers of those queries that tell of nodes.
 
         Every few minutes all are asked, to learn which of them know nodes that those before do not.
@@ -247,14 +255,17 @@ class PrometheusSource:
         learned_at, useful = self._useful.get(number, (0.0, []))
         if useful and self._clock() - learned_at < _AGAIN_SECONDS:
             found = {index: self._ask_nodes(choices[index], at, usage) for index in useful}
-            if any(answer[0] for answer in found.values()):
+            if any(answer.series for answer in found.values()):
                 return found
         self._learning.add(number)
         return {index: self._ask_nodes(query, at, usage) for index, query in enumerate(choices)}
 
-    def _ask_nodes(self, query: queries.Query, at: float | None, usage: sources.Usage) -> Found:
+    def _ask_nodes(self, query: queries.Query, at: float | None, usage: sources.Usage) -> answers.Answer:
         """Return the series of nodes, and note all of their labels."""
-        answer = self.prometheus.query(self._render(query, []), at=at)
+        try:
+            answer = self.prometheus.query(self._render(query, []), at=at)
+        except errors.PrometheusError as error:
+            return answers.note_failure(query, error, usage)
         usage.problems += answer.problems
         series = []
         for told, points in answer.series:
@@ -262,20 +273,38 @@ class PrometheusSource:
             series.append(results.Series(labels, points))
             usage.node_labels.setdefault(labels.node_name, told)
         self._insist_on_one_cluster(series)
-        return series, query, answer.form == "vector"
+        return self._found(query, series, answer.form, answer.problems)
 
     def _ask(
-        self, query: queries.Query, matchers: list[str], at: float | None, usage: sources.Usage
-    ) -> Found:
-        answer = self.prometheus.query_as(self._render(query, matchers), conversion.Labels, at=at)
+        self, query: queries.Query, wanted: list[str], at: float | None, usage: sources.Usage
+    ) -> answers.Answer:
+        try:
+            answer = self.prometheus.query_as(self._render(query, wanted), conversion.Labels, at=at)
+        except errors.PrometheusError as error:
+            return answers.note_failure(query, error, usage)
         usage.problems += answer.problems
         self._insist_on_one_cluster(answer.series)
-        return answer.series, query, answer.form == "vector"
+        return self._found(query, answer.series, answer.form, answer.problems)
 
-    def _render(self, query: queries.Query, matchers: list[str]) -> str:
+    def _found(
+        self, query: queries.Query, series: answers.SeriesList, form: str, problems: Sequence[model.Problem]
+    ) -> answers.Answer:
+        """Return an answer; one that is empty and was warned of is no proof that there are no series."""
+        doubt = next((each for each in problems if each.code in sources.NOT_WHOLE), None)
+        if series or doubt is None:
+            return answers.Answer(series, query, form == "vector")
+        error = errors.PrometheusError(
+            f"{self.prometheus.server} gives no series of {query.origin or query.family}, "
+            f"and its answer may not be whole: {doubt.message}",
+            remedy=doubt.remedy or "look at the servers and the stores behind it",
+        )
+        error.code = "prometheus_partial"
+        return answers.Answer(series, query, failure=error)
+
+    def _render(self, query: queries.Query, wanted: list[str]) -> str:
         interval = self._interval or _UNKNOWN_INTERVAL
         return query.render(
-            scope=",".join([*self._own_matchers(), *matchers]),
+            scope=",".join([*self._own_matchers(), *wanted]),
             window=self._window or _within(_WINDOW_INTERVALS * interval),
             recent=_within(_RECENT_INTERVALS * interval),
         )
@@ -283,16 +312,17 @@ class PrometheusSource:
     def _own_matchers(self) -> list[str]:
         return [] if self._cluster is None else [expressions.match(self._cluster_label, self._cluster)]
 
-    def _ready_window(self, found: Found) -> float | None:
+    def _ready_window(self, found: answers.Answer) -> float | None:
         """Return the seconds that ready numbers stand for; None for samples, which tell it themselves."""
-        _, query, ready = found
-        if not ready:
+        if not found.ready:
             return None
         return (
-            query.window or self._window or _within(_WINDOW_INTERVALS * (self._interval or _UNKNOWN_INTERVAL))
+            found.query.window
+            or self._window
+            or _within(_WINDOW_INTERVALS * (self._interval or _UNKNOWN_INTERVAL))
         )
 
-    def _learn_interval(self, at: float | None) -> None:
+    def _learn_interval(self, at: float | None, usage: sources.Usage) -> None:
         """Find out how far apart the samples are, now and then."""
         now = self._clock()
         if self._interval is not None and now - self._learned_at < _AGAIN_SECONDS:
@@ -300,7 +330,14 @@ class PrometheusSource:
         self._learned_at = now
         scope = ",".join(self._own_matchers())
         for text in queries.SAMPLES:
-            found = self.prometheus.query(queries.Query(text).render(scope=scope, window=1, recent=1), at=at)
+            query = queries.Query(text, "the scrape interval")
+            try:
+                found = self.prometheus.query(query.render(scope=scope, window=1, recent=1), at=at)
+            except errors.PrometheusError as error:
+                if isinstance(error.__cause__, errors.RequestTimeoutError):
+                    raise  # it is a small query: the others would not be answered either
+                answers.note_failure(query, error, usage)
+                continue
             samples = found.series[0].points[0][1] if found.series else 0.0
             if samples >= 2:
                 self._interval = _COUNTED_SECONDS / samples
@@ -319,22 +356,29 @@ class PrometheusSource:
                 remedy="name the one that is meant by --prometheus-cluster",
             )
 
-    def _explain(self, query: queries.Query, at: float | None, *, narrow: bool, labels: str) -> None:
+    def _explain(
+        self, found: Sequence[answers.Answer], at: float | None, *, narrow: bool, labels: str
+    ) -> None:
         """Raise what says why there is nothing, unless only this part of the cluster has nothing."""
+        failure = next((answer.failure for answer in found if answer.failure is not None), None)
+        if failure is not None:
+            raise failure
+        query = found[0].query
         if not query.family:
             if not narrow:
-                raise self._why_empty(query, at)
+                raise self._why_empty(query, at, labels)
             return
         selector = f"{query.family}{{{','.join([labels, *self._own_matchers()])}}}"
         if narrow and diagnosis.has_series(self.prometheus, selector, at=at):
             return
-        raise self._why_empty(query, at)
+        raise self._why_empty(query, at, labels)
 
-    def _why_empty(self, query: queries.Query, at: float | None) -> errors.PrometheusError:
+    def _why_empty(self, query: queries.Query, at: float | None, labels: str) -> errors.PrometheusError:
         if query.family:
             return diagnosis.explain(
                 self.prometheus,
                 query.family,
+                labels=labels,
                 cluster=self._cluster,
                 cluster_label=self._cluster_label,
                 at=at,
@@ -345,22 +389,24 @@ class PrometheusSource:
         error.code = "prometheus_empty"
         return error
 
-    def _tell_missing(self, cpu: Found, memory: Found, at: float | None, usage: sources.Usage) -> None:
+    def _tell_missing(
+        self, cpu: answers.Answer, memory: answers.Answer, at: float | None, usage: sources.Usage, labels: str
+    ) -> None:
         """Say which of the two numbers is missing everywhere, if one is."""
         for found in (cpu, memory):
-            if not found[0]:
-                error = self._why_empty(found[1], at)
+            if not found.series and found.failure is None:
+                error = self._why_empty(found.query, at, labels)
                 usage.problems.append(model.Problem.of(error))
 
-    def _find_addresses(self, *found: Found, at: float | None) -> dict[str, str]:
+    def _find_addresses(
+        self, *found: answers.Answer, at: float | None, usage: sources.Usage
+    ) -> dict[str, str]:
         """Return the names of nodes by their IP, where a series of theirs has no better name."""
-        if not any(nodenames.is_address(each.labels.node_name) for answer in found for each in answer[0]):
+        if not any(nodenames.is_address(each.labels.node_name) for answer in found for each in answer.series):
             return {}
-        answer = self.prometheus.query_as(
-            self._render(queries.Query(queries.NODE_ADDRESSES), []), conversion.Labels, at=at
-        )
+        told = self._ask(queries.Query(queries.NODE_ADDRESSES, "kube_node_info"), [], at, usage)
         return {
-            each.labels.internal_ip: each.labels.exported_node or each.labels.node for each in answer.series
+            each.labels.internal_ip: each.labels.exported_node or each.labels.node for each in told.series
         }
 
     def _resolve(self, scope: sources.Scope, plural: str) -> frozenset[tuple[str, str]] | None:
@@ -383,62 +429,8 @@ class PrometheusSource:
         )
 
 
-def _first(found: Mapping[int, Found]) -> Found:
-    """Return the first answer that has series, or the first."""
-    return next((answer for answer in found.values() if answer[0]), next(iter(found.values())))
-
-
 def _within(seconds: float) -> float:
     return min(max(seconds, _SHORTEST), _LONGEST)
-
-
-def _match_pods(scope: sources.Scope) -> list[str]:
-    matchers = [] if scope.namespace is None else [expressions.match("namespace", scope.namespace)]
-    return matchers if scope.name is None else [*matchers, expressions.match("pod", scope.name)]
-
-
-def _match_renamed_pods(scope: sources.Scope) -> list[list[str]]:
-    """Return matchers that together find the series whose own namespace, pod or both were renamed.
-
-    They may find a little more than that.
-    """
-    found = []
-    if scope.namespace is not None:
-        found.append([expressions.match("exported_namespace", scope.namespace)])
-        if scope.name is not None:
-            found[0].append(expressions.match("pod", scope.name))
-    if scope.name is not None:
-        found.append([expressions.match("exported_pod", scope.name)])
-    return found
-
-
-def _is_wanted(
-    key: conversion.ContainerKey, scope: sources.Scope, wanted: frozenset[tuple[str, str]] | None
-) -> bool:
-    """Return whether the scope means this container; a query of one's own may give more than that."""
-    return (
-        scope.namespace in (None, key[0])
-        and scope.name in (None, key[1])
-        and (wanted is None or key[:2] in wanted)
-    )
-
-
-def _checked(
-    grouped: dict[KeyT, SeriesList], found: Found, labels: tuple[str, ...]
-) -> dict[KeyT, SeriesList]:
-    """Return what was grouped by labels.
-
-    Raises:
-        errors.PrometheusError: there are series, and none of them has the labels.
-    """
-    series, query, _ = found
-    if series and not grouped:
-        what = query.origin or query.family
-        raise errors.PrometheusError(
-            f"the series of {what} lack one of the labels {', '.join(labels)}",
-            remedy="docs/prometheus.md says what each query has to give",
-        )
-    return grouped
 
 
 def _check_scopes(table: Mapping[str, tuple[queries.Query, ...]]) -> None:
