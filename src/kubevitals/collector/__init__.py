@@ -212,12 +212,16 @@ class Collector:
         return usage
 
     def _wait_for_lists(self) -> None:
-        """Give the first lists time, until they are there or something is known to be wrong with them."""
+        """Give the first lists time, until they are there, or refused, or something is wrong with one."""
         until = time.monotonic() + (_FIRST_LISTS if self._published is None else 0.0)
-        while not self._lists_settled() and not self.inventory.problems and time.monotonic() < until:
+        while not self._lists_settled() and not self._list_failed() and time.monotonic() < until:
             if self._stopping.is_set():
                 return
             self.inventory.wait_until_ready(_LOOK)
+
+    def _list_failed(self) -> bool:
+        """Return whether a list failed by more than a missing right, beside which others may still come."""
+        return any(not problem.code.endswith("_forbidden") for problem in self.inventory.problems)
 
     def _lists_settled(self) -> bool:
         """Return whether each list was read once or refused."""
