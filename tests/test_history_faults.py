@@ -202,7 +202,9 @@ def test_a_copy_whose_newest_rows_are_beside_it(path: Path) -> None:
         folder.chmod(folder.stat().st_mode | 0o055)
     copied.chmod(0o555)
     code = (
-        "import os, pathlib, sys; from kubevitals.history import fileproblems, schema; os.setuid(65534)\n"
+        "import os, pathlib, sys; from kubevitals.history import fileproblems, schema\n"
+        "pathlib.Path('/').as_uri()  # what it imports may not be readable for another account\n"
+        "os.setuid(65534)\n"
         "try: schema.open_for_reading(pathlib.Path(sys.argv[1]))\n"
         "except fileproblems.StoreError as error: print(error.code)\n"
     )

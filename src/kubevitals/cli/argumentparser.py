@@ -43,6 +43,8 @@ _WIDTH = _measure_width()
 class Parser(argparse.ArgumentParser):
     """Shows examples first and the command's own options; raises wrong usage as an error with a remedy."""
 
+    suggest_on_error: bool  # from Python 3.14 on
+
     def format_help(self) -> str:
         """Return the help: usage, description, examples, own options, further remarks."""
         formatter = self._get_formatter()
@@ -137,5 +139,6 @@ def make_parser(program: str, module: Any) -> Parser:
         formatter_class=Formatter,
         allow_abbrev=False,
     )
+    parser.suggest_on_error = False  # from Python 3.15 on argparse has suggestions of its own
     module.add_arguments(parser)
     return parser
