@@ -137,7 +137,7 @@ class Client:
         retry: bool = True,
         attributes: resourceattributes.ResourceAttributes | None = None,
     ) -> list[L]:
-        """All pages of a list, each decoded by `decode` while the next arrives; None as `limit` asks for one.
+        """Return all pages of a list, each decoded while the next arrives; None as `limit` asks for one.
 
         What `decode` returns says how to go on by `continue_`, or by `metadata.continue_`. When the server
         has forgotten the position (410), all of it is read anew, and at last without pages: the result never

@@ -119,7 +119,7 @@ def from_status(
 
 
 def parse_status(body: bytes) -> dict[str, Any] | None:
-    """The Kubernetes Status object in an answer; None if it holds something else."""
+    """Return the Kubernetes Status object in an answer; None if it holds something else."""
     if body.lstrip()[:1] != b"{" or len(body) > 1 << 20:
         return None
     try:

@@ -99,7 +99,7 @@ class LastGiven:
         return credential
 
     def find(self) -> authentication.Credential | None:
-        """What this thread was given last, or None."""
+        """Return what this thread was given last, or None."""
         return self._by_thread.get(threading.get_ident())
 
 
@@ -138,7 +138,7 @@ class StoredCredentials(authentication.Credentials):
         self._current: authentication.Credential | None = None
 
     def fetch(self) -> authentication.Credential:
-        """What the entry or its files say now."""
+        """Return what the entry or its files say now."""
         with self._lock:
             if self._current is None or self._files:
                 made = authentication.Credential(
@@ -180,7 +180,7 @@ def _content(item: bytes | WatchedFile | None) -> bytes | None:
 
 
 def bearer(token: str, where: str) -> str:
-    """The header value for a token.
+    """Return the header value for a token.
 
     Raises:
         errors.CredentialsError: the token cannot stand in a header; `where` names it in the message.

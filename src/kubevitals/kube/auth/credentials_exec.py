@@ -86,7 +86,7 @@ class ExecCredentials(authentication.Credentials):
         self._failed_at = 0.0
 
     def fetch(self) -> authentication.Credential:
-        """The plugin's last credential while it is valid, else that of a new run.
+        """Return the plugin's last credential while it is valid, else that of a new run.
 
         Raises:
             errors.CredentialsError: the plugin is missing, failed, hung, or answered nonsense.

@@ -104,7 +104,7 @@ class OidcCredentials(authentication.Credentials):
         self._current: authentication.Credential | None = None
 
     def fetch(self) -> authentication.Credential:
-        """The id-token while it is valid, else a new one from the provider.
+        """Return the id-token while it is valid, else a new one from the provider.
 
         Raises:
             errors.CredentialsError: there is no way to a valid token.

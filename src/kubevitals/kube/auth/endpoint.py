@@ -75,7 +75,7 @@ def open_endpoint(
 
 
 def parse_server(cluster: kubeconfig_file.Entry) -> str:
-    """The address of the server, checked; without a scheme it is http, as in kubectl.
+    """Return the address of the server, checked; without a scheme it is http, as in kubectl.
 
     No message quotes it: an address may hold a password.
     """
@@ -117,7 +117,7 @@ def _is_authority(text: str) -> bool:
 
 
 def read_ca(cluster: kubeconfig_file.Entry, *, check: bool = True) -> bytes | None:
-    """The cluster's certificate authority as PEM, written down or in a file; `check` that it is PEM."""
+    """Return the cluster's CA as PEM, written down or in a file; `check` that it is PEM."""
     field, pem = "certificate-authority-data", cluster.data("certificate-authority-data")
     path = cluster.file("certificate-authority")
     if pem is not None and path:
@@ -165,7 +165,7 @@ def _cluster_info(
 
 
 def parse_impersonation(user: kubeconfig_file.Entry) -> tuple[tuple[str, str], ...]:
-    """The headers for as, as-uid, as-groups and as-user-extra; to be sent as UTF-8."""
+    """Return the headers for as, as-uid, as-groups and as-user-extra; to be sent as UTF-8."""
     name, uid, groups = user.text("as"), user.text("as-uid"), user.texts("as-groups")
     extra = kubeconfig_file.Entry(user.kind, user.name, body=user.mapping("as-user-extra"), path=user.path)
     if not name:
@@ -189,7 +189,7 @@ def parse_impersonation(user: kubeconfig_file.Entry) -> tuple[tuple[str, str], .
 
 
 def escape_header_key(key: str) -> str:
-    """A key of as-user-extra in a header's name: lower case, percent-encoded where it must be."""
+    """Return a key of as-user-extra in a header's name: lower case, percent-encoded where it must be."""
     return "".join(
         chr(byte) if chr(byte) in _HEADER_CHARACTERS else f"%{byte:02X}" for byte in key.lower().encode()
     )

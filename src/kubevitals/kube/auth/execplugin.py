@@ -46,7 +46,7 @@ class Plugin(NamedTuple):
 
 
 def parse_plugin(user: kubeconfig_file.Entry) -> Plugin:
-    """The plugin of a user entry.
+    """Return the plugin of a user entry.
 
     Raises:
         errors.ConfigurationError: it is not complete, or of a version nobody supports any more.
@@ -104,7 +104,7 @@ def clean_complaint(text: str, plugin: Plugin) -> str:
 
 
 def parse_answer(output: bytes, plugin: Plugin) -> tuple[authentication.Credential, float | None]:
-    """The credential in a plugin's answer and when it expires, in seconds since 1970 or None for never."""
+    """Return the credential in a plugin's answer and when it expires: seconds since 1970, None for never."""
     import json
 
     try:

@@ -30,7 +30,7 @@ class ServiceAccount(NamedTuple):
 
 
 def find_service_account(environ: Mapping[str, str], *, folder: str = FOLDER) -> ServiceAccount | None:
-    """The service account of the pod this runs in, or None outside of a cluster."""
+    """Return the service account of the pod this runs in, or None outside of a cluster."""
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "")
     token, ca = f"{folder}/token", f"{folder}/ca.crt"
     if not host or not port or not os.path.isfile(token):  # noqa: PTH113 - pathlib costs 8 ms

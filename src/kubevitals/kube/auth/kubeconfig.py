@@ -65,7 +65,7 @@ def open_config(
     service_account: str = incluster.FOLDER,
     interactive: bool = True,
 ) -> clientconfig.ClientConfig:
-    """The cluster that is meant, with its credentials; files are read, no plugin is run, nothing is sent.
+    """Return the cluster that is meant, with its credentials. Files are read, no plugin runs, nothing is sent.
 
     Options go before KUBECONFIG, that before the service account of the pod, that before ~/.kube/config of
     `home` (default: environ's HOME). `--context`, `--cluster` and `--user` select within the files; every
@@ -105,7 +105,7 @@ def open_config(
 
 
 def read_files(paths: Sequence[str], *, required: bool = False) -> kubeconfig_file.Kubeconfig:
-    """The files merged as kubectl merges them; missing ones are skipped unless `required`."""
+    """Return the files merged as kubectl merges them; missing ones are skipped unless `required`."""
     merged = kubeconfig_file.Kubeconfig()
     for path in paths:
         config = kubeconfig_file.read_file(path)
@@ -120,7 +120,7 @@ def read_files(paths: Sequence[str], *, required: bool = False) -> kubeconfig_fi
 
 
 def list_paths(options: Options, *, environ: Mapping[str, str], home: str | None = None) -> list[str]:
-    """The kubeconfig files to read, first wins: --kubeconfig, else KUBECONFIG, else ~/.kube/config."""
+    """Return the kubeconfig files to read, first wins: --kubeconfig, else KUBECONFIG, else ~/.kube/config."""
     if options.kubeconfig:
         return [options.kubeconfig]
     if listed := environ.get("KUBECONFIG"):

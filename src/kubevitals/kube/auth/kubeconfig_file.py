@@ -43,13 +43,13 @@ class Entry(NamedTuple):
         return f"{named} in {sanitize.excerpt(self.path)}" if self.path else named
 
     def replaced(self, fields: Mapping[str, Any]) -> Entry:
-        """The same entry with some fields set anew; None takes a field away."""
+        """Return the same entry with some fields set anew; None takes a field away."""
         body = {**self.body, **fields}
         kept = {key: value for key, value in body.items() if value is not None}
         return Entry(self.kind, self.name, body=kept, path=self.path)
 
     def text(self, field: str) -> str:
-        """A string field, "" where it is absent."""
+        """Return a string field, "" where it is absent."""
         value = self.body.get(field)
         if value is None:
             return ""
@@ -58,7 +58,7 @@ class Entry(NamedTuple):
         return value
 
     def flag(self, field: str) -> bool:
-        """A boolean field, False where it is absent."""
+        """Return a boolean field, False where it is absent."""
         value = self.body.get(field)
         if value is None:
             return False
@@ -67,7 +67,7 @@ class Entry(NamedTuple):
         return value
 
     def texts(self, field: str) -> list[str]:
-        """A list of strings, empty where it is absent."""
+        """Return a list of strings, empty where it is absent."""
         value = self.body.get(field)
         if value is None:
             return []
@@ -76,7 +76,7 @@ class Entry(NamedTuple):
         return value
 
     def mapping(self, field: str) -> Mapping[str, Any]:
-        """A field that holds further fields, empty where it is absent."""
+        """Return a field that holds further fields, empty where it is absent."""
         value = self.body.get(field)
         if value is None:
             return {}
@@ -85,7 +85,7 @@ class Entry(NamedTuple):
         return value
 
     def items(self, field: str) -> list[Mapping[str, Any]]:
-        """A list of mappings, empty where it is absent; an item without any content is an empty one."""
+        """Return a list of mappings, empty where it is absent; an item without content is an empty one."""
         value = self.body.get(field)
         if value is None:
             return []
@@ -94,18 +94,18 @@ class Entry(NamedTuple):
         return [{} if item is None else item for item in value]
 
     def file(self, field: str) -> str:
-        """A path field made absolute, "" where it is absent."""
+        """Return a path field made absolute, "" where it is absent."""
         value = self.text(field)
         if "\0" in value:
             raise self.wrong(field, "is no path")
         return self.resolve(value) if value else ""
 
     def resolve(self, path: str) -> str:
-        """A path of this entry, relative to the folder of its file."""
+        """Return a path of this entry, relative to the folder of its file."""
         return os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(self.path)), path))  # noqa: PTH100, PTH118, PTH120 - pathlib costs 8 ms
 
     def data(self, field: str) -> bytes | None:
-        """A base64 field decoded, None where it is absent."""
+        """Return a base64 field decoded, None where it is absent."""
         value = self.text(field)
         if not value:
             return None
@@ -122,13 +122,13 @@ class Entry(NamedTuple):
             ) from None
 
     def wrong(self, field: str, what: str, *, remedy: str | None = None) -> errors.ConfigurationError:
-        """An error about one field, without its value."""
+        """Return an error about one field, without its value."""
         return errors.ConfigurationError(
             f"{field} of {self.where} {what}", remedy=remedy or "Correct it there."
         )
 
     def twice(self, field: str) -> errors.ConfigurationError:
-        """An error about something that is both written down and in a file, which kubectl refuses too."""
+        """Return an error about what is both written down and in a file, which kubectl refuses too."""
         return self.wrong(field, f"is given twice, as {field}-data too", remedy="Take one of the two away.")
 
 
@@ -154,7 +154,7 @@ class Kubeconfig:
 
 
 def read_file(path: str) -> Kubeconfig | None:
-    """The kubeconfig in one file, or None if there is no such file.
+    """Return the kubeconfig in one file, or None if there is no such file.
 
     Raises:
         errors.ConfigurationError: it cannot be read, or is no kubeconfig.
@@ -164,7 +164,7 @@ def read_file(path: str) -> Kubeconfig | None:
 
 
 def parse_kubeconfig(text: str, *, path: str) -> Kubeconfig:
-    """The kubeconfig in a text; `path` is where it stands, for messages and relative paths."""
+    """Return the kubeconfig in a text; `path` is where it stands, for messages and relative paths."""
     config = Kubeconfig()
     config.paths.append(path)
     document = _parse_document(text, path)

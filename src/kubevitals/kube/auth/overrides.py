@@ -17,7 +17,7 @@ _NAMESPACE_PREFIXES = ("namespaces/", "namespace/", "ns/")
 
 
 def override_cluster(cluster: kubeconfig_file.Entry, options: kubeconfig.Options) -> kubeconfig_file.Entry:
-    """The cluster with --server, --certificate-authority and their like put in."""
+    """Return the cluster with --server, --certificate-authority and their like put in."""
     fields: dict[str, Any] = {}
     if options.server:
         # A name for the certificate of another server says nothing of this one.
@@ -40,7 +40,7 @@ def override_cluster(cluster: kubeconfig_file.Entry, options: kubeconfig.Options
 
 
 def override_user(user: kubeconfig_file.Entry, options: kubeconfig.Options) -> kubeconfig_file.Entry:
-    """The user with --token, --as and their like put in."""
+    """Return the user with --token, --as and their like put in."""
     fields: dict[str, Any] = {}
     if options.token or options.token_file:
         # Who names a token means it: it goes before whatever else the entry would send in that header.
@@ -73,7 +73,7 @@ def _absolute(path: str | None) -> str | None:
 
 
 def parse_namespace(options: kubeconfig.Options) -> str:
-    """The option, which may also be written "ns/NAME" as in kubectl."""
+    """Return the option, which may also be written "ns/NAME" as in kubectl."""
     name = options.namespace or ""
     for prefix in _NAMESPACE_PREFIXES:
         if name.lower().startswith(prefix) and len(name) > len(prefix):

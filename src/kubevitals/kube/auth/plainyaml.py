@@ -36,7 +36,7 @@ class _Unsure(Exception):  # noqa: N818 - it is no error, it leaves the recursio
 
 
 def parse_plain(text: str) -> object | None:
-    """The document as dicts, lists, strings, ints, bools and None, or None if any of it is not plain YAML.
+    """Return the document as dicts, lists, strings, ints, bools and None; None if a part is not plain YAML.
 
     The answer is the same as that of `yaml.safe_load`. None also stands for an empty document.
     """
@@ -127,7 +127,7 @@ class _Reader:
         return items
 
     def read_value(self, rest: str, indent: int, *, depth: int, in_mapping: bool) -> object:
-        """What follows `key:` or `-`, on its line or below; moves behind it."""
+        """Return what follows `key:` or `-`, on its line or below; moves behind it."""
         number = self.lines[self.position][2]
         self.position += 1
         if rest and rest[0] != "#":

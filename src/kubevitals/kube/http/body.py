@@ -70,7 +70,7 @@ def read(
 def read_lines(
     connection: connections.Connection, head: heads.Head, *, read_timeout: float
 ) -> Iterator[bytes]:
-    """Each line of the body as it arrives, without its line break; blank ones are left out.
+    """Return each line of the body as it arrives, without its line break; blank ones are left out.
 
     Ends at the end of the body. Raises as `read` does.
     """
@@ -296,7 +296,7 @@ class _Inflater:
         return self._member.eof or not self._begun
 
     def inflate(self, piece: bytes | memoryview) -> Iterator[bytes]:
-        """What `piece` unpacks to, in parts that stay small even if it is a bomb."""
+        """Return what `piece` unpacks to, in parts that stay small even if it is a bomb."""
         import zlib
 
         self._begun = True

@@ -160,7 +160,7 @@ class Connection:
         self.stage = "wait"
 
     def read_head(self, deadline: float) -> heads.Head:
-        """The head of the answer, interim (1xx) ones skipped.
+        """Return the head of the answer, interim (1xx) ones skipped.
 
         Raises:
             TimeoutError: it is not there at `deadline`.
@@ -203,7 +203,7 @@ class Connection:
             self._raw.settimeout(seconds)
 
     def receive(self, size: int = _PIECE) -> bytes:
-        """Up to `size` bytes, buffered ones first; empty at the end of the connection."""
+        """Return up to `size` bytes, buffered ones first; empty at the end of the connection."""
         if self.buffered:
             data = self._rest[self._at : self._at + size]
             self._at += len(data)
@@ -232,7 +232,7 @@ class Connection:
         return count
 
     def read_line(self, limit: int = 4096) -> bytes | None:
-        """The next line of a chunked body without its line break; None at the end of the connection."""
+        """Return the next line of a chunked body without its break; None at the end of the connection."""
         while True:
             end = self._rest.find(b"\n", self._at)
             if end >= 0:
@@ -252,7 +252,7 @@ class Connection:
         return len(self._rest) - self._at
 
     def finish(self, *, reusable: bool) -> None:
-        """The answer is read. Bytes beyond its end make the connection unusable."""
+        """Note that the answer was read. Bytes beyond its end make the connection unusable."""
         self.stage = "idle"
         self.reusable = reusable and not self.buffered
         self._deadline = None

@@ -38,7 +38,7 @@ class Proxy(NamedTuple):
 def choose_proxy(
     server: urls.Address, *, proxy_url: str | None = None, environ: Mapping[str, str]
 ) -> Proxy | None:
-    """The proxy for `server`, or None for a direct connection.
+    """Return the proxy for `server`, or None for a direct connection.
 
     A `proxy_url` is always used. Else HTTPS_PROXY or HTTP_PROXY, by the server's scheme and in upper case
     before lower, unless the host is the local machine or NO_PROXY lists it.

@@ -144,7 +144,7 @@ def quote(text: str) -> str:
 
 
 def unquote(text: str) -> str:
-    """The opposite, for the user and password of a proxy. Unknown escapes stay as they are."""
+    """Return the opposite, for the user and password of a proxy. Unknown escapes stay as they are."""
     if "%" not in text:
         return text
     first, *others = text.encode().split(b"%")
@@ -171,13 +171,13 @@ def path_join(*segments: str) -> str:
 
 
 def query_pairs(query: Query) -> list[tuple[str, str]]:
-    """A mapping or a sequence of pairs, as a list of pairs."""
+    """Return a mapping or a sequence of pairs, as a list of pairs."""
     items: Iterable[tuple[str, str]] = query.items() if hasattr(query, "items") else query
     return list(items)
 
 
 def format_query(pairs: Iterable[tuple[str, str]]) -> str:
-    """The query string with its question mark, or an empty string."""
+    """Return the query string with its question mark, or an empty string."""
     text = "&".join(f"{_quote(key, _UNRESERVED)}={_quote(value, _UNRESERVED)}" for key, value in pairs)
     return "?" + text if text else ""
 
