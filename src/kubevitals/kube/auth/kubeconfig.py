@@ -65,7 +65,7 @@ def open_config(
     service_account: str = incluster.FOLDER,
     interactive: bool = True,
 ) -> clientconfig.ClientConfig:
-    """Return the cluster that is meant, with its credentials. Files are read, no plugin runs, nothing is sent.
+    """Return the cluster that is meant and its credentials. Files are read; no plugin runs, nothing is sent.
 
     Options go before KUBECONFIG, that before the service account of the pod, that before ~/.kube/config of
     `home` (default: environ's HOME). `--context`, `--cluster` and `--user` select within the files; every
