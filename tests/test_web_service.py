@@ -20,7 +20,8 @@ import pytest
 from tests import waiting, web_service
 
 from kubevitals import errors, sockets
-from kubevitals.surfaces.web import limits, logs, settings
+from kubevitals.surfaces.web import capacity, certs, limits, logs, settings
+from simcluster.http import certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,13 +158,76 @@ def test_clients_that_do_not_read_are_ended(
 
 
 def test_connections_are_bounded(service: web_service.Service) -> None:
-    """Beyond the bound a connection is closed at once; when one goes there is room again."""
-    with web_service.listening(service, connections=2) as url:
-        with _connect(url), _connect(url):
-            time.sleep(0.1)
-            with _connect(url) as third, contextlib.suppress(ConnectionResetError):
-                assert third.recv(10) == b""
+    """Beyond the bound the connection that has been idle for longest makes room for the new one."""
+    with (
+        web_service.listening(service, connections=3) as url,
+        _connect(url) as first,
+        _connect(url) as second,
+        httpx.Client() as client,
+        httpx.stream("GET", f"{url}/api/v1/stream") as busy,
+    ):
+        assert client.get(f"{url}/style.css").status_code == 200
+        assert first.recv(10) == b""
+        assert _answers(url)
+        assert second.recv(10) == b""
+        assert busy.status_code == 200
+        assert read_events(busy.iter_lines(), 1)  # who has a request is left alone
+
+
+def test_busy_connections_are_not_ended(service: web_service.Service) -> None:
+    """Where all have a request, a new connection is closed at once; when one goes there is room again."""
+    with web_service.listening(service, connections=1) as url:
+        with httpx.stream("GET", f"{url}/api/v1/stream") as busy:
+            assert not _answers(url)
+            assert read_events(busy.iter_lines(), 1)
         waiting.until(lambda: _answers(url))
+
+
+def test_a_silent_crowd_locks_nobody_out(service: web_service.Service) -> None:
+    """While hundreds of connections say nothing, others are answered at once."""
+    with web_service.listening(service, connections=50) as url, contextlib.ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(_connect(url))
+        begun = time.monotonic()
+        assert all(_answers(url) for _ in range(5))
+        assert time.monotonic() - begun < 5
+
+
+def test_what_follows_a_request_is_bounded(service: web_service.Service) -> None:
+    """Trailers, bodies and further requests behind an open stream fill no memory."""
+    head = b"GET /api/v1/stream HTTP/1.1\r\nhost: x\r\n"
+    trailers = head + b"transfer-encoding: chunked\r\n\r\n0\r\n"
+    for begin, more in (
+        (trailers, b"x-" + b"y" * 1000 + b": z\r\n"),
+        (head + b"\r\n", head + b"\r\n"),
+        (head + b"content-length: 99999999\r\n\r\n", b"z" * 1000),
+    ):
+        with web_service.listening(service) as url, _connect(url) as client:
+            client.sendall(begin)
+            sent = 0
+            client.settimeout(1)
+            with contextlib.suppress(OSError):
+                while sent < 64 << 20:
+                    client.sendall(more * 20)
+                    sent += 20 * len(more)
+            assert sent < 16 << 20  # what the kernel's buffers take
+
+
+def test_silent_handshakes_end(
+    service: web_service.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that does not shake hands counts, makes room, and ends when its time is over."""
+    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.5)
+    pair = certificates.Authority("test", now=time.time()).issue_server(("localhost", "127.0.0.1"))
+    (tmp_path / "tls.crt").write_bytes(pair.certificate)
+    (tmp_path / "tls.key").write_bytes(pair.key)
+    tls = certs.Certificate(tmp_path / "tls.crt", tmp_path / "tls.key").context
+    with web_service.listening(service, tls=tls, connections=20) as url, contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(_connect(url)) for _ in range(60)]
+        assert httpx.get(f"{url}/style.css", verify=False).status_code == 200
+        for one in silent:
+            with contextlib.suppress(ConnectionError):
+                assert one.recv(10) == b""
 
 
 def _answers(url: str) -> bool:
@@ -349,3 +413,44 @@ def test_tokens_guard_all_but_health(tmp_path: Path) -> None:
             assert document["paths"]["/metrics"]["get"]["security"]
             assert ("security" not in document["paths"]["/livez"]["get"]) is open_health
         authenticator.close()
+
+
+def test_repeated_lines_are_counted() -> None:
+    """Of a warning that repeats some lines are written, then their number."""
+    written = io.StringIO()
+    now = [0.0]
+    handler = logs.CountingHandler(written, most=3, seconds=10, clock=lambda: now[0])
+    for number in range(1000):
+        record = logging.LogRecord("x", logging.WARNING, "f.py", 1, "number %d failed", (number,), None)
+        handler.handle(record)
+    handler.handle(logging.LogRecord("x", logging.INFO, "f.py", 1, "another", (), None))
+    assert len(written.getvalue().splitlines()) == 4
+    now[0] = 11.0
+    handler.setFormatter(logs.TextLines())
+    handler.handle(logging.LogRecord("x", logging.WARNING, "f.py", 1, "number %d failed", (1,), None))
+    last = written.getvalue().splitlines()[4:]
+    assert len(last) == 2
+    assert last[0].endswith("number 999 failed repeated=997")
+    for _ in range(10):
+        handler.handle(record)
+    handler.close()
+    assert written.getvalue().splitlines()[-1].endswith("repeated=8")
+
+
+def test_connections_fit_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """There are no more connections than descriptors and memory allow, and the reason is told."""
+    monkeypatch.setattr(capacity, "read_memory_limit", lambda: None)
+    monkeypatch.setattr(capacity, "_raise_descriptors", lambda _: 256)
+    assert capacity.fit_connections(1000) == (128, "the limit of 256 file descriptors")
+    assert capacity.fit_connections(100) == (100, "")
+    monkeypatch.setattr(capacity, "_raise_descriptors", lambda _: None)
+    monkeypatch.setattr(capacity, "read_memory_limit", lambda: 96 << 20)
+    most, reason = capacity.fit_connections(10_000)
+    assert most == 256
+    assert "96 MiB" in reason
+    monkeypatch.undo()
+    assert capacity.read_memory_limit(tmp_path) is None
+    (tmp_path / "memory.max").write_text("max\n")
+    assert capacity.read_memory_limit(tmp_path) is None
+    (tmp_path / "memory.max").write_text("536870912\n")
+    assert capacity.read_memory_limit(tmp_path) == 512 << 20

@@ -116,8 +116,10 @@ def _build(
     stack: contextlib.ExitStack,
 ) -> tuple[dict[str, collector.Collector], webserver.Server]:
     """Return the collectors, not yet started, and the server over them."""
+    import logging
+
     from kubevitals import collector, garbage
-    from kubevitals.surfaces.web import app, webserver
+    from kubevitals.surfaces.web import app, capacity, webserver
 
     sweeper = garbage.Sweeper()
     sweeper.start()
@@ -135,9 +137,12 @@ def _build(
     settings = _remember(arguments, collectors, stack, _settle(arguments, connected, authenticator))
     for state in settings.states:
         stack.enter_context(state)
-    return collectors, webserver.Server(
-        app.create_app(collectors, settings), connections=arguments.connections
-    )
+    connections, reason = capacity.fit_connections(arguments.connections)
+    if reason:
+        logging.getLogger("kubevitals.serve").warning(
+            "at most %d connections: %s", connections, reason, extra={"event": "connections_bounded"}
+        )
+    return collectors, webserver.Server(app.create_app(collectors, settings), connections=connections)
 
 
 def _remember(

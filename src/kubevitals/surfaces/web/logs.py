@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 from kubevitals import sanitize
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TextIO
+
+    _StreamHandler = logging.StreamHandler[TextIO]
+else:
+    _StreamHandler = logging.StreamHandler  # generic for type checkers alone
 
 FORMATS = ("text", "json")
 LEVELS = ("debug", "info", "warning", "error")
@@ -61,9 +67,59 @@ def read_fields(record: logging.LogRecord) -> dict[str, Any]:
     return fields
 
 
+class CountingHandler(_StreamHandler):
+    """Writes lines, and counts those warnings and errors that repeat instead of writing each.
+
+    Of one kind, told by its logger, level and words without their values, `most` are written in `seconds`;
+    how many more there were stands in a line of its own once the time is over.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        *,
+        most: int = 10,
+        seconds: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(stream)
+        self._most = most
+        self._seconds = seconds
+        self._clock = clock
+        self._until = 0.0
+        self._counts: dict[tuple[str, int, str], tuple[int, logging.LogRecord]] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write or count a record."""
+        now = self._clock()
+        if now >= self._until:
+            self._tell_counts()
+            self._until = now + self._seconds
+        if record.levelno >= logging.WARNING:
+            kind = (record.name, record.levelno, str(record.msg))
+            count = self._counts.get(kind, (0, record))[0] + 1
+            self._counts[kind] = (count, record)
+            if count > self._most:
+                return
+        super().emit(record)
+
+    def close(self) -> None:
+        """Tell what was counted."""
+        self._tell_counts()
+        super().close()
+
+    def _tell_counts(self) -> None:
+        counts, self._counts = self._counts, {}
+        for count, record in counts.values():
+            if count > self._most:
+                last = logging.makeLogRecord({**vars(record), "repeated": count - self._most})
+                last.exc_info = None
+                super().emit(last)
+
+
 def set_up(form: str, level: str, *, stream: TextIO | None = None) -> None:
     """Send the whole program's log to `stream` (stderr), from `level` on."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = CountingHandler(stream or sys.stderr)
     handler.setFormatter(JSONLines() if form == "json" else TextLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import sys
 import threading
+from asyncio import sslproto
 from typing import TYPE_CHECKING
 
 import uvicorn
 
-from kubevitals.surfaces.web import limits
+from kubevitals.surfaces.web import acceptor, limits
 
 if TYPE_CHECKING:
     import contextlib
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 BACKLOG = 1024
+_TLS_BUFFER = 32 << 10  # bytes of a TLS connection, also of a silent one; two records fit
 _DRAIN = 2  # seconds that answers in the making have
 _LAST = 4.7  # seconds after which the process ends whatever still runs
 
@@ -39,7 +43,8 @@ class Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
-            http=type("Protocol", (limits.Protocol,), {"most": connections}),
+            loop="asyncio",
+            http=limits.Protocol,
             lifespan="on",
             ws="none",
             proxy_headers=False,
@@ -51,12 +56,34 @@ class Server(uvicorn.Server):
         config.ssl = tls
         super().__init__(config)
         self._hub = app.state.hub
+        self._connections = connections
 
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
         """Leave the signals alone."""
         import contextlib as contexts
 
         return contexts.nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, then accept connections within their bounds."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            sys.exit(3)
+        if self.config.ssl is not None:
+            sslproto.SSLProtocol.max_size = min(sslproto.SSLProtocol.max_size, _TLS_BUFFER)
+        loop = asyncio.get_running_loop()
+
+        def make() -> limits.Protocol:
+            return limits.Protocol(self.config, self.server_state, self.lifespan.state, _loop=loop)
+
+        accepting = [
+            acceptor.Acceptor(listening, make, most=self._connections, tls=self.config.ssl)
+            for listening in sockets or ()
+        ]
+        for one in accepting:
+            one.start()
+        self.servers = accepting  # type: ignore[assignment] # has the methods that uvicorn calls
+        self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then wait for the answers in the making."""
