@@ -159,6 +159,36 @@ def test_who(service: web_service.Service, path: str, names: list[str]) -> None:
     assert [item["name"] for item in service.get(f"/api/v1/history/{path}").json()["items"]] == names
 
 
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("pods?filter=ns:odd", ["=cmd"]),
+        ("pods?filter=!web*", ["=cmd", "db-0"]),
+        ("pods?filter=ns:shop+!db*", ["web-0"]),
+        ("pods?filter=ns:nobody", []),
+        ("containers?filter=pod:web-0", ["app"]),
+        ("containers?filter=pod:db-0", []),
+        ("namespaces?filter=name:sh*", ["shop"]),
+        ("nodes?filter=!node-1", []),
+        ("workloads?filter=kind:Deployment", ["web"]),
+        ("workloads?filter=kind:DaemonSet", []),
+        ("workloads?filter=workload:web", ["web"]),
+    ],
+)
+def test_filter(service: web_service.Service, path: str, names: list[str]) -> None:
+    """A filter leaves the series that meet all its terms, by the grammar of the lists."""
+    answer = service.get(f"/api/v1/history/{path}")
+    assert answer.status_code == 200, answer.text
+    assert [item["name"] for item in answer.json()["items"]] == names
+
+
+def test_the_largest_of_the_filtered(service: web_service.Service) -> None:
+    """The largest series are chosen among those that meet the filter."""
+    answer = service.get("/api/v1/history/pods?limit=1&filter=!db*%20!odd").json()
+    assert [item["namespace"] for item in answer["items"]] != []
+    assert all(not item["name"].startswith("db") for item in answer["items"])
+
+
 def test_sums_have_samples(service: web_service.Service) -> None:
     """A sum has samples of its own, as every series."""
     answer = service.get("/api/v1/history/namespaces?step=raw").json()
@@ -182,6 +212,8 @@ def test_sums_have_samples(service: web_service.Service) -> None:
         ("node=x", "node", "since"),
         ("since=30d&step=1s", "step", "or longer"),
         ("name=" + ",".join(map(str, range(101))), "name", "100 names"),
+        ("filter=cpu>1", "filter", "a word of its names"),
+        ("filter=name:", "filter", None),
     ],
 )
 def test_refusals(service: web_service.Service, query: str, parameter: str, allowed: str | None) -> None:

@@ -14,6 +14,7 @@ import pydantic
 
 from kubevitals import errors, kinds, sanitize
 from kubevitals import history as histories
+from kubevitals.selection import filters, predicates
 from kubevitals.surfaces.view import historydocuments, times
 from kubevitals.surfaces.web import descriptions, parameters, problemdetails
 
@@ -34,6 +35,14 @@ MOST_IN_ALL = 100_000  # points of one answer: 25 MB of JSON, and some seconds o
 _POINTS, _LEAST_POINTS = 360, 12  # about so many of a series, where no step is given
 _DEFAULT = timedelta(hours=1)
 _EPOCH = datetime.fromtimestamp(0, UTC)
+# What a series is called, by kind: a filter can be about these fields.
+_FILTERED = {
+    "nodes": ("name",),
+    "pods": ("name", "ns", "node", "workload", "kind"),
+    "containers": ("name", "ns", "pod", "node", "workload", "kind"),
+    "namespaces": ("name",),
+    "workloads": ("name", "ns", "workload", "kind"),
+}
 _MOST_NAMES = 100  # that are asked for one by one
 
 
@@ -95,6 +104,16 @@ def parameters_model(kind: str, *, single: bool = False) -> type[Parameters]:
     if not single:
         for name in kinds.KINDS[kind].path:
             more[name] = (list[str], parameters.words(descriptions.describe(name)))
+        more["filter"] = (
+            str,
+            pydantic.Field(
+                default="",
+                description="conditions on the series, all of which hold, about "
+                f"{', '.join(_FILTERED[kind])}; docs/filters.md is the grammar",
+                examples=["!kube-*"],
+                max_length=filters.LONGEST,
+            ),
+        )
         more["limit"] = (parameters.CountOrAll, pydantic.Field(default=None, description="the most series"))
     word = f"{kind.capitalize()}History{'OfOne' if single else ''}Parameters"
     return pydantic.create_model(word, __base__=Parameters, **more)
@@ -109,6 +128,7 @@ class HistoryRequest(NamedTuple):
     form: str
     largest: str  # the key by which the `limit` largest series are wanted
     limit: int | None
+    matches: Callable[[histories.Series], bool] | None = None  # which of the series are meant; None: all
 
 
 def read(
@@ -147,7 +167,24 @@ def read(
         given.format,
         given.largest,
         getattr(given, "limit", None),
+        _filter(getattr(given, "filter", ""), kind, now),
     )
+
+
+def _filter(text: str, kind: str, now: datetime) -> Callable[[histories.Series], bool] | None:
+    """Return whether a series meets a filter, which can be about what a series is called and no more."""
+    if not text:
+        return None
+    terms = parameters.read_filter(text, kind)
+    if unknown := filters.find_fields(terms) - set(_FILTERED[kind]):
+        raise problemdetails.bad_parameter(
+            "filter",
+            f"a series of {kind} has no {sanitize.shorten(min(unknown), 40)!r} of its own",
+            allowed=[*_FILTERED[kind], "a word of its names"],
+        )
+    of_pods, of_rows = predicates.compile_filter(terms, kinds.KINDS[kind], now=now)
+    conditions = [*of_pods, *of_rows]
+    return lambda series: all(meets(series) for meets in conditions)
 
 
 def _range(given: Parameters, now: datetime) -> tuple[datetime, datetime]:

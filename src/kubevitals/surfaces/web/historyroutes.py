@@ -151,6 +151,8 @@ def _make(
         problemdetails.Refusal: it would be too long, or there is nothing of the object that the path names.
     """
     answer = _read(history, asked, now=now)
+    if asked.matches is not None:
+        answer = answer._replace(series=tuple(filter(asked.matches, answer.series)))
     found = [
         each._replace(points=tuple(historydocuments.pick(point, asked.aggregate) for point in each.points))
         for each in answer.series
