@@ -58,7 +58,7 @@ class Prometheus:
         return f"{self._client.address}{self._prefix}"
 
     def query(self, expression: str, *, at: float | None = None) -> results.Answer[results.Labels]:
-        """Return what the expression is at a time (None: at the server's now): a vector or a matrix.
+        """Return the value of an expression at a time (None: the server's now), a vector or a matrix.
 
         Raises:
             errors.PrometheusError: the server does not answer, or refuses, or answers something else.
@@ -91,9 +91,9 @@ class Prometheus:
         return results.decode_build(self._fetch("status/buildinfo", []))
 
     def is_left_open(self) -> bool:
-        """Whether foo[1m] leaves out a sample that is exactly one minute old; asked once. Raises as `query`.
+        """Return whether foo[1m] leaves out a sample that is exactly one minute old. Raises as `query`.
 
-        Prometheus does so from 3.0 on, and VictoriaMetrics always did.
+        Prometheus does so from 3.0 on, and VictoriaMetrics always did. The server is asked once.
         """
         if self._left_open is None:
             found = self.query(_PROBE, at=_PROBED_AT).series

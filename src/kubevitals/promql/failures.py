@@ -131,6 +131,6 @@ def _describe_proxied(answer: http_client.Answer, server: str, who: str) -> tupl
 
 
 def _target(answer: http_client.Answer) -> str:
-    """Say where a redirection leads, without what may be secret in it."""
+    """Return where a redirection leads, without what may be secret in it."""
     place = answer.headers.get("location", "").partition("?")[0].partition("#")[0]
     return f" to {sanitize.excerpt(place, 120)}" if place else ""

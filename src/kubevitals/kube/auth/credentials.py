@@ -46,7 +46,7 @@ class WatchedFile:
         self._checked = 0.0
 
     def read(self) -> bytes:
-        """Its content. While it is being replaced and cannot be read, the content it had before.
+        """Return its content; while it is being replaced and cannot be read, the content it had before.
 
         Raises:
             errors.CredentialsError: it cannot be read and never could.
@@ -92,7 +92,7 @@ class LastGiven:
         self._by_thread: dict[int, authentication.Credential] = {}
 
     def note(self, credential: authentication.Credential) -> authentication.Credential:
-        """Remember it for this thread, and give it back."""
+        """Remember it for this thread, and return it."""
         if len(self._by_thread) > 1000:
             self._by_thread.clear()  # of threads long gone; at worst a live one renews once more than needed
         self._by_thread[threading.get_ident()] = credential
@@ -104,7 +104,7 @@ class LastGiven:
 
 
 class StoredCredentials(authentication.Credentials):
-    """Credentials that need no asking: fixed values, or files that are re-read when they change."""
+    """Credentials of fixed values, or of files that are read again when they change."""
 
     __slots__ = (
         "_authorization",
@@ -204,7 +204,7 @@ def open_credentials(
     interactive: bool = True,
     secure: bool = True,
 ) -> authentication.Credentials:
-    """Credentials as a user entry of a kubeconfig describes them, with kubectl's precedence.
+    """Return the credentials that a user entry of a kubeconfig describes, with kubectl's precedence.
 
     A token, a password or a client certificate written down goes before an exec plugin; a token before the
     auth-provider. `cluster_info` is what an exec plugin may be told of the cluster, `interactive` whether it

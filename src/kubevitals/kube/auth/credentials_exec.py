@@ -151,7 +151,7 @@ class ExecCredentials(authentication.Credentials):
         return possible
 
     def _describe(self, *, interactive: bool) -> str:
-        """KUBERNETES_EXEC_INFO: what the plugin is told."""
+        """Return KUBERNETES_EXEC_INFO, which tells the plugin about the cluster and the terminal."""
         import json
 
         spec: dict[str, Any] = {"interactive": interactive}
@@ -177,7 +177,7 @@ def _run_plugin(
     shows_errors: bool,
     timeout: float | None,
 ) -> bytes:
-    """The plugin's standard output after a good end; a `timeout` of None lets a login take its time."""
+    """Return the plugin's standard output after it succeeded; without a `timeout` a login takes its time."""
     import shutil
     import subprocess
 

@@ -27,7 +27,9 @@ def open_oidc(
     *,
     clock: Callable[[], float],
 ) -> OidcCredentials:
-    """Credentials of an auth-provider entry; `stored` adds the client certificate, if there is one.
+    """Return the credentials of an auth-provider entry.
+
+    `stored` adds the client certificate, if there is one.
 
     Raises:
         errors.ConfigurationError: a needed field is missing, or an address is not https.
@@ -132,7 +134,7 @@ class OidcCredentials(authentication.Credentials):
             return True
 
     def _expiry(self) -> float:
-        """When the id-token expires, in seconds since 1970. Its signature is the API server's to check."""
+        """Return when the id-token expires, in seconds since 1970; the API server checks its signature."""
         import binascii
         import json
 
@@ -166,7 +168,7 @@ class OidcCredentials(authentication.Credentials):
             self._refresh_token = refresh_token
 
     def _discover(self) -> str:
-        """The provider's token endpoint."""
+        """Return the address of the provider's token endpoint."""
         status, answer = self._exchange("GET", self._issuer + "/.well-known/openid-configuration")
         endpoint = answer.get("token_endpoint")
         if status != 200 or not isinstance(endpoint, str):
@@ -203,7 +205,7 @@ class OidcCredentials(authentication.Credentials):
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[int, Mapping[str, Any]]:
-        """Status and decoded JSON of one request; {} for what is no JSON object."""
+        """Return the status and decoded JSON of one request; {} for what is no JSON object."""
         import json
         from urllib import parse
 
@@ -238,7 +240,7 @@ class OidcCredentials(authentication.Credentials):
 
 
 def _is_safe(url: str) -> bool:
-    """Whether a secret may be sent there: https, or this very machine."""
+    """Return whether a secret may be sent there: https, or this very machine."""
     try:
         address = urls.split_url(url.partition("?")[0])
     except errors.ConfigurationError:

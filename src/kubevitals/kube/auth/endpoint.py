@@ -103,7 +103,7 @@ def parse_server(cluster: kubeconfig_file.Entry) -> str:
 
 
 def _is_authority(text: str) -> bool:
-    """host, host:port, [v6] or [v6]:port."""
+    """Return whether it is host, host:port, [v6] or [v6]:port."""
     if text.startswith("["):
         host, end, tail = text[1:].partition("]")
         if not end or ":" not in host or not set(host.partition("%")[0]) <= set("0123456789abcdefABCDEF:."):
@@ -143,7 +143,7 @@ def read_ca(cluster: kubeconfig_file.Entry, *, check: bool = True) -> bytes | No
 def _cluster_info(
     cluster: kubeconfig_file.Entry, server: str, ca: bytes | None, *, insecure: bool
 ) -> dict[str, Any]:
-    """What an exec plugin with provideClusterInfo is told: spec.cluster of an ExecCredential."""
+    """Return spec.cluster of an ExecCredential, for a plugin with provideClusterInfo."""
     info: dict[str, Any] = {"server": server}
     if name := cluster.text("tls-server-name"):
         info["tls-server-name"] = name

@@ -38,7 +38,7 @@ class Entry(NamedTuple):
 
     @property
     def where(self) -> str:
-        """For messages: which entry of which file."""
+        """Return for messages which entry of which file it is."""
         named = f'{self.kind} "{sanitize.excerpt(self.name)}"' if self.name else self.kind
         return f"{named} in {sanitize.excerpt(self.path)}" if self.path else named
 
@@ -321,7 +321,7 @@ def _no_kubeconfig(path: str, why: str) -> errors.ConfigurationError:
 
 
 def _kind_of(value: object) -> str:
-    """A word for a decoded value's type, for people who know YAML and not Python."""
+    """Return a word for a decoded value's type, for people who know YAML and not Python."""
     if isinstance(value, bool):
         return "true or false"
     names = {str: "a text", list: "a list", dict: "a mapping", int: "a number", float: "a number"}

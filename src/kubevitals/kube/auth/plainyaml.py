@@ -55,7 +55,7 @@ def parse_plain(text: str) -> object | None:
 
 
 def _split_lines(text: str) -> list[tuple[int, str, int]]:
-    """(indent, content, line number) of each line that holds something, without a leading `---`."""
+    """Return (indent, content, line number) of each line that holds something, without a leading `---`."""
     lines: list[tuple[int, str, int]] = []
     started = False
     for number, raw in enumerate(text.split("\n")):
@@ -162,7 +162,7 @@ def _is_item(content: str) -> bool:
 
 
 def _split_key(content: str) -> tuple[str, str] | None:
-    """("key", "the rest") of `key: the rest`, or None where no plain key begins."""
+    """Return ("key", "the rest") of `key: the rest`, or None where no plain key begins."""
     end = content.find(":")
     if end <= 0 or content[end + 1 : end + 2] not in {"", " "}:
         return None
@@ -199,7 +199,7 @@ def _read_scalar(text: str) -> object:
 
 
 def _find_single_quote(text: str) -> int:
-    """Where the scalar that begins with a single quote ends; two of them in a row stand for one."""
+    """Return where the scalar that begins with a single quote ends; two of them in a row stand for one."""
     end = text.find("'", 1)
     while end >= 0 and text[end + 1 : end + 2] == "'":
         end = text.find("'", end + 2)
@@ -209,7 +209,7 @@ def _find_single_quote(text: str) -> int:
 
 
 def _read_plain(text: str) -> object:
-    """A plain scalar by YAML 1.1's rules: null, bool, int or str; unsure of what might be anything else."""
+    """Return a plain scalar by YAML 1.1: null, bool, int or str; unsure of what might be anything else."""
     if text in _WORDS:
         return _WORDS[text]
     first = text[0]
