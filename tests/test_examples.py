@@ -56,7 +56,7 @@ def test_pods_above() -> None:
     assert (done.returncode, done.stderr) == (1, "")
     shares = [float(line.split("%")[0]) for line in done.stdout.splitlines()]
     assert shares == sorted(shares, reverse=True)
-    assert min(shares) > 50
+    assert min(shares) >= 50  # 50.04 is printed as 50.0
     done = run("pods_above.py", "99", "--simulate")
     assert (done.returncode, done.stdout) == (0, "")
 
