@@ -9,7 +9,6 @@ from kubevitals import errors, history, kinds, model, parameters, quantity, reco
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
     from typing import NamedTuple, Self
 
     Moment = datetime | timedelta | str
@@ -204,9 +203,7 @@ class ClusterHistory:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

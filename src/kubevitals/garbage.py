@@ -14,7 +14,6 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 _SHARE = 0.002  # of the time that full collections may take
 
@@ -34,9 +33,7 @@ class _Pause:
                 self._was_on = gc.isenabled()
                 gc.disable()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
             if self._inside == 0 and self._was_on:
@@ -86,7 +83,5 @@ class Sweeper:
                 ended = self._clock()
                 self._due = ended + (ended - begun) / self._share
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         gc.freeze()

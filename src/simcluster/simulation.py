@@ -18,7 +18,6 @@ from simcluster.kubelets import endpoints, listeners
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Sequence
-    from types import TracebackType
     from typing import Self
 
     from simcluster.http import messages
@@ -159,9 +158,7 @@ class SimulatedCluster:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def now(self) -> float:

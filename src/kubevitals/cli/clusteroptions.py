@@ -56,6 +56,14 @@ SHARED_GROUPS = (_WHICH, sourceoptions.USAGE, sourceoptions.SERVER, _SIMULATED)
 _NUMBERS = frozenset({"nodes", "pods", "seed"})
 
 
+def add_watch_options(parser: argparse.ArgumentParser) -> None:
+    """Add --watch and --interval, of the commands that show the present on one screen."""
+    parser.add_argument("-w", "--watch", action="store_true", help="refresh until Ctrl-C")
+    parser.add_argument(
+        "--interval", type=values.parse_duration, default=5.0, metavar="TIME", help="between refreshes (5s)"
+    )
+
+
 def add_cluster_options(
     parser: argparse.ArgumentParser, *, several: bool = False, detail: bool = False, once: bool = False
 ) -> None:

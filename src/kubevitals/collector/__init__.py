@@ -21,7 +21,6 @@ from kubevitals.sources import choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
     from typing import Self
 
     from kubevitals import cluster as clusters
@@ -123,9 +122,7 @@ class Collector:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def subscribe(self, callback: Listener) -> Callable[[], None]:

@@ -8,7 +8,6 @@ from kubevitals import errors
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-_REGEX_SIGNS = re.compile(r"[\\.+*?()|\[\]{}^$]")
 
 
 def quote(text: str) -> str:

@@ -63,14 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=values.parse_count, metavar="N", help="how many pods and, of many nodes, nodes (10)"
     )
-    parser.add_argument("-w", "--watch", action="store_true", help="refresh until Ctrl-C")
-    parser.add_argument(
-        "--interval",
-        type=values.parse_duration,
-        default=5.0,
-        metavar="TIME",
-        help="between refreshes (5s)",
-    )
+    clusteroptions.add_watch_options(parser)
     clusteroptions.add_cluster_options(parser, once=True)
 
 

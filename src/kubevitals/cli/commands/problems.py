@@ -54,10 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fail-on", choices=severity.SEVERITIES[:2], metavar="WORD",
         help="exit with 1 if something is that serious (critical or warning), with 3 if nobody can tell",
     )  # fmt: skip
-    parser.add_argument("-w", "--watch", action="store_true", help="refresh until Ctrl-C")
-    parser.add_argument(
-        "--interval", type=values.parse_duration, default=5.0, metavar="TIME", help="between refreshes (5s)"
-    )
+    clusteroptions.add_watch_options(parser)
     past = parser.add_argument_group("the state as it was")
     past.add_argument(
         "--since", metavar="TIME", help="compare with what was recorded then: mark what is new or gone"

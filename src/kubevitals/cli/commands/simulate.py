@@ -17,7 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from simcluster import simulation
 
-SUMMARY = "serve a simulated cluster on this machine"
 DESCRIPTION = """\
 Serves a deterministic cluster on 127.0.0.1: nodes, pods, workloads, events and the metrics API, alive and
 with the problems of real ones. kubectl and every other client can use it. It runs until Ctrl-C or SIGTERM.

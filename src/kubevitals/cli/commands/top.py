@@ -111,14 +111,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--use-protocol-buffers", type=str, metavar="BOOL", nargs="?", help="accepted for kubectl's sake"
     )
-    parser.add_argument("-w", "--watch", action="store_true", help="refresh until Ctrl-C")
-    parser.add_argument(
-        "--interval",
-        type=values.parse_duration,
-        default=5.0,
-        metavar="TIME",
-        help="between refreshes (5s)",
-    )
+    clusteroptions.add_watch_options(parser)
     past = parser.add_argument_group("the state as it was")
     past.add_argument(
         "--at", metavar="TIME", help="show what was recorded then: 6h (ago), 14:30, 2026-11-21T14:30:00Z"

@@ -40,7 +40,6 @@ _SIMULATION = {
     "metrics-api=": "versions that are registered",
     "kubelets=": "serve each kubelet over HTTPS",
 }
-_BARE_FAULTS = ("fault", "simulation")
 
 
 def for_option(

@@ -18,7 +18,6 @@ else:
     from kubevitals.namedtuple import NamedTuple
 
 _SIZE_LIMIT = 64 << 20  # bytes; a kubeconfig of 1,000 contexts has 6 MB
-_NAME_LIMIT = 200
 _DEPTH_LIMIT = 100
 
 

@@ -46,11 +46,6 @@ class Acceptor:
         self._idle: dict[limits.Protocol, None] = {}  # without a request; the longest idle first
         self._work: asyncio.Task[None] | None = None
 
-    @property
-    def count(self) -> int:
-        """How many connections are open, those that shake hands included."""
-        return len(self._open)
-
     def start(self) -> None:
         """Begin to accept; in the event loop."""
         self._listening.settimeout(0)

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 else:
     _StreamHandler = logging.StreamHandler  # generic for type checkers alone
 
-FORMATS = ("text", "json")
-LEVELS = ("debug", "info", "warning", "error")
 _LONGEST = 500  # characters of a text
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
