@@ -132,6 +132,11 @@ def openmetrics(samples: Iterable[tuple[str, float, int]]) -> str:
     return "".join(f"{selector} {value!r} {at / 1000!r}\n" for selector, value, at in samples)
 
 
+def text(samples: Iterable[tuple[str, float, int]]) -> str:
+    """The samples as VictoriaMetrics imports them, with times in milliseconds."""
+    return "".join(f"{selector} {value!r} {at}\n" for selector, value, at in samples)
+
+
 def compare(found: history.Answer, expected: history.Answer, *, rest: float = 1e-6) -> None:
     """Fail unless both have the same series with the same points, numbers within the relative error."""
     assert found.step == expected.step

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.server
-import struct
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cramjam
+from tests import protobuf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,37 +81,13 @@ def running() -> Iterator[Receiver]:
 
 def decode(message: bytes) -> Iterator[Sample]:
     """Yield the samples of a WriteRequest."""
-    for number, series in _fields(message):
+    for number, series in protobuf.fields(message):
         assert number == 1
         labels, sample = [], {}
-        for kind, content in _fields(series):
+        for kind, content in protobuf.fields(series):
             if kind == 1:
-                pair = dict(_fields(content))
+                pair = dict(protobuf.fields(content))
                 labels.append((pair[1].decode(), pair[2].decode()))
             else:
-                sample = dict(_fields(content))
+                sample = dict(protobuf.fields(content))
         yield Sample(tuple(labels), sample[1], sample[2])
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
-    at = 0
-
-    def varint() -> int:
-        nonlocal at
-        number = shift = 0
-        while True:
-            byte = message[at]
-            at += 1
-            number |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return number
-
-    while at < len(message):
-        tag = varint()
-        if tag & 7 == 0:
-            yield tag >> 3, varint()
-            continue
-        size = struct.calcsize("<d") if tag & 7 == 1 else varint()
-        yield tag >> 3, message[at : at + size]
-        at += size

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from tests import history_contract, prometheus, victoria, web_service
+from tests import databases, history_contract, web_service
 from tests import made_past as past
 
 from kubevitals import cli, history, kinds
@@ -43,7 +43,7 @@ def file(ticks: list[model.Snapshot], tmp_path_factory: pytest.TempPathFactory) 
         yield opened
 
 
-@pytest.fixture(scope="module", params=["memory", "file", "prometheus", "victoria-metrics"])
+@pytest.fixture(scope="module", params=["memory", "file", *databases.NAMES])
 def held(
     request: pytest.FixtureRequest, ticks: list[model.Snapshot], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[history.History]:
@@ -60,13 +60,8 @@ def held(
     samples = history_contract.as_sent(ticks, written.Sampler(uid=True))
     directory = tmp_path_factory.mktemp("database")
     with contextlib.ExitStack() as running:
-        if request.param == "prometheus":
-            held_text = history_contract.openmetrics(samples)
-            url = running.enter_context(prometheus.holding(held_text, directory)).url
-        else:
-            storing = running.enter_context(victoria.running(directory))
-            storing.give("".join(f"{selector} {value!r} {at}\n" for selector, value, at in samples))
-            url = storing.url
+        seconds, milliseconds = history_contract.openmetrics(samples), history_contract.text(samples)
+        url = running.enter_context(databases.holding(request.param, seconds, milliseconds, directory))
         asked = remote.Remote(config.open_prometheus(config.ServerOptions(url)))
         running.callback(asked.close)
         yield asked

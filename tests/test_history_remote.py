@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import history_contract, prometheus, servers, victoria
+from tests import databases, history_contract, servers
 from tests import made_past as past
 
 from kubevitals import errors, history, kinds, model
@@ -51,18 +51,14 @@ def in_memory() -> ring.Ring:
     return made
 
 
-@pytest.fixture(scope="module", params=["prometheus", "victoria-metrics"])
+@pytest.fixture(scope="module", params=databases.NAMES)
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real server that holds the samples."""
     directory = tmp_path_factory.mktemp("held")
     samples = held()
-    if request.param == "prometheus":
-        with prometheus.holding(history_contract.openmetrics(samples), directory) as started:
-            yield started.url
-        return
-    with victoria.running(directory) as storing:
-        storing.give("".join(f"{selector} {value!r} {at}\n" for selector, value, at in samples))
-        yield storing.url
+    seconds, milliseconds = history_contract.openmetrics(samples), history_contract.text(samples)
+    with databases.holding(request.param, seconds, milliseconds, directory) as url:
+        yield url
 
 
 @pytest.fixture

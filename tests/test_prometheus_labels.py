@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import prometheus, scraped, victoria
+from tests import databases, scraped
 
 from kubevitals import sources
 from kubevitals.promql import config
@@ -121,24 +121,18 @@ def renamed() -> list[scraped.Series]:
     return found
 
 
-@pytest.fixture(scope="module", params=["prometheus", "victoria-metrics"])
+@pytest.fixture(scope="module", params=databases.NAMES)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[promql_client.Prometheus]:
     """A real server that holds all of it."""
     held = [*by_core(), *renamed()]
     directory = tmp_path_factory.mktemp("labels")
-    if request.param == "prometheus":
-        with (
-            prometheus.holding(scraped.openmetrics(held), directory) as started,
-            config.open_prometheus(config.ServerOptions(started.url)) as opened,
-        ):
-            yield opened
-        return
-    with victoria.running(directory) as storing:
-        storing.give(scraped.text(held))
-        with config.open_prometheus(config.ServerOptions(storing.url)) as opened:
-            yield opened
+    with (
+        databases.holding(request.param, scraped.openmetrics(held), scraped.text(held), directory) as url,
+        config.open_prometheus(config.ServerOptions(url)) as opened,
+    ):
+        yield opened
 
 
 @pytest.fixture

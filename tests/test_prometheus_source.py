@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests import connected, prometheus, scraped, victoria
+from tests import connected, databases, scraped
 
 from kubevitals import errors, sources
 from kubevitals.promql import config
@@ -194,24 +194,18 @@ def everything() -> list[scraped.Series]:
     return [*healthy(), *lively(), *by_exporter(), *silent()]
 
 
-@pytest.fixture(scope="module", params=["prometheus", "victoria-metrics"])
+@pytest.fixture(scope="module", params=databases.NAMES)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[promql_client.Prometheus]:
     """A real server that holds all of it."""
     held = everything()
     directory = tmp_path_factory.mktemp("held")
-    if request.param == "prometheus":
-        with (
-            prometheus.holding(scraped.openmetrics(held), directory) as started,
-            config.open_prometheus(config.ServerOptions(started.url)) as opened,
-        ):
-            yield opened
-        return
-    with victoria.running(directory) as storing:
-        storing.give(scraped.text(held))
-        with config.open_prometheus(config.ServerOptions(storing.url)) as opened:
-            yield opened
+    with (
+        databases.holding(request.param, scraped.openmetrics(held), scraped.text(held), directory) as url,
+        config.open_prometheus(config.ServerOptions(url)) as opened,
+    ):
+        yield opened
 
 
 @pytest.fixture

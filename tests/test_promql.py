@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import prometheus, scraped, servers, victoria
+from tests import databases, scraped, servers
 
 from kubevitals import errors
 from kubevitals.promql import config, expressions, results
@@ -334,7 +334,7 @@ def test_options_that_cannot_be_used(
 # --- real servers
 
 
-@pytest.fixture(scope="module", params=["prometheus", "victoria-metrics"])
+@pytest.fixture(scope="module", params=databases.NAMES)
 def real(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[promql_client.Prometheus]:
@@ -343,17 +343,11 @@ def real(
         "shop", "web", "web", cores=0.25, size=64, moments=scraped.times(), labels={"odd": "ä&=+"}
     )
     directory = tmp_path_factory.mktemp("held")
-    if request.param == "prometheus":
-        with (
-            prometheus.holding(scraped.openmetrics(held), directory) as started,
-            config.open_prometheus(config.ServerOptions(started.url)) as opened,
-        ):
-            yield opened
-        return
-    with victoria.running(directory) as storing:
-        storing.give(scraped.text(held))
-        with config.open_prometheus(config.ServerOptions(storing.url)) as opened:
-            yield opened
+    with (
+        databases.holding(request.param, scraped.openmetrics(held), scraped.text(held), directory) as url,
+        config.open_prometheus(config.ServerOptions(url)) as opened,
+    ):
+        yield opened
 
 
 def test_a_real_server(real: promql_client.Prometheus) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.utils.quantity import parse_quantity
-from tests import simulated, small_world
+from tests import protobuf, simulated, small_world
 
 from simcluster import apiobjects, simulation
 from simcluster.apiserver import go_formats, metrics_protobuf
@@ -181,30 +181,11 @@ def test_protobuf(served: simulation.SimulatedCluster) -> None:
 
 
 def read(data: bytes) -> dict[int, list[bytes | int]]:
-    """One message, read the slow and obvious way."""
-    fields: dict[int, list[bytes | int]] = {}
-    place = 0
-
-    def varint() -> int:
-        nonlocal place
-        number = shift = 0
-        while True:
-            byte = data[place]
-            place += 1
-            number |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return number
-
-    while place < len(data):
-        tag = varint()
-        value: bytes | int = varint()
-        if tag & 7 == 2:
-            assert isinstance(value, int)
-            end = place + value
-            value, place = data[place:end], end
-        fields.setdefault(tag >> 3, []).append(value)
-    return fields
+    """One message: the values of each field."""
+    values: dict[int, list[bytes | int]] = {}
+    for number, value in protobuf.fields(data):
+        values.setdefault(number, []).append(value)
+    return values
 
 
 def inner(message: dict[int, list[bytes | int]], *path: int) -> dict[int, list[bytes | int]]:
