@@ -106,7 +106,7 @@ def inspect_node(node: model.Node, *, stranded: int = 0) -> list[Finding]:
             if condition.status != "True":
                 facts = [
                     condition.reason or "",
-                    podfindings.count(stranded, "pod") + " on it" if stranded else "",
+                    quantity.format_count(stranded, "pod") + " on it" if stranded else "",
                 ]
                 found.append(
                     _of_node(node, severity.NODE_LOST, "NotReady", since, podfindings.list_facts(facts))

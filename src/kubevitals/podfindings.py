@@ -136,7 +136,7 @@ def _inspect_running(pod: model.Pod, status: str, now: datetime) -> PodFinding |
     if ended is not None:
         restarts = _restarts(pod, ended)
         at = ended.last_termination_at
-        message = list_facts([count(restarts, "restart"), _how_ended(ended), _in(pod, ended)])
+        message = list_facts([quantity.format_count(restarts, "restart"), _how_ended(ended), _in(pod, ended)])
         found = PodFinding(severity.RESTARTED, "Restarted", "Restarted", at, message, restarts, at)
         return found._replace(container=_container_of(pod, ended))
     if pod.resize in ("Infeasible", "Deferred", "Error"):
@@ -157,12 +157,14 @@ def _unready(pod: model.Pod) -> str:
     total = pod.containers_total
     if not total or pod.containers_ready == total:
         return ""
-    return f"{pod.containers_ready or 0} of {count(total, 'container')} ready"
+    return f"{pod.containers_ready or 0} of {quantity.format_count(total, 'container')} ready"
 
 
 def _crashing(pod: model.Pod, container: model.Container | model.Pod) -> PodFinding:
     restarts, at = _restarts(pod, container), container.last_termination_at
-    message = list_facts([count(restarts, "restart"), _how_ended(container), _in(pod, container)])
+    message = list_facts(
+        [quantity.format_count(restarts, "restart"), _how_ended(container), _in(pod, container)]
+    )
     word = container.status or "CrashLoopBackOff"
     if isinstance(container, model.Container) and container.type == "init":
         word = f"Init:{word}"
@@ -198,7 +200,7 @@ def _out_of_memory(pod: model.Pod, container: model.Container | model.Pod) -> Po
     limit, restarts = container.memory_limit_bytes, _restarts(pod, container)
     bound = f"limit {quantity.format_memory(limit)}" if limit is not None else "no memory limit"
     at = container.last_termination_at
-    message = list_facts([count(restarts, "restart"), bound, _in(pod, container)])
+    message = list_facts([quantity.format_count(restarts, "restart"), bound, _in(pod, container)])
     return PodFinding(
         severity.OUT_OF_MEMORY, "OOMKilled", "OOMKilled", at, message, restarts, at, None,
         _container_of(pod, container),
@@ -306,11 +308,6 @@ def _place(pod: model.Pod) -> str:
 def share(part: Any, whole: Any, form: Callable[[Any], str]) -> str:
     """Return "3 of 4", each written by `form`."""
     return f"{form(part)} of {form(whole)}"
-
-
-def count(number: int, noun: str) -> str:
-    """Return "1 pod" or "2 pods"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def list_facts(facts: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ and what is wrong with nodes and pods (`findings`). What has one cause is one pr
 
 from __future__ import annotations
 
-from kubevitals import findings, severity, snapshot, totals
+from kubevitals import findings, quantity, severity, snapshot, totals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _of_rows(taken: model.Snapshot, *, explained: Collection[str]) -> list[Clust
             kind,
             None,
             None,
-            f"{count} {kind.lower()}{'' if count == 1 else 's'} {snapshot.REASONS.get(code, code)}",
+            f"{quantity.format_count(count, kind.lower())} {snapshot.REASONS.get(code, code)}",
             pods=count if kind == "Pod" else None,
             reason=code,
         )

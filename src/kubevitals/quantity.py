@@ -174,6 +174,11 @@ def format_ratio(ratio: float) -> str:
     return f"{round_half_up(ratio * 100)}%"
 
 
+def format_count(number: int, noun: str) -> str:
+    """Return a number of things, the noun in the singular for one: "1 pod", "2 pods"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def round_half_up(value: float) -> int:
     """Round to the nearest integer, halves away from zero: people expect 0.5 to show as 1, not as 0."""
     return int(value + 0.5) if value >= 0 else -int(0.5 - value)

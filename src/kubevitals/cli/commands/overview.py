@@ -141,12 +141,20 @@ def _render_summary(snapshot: model.Snapshot, view: View, style: console.Style) 
     sums = vitals.sum_up(snapshot.nodes, snapshot.pods)
     phases = [f"{count} {sanitize.printable(phase)}" for phase, count in sums.phases.items()]
     place = "" if view.namespace is None else f" in {sanitize.printable(view.namespace)}"
-    pods = _count(sums.pods, "pod") if snapshot.pods or not _unread(snapshot, "pods") else "pods unknown"
+    pods = (
+        quantity.format_count(sums.pods, "pod")
+        if snapshot.pods or not _unread(snapshot, "pods")
+        else "pods unknown"
+    )
     source = sanitize.printable(snapshot.source)
     groups = [
         [f"cluster {sanitize.printable(snapshot.cluster)}"],
         [f"usage from {source}" if source != "none" else "usage unknown"],
-        [f"{sums.nodes_ready} of {_count(sums.nodes, 'node')} ready" if sums.nodes else "nodes unknown"],
+        [
+            f"{sums.nodes_ready} of {quantity.format_count(sums.nodes, 'node')} ready"
+            if sums.nodes
+            else "nodes unknown"
+        ],
         [f"{pods}{place}: {phases[0]}", *phases[1:]] if phases else [pods + place],
     ]
     if sums.cpu_allocatable_cores is not None:
@@ -312,7 +320,3 @@ def _living(snapshot: model.Snapshot) -> list[model.Pod]:
 def _round(value: float) -> str:
     """Return a number as short as people like it: 3.91, 23.5, 1536."""
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

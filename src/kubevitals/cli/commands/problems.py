@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from kubevitals import errors, model, problems, reader, severity
+from kubevitals import errors, model, problems, quantity, reader, severity
 from kubevitals.cli import clusteroptions, messages, notes, oneshot, values
 from kubevitals.surfaces.terminal import console, problemtable
 
@@ -98,8 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    if arguments.namespace and arguments.all_namespaces:
-        raise errors.UsageError("-n and -A exclude each other", remedy="give one of them")
+    clusteroptions.check_namespace(arguments)
     if arguments.at is not None and (arguments.watch or arguments.since):
         raise errors.UsageError("--at shows one time", remedy="leave out -w and --since, or --at")
     if arguments.watch and (arguments.output in _FORMS[1:] or arguments.quiet or arguments.fail_on):
@@ -174,12 +173,13 @@ class View:
 
     def _choose(self, snapshot: model.Snapshot) -> list[problems.ClusterProblem]:
         arguments = self.arguments
-        nodes, pods = snapshot.nodes, snapshot.pods
-        if arguments.namespace is not None:
-            nodes, pods = nodes[:0], (pod for pod in pods if pod.namespace == arguments.namespace)  # type: ignore[assignment]
-        if arguments.node is not None:
-            nodes = (node for node in nodes if node.name == arguments.node)  # type: ignore[assignment]
-            pods = (pod for pod in pods if pod.node == arguments.node)  # type: ignore[assignment]
+        namespace, node = arguments.namespace, arguments.node
+        nodes = [each for each in snapshot.nodes if namespace is None and node in (None, each.name)]
+        pods = [
+            each
+            for each in snapshot.pods
+            if namespace in (None, each.namespace) and node in (None, each.node)
+        ]
         found = problems.find(snapshot._replace(nodes=model.Records(nodes), pods=model.Records(pods)))
         if arguments.severity is not None:
             found = [each for each in found if _is_at_least(each.severity, arguments.severity)]
@@ -233,7 +233,7 @@ def _is_at_least(word: str, least: str) -> bool:
 def _describe_seen(snapshot: model.Snapshot, arguments: argparse.Namespace) -> str:
     """Return what was looked at: of nothing else it is said that it is well."""
     counts = [(len(snapshot.nodes), "node"), (len(snapshot.pods), "pod")]
-    words = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts if count]
+    words = [quantity.format_count(number, noun) for number, noun in counts if number]
     place = f" in {arguments.namespace}" if arguments.namespace else ""
     place += f" on {arguments.node}" if arguments.node else ""
     bar = f" that is {arguments.severity} or worse" if arguments.severity else ""

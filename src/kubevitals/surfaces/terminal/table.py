@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kubevitals import quantity
 from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
@@ -79,8 +80,7 @@ def render_table(
         ]
         lines.insert(-1, layout.gap.join(rules))
     if hidden and hint:
-        noun = "column" if hidden == 1 else "columns"
-        lines.append(style.dim(f"{hidden} {noun} hidden: {hint}"[: style.width]))
+        lines.append(style.dim(f"{quantity.format_count(hidden, 'column')} hidden: {hint}"[: style.width]))
     return "\n".join(lines) + "\n" if lines else ""
 
 

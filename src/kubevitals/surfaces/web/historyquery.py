@@ -104,14 +104,12 @@ def parameters_model(kind: str, *, single: bool = False) -> type[Parameters]:
     if not single:
         for name in kinds.KINDS[kind].path:
             more[name] = (list[str], parameters.words(descriptions.describe(name)))
+        about = ", ".join(_FILTERED[kind])
         more["filter"] = (
             str,
-            pydantic.Field(
-                default="",
-                description="conditions on the series, all of which hold, about "
-                f"{', '.join(_FILTERED[kind])}; docs/filters.md is the grammar",
-                examples=["!kube-*"],
-                max_length=filters.LONGEST,
+            parameters.terms(
+                f"conditions on the series, all of which hold, about {about}; docs/filters.md is the grammar",
+                example="!kube-*",
             ),
         )
         more["limit"] = (parameters.CountOrAll, pydantic.Field(default=None, description="the most series"))

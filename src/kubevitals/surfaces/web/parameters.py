@@ -108,6 +108,11 @@ def words(description: str) -> Any:
     return pydantic.Field(default=[], description=f"{description}, separated by commas; `*` is all")
 
 
+def terms(description: str, *, example: str = "cpu>500m !kube-system") -> Any:
+    """Return the field of a parameter that is a filter, for `read_filter`."""
+    return pydantic.Field(default="", description=description, examples=[example], max_length=filters.LONGEST)
+
+
 Count = Annotated[int, pydantic.Field(ge=0, le=MOST), pydantic.BeforeValidator(read_count)]
 CountOrAll = Count | json_schema.SkipJsonSchema[None]
 
@@ -164,12 +169,7 @@ class Chosen(pydantic.BaseModel):
         max_length=selectors.LONGEST,
     )
     node_pool: list[str] = words("pools of the nodes")
-    filter: str = pydantic.Field(
-        default="",
-        description="conditions on the rows, all of which hold; docs/filters.md is the grammar",
-        examples=["cpu>500m !kube-system"],
-        max_length=filters.LONGEST,
-    )
+    filter: str = terms("conditions on the rows, all of which hold; docs/filters.md is the grammar")
 
 
 class ChosenPods(Chosen):
@@ -203,11 +203,8 @@ class Problems(Moment):
     """Which problems."""
 
     namespace: list[str] = words("namespaces of what has a problem")
-    filter: str = pydantic.Field(
-        default="",
-        description="conditions on pods, as in lists of pods: the problems of those that meet all of them",
-        examples=["cpu>500m !kube-system"],
-        max_length=filters.LONGEST,
+    filter: str = terms(
+        "conditions on pods, as in lists of pods: the problems of those that meet all of them"
     )
     limit: CountOrAll = pydantic.Field(default=None, description="the most problems")
     offset: Count = pydantic.Field(default=0, description="problems to leave out before")
