@@ -146,8 +146,7 @@ def interval_of(times: Sequence[int]) -> int | None:
     if len(times) < 2:
         return None
     gaps: list[int] = list(map(operator.sub, itertools.islice(times, 1, None), times))
-    if min(gaps) != max(gaps):
-        gaps.sort()
+    gaps.sort()
     return gaps[len(gaps) // 2]
 
 

@@ -1,8 +1,9 @@
 """Columns of whole numbers as bytes, and back. Pure.
 
 A column is a head (how wide its codes are, the least number and the common divisor of all distances from
-it) and the codes, byte by byte position, so that zlib finds what repeats. A number may be None. A constant
-column takes its head alone. How many numbers there are has to be known.
+it) and the codes, byte by byte position, so that zlib finds what repeats. Where codes from zero take no more
+bytes, the numbers themselves are the codes, which is faster to read. A number may be None. A constant column
+takes its head alone. How many numbers there are has to be known.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from kubevitals import errors
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+DAMAGED = "a stored block is damaged"
 _SWAP = sys.byteorder == "big"
 _DENSE = 0x80  # this bit of the width: no number is None
 _CODES = ("B", "B", "H", "I", "I", "Q", "Q", "Q", "Q")  # of arrays, by the width of a code in bytes
@@ -28,13 +30,15 @@ def encode(values: Sequence[int | None]) -> bytes:
     """Return a column. The distances between its numbers are below 2**63."""
     dense = None not in values
     known: Sequence[int] = values if dense else [value for value in values if value is not None]  # type: ignore[assignment]
-    base = min(known, default=0)
+    base, most = min(known, default=0), max(known, default=0)
     unit = math.gcd(*[value - base for value in known]) or 1
+    width = _width((most - base) // unit + (not dense)) if known else 0
+    if dense and base > 0 and width and base % unit == 0 and _width(most // unit) == width:
+        base = 0
     if dense:
         codes = [(value - base) // unit for value in known]
     else:
         codes = [0 if value is None else (value - base) // unit + 1 for value in values]
-    width = (max(codes, default=0).bit_length() + 7) // 8
     origin = base.to_bytes((base.bit_length() + 8) // 8, "little", signed=True)
     factor = unit.to_bytes((unit.bit_length() + 7) // 8, "little")
     head = bytes((width | (_DENSE if dense else 0), len(origin), len(factor))) + origin + factor
@@ -46,6 +50,11 @@ def encode(values: Sequence[int | None]) -> bytes:
     raw = packed.tobytes()
     size = _SIZES[width]
     return head + b"".join([raw[place::size] for place in range(width)])
+
+
+def _width(code: int) -> int:
+    """Return how many bytes a code takes."""
+    return (code.bit_length() + 7) // 8
 
 
 def encode_changes(values: Sequence[int | None]) -> bytes:
@@ -73,7 +82,12 @@ def decode(data: bytes, start: int, count: int) -> tuple[list[int | None], int]:
     codes = _codes(data, begin, width, count)
     if not dense:
         return [base + unit * (code - 1) if code else None for code in codes], end
-    return list(map(base.__add__, codes)) if unit == 1 else [base + unit * code for code in codes], end
+    if unit == 1 and not base:
+        return list(codes), end
+    if width == 1:  # each number is made once
+        numbers = list(range(base, base + unit * (max(codes, default=0) + 1), unit))
+        return list(map(numbers.__getitem__, codes)), end
+    return [base + unit * code for code in codes], end
 
 
 def decode_changes(data: bytes, start: int, count: int) -> tuple[list[int | None], int]:
@@ -82,17 +96,12 @@ def decode_changes(data: bytes, start: int, count: int) -> tuple[list[int | None
     Raises: as `decode`.
     """
     (before, *values), start = decode(data, start, 1 + bool(count))
-    width, dense, base, unit, begin = _head(data, start)
-    end = begin + width * max(count - 1, 0)
-    if count and dense and values[0] is not None:
-        if not width:
-            last = values[0] + base * (count - 1)
-            steady = range(values[0], last + (base > 0) - (base < 0), base) if base else [values[0]] * count
-            return list(steady), end
-        codes = _codes(data, begin, width, count - 1)
-        moves = map(base.__add__, codes) if unit == 1 else [base + unit * code for code in codes]
-        return list(itertools.accumulate(moves, initial=values[0])), end
+    width, dense, steady, _, _ = _head(data, start)
+    if count and values[0] is not None and dense and not width and steady > 0:
+        return list(range(values[0], values[0] + steady * count, steady)), end_of(data, start, 0)
     changes, end = decode(data, start, max(count - 1, 0))
+    if count and None not in values and None not in changes:
+        return list(itertools.accumulate(changes, initial=values[0])), end
     before = before or 0
     for change in changes:
         if change is not None:
@@ -104,7 +113,7 @@ def decode_changes(data: bytes, start: int, count: int) -> tuple[list[int | None
 def _codes(data: bytes, begin: int, width: int, count: int) -> Sequence[int]:
     """Return the codes of a column, put together of their bytes."""
     if begin + width * count > len(data):
-        raise errors.HistoryError("a stored block is damaged")
+        raise errors.HistoryError(DAMAGED)
     if width == 1:
         return data[begin : begin + count]
     size = _SIZES[width]
@@ -139,7 +148,7 @@ def pick(data: bytes, start: int, count: int, index: int) -> tuple[int | None, i
     width, dense, base, unit, begin = _head(data, start)
     end = begin + width * count
     if end > len(data):
-        raise errors.HistoryError("a stored block is damaged")
+        raise errors.HistoryError(DAMAGED)
     code = int.from_bytes(data[begin + index : end : count], "little")
     if dense:
         return base + unit * code, end
@@ -149,9 +158,12 @@ def pick(data: bytes, start: int, count: int, index: int) -> tuple[int | None, i
 def _head(data: bytes, start: int) -> tuple[int, int, int, int, int]:
     """Return width, density, base, unit and where the codes begin."""
     if start + 3 > len(data) or data[start] & ~_DENSE > 8:
-        raise errors.HistoryError("a stored block is damaged")
+        raise errors.HistoryError(DAMAGED)
     width, base_size, unit_size = data[start : start + 3]
     middle = start + 3 + base_size
     end = middle + unit_size
     base = int.from_bytes(data[start + 3 : middle], "little", signed=True)
-    return width & ~_DENSE, width & _DENSE, base, int.from_bytes(data[middle:end], "little"), end
+    unit = int.from_bytes(data[middle:end], "little")
+    if not unit:
+        raise errors.HistoryError(DAMAGED)
+    return width & ~_DENSE, width & _DENSE, base, unit, end

@@ -12,7 +12,7 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubevitals import errors
-from kubevitals.history import aggregation, columns, samples, sketch
+from kubevitals.history import aggregation, columns, sketch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -171,9 +171,9 @@ def decode(body: bytes) -> list[Hour]:
         data = zlib.decompress(body)
         form, count = _HEAD.unpack_from(data)
     except (zlib.error, struct.error) as error:
-        raise errors.HistoryError(samples.DAMAGED) from error
+        raise errors.HistoryError(columns.DAMAGED) from error
     if form != _FORM or count > 1 << 24:
-        raise errors.HistoryError(samples.DAMAGED)
+        raise errors.HistoryError(columns.DAMAGED)
     numbers, place = columns.decode_changes(data, _HEAD.size, count)
     covered, place = columns.decode(data, place, count)
     cpu, place = _decode_cells(data, place, count)

@@ -21,7 +21,6 @@ _HEAD = struct.Struct("<BI")  # form, samples
 _TICK_HEAD = struct.Struct("<BIQ")  # form, samples, time of the tick
 _FORM = 1
 _LEVEL = 6  # of zlib
-DAMAGED = "a stored block is damaged"
 
 
 class Sample(NamedTuple):
@@ -66,7 +65,7 @@ def encode(block: Block) -> bytes:
         _HEAD.pack(_FORM, count) + columns.encode_changes(block.times),
         cpu[:-count],
         cpu[-count:],
-        columns.encode_changes(block.memory),
+        columns.encode(block.memory),
         columns.encode(block.shares),
         columns.encode_changes(block.ticks),
         columns.encode(block.windows),
@@ -86,7 +85,7 @@ def decode(body: bytes) -> aggregation.Samples:
     data, count = _open(body)
     times, place = columns.decode_changes(data, _HEAD.size, count)
     cpu, place = columns.decode(data, place, count)
-    memory, place = columns.decode_changes(data, place, count)
+    memory, place = columns.decode(data, place, count)
     shares = None
     if not columns.is_empty(data, place):
         shares = whole_shares(columns.decode(data, place, count)[0])
@@ -101,7 +100,7 @@ def decode_whole(body: bytes) -> Block:
     data, count = _open(body)
     times, place = columns.decode_changes(data, _HEAD.size, count)
     cpu, place = columns.decode(data, place, count)
-    memory, place = columns.decode_changes(data, place, count)
+    memory, place = columns.decode(data, place, count)
     shares, place = columns.decode(data, place, count)
     ticks, place = columns.decode_changes(data, place, count)
     windows, _ = columns.decode(data, place, count)
@@ -113,9 +112,9 @@ def _open(body: bytes) -> tuple[bytes, int]:
         data = zlib.decompress(body)
         form, count = _HEAD.unpack_from(data)
     except (zlib.error, struct.error) as error:
-        raise errors.HistoryError(DAMAGED) from error
+        raise errors.HistoryError(columns.DAMAGED) from error
     if form != _FORM or count > 1 << 24:
-        raise errors.HistoryError(DAMAGED)
+        raise errors.HistoryError(columns.DAMAGED)
     return data, count
 
 
@@ -210,7 +209,7 @@ def _open_tick(body: bytes) -> tuple[int, int]:
     try:
         form, count, at = _TICK_HEAD.unpack_from(body)
     except struct.error as error:
-        raise errors.HistoryError(DAMAGED) from error
+        raise errors.HistoryError(columns.DAMAGED) from error
     if form != _FORM or count > 1 << 10:
-        raise errors.HistoryError(DAMAGED)
+        raise errors.HistoryError(columns.DAMAGED)
     return count, at
