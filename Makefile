@@ -2,12 +2,14 @@
 
 # a version or a program; empty: the newest at hand
 PYTHON ?=
+# how long `make fuzz` looks, in seconds; FUZZ_ARGS="TARGET --seed N" repeats
+SECONDS ?= 60
 PYTHONS := 3.11 3.12 3.13 3.14 3.15
 BIN := .venv/bin
 ARGS ?= --simulate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run look test test-all check e2e-tools e2e record format bench lock clean
+.PHONY: help setup run look test test-all fuzz check e2e-tools e2e record format bench lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +30,9 @@ test-all: setup ## run them on every Python from 3.11 to 3.15 at hand
 	@failed=; for version in $(PYTHONS); do \
 		tools/test-python $$version || failed="$$failed $$version"; \
 	done; [ -z "$$failed" ] || { echo "the tests failed on Python$$failed" >&2; exit 1; }
+
+fuzz: setup ## fuzz requests, answers, files and command lines; SECONDS=60, FUZZ_ARGS="TARGET --seed N"
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(FUZZ_ARGS)
 
 e2e-tools: setup ## build the real control plane for the tests, once (about 20 minutes, needs Go)
 	$(BIN)/python -m tests.e2e.build_tools

@@ -24,6 +24,8 @@ def test_a_hollow_bookmark_is_read() -> None:
     ("line", "kind"),
     [
         (b"no json", errors.NotJSONError),
+        (b'{"type":"ADDED","object":{"metadata":{"name":"\x8e"}}}', errors.NotJSONError),
+        (b'{"type":"ADDED","object":{"x":' + b"[" * 5000, errors.NotJSONError),
         (b"[]", errors.WrongKindError),
         (b'{"type":"ADDED"}', errors.WrongKindError),
         (b'{"type":"ADDED","object":5}', errors.WrongKindError),

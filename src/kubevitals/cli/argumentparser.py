@@ -92,7 +92,7 @@ class Parser(argparse.ArgumentParser):
         name = self.prog.rpartition(" ")[2]
         rest = message.removeprefix("unrecognized arguments: ")
         if rest != message:
-            word = rest.split()[0]
+            word = next(iter(rest.split()), "")
             if not word.startswith("-"):
                 return f"{name} takes no further word: {_quote(word)}"
             flags = [flag for action in self._actions for flag in action.option_strings]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubevitals import errors
+from kubevitals import errors, sanitize
 from kubevitals.cli import sourceoptions, values
 
 TYPE_CHECKING = False
@@ -129,10 +129,18 @@ def spell_out(argv: list[str]) -> list[str]:
     """Return the words with what argparse would misread in full.
 
     A bare --disable-compression becomes --disable-compression=true. A time in the past may begin with a
-    minus: "--since -6h" becomes --since=-6h.
+    minus: "--since -6h" becomes --since=-6h. In --limit=-- it would take the value away.
+
+    Raises:
+        errors.UsageError: an option has that value, which none takes.
     """
     words: list[str] = []
     for word in argv:
+        flag, _, value = word.partition("=")
+        if value == "--" and flag.startswith("-") and "--" not in words:
+            raise errors.UsageError(
+                f"{sanitize.shorten(flag, 60)}: '--' is no value", remedy="name one after the ="
+            )
         if words and words[-1] in _TIMES and word.startswith("-") and word[1:2].isdigit():
             words[-1] += f"={word}"
         else:

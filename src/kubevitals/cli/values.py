@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _SIZES = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40}
 _LEAST_SIZE, _LARGEST_SIZE = 16 << 20, 1 << 50
 _NO_LIMIT = 86_400.0  # seconds
+_LONGEST = 100 * 366 * 86_400  # seconds; the system's clocks and timers take no much longer ones
 
 
 class WholeNumber:
@@ -62,13 +63,17 @@ def parse_size(text: str) -> int:
 
 def _parse_seconds(text: str) -> float:
     if text.isascii() and text.replace(".", "", 1).isdigit():
-        return float(text)
-    from kubevitals.kube import timestamps
+        seconds = float(text)
+    else:
+        from kubevitals.kube import timestamps
 
-    try:
-        return timestamps.parse_duration(text)
-    except errors.DecodingError:
-        raise _wrong(f"{text!r} is not a duration like 15s, 1m or 500ms") from None
+        try:
+            seconds = timestamps.parse_duration(text)
+        except errors.DecodingError:
+            raise _wrong(f"{text!r} is not a duration like 15s, 1m or 500ms") from None
+    if seconds > _LONGEST:
+        raise _wrong(f"{text!r} is longer than 100 years")
+    return seconds
 
 
 def _wrong(message: str) -> argparse.ArgumentTypeError:

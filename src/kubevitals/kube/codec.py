@@ -117,7 +117,7 @@ class EventDecoder(Generic[RecordT]):
             raise errors.WrongKindError(
                 f"a line of the watch is not as Kubernetes defines it: {error}"
             ) from error
-        except msgspec.DecodeError as error:
+        except (ValueError, RecursionError) as error:  # malformed, not UTF-8, or nested without end
             from kubevitals.kube import statuserrors
 
             raise statuserrors.not_json(line) from error
