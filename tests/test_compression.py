@@ -60,13 +60,6 @@ def test_chunks_become_one_gzip_member(texts: list[bytes]) -> None:
     assert (single.eof, single.unused_data) == (True, b"")
 
 
-@given(st.binary(), st.binary())
-def test_checksums_are_joined_without_the_text(first: bytes, second: bytes) -> None:
-    """The checksum of two texts follows from theirs and the length of the second."""
-    joined = compression.combine_crc32(zlib.crc32(first), zlib.crc32(second), len(second))
-    assert joined == zlib.crc32(first + second)
-
-
 @given(st.binary(max_size=20), st.binary(max_size=20))
 def test_a_chunk_knows_its_text(first: bytes, second: bytes) -> None:
     """A chunk holds its own text and no other."""

@@ -138,11 +138,6 @@ def merge_parts(parts: Iterable[bytes]) -> list[bytes]:
     return merged
 
 
-def combine_crc32(first: int, second: int, size: int) -> int:
-    """Return the CRC-32 of two texts behind one another from theirs and the `size` of the second."""
-    return _multiply(_shift(size), first) ^ second
-
-
 def _shift(size: int) -> int:
     """Return x^(8 * size): a checksum times this is that of its text with as many zeros behind it."""
     power, bit = 1 << 31, 3  # x^0, and x^(2^3) for each byte; polynomials stand with their lowest power first
