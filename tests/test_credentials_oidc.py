@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib import parse
 
 import pytest
+import yaml
 from tests import servers
 
 from kubevitals import errors
@@ -37,28 +38,49 @@ def token(expires: float, mark: str = "") -> str:
     return ".".join([*encoded, "signature"])
 
 
-def open_it(
-    issuer: str = "https://idp.test", /, *, clock: Clock | None = None, **config: Any
-) -> authentication.Credentials:
-    fields = {
-        "idp-issuer-url": issuer,
-        "client-id": "me",
-        **{k.replace("_", "-"): v for k, v in config.items()},
-    }
-    body = {"auth-provider": {"name": "oidc", "config": {k: v for k, v in fields.items() if v is not None}}}
-    user = kubeconfig_file.Entry("user", "jane", body=body, path="/x/config")
-    return credentials.open_credentials(user, environ={}, clock=clock or Clock())
+class Opener:
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path = path
+
+    def __call__(
+        self, issuer: str = "https://idp.test", /, *, clock: Clock | None = None, **config: Any
+    ) -> authentication.Credentials:
+        fields = {
+            "idp-issuer-url": issuer,
+            "client-id": "me",
+            **{k.replace("_", "-"): v for k, v in config.items() if v is not None},
+        }
+        body = {"auth-provider": {"name": "oidc", "config": fields}}
+        self.path.write_text(yaml.safe_dump({"users": [{"name": "jane", "user": body}]}))
+        self.path.chmod(0o600)
+        return self.again(clock)
+
+    def again(self, clock: Clock | None = None) -> authentication.Credentials:
+        """Open the credentials of the file as it is, as another program would."""
+        read = kubeconfig_file.read_file(str(self.path))
+        assert read is not None
+        return credentials.open_credentials(read.users["jane"], environ={}, clock=clock or Clock())
+
+    def tokens(self) -> tuple[str, str]:
+        """What the file holds: id-token and refresh-token."""
+        config = yaml.safe_load(self.path.read_text())["users"][0]["user"]["auth-provider"]["config"]
+        return config.get("id-token", ""), config["refresh-token"]
+
+
+@pytest.fixture
+def open_it(tmp_path: pathlib.Path) -> Opener:
+    return Opener(tmp_path / "config")
 
 
 @contextlib.contextmanager
-def provider(*answers: bytes, tls: bool = False) -> Iterator[servers.Server]:
+def provider(*answers: servers.Answer, tls: bool = False) -> Iterator[servers.Server]:
     """An identity provider that says where its token endpoint is and then gives the answers."""
     with servers.Server(b"", tls=servers.server_context() if tls else None) as server:
         server._answers = [servers.answer(200, {"token_endpoint": server.url + "/token"}), *answers]
         yield server
 
 
-def test_valid_token() -> None:
+def test_valid_token(open_it: Opener) -> None:
     """A valid id-token is sent without asking anybody."""
     written = token(NOW + 60)
     made = open_it(id_token=written)
@@ -68,7 +90,7 @@ def test_valid_token() -> None:
     assert not made.renew()
 
 
-def test_refresh_without_a_secret() -> None:
+def test_refresh_without_a_secret(open_it: Opener) -> None:
     """A public client is refreshed by its id in the form, and the new token used until it expires."""
     clock, fresh = Clock(), token(NOW + 3600, "fresh")
     with provider(servers.answer(200, {"id_token": fresh, "refresh_token": "next"})) as server:
@@ -84,7 +106,7 @@ def test_refresh_without_a_secret() -> None:
     assert form == {"grant_type": "refresh_token", "refresh_token": "r+&", "client_id": "me"}
 
 
-def test_rotated_refresh_token() -> None:
+def test_rotated_refresh_token(open_it: Opener) -> None:
     """A refresh-token that the provider replaced is used next time; after a 401 the id-token is refreshed."""
     answers = [
         servers.answer(200, {"id_token": token(NOW + 3600, mark), "refresh_token": mark}) for mark in "ab"
@@ -98,7 +120,7 @@ def test_rotated_refresh_token() -> None:
         assert "refresh_token=a&" in server.requests[-1].body.decode()
 
 
-def test_client_secret() -> None:
+def test_client_secret(open_it: Opener) -> None:
     """A client secret goes into the header, and into the form if the provider does not take it there."""
     fresh = servers.answer(200, {"id_token": token(NOW + 3600)})
     refused = servers.answer(401, {"error": "invalid_client"})
@@ -112,7 +134,7 @@ def test_client_secret() -> None:
 
 
 @pytest.mark.parametrize("written", ["data", "file"])
-def test_certificate_authority(tmp_path: pathlib.Path, written: str) -> None:
+def test_certificate_authority(open_it: Opener, tmp_path: pathlib.Path, written: str) -> None:
     """The provider's own CA is trusted, written down or in a file; another provider is not."""
     ca = servers.authority().pem
     (tmp_path / "ca.crt").write_bytes(ca)
@@ -141,13 +163,13 @@ def test_certificate_authority(tmp_path: pathlib.Path, written: str) -> None:
     ],
     ids=range(7),
 )
-def test_refused_refresh(answer: bytes, words: str) -> None:
+def test_refused_refresh(open_it: Opener, answer: bytes, words: str) -> None:
     """A refused refresh names the user and the provider's code, and nothing else that the provider said."""
     with provider(answer) as server:
         made = open_it(server.url, refresh_token=SECRET, client_secret=None)
         with pytest.raises(errors.CredentialsError, match=words) as caught:
             made.fetch()
-    assert 'user "jane" in /x/config' in caught.value.message
+    assert f'user "jane" in {open_it.path}' in caught.value.message
     assert SECRET not in caught.value.message
     assert caught.value.remedy
 
@@ -163,7 +185,7 @@ def test_refused_refresh(answer: bytes, words: str) -> None:
     ],
     ids=range(5),
 )
-def test_wrong_discovery(answer: bytes, words: str) -> None:
+def test_wrong_discovery(open_it: Opener, answer: bytes, words: str) -> None:
     """The refresh-token is sent to no endpoint but an https one that the provider named."""
     with servers.Server(answer) as server:
         with pytest.raises(errors.CredentialsError, match=words):
@@ -171,7 +193,7 @@ def test_wrong_discovery(answer: bytes, words: str) -> None:
         assert len(server.requests) == 1
 
 
-def test_unreachable_provider() -> None:
+def test_unreachable_provider(open_it: Opener) -> None:
     """A provider that does not answer is told by the user's name."""
     with servers.Server(b"") as server:
         gone = server.url
@@ -180,7 +202,7 @@ def test_unreachable_provider() -> None:
 
 
 @pytest.mark.parametrize("written", [None, token(NOW + 9), token(NOW - 60)])
-def test_expired_without_refresh(written: str | None) -> None:
+def test_expired_without_refresh(open_it: Opener, written: str | None) -> None:
     """Without a refresh-token a missing or expired id-token ends in advice to log in."""
     with pytest.raises(errors.CredentialsError, match="no refresh-token") as caught:
         open_it(id_token=written).fetch()
@@ -190,7 +212,7 @@ def test_expired_without_refresh(written: str | None) -> None:
 @pytest.mark.parametrize(
     "written", [SECRET, f"a.{SECRET}.c", "a.e30.c", "a.W10.c", "a.eyJleHAiOiJ4In0.c", "a.%%.c"]
 )
-def test_no_token_at_all(written: str) -> None:
+def test_no_token_at_all(open_it: Opener, written: str) -> None:
     """An id-token that is no JSON web token is refused without being shown."""
     with pytest.raises(errors.CredentialsError, match="is no JSON web token") as caught:
         open_it(id_token=written).fetch()
@@ -212,7 +234,7 @@ def test_no_token_at_all(written: str) -> None:
         ("https://idp.test", {"refresh_token": 7}, "refresh-token of .* is a number"),
     ],
 )
-def test_wrong_configuration(issuer: str, config: dict[str, Any], words: str) -> None:
+def test_wrong_configuration(open_it: Opener, issuer: str, config: dict[str, Any], words: str) -> None:
     """What is missing or cannot be meant is refused when the kubeconfig is opened."""
     with pytest.raises(errors.ConfigurationError, match=words):
         open_it(issuer, **config)
@@ -234,6 +256,6 @@ def test_client_certificate_goes_along() -> None:
     assert credential.authorization
 
 
-def test_repr_shows_no_secret() -> None:
+def test_repr_shows_no_secret(open_it: Opener) -> None:
     """The repr names the kind alone."""
     assert SECRET not in repr(open_it(id_token=SECRET, refresh_token=SECRET, client_secret=SECRET))

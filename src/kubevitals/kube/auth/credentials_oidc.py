@@ -1,14 +1,15 @@
 """Credentials from an OpenID Connect provider: the auth-provider `oidc` of a kubeconfig.
 
-The id-token is used until it expires and then refreshed. New tokens stay in memory: nothing is written back.
+The id-token is used until it expires and then refreshed. Many providers take a refresh-token once: so the new
+ones are written into the kubeconfig, as kubectl does, and where that cannot be done none is asked for.
 """
 
 from __future__ import annotations
 
 import threading
 
-from kubevitals import errors
-from kubevitals.kube.auth import credentials, kubeconfig_file
+from kubevitals import errors, parallel
+from kubevitals.kube.auth import credentials, kubeconfig_edit, kubeconfig_file
 from kubevitals.kube.http import authentication, urls
 
 TYPE_CHECKING = False
@@ -48,7 +49,7 @@ def open_oidc(
             ca_path, f"idp-certificate-authority of {config.where}:", clock=clock
         ).read()
     return OidcCredentials(
-        config.where,
+        config,
         issuer=issuer,
         client_id=client,
         client_secret=config.text("client-secret"),
@@ -69,11 +70,13 @@ class OidcCredentials(authentication.Credentials):
         "_client_secret",
         "_clock",
         "_current",
+        "_entry",
         "_given",
         "_id_token",
         "_issuer",
         "_lock",
         "_refresh_token",
+        "_refused_token",
         "_stored",
         "_where",
     )
@@ -81,7 +84,7 @@ class OidcCredentials(authentication.Credentials):
 
     def __init__(
         self,
-        where: str,
+        entry: kubeconfig_file.Entry,
         *,
         issuer: str,
         client_id: str,
@@ -92,12 +95,14 @@ class OidcCredentials(authentication.Credentials):
         stored: credentials.StoredCredentials,
         clock: Callable[[], float],
     ) -> None:
-        self._where = where
+        self._entry = entry
+        self._where = entry.where
         self._issuer = issuer.rstrip("/")
         self._client_id = client_id
         self._client_secret = client_secret
         self._id_token = id_token
         self._refresh_token = refresh_token
+        self._refused_token = ""
         self._ca = ca
         self._stored = stored
         self._clock = clock
@@ -112,7 +117,7 @@ class OidcCredentials(authentication.Credentials):
             errors.CredentialsError: there is no way to a valid token.
         """
         with self._lock:
-            if not (self._id_token and self._clock() + _EARLY_SECONDS < self._expiry()):
+            if not (self._id_token and self._is_valid()):
                 self._refresh()
             client = self._stored.fetch()
             made = authentication.Credential(
@@ -130,8 +135,11 @@ class OidcCredentials(authentication.Credentials):
             if not self._refresh_token:
                 return False
             if self._given.find() is self._current:
-                self._id_token = ""
+                self._refused_token, self._id_token = self._id_token, ""
             return True
+
+    def _is_valid(self) -> bool:
+        return self._clock() + _EARLY_SECONDS < self._expiry()
 
     def _expiry(self) -> float:
         """Return when the id-token expires, in seconds since 1970; the API server checks its signature."""
@@ -156,16 +164,30 @@ class OidcCredentials(authentication.Credentials):
                 f"the id-token of {self._where} is missing or has expired, and there is no refresh-token",
                 remedy=_LOG_IN,
             )
-        answer = self._ask_for_token(self._discover())
-        id_token, refresh_token = answer.get("id_token"), answer.get("refresh_token")
-        if not isinstance(id_token, str) or not id_token:
+        parallel.run_to_the_end(self._refresh_in_file)
+
+    def _refresh_in_file(self) -> None:
+        """Take the tokens that kubectl has got meanwhile, or get new ones and write them into the file."""
+        with kubeconfig_edit.TokenEdit(self._entry.path, self._entry.name) as edit:
+            config = self._entry.replaced(edit.config)
+            refused, self._id_token = self._refused_token, config.text("id-token")
+            self._refresh_token = config.text("refresh-token") or self._refresh_token
+            if self._id_token not in ("", refused) and self._is_valid():
+                return
+            self._id_token = ""
+            answer = self._ask_for_token(self._discover())
+            id_token, refresh_token = answer.get("id_token"), answer.get("refresh_token")
+            if isinstance(refresh_token, str) and refresh_token:
+                self._refresh_token = refresh_token
+            tokens = {"refresh-token": self._refresh_token}
+            if isinstance(id_token, str) and id_token:
+                self._id_token = tokens["id-token"] = id_token
+            edit.write(tokens)
+        if not self._id_token:
             raise errors.CredentialsError(
                 f"the identity provider of {self._where} answered the refresh without an id_token",
                 remedy="Log in again with the scope openid; some providers never refresh an id-token.",
             )
-        self._id_token = id_token
-        if isinstance(refresh_token, str) and refresh_token:
-            self._refresh_token = refresh_token
 
     def _discover(self) -> str:
         """Return the address of the provider's token endpoint."""

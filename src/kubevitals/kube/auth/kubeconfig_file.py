@@ -159,14 +159,14 @@ def read_file(path: str) -> Kubeconfig | None:
         errors.ConfigurationError: it cannot be read, or is no kubeconfig.
     """
     data = _read_bytes(path)
-    return None if data is None else parse_kubeconfig(_decode(data, path), path=path)
+    return None if data is None else parse_kubeconfig(decode(data, path)[0], path=path)
 
 
 def parse_kubeconfig(text: str, *, path: str) -> Kubeconfig:
     """Return the kubeconfig in a text; `path` is where it stands, for messages and relative paths."""
     config = Kubeconfig()
     config.paths.append(path)
-    document = _parse_document(text, path)
+    document = parse_document(text, path)
     if document is None:
         return config  # an empty file is as good as none, as in kubectl
     if not isinstance(document, dict):
@@ -221,19 +221,31 @@ def _read_bytes(path: str) -> bytes | None:
     return data
 
 
-def _decode(data: bytes, path: str) -> str:
+def decode(data: bytes, path: str) -> tuple[str, str]:
+    """Return the text of a kubeconfig, and the encoding that makes the same bytes of it.
+
+    Raises:
+        errors.ConfigurationError: it is no text.
+    """
     # PowerShell's redirection writes UTF-16 with a byte order mark, and kubectl reads it.
-    encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+    encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8"
+    if data.startswith(b"\xef\xbb\xbf"):
+        encoding = "utf-8-sig"
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         raise _no_kubeconfig(path, f"it is not text (byte {error.start})") from None
     if "\0" in text:
         raise _no_kubeconfig(path, "it is not text (it holds null bytes)")
-    return text
+    return text, encoding
 
 
-def _parse_document(text: str, path: str) -> object:
+def parse_document(text: str, path: str) -> object:
+    """Return what a text holds, with texts where kubectl reads texts; None where it is empty.
+
+    Raises:
+        errors.ConfigurationError: it is no YAML.
+    """
     if not text or text.isspace():
         return None
     try:
