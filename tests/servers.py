@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -309,10 +309,18 @@ class Authority:
         self.pem = certificate.public_bytes(serialization.Encoding.PEM)
 
     def issue(
-        self, *names: str, days: tuple[float, float] = (-1, 30), user: str = "", common_name: str = ""
+        self,
+        *names: str,
+        days: tuple[float, float] = (-1, 30),
+        user: str = "",
+        common_name: str = "",
+        extensions: Sequence[x509.ExtensionType] = (),
+        bits: int = 0,
     ) -> Certificate:
-        """A certificate for DNS names and IP addresses, or for the client `user`."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        """A certificate for DNS names and IP addresses, or for the client `user`; with `bits` one of RSA."""
+        key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey = ec.generate_private_key(ec.SECP256R1())
+        if bits:
+            key = rsa.generate_private_key(65537, bits)
         now = datetime.datetime.now(datetime.UTC)
         subject = common_name or user or (names[0] if names else "nobody")
         builder = (
@@ -328,6 +336,8 @@ class Authority:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
             )
+        for each in extensions:
+            builder = builder.add_extension(each, critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         return Certificate(
             certificate.public_bytes(serialization.Encoding.PEM),
@@ -362,6 +372,7 @@ def server_context(
     certificate = certificate or authority().issue("127.0.0.1", "localhost", "::1", "cluster.test")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["http/1.1"])
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")  # short keys are for the client to refuse
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "pem"
         path.write_bytes(certificate.certificate + certificate.key)

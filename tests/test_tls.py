@@ -7,7 +7,9 @@ import pathlib
 import ssl
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests import servers
 
 from kubevitals import errors
@@ -15,6 +17,11 @@ from kubevitals.kube import client, clientconfig
 from kubevitals.kube.http import authentication, tls
 
 pytestmark = pytest.mark.usefixtures("cpython_modules")
+
+
+NS_CERT_TYPE_CLIENT = x509.UnrecognizedExtension(
+    x509.ObjectIdentifier("2.16.840.1.113730.1.1"), b"\x03\x02\x07\x80"
+)
 
 
 class Fixed(authentication.Credentials):
@@ -86,8 +93,32 @@ def test_ipv6_and_names_are_verified() -> None:
         (servers.authority().issue("127.0.0.1", days=(10, 20)), "not_yet_valid", "not yet valid"),
         (servers.authority().issue("10.1.2.3", "other.test"), "wrong_host", "not for '127.0.0.1'"),
         (servers.authority().issue(common_name="127.0.0.1"), "wrong_host", "not for '127.0.0.1'"),
+        (servers.Authority().issue("127.0.0.1"), "signature", "another key than that of the authority"),
+        (
+            servers.authority().issue("127.0.0.1", extensions=[NS_CERT_TYPE_CLIENT]),
+            "purpose",
+            "nsCertType .* does not say server",
+        ),
+        (
+            servers.authority().issue(
+                "127.0.0.1", extensions=[x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])]
+            ),
+            "purpose",
+            "extendedKeyUsage does not say server",
+        ),
+        (servers.authority().issue("127.0.0.1", bits=1024), "weak", "its key is too short"),
     ],
-    ids=["unknown-ca", "expired", "not-yet-valid", "wrong-host", "name-only-in-cn"],
+    ids=[
+        "unknown-ca",
+        "expired",
+        "not-yet-valid",
+        "wrong-host",
+        "name-only-in-cn",
+        "same-name",
+        "ns-cert-type",
+        "for-clients",
+        "short-key",
+    ],
 )
 def test_a_certificate_that_is_not_accepted(certificate: servers.Certificate, cause: str, words: str) -> None:
     """Unknown authority, expired, not yet valid and wrong host are told apart, each with a remedy."""
@@ -100,6 +131,50 @@ def test_a_certificate_that_is_not_accepted(certificate: servers.Certificate, ca
     assert caught.value.cause == cause
     assert caught.value.remedy
     assert caught.value.request == "GET /api/v1/nodes"
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_of_several_authorities_with_one_name_each_counts(place: int) -> None:
+    """While an authority is renewed, a bundle of the old and the new one does in any order."""
+    signer = servers.Authority("renewed")
+    bundle = [servers.Authority("renewed").pem, servers.Authority("renewed").pem]
+    bundle.insert(place, signer.pem)
+    server_tls = servers.server_context(signer.issue("127.0.0.1"))
+    with (
+        servers.Server(servers.answer(200, b"{}"), servers.answer(200, b"{}"), tls=server_tls) as server,
+        open_client(server.url, ca=b"".join(bundle)) as cluster,
+    ):
+        assert cluster.fetch("/version") == b"{}"
+        assert len(server.requests) == 1
+        assert server.connections <= 1 + len(bundle)
+
+
+def test_the_authority_that_signed_is_remembered() -> None:
+    """Once it is known which of several counts, a new connection tries no other."""
+    signer = servers.Authority("renewed")
+    bundle = signer.pem + servers.Authority("renewed").pem
+    answer = servers.answer(200, b"{}", headers=["Connection: close"])
+    with (
+        servers.Server(answer, tls=servers.server_context(signer.issue("127.0.0.1"))) as server,
+        open_client(server.url, ca=servers.Authority("renewed").pem + bundle) as cluster,
+    ):
+        cluster.fetch("/version")
+        before = server.connections
+        cluster.fetch("/version")
+        assert server.connections == before + 1
+
+
+def test_no_authority_of_the_bundle_signed() -> None:
+    """A server whose authority has the name of several trusted ones, and none of their keys, is refused."""
+    bundle = servers.Authority("renewed").pem + servers.Authority("renewed").pem
+    stranger = servers.Authority("renewed").issue("127.0.0.1")
+    with (
+        servers.Server(servers.answer(), tls=servers.server_context(stranger)) as server,
+        open_client(server.url, ca=bundle) as cluster,
+        pytest.raises(errors.TLSError, match="another key") as caught,
+    ):
+        cluster.fetch("/api/v1/nodes")
+    assert "certificate-authority" in str(caught.value.remedy)
 
 
 def test_the_system_store_does_not_trust_a_private_ca() -> None:

@@ -125,8 +125,8 @@ class ProxyError(ClusterError):
 class TLSError(ClusterError):
     """TLS failed, or the server's certificate is not accepted.
 
-    `cause` is unknown_ca, expired, not_yet_valid, wrong_host, certificate_missing, certificate_refused,
-    handshake or other.
+    `cause` is unknown_ca, signature (an authority of this name has another key), expired, not_yet_valid,
+    wrong_host, purpose (not for servers), weak, certificate_missing, certificate_refused, handshake or other.
     """
 
     code = "tls"

@@ -32,7 +32,7 @@ _YAML_WORDS = (
 
 
 def _read_kubeconfig(data: bytes) -> None:
-    text = kubeconfig_file._decode(data, "config")
+    text, _ = kubeconfig_file.decode(data, "config")
     config = kubeconfig_file.parse_kubeconfig(text, path="config")
     config.merge(kubeconfig_file.parse_kubeconfig(text, path="other"))
 

@@ -23,6 +23,8 @@ _REMEDIES = {
     "not_yet_valid": "Compare this machine's clock with the cluster's.",
     "unknown_ca": "Give the cluster's CA as certificate-authority in the kubeconfig. "
     "If the cluster was made anew, its kubeconfig has to be fetched anew.",
+    "signature": "Give the CA that signed it as certificate-authority in the kubeconfig: the one there has "
+    "its name and another key, as after a renewal.",
     "slow": "The API server may be overloaded; allow more time by --request-timeout.",
 }
 

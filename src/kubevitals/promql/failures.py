@@ -18,6 +18,9 @@ _CREDENTIALS = {
 }
 _TLS = {
     "unknown_ca": "give the CA that signed it by --prometheus-ca",
+    "signature": "give the CA that signed it by --prometheus-ca: the one given has its name and another key",
+    "purpose": "issue it anew with extendedKeyUsage serverAuth and without nsCertType",
+    "weak": "issue it anew with SHA-256, and an elliptic curve or at least 2048 bits of RSA",
     "wrong_host": "write a name that stands in the certificate into --prometheus-url, "
     "or give it as --prometheus-tls-server-name",
     "expired": "renew the server's certificate; is this machine's clock right?",

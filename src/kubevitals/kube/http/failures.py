@@ -28,6 +28,13 @@ _WRONG_HOST = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MI
 _UNKNOWN_CA = (2, 18, 19, 20, 21, 27)  # no issuer, self-signed (leaf, in chain), no local issuer, untrusted
 _NOT_YET_VALID = 9
 _EXPIRED = 10
+_SIGNATURE = 7  # that of the certificate was not made by the authority of that name
+_PURPOSE = 26
+_WEAK = {
+    66: "key is too short",
+    67: "authority's key is too short",
+    68: "signature uses a hash that is broken",
+}
 
 
 def from_exception(
@@ -199,6 +206,28 @@ def _from_verification(
             remedy="Give the CA that signed it.",
             request=request,
             cause="unknown_ca",
+        )
+    if code == _SIGNATURE:
+        return errors.TLSError(
+            f"the certificate of {where} was signed with another key than that of the authority of this name",
+            remedy="Give the CA that signed it: the authority was renewed, or this is another server.",
+            request=request,
+            cause="signature",
+        )
+    if code == _PURPOSE:
+        return errors.TLSError(
+            f"the certificate of {where} is not one for servers: its nsCertType or its extendedKeyUsage does "
+            "not say server (kubectl ignores nsCertType, OpenSSL does not)",
+            remedy="Issue it anew with extendedKeyUsage serverAuth and without nsCertType.",
+            request=request,
+            cause="purpose",
+        )
+    if code in _WEAK:
+        return errors.TLSError(
+            f"the certificate of {where} is too weak for OpenSSL: its {_WEAK[code]}",
+            remedy="Issue it anew with SHA-256, and an elliptic curve or at least 2048 bits of RSA.",
+            request=request,
+            cause="weak",
         )
     return errors.TLSError(f"the certificate of {where} is not accepted: {detail}", request=request)
 

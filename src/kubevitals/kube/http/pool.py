@@ -67,13 +67,11 @@ class Pool:
             except errors.UnreachableError:
                 if connection.received:
                     raise
-        context = None if route.tls is None else self._context(route.tls)
-        connection = connections.Connection(route, context=context, clock=self._clock)
-        left = deadline - self._clock()
-        timeout = left if connect_timeout is None else min(connect_timeout, left)
-        with connection.translated(request, timeout):
-            connection.connect(timeout)
-        return self._exchange(connection, request, deadline)
+        if connect_timeout is not None:
+            connect_by = min(deadline, self._clock() + connect_timeout)
+        else:
+            connect_by = deadline
+        return self._exchange(self._connect(route, request, connect_by), request, deadline)
 
     def release(self, connection: connections.Connection) -> None:
         """Keep the connection for the next request, if it can serve one."""
@@ -101,6 +99,40 @@ class Pool:
         for one_route in idle.values():
             for connection in one_route:
                 connection.close()
+
+    def _connect(
+        self, route: connections.Route, request: requests.Request, deadline: float
+    ) -> connections.Connection:
+        """Return a new connection, with TLS by the authority that signed where several have one name."""
+        if route.tls is None:
+            return self._connect_with(None, route, request, deadline)
+        try:
+            return self._connect_with(self._context(route.tls), route, request, deadline)
+        except errors.TLSError as error:
+            others = tls.split_authorities(route.tls) if error.cause == "signature" else []
+            for settings in others:
+                context = tls.build_context(settings)
+                try:
+                    connection = self._connect_with(context, route, request, deadline)
+                except errors.TLSError:
+                    continue
+                with self._lock:
+                    self._contexts[route.tls] = context
+                return connection
+            raise
+
+    def _connect_with(
+        self,
+        context: tls.Context | None,
+        route: connections.Route,
+        request: requests.Request,
+        deadline: float,
+    ) -> connections.Connection:
+        connection = connections.Connection(route, context=context, clock=self._clock)
+        timeout = deadline - self._clock()
+        with connection.translated(request, timeout):
+            connection.connect(timeout)
+        return connection
 
     def _exchange(
         self, connection: connections.Connection, request: requests.Request, deadline: float

@@ -18,6 +18,8 @@ else:
 
 _PARTIAL_CHAIN = 0x80000  # any certificate in the CA file is trusted as it stands, as Go does
 _CERT_NONE = 0
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
+_FEW = 16  # authorities that are tried one by one
 # Where the distributions keep their CAs, for a Python that was built elsewhere and looks elsewhere.
 _SYSTEM_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -65,6 +67,15 @@ def build_context(settings: Settings) -> Context:
     if settings.certificate is not None or settings.key is not None:
         _load_certificate(context, settings.certificate, settings.key, settings.origin)
     return context
+
+
+def split_authorities(settings: Settings) -> list[Settings]:
+    """Return the settings once for each authority in `ca`; none where there is a single one, or very many.
+
+    Of several with one subject, as while an authority is renewed, OpenSSL tries only the first; Go tries all.
+    """
+    blocks = (settings.ca or b"").split(_BEGIN)[1:]
+    return [settings._replace(ca=_BEGIN + block) for block in blocks] if 1 < len(blocks) <= _FEW else []
 
 
 def _of(origin: str) -> str:
