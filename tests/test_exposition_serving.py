@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import http.client
+import re
 import socket
 import stat
 import threading
@@ -19,7 +20,8 @@ from tests.test_exposition import NODE, POD, PROMETHEUS_2, STATUS, parse, snapsh
 from kubevitals import cli, collector, errors
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import exporter as exporters
-from kubevitals.surfaces.exposition import httpserver
+from kubevitals.surfaces.exposition import httpserver, requests
+from kubevitals.surfaces.http import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +124,8 @@ def test_each_route_has_its_status(
 
 def test_other_methods_are_refused(server: httpserver.Server) -> None:
     """POST is no way to read."""
-    assert ask(server, method="POST")[0] == 501
+    status, headers, _ = ask(server, method="POST")
+    assert (status, headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_requests_are_counted_by_route(server: httpserver.Server, fake: Fake) -> None:
@@ -153,8 +156,18 @@ def test_garbage_ends_the_connection_quietly(
     assert capfd.readouterr() == ("", "")
 
 
-def test_connections_are_bounded_and_the_longest_idle_one_makes_room(server: httpserver.Server) -> None:
-    """Idle clients cannot take all threads: a further one is served in the place of the first."""
+@pytest.fixture
+def small(fake: Fake) -> Iterator[httpserver.Server]:
+    """A server that takes 64 connections and serves the names of loopback alone."""
+    collectors: Any = {"prod": fake}
+    exporter = exporters.Exporter(collectors, exposition.Options())
+    with httpserver.Server(exporter, port=0, connections=64, hosts=(), address_hosts=False) as running:
+        yield running
+
+
+def test_connections_are_bounded_and_the_longest_idle_one_makes_room(small: httpserver.Server) -> None:
+    """Idle clients cannot take all places: a further one is served in the place of the first."""
+    server = small
     with contextlib.ExitStack() as idle:
         clients = [
             idle.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
@@ -308,8 +321,9 @@ def test_one_namespace_is_enough(capfdbinary: pytest.CaptureFixture[bytes]) -> N
     assert not [name for name, _ in series if name.startswith(("kubevitals_node_", "kube_node_"))]
 
 
-def test_connections_that_trickle_lock_nobody_out(server: httpserver.Server) -> None:
+def test_connections_that_trickle_lock_nobody_out(small: httpserver.Server) -> None:
     """With more half requests open than there are places, a scrape and the probes are answered."""
+    server = small
     with contextlib.ExitStack() as stack:
         for number in range(80):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
@@ -322,7 +336,7 @@ def test_a_request_has_its_time_however_it_trickles(
     server: httpserver.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that sends a byte now and then is ended when the seconds of a request are over."""
-    monkeypatch.setattr(httpserver, "_REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(bounds, "HEAD_SECONDS", 0.5)
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as client:
         client.sendall(b"GET /metrics HTTP/1.1\r\n")
 
@@ -334,3 +348,125 @@ def test_a_request_has_its_time_however_it_trickles(
             return False
 
         waiting.until(ended, seconds=5)
+
+
+def exchange(server: httpserver.Server, *sent: bytes) -> bytes:
+    """What comes back, to the end of the connection, for bytes that are sent one after the other."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as client:
+        for part in sent:
+            client.sendall(part)
+        with contextlib.suppress(OSError):  # it was ended there already
+            client.shutdown(socket.SHUT_WR)
+        found = b""
+        while piece := client.recv(65536):
+            found += piece
+    return found
+
+
+def test_requests_on_one_connection_are_answered_in_order(server: httpserver.Server) -> None:
+    """Requests that come at once, in pieces or one by one have one answer each; the last one ends it."""
+    found = exchange(
+        server,
+        b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /nothing HTT",
+        b"P/1.1\r\nHost: localhost\r\n\r\nHEAD / HTTP/1.1\r\n\r\n",
+        b"GET /readyz HTTP/1.1\r\nConnection: close\r\n\r\n",
+    )
+    assert re.findall(rb"HTTP/1.1 (\d+) ", found) == [b"200", b"404", b"200", b"200"]
+    assert found.endswith(b"ready\n")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /livez HTTP/1.1\r\nContent-Length: 40\r\n",
+        b"GET /livez HTTP/1.1\r\nTransfer-Encoding: chunked\r\n",
+        b"GET /livez HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        b"GET /livez HTTP/1.1\r\nUpgrade: websocket\r\n",
+        b"GET /livez HTTP/1.0\r\n",
+        b"GET /livez HTTP/1.1\r\nConnection: Close\r\n",
+    ],
+)
+def test_nothing_is_smuggled_behind_a_request(server: httpserver.Server, head: bytes) -> None:
+    """After a request that may have a body, or is the last one, nothing is read as a request."""
+    found = exchange(server, head + b"\r\nGET /nothing HTTP/1.1\r\n\r\n")
+    assert found.count(b"HTTP/1.1 ") == 1
+    assert b"200 OK" in found
+    assert b"connection: close" in found
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /livez\r\n", b"GET  /livez HTTP/1.1\r\n", b"GET /livez HTTP/2.0\r\n", b"GET livez HTTP/1.1\r\n",
+        b"GET /livez HTTP/1.1\r\nA : b\r\n", b"GET /livez HTTP/1.1\r\nA: b\r\n c\r\n",
+        b"GET /livez HTTP/1.1\r\nA: b\nC: d\r\n", b"GET /l\x00 HTTP/1.1\r\n", b"\r\n", b"G@T / HTTP/1.1\r\n",
+        b"GET /livez HTTP/1.1\r\nnothing\r\n", "GET /\u00e9 HTTP/1.1\r\n".encode(),
+    ],
+)  # fmt: skip
+def test_what_is_no_request_is_refused(server: httpserver.Server, head: bytes) -> None:
+    """A head that another server might read in another way gets 400, and ends the connection."""
+    found = exchange(server, head + b"\r\nGET /livez HTTP/1.1\r\n\r\n")
+    assert found.startswith(b"HTTP/1.1 400 ")
+    assert found.count(b"HTTP/1.1 ") == 1
+
+
+def test_endless_heads_are_refused(server: httpserver.Server) -> None:
+    """More than 32 kB before the blank line get 431, however they come."""
+    found = exchange(server, b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 6000)
+    assert found.startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "localhost:9100"}, 200),
+        ({"Host": "127.0.0.1"}, 200),
+        ({"Host": "attacker.example"}, 421),
+        ({"Host": "10.0.0.5"}, 421),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Origin": "http://attacker.example"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+    ],
+)
+def test_pages_of_other_sites_read_nothing(
+    small: httpserver.Server, headers: dict[str, str], status: int
+) -> None:
+    """On loopback a name that somebody points at it is not served, nor what another site asks for."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", small.port, timeout=10)) as connection:
+        connection.request("GET", "/metrics", headers=headers)
+        assert connection.getresponse().status == status
+
+
+def test_a_client_that_does_not_read_costs_a_part_of_its_answer(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 64 MB for a client that takes nothing, a few hundred kB are handed over, and then it is ended."""
+    monkeypatch.setattr(bounds, "WRITE_SECONDS", 0.3)
+    handed: list[int] = []
+    write = requests.Connection._write
+
+    async def watch(self: requests.Connection, answer: requests.Answer, **given: bool) -> None:
+        handed.append(0)
+        transport = self._transport
+        real = transport.write
+
+        def count(data: bytes) -> None:
+            handed[0] += len(data)
+            real(data)
+
+        monkeypatch.setattr(transport, "write", count, raising=False)
+        await write(self, answer, **given)
+
+    monkeypatch.setattr(requests.Connection, "_write", watch)
+    collectors: Any = {"prod": fake}
+    exporter = exporters.Exporter(collectors, exposition.Options())
+    monkeypatch.setattr(exporter, "answer", lambda **_: [bytes(1 << 20)] * 64)
+    with (
+        httpserver.Server(exporter, port=0) as server,
+        socket.socket() as client,
+    ):
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", server.port))
+        client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        waiting.until(lambda: bool(handed) and not server._acceptor._open, seconds=10)
+        assert handed[0] < 8 << 20  # the rest was in the buffers of the system

@@ -20,7 +20,8 @@ import pytest
 from tests import waiting, web_service
 
 from kubevitals import errors, sockets
-from kubevitals.surfaces.web import capacity, certs, limits, logs, settings
+from kubevitals.surfaces.http import bounds, capacity, logs
+from kubevitals.surfaces.web import certs, settings
 from simcluster.http import certificates
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _connect(url: str) -> socket.socket:
 def test_huge_heads_are_refused(service: web_service.Service) -> None:
     """A request head beyond 32 kB ends the connection, whether it ends or not."""
     with web_service.listening(service) as url, _connect(url) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * (limits.HEAD_BYTES + 1000))
+        client.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * (bounds.HEAD_BYTES + 1000))
         assert client.recv(100).startswith(b"HTTP/1.1 431")
 
 
@@ -127,7 +128,7 @@ def test_large_tokens_fit(service: web_service.Service) -> None:
 
 def test_slow_heads_are_ended(service: web_service.Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that never finishes its request is cut off; one that waits between requests is not."""
-    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(bounds, "HEAD_SECONDS", 0.2)
     with web_service.listening(service) as url:
         with _connect(url) as slow:
             slow.sendall(b"GET / HTTP/1.1\r\n")
@@ -142,7 +143,7 @@ def test_clients_that_do_not_read_are_ended(
     service: web_service.Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that asks and asks and never reads is cut off."""
-    monkeypatch.setattr(limits, "WRITE_SECONDS", 0.2)
+    monkeypatch.setattr(bounds, "WRITE_SECONDS", 0.2)
     with web_service.listening(service, send_buffer=4096) as url, socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         parts = httpx.URL(url)
@@ -217,7 +218,7 @@ def test_silent_handshakes_end(
     service: web_service.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection that does not shake hands counts, makes room, and ends when its time is over."""
-    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(bounds, "HEAD_SECONDS", 0.5)
     pair = certificates.Authority("test", now=time.time()).issue_server(("localhost", "127.0.0.1"))
     (tmp_path / "tls.crt").write_bytes(pair.certificate)
     (tmp_path / "tls.key").write_bytes(pair.key)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests import web_service
 
-from kubevitals.surfaces.web import problemdetails, settings, sites
+from kubevitals.surfaces.http import sites
+from kubevitals.surfaces.web import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ def test_names_beyond_loopback() -> None:
     policy = sites.SitePolicy(["vitals.example"], addresses=True, origins=(), open_paths=())
     for host in (b"10.0.0.5:8080", b"[fd00::5]:8080", b"vitals.example"):
         policy.check({"headers": [(b"host", host)], "path": "/", "method": "GET"})
-    with pytest.raises(problemdetails.Refusal, match=r"attacker\.example is not served"):
+    with pytest.raises(sites.SiteError, match=r"attacker\.example is not served"):
         policy.check({"headers": [(b"host", b"attacker.example")], "path": "/", "method": "GET"})
 
 
@@ -65,7 +66,7 @@ def test_two_hosts_are_none() -> None:
     """A request with two Host headers is for no name; one without any is of no browser."""
     policy = sites.SitePolicy([], addresses=False, origins=(), open_paths=())
     scope = {"headers": [(b"host", b"localhost"), (b"host", b"localhost")], "path": "/", "method": "GET"}
-    with pytest.raises(problemdetails.Refusal):
+    with pytest.raises(sites.SiteError):
         policy.check(scope)
     policy.check({**scope, "headers": []})
 

@@ -11,6 +11,8 @@ from tests import web_service
 from tests.fuzz import runner
 from uvicorn import server as uvicorn_server
 
+from kubevitals.surfaces.exposition import negotiation
+from kubevitals.surfaces.exposition import requests as exporter_requests
 from kubevitals.surfaces.web import limits
 
 if TYPE_CHECKING:
@@ -123,4 +125,18 @@ def _ask(data: bytes) -> None:
     assert b"HTTP/1.1 500" not in answer, answer[:500]
 
 
-TARGETS = (runner.Target("requests", _seeds, _ask, words=_WORDS, cases=150),)
+def _scrape(data: bytes) -> None:
+    """Give what is before the first blank line to the exporter, which has a reader of its own."""
+    head = data.partition(b"\r\n\r\n")[0]
+    request = exporter_requests.parse_head(head)
+    if request is not None:
+        assert request.path.startswith("/")
+        assert not any(b"\n" in value or b"\0" in value for _, value in request.headers)
+        negotiation.wants_openmetrics(request.value(b"accept"))
+        negotiation.wants_gzip(request.value(b"accept-encoding"))
+
+
+TARGETS = (
+    runner.Target("requests", _seeds, _ask, words=_WORDS, cases=150),
+    runner.Target("exporter-requests", _seeds, _scrape, words=_WORDS),
+)

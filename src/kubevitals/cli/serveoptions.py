@@ -8,6 +8,7 @@ from kubevitals.cli import (
     collectoroptions,
     expositionoptions,
     historyoptions,
+    listeneroptions,
     remotewriteoptions,
     values,
 )
@@ -49,13 +50,7 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
         help="serve HTTPS with this certificate and its chain, read again when it changes",
     )
     group.add_argument("--tls-key", metavar="FILE", help="the private key of --tls-cert")
-    group.add_argument(
-        "--connections",
-        type=values.parse_count,
-        default=1000,
-        metavar="N",
-        help="the most connections at a time (default: 1000)",
-    )
+    listeneroptions.add_arguments(group)
     group.add_argument(
         "--streams",
         type=values.parse_count,
@@ -91,13 +86,6 @@ def _add_readers(group: argparse._ArgumentGroup) -> None:
         action="append",
         metavar="ORIGIN",
         help="allow scripts of this web site to read (repeatable)",
-    )
-    group.add_argument(
-        "--allowed-host",
-        action="append",
-        metavar="NAME",
-        help="serve requests for this host name (repeatable). On loopback the names of loopback alone are "
-        "served without it; beyond, it refuses all other names",
     )
 
 

@@ -13,6 +13,7 @@ from kubevitals.cli import (
     clusteroptions,
     collectoroptions,
     expositionoptions,
+    listeneroptions,
     messages,
     multicluster,
     oneshot,
@@ -67,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serving.add_argument(
         "--no-gzip", action="store_true", help="never compress, which saves CPU on fast networks"
     )
+    listeneroptions.add_arguments(serving)
     once = parser.add_argument_group("writing once instead")
     once.add_argument("--once", action="store_true", help="write one reading to stdout and end")
     once.add_argument(
@@ -134,7 +136,9 @@ def _serve(
     from kubevitals import collector
     from kubevitals.surfaces.exposition import exporter as exporters
     from kubevitals.surfaces.exposition import httpserver
+    from kubevitals.surfaces.http import logs
 
+    logs.set_up("text", "warning")
     namespace = arguments.namespace
     states = multicluster.open_states(connected, wanted, namespace=namespace)
     collectors = {
@@ -148,8 +152,15 @@ def _serve(
     garbage.collect_seldom()
     stopping = threading.Event()
     with contextlib.ExitStack() as running, signals.StopSignals(stopping.set):
+        hosts, address_hosts = listeneroptions.choose_hosts(arguments)
         server = httpserver.Server(
-            exporter, address=arguments.address, port=arguments.port, gzip=not arguments.no_gzip
+            exporter,
+            address=arguments.address,
+            port=arguments.port,
+            gzip=not arguments.no_gzip,
+            connections=listeneroptions.fit_connections(arguments),
+            hosts=hosts,
+            address_hosts=address_hosts,
         )
         for one in collectors.values():
             running.enter_context(one)

@@ -9,7 +9,14 @@ from __future__ import annotations
 import sys
 
 from kubevitals import errors, sockets
-from kubevitals.cli import expositionoptions, historyoptions, multicluster, serveoptions, signals
+from kubevitals.cli import (
+    expositionoptions,
+    historyoptions,
+    listeneroptions,
+    multicluster,
+    serveoptions,
+    signals,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     serveoptions.check(arguments)
     try:
-        from kubevitals.surfaces.web import auth, logs, webserver
+        from kubevitals.surfaces.http import logs
+        from kubevitals.surfaces.web import auth, webserver
     except ImportError as error:
         raise errors.ConfigurationError(
             f"`kubevitals serve` needs packages that are not installed ({error.name})",
@@ -116,10 +124,8 @@ def _build(
     stack: contextlib.ExitStack,
 ) -> tuple[dict[str, collector.Collector], webserver.Server]:
     """Return the collectors, not yet started, and the server over them."""
-    import logging
-
     from kubevitals import collector, garbage
-    from kubevitals.surfaces.web import app, capacity, webserver
+    from kubevitals.surfaces.web import app, webserver
 
     sweeper = garbage.Sweeper()
     sweeper.start()
@@ -137,11 +143,7 @@ def _build(
     settings = _remember(arguments, collectors, stack, _settle(arguments, connected, authenticator))
     for state in settings.states:
         stack.enter_context(state)
-    connections, reason = capacity.fit_connections(arguments.connections)
-    if reason:
-        logging.getLogger("kubevitals.serve").warning(
-            "at most %d connections: %s", connections, reason, extra={"event": "connections_bounded"}
-        )
+    connections = listeneroptions.fit_connections(arguments)
     return collectors, webserver.Server(app.create_app(collectors, settings), connections=connections)
 
 
@@ -170,19 +172,18 @@ def _settle(
     connected: list[clusters.Cluster],
     authenticator: auth.Authenticator,
 ) -> web_settings.Settings:
-    from kubevitals.kube.http import urls
     from kubevitals.surfaces.web import settings
 
     wanted = expositionoptions.read(arguments)
-    loopback = urls.is_loopback(arguments.address)
+    hosts, address_hosts = listeneroptions.choose_hosts(arguments)
     return settings.Settings(
         authenticator=authenticator,
         open_health=not arguments.guard_health,
         exposition=wanted,
         states=multicluster.open_states(connected, wanted, namespace=arguments.namespace),
         origins=tuple(arguments.cors_origin or ()),
-        hosts=arguments.allowed_host or (() if loopback else None),
-        address_hosts=not loopback,
+        hosts=hosts,
+        address_hosts=address_hosts,
         node_pool_labels=tuple(arguments.node_pool_label or settings.NODE_POOL_LABELS),
         streams=arguments.streams,
     )

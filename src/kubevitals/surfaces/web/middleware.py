@@ -12,7 +12,8 @@ from starlette import requests
 from starlette.middleware import cors
 
 from kubevitals.kube.http import urls
-from kubevitals.surfaces.web import headers, problemdetails, sites
+from kubevitals.surfaces.http import sites
+from kubevitals.surfaces.web import headers, problemdetails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -79,6 +80,9 @@ class ServiceMiddleware:
         try:
             self._sites.check(scope)
             await self._checked(scope, receive, answer)
+        except sites.SiteError as error:
+            refusal = problemdetails.Refusal(error.status, error.code, error.detail, remedy=error.remedy)
+            await _send_refusal(refusal, scope, answer)
         except problemdetails.Refusal as refusal:
             await _send_refusal(refusal, scope, answer)
         except Exception:  # noqa: BLE001 - the boundary of a request: nothing of the error reaches the client

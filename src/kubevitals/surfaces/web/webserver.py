@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from kubevitals.surfaces.web import acceptor, limits
+from kubevitals.surfaces.http import acceptor
+from kubevitals.surfaces.web import limits
 
 if TYPE_CHECKING:
     import contextlib

@@ -11,12 +11,22 @@ from typing import TYPE_CHECKING
 
 from kubevitals import sanitize
 from kubevitals.kube.http import urls
-from kubevitals.surfaces.web import problemdetails
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _OWN = (b"same-origin", b"none")  # a page of the service itself; an address that somebody typed
+
+
+class SiteError(Exception):
+    """A request is not answered because of the name or the site that it names."""
+
+    def __init__(self, status: int, code: str, detail: str, remedy: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.remedy = remedy
 
 
 class SitePolicy:
@@ -46,7 +56,7 @@ class SitePolicy:
         """Return if the request may be answered.
 
         Raises:
-            problemdetails.Refusal: 421 for a name that is not served, 403 for a request of another site.
+            SiteError: 421 for a name that is not served, 403 for a request of another site.
         """
         headers: dict[bytes, list[bytes]] = {}
         for name, value in scope["headers"]:  # type: ignore[attr-defined] # pairs of bytes, says ASGI
@@ -58,11 +68,11 @@ class SitePolicy:
             return
         if scope["method"] in ("GET", "HEAD") and _is_navigation(headers):
             return
-        raise problemdetails.Refusal(
+        raise SiteError(
             403,
             "cross_site",
             "a page of another site asks",
-            remedy="`kubevitals serve --cors-origin ORIGIN` lets the scripts of a site read",
+            "`kubevitals serve --cors-origin ORIGIN` lets the scripts of a site read",
         )
 
     def _check_host(self, values: Sequence[bytes]) -> None:
@@ -72,11 +82,8 @@ class SitePolicy:
         if self._serves(host):
             return
         shown = sanitize.shorten(host, 100) or "this name"
-        raise problemdetails.Refusal(
-            421,
-            "unknown_host",
-            f"{shown} is not served here",
-            remedy="`kubevitals serve --allowed-host NAME` serves a further name",
+        raise SiteError(
+            421, "unknown_host", f"{shown} is not served here", "--allowed-host NAME serves a further name"
         )
 
     def _serves(self, host: str) -> bool:

@@ -6,11 +6,12 @@ Where there are as many as there may be, the one that has been idle for longest 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 from typing import TYPE_CHECKING
 
-from kubevitals.surfaces.web import limits
+from kubevitals.surfaces.http import bounds
 
 if TYPE_CHECKING:
     import socket
@@ -32,7 +33,7 @@ class Acceptor:
     def __init__(
         self,
         listening: socket.socket,
-        make: Callable[[], limits.Protocol],
+        make: Callable[[], bounds.BoundedProtocol],
         *,
         most: int,
         tls: ssl.SSLContext | None,
@@ -42,8 +43,9 @@ class Acceptor:
         self._make = make
         self._most = most
         self._tls = tls
-        self._open: dict[limits.Protocol, asyncio.Task[None]] = {}
-        self._idle: dict[limits.Protocol, None] = {}  # without a request; the longest idle first
+        self._open: dict[bounds.BoundedProtocol, asyncio.Task[None]] = {}
+        self._idle: dict[bounds.BoundedProtocol, None] = {}  # without a request; the longest idle first
+        self._quieter = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -63,19 +65,34 @@ class Acceptor:
         if self._work is not None:
             await asyncio.gather(self._work, return_exceptions=True)
 
-    def mark_busy(self, protocol: limits.Protocol) -> None:
+    async def wait_quiet(self, seconds: float) -> None:
+        """Wait so long, or until no request is being answered on any connection."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds)):
+                while len(self._open) > len(self._idle):
+                    self._quieter.clear()
+                    await self._quieter.wait()
+
+    def abort(self) -> None:
+        """End all connections at once."""
+        for protocol in list(self._open):
+            protocol.abort()
+
+    def mark_busy(self, protocol: bounds.BoundedProtocol) -> None:
         """Note that a request has arrived on this connection."""
         self._idle.pop(protocol, None)
 
-    def mark_idle(self, protocol: limits.Protocol) -> None:
+    def mark_idle(self, protocol: bounds.BoundedProtocol) -> None:
         """Note that this connection waits for its next request."""
         if protocol in self._open:
             self._idle[protocol] = None
+            self._quieter.set()
 
-    def release(self, protocol: limits.Protocol) -> None:
+    def release(self, protocol: bounds.BoundedProtocol) -> None:
         """Count a connection that has ended no more."""
         self._open.pop(protocol, None)
         self._idle.pop(protocol, None)
+        self._quieter.set()
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -109,9 +126,9 @@ class Acceptor:
         self._open[protocol] = asyncio.get_running_loop().create_task(self._connect(connection, protocol))
         self._idle[protocol] = None
 
-    async def _connect(self, connection: socket.socket, protocol: limits.Protocol) -> None:
+    async def _connect(self, connection: socket.socket, protocol: bounds.BoundedProtocol) -> None:
         """Shake hands where there is TLS, then leave the connection to its protocol."""
-        seconds = limits.HEAD_SECONDS if self._tls is not None else None
+        seconds = bounds.HEAD_SECONDS if self._tls is not None else None
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: protocol, connection, ssl=self._tls, ssl_handshake_timeout=seconds
