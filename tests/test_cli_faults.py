@@ -158,6 +158,17 @@ def test_metrics_stale(top: Top, tmp_path: pathlib.Path, monkeypatch: pytest.Mon
     assert all(item["age_seconds"] >= 600 and item["cpu_usage_cores"] is not None for item in stale)
 
 
+@pytest.mark.parametrize(("lead", "where"), [("3h", "3 h behind"), ("-20m", "20 min ahead of")])
+def test_clock(top: Top, world: simulated.SimulatedCluster, lead: str, where: str) -> None:
+    """Where this machine's time is not the cluster's, one line says so, and every number is shown."""
+    strike(world, f"clock={lead}")
+    shown = top("nodes")
+    assert shown.code == 0
+    warnings = [line for line in shown.err.splitlines() if line.startswith("warning:")]
+    assert warnings == [f"warning: the clock of this machine is {where} that of the API server"]
+    assert "no usage" not in shown.err
+
+
 def test_unauthorized(top: Top, world: simulated.SimulatedCluster) -> None:
     """Refused credentials are named by their kind, never by their text."""
     strike(world, "unauthorized")

@@ -80,3 +80,16 @@ def test_wire_form() -> None:
     assert row["since"] == "2026-01-02T00:04:05Z"
     assert "reason" not in row
     assert list(row)[:6] == ["severity", "code", "kind", "namespace", "name", "message"]
+
+
+def test_a_wrong_clock_is_one_problem() -> None:
+    """Rows with samples of another time are explained by the clock that is wrong."""
+    rows = [model.Node("a", problem="clock_ahead"), model.Node("b", problem="stale")]
+    for code, left in (("own_clock", set()), ("clock_ahead", {"stale"})):
+        said = model.Problem(code, "the clock ...", "set it")
+        made = model.Snapshot("c", "s", NOW, model.Records(rows), model.Records(()), problems=(said,))
+        found = [
+            (each.code, each.severity) for each in problems.find(made) if each.kind in ("Snapshot", "Node")
+        ]
+        assert found[0] == (code, "warning")
+        assert {each for each, _ in found[1:]} == left

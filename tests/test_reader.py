@@ -84,8 +84,8 @@ def test_usage_alone_may_be_read(world: simulated.SimulatedCluster) -> None:
     snapshot = take(world, user="metrics-reader")
     assert codes(snapshot) == ["nodes_forbidden", "pods_forbidden"]
     assert [(node.name, node.ready, node.problem) for node in snapshot.nodes] == [
-        ("node-1", None, "gone"),
-        ("node-2", None, "gone"),
+        ("node-1", None, None),
+        ("node-2", None, None),
     ]
     assert sorted(pod.name for pod in snapshot.pods) == PODS
     assert {pod.status for pod in snapshot.pods} == {None}

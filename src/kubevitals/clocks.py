@@ -1,4 +1,4 @@
-"""Clocks that disagree: which node's samples lie in the future, and by how much. Pure."""
+"""Clocks that disagree: this machine's, and those of nodes whose samples lie in the future. Pure."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ def find_problems(
     node_samples: Mapping[str, sources.Sample],
     pod_samples: Mapping[tuple[str, str], sources.PodSample],
     now: datetime,
+    own_lead: float | None = None,
 ) -> list[model.Problem]:
-    """Return a problem for each node whose samples lie in the future, or one for the clock of this machine.
+    """Return a problem for this machine's clock, if it is wrong, and one for each node whose clock is ahead.
 
     Args:
         nodes: rows of nodes, joined with `node_samples`.
@@ -31,42 +32,53 @@ def find_problems(
         node_samples: what the source said, with its own times.
         pod_samples: likewise.
         now: the time on this machine.
+        own_lead: by how many seconds this machine's clock is ahead of the API server's, None if unknown. Then
+            all nodes that are ahead, several, mean that it is this machine's clock that is behind.
     """
     sampled: set[str] = set()
-    ahead: dict[str, datetime] = {}
+    leads: dict[str, float] = {}
+
+    def note(node: str, time: sources.Time) -> None:
+        at = timestamps.parse_time(time) if isinstance(time, str) else timestamps.from_epoch(time)
+        lead = (at - now).total_seconds() + (own_lead or 0.0)
+        leads[node] = max(lead, leads.get(node, lead))
+
     for node in nodes:
         if node.timestamp is not None:
             sampled.add(node.name)
             if node.problem == "clock_ahead":
-                _note(ahead, node.name, node_samples[node.name][0])
+                note(node.name, node_samples[node.name][0])
     for pod in pods:
         if pod.timestamp is not None and pod.node is not None:
             sampled.add(pod.node)
             if pod.problem == "clock_ahead":
-                _note(ahead, pod.node, pod_samples[pod.namespace, pod.name][0])
-    if len(ahead) == len(sampled) > 1:  # rather than that of every node
-        lead = min((at - now).total_seconds() for at in ahead.values())
-        return [
-            model.Problem(
-                "clock_ahead",
-                f"the clock of this machine is {format_lead(lead)} behind those of all {len(sampled)} nodes",
-                "set this machine's clock (timedatectl, chronyc tracking): until then no age can be trusted",
-            )
-        ]
-    return [
+                note(pod.node, pod_samples[pod.namespace, pod.name][0])
+    if own_lead is None and len(leads) == len(sampled) > 1:  # rather than that of every node
+        behind = format_lead(min(leads.values()))
+        return [_own_clock(f"{behind} behind those of all {len(sampled)} nodes")]
+    problems = []
+    if own_lead is not None and abs(own_lead) > TOLERANCE_SECONDS:
+        where = "ahead of" if own_lead > 0 else "behind"
+        problems.append(_own_clock(f"{format_lead(abs(own_lead))} {where} that of the API server"))
+    problems += [
         model.Problem(
             "clock_ahead",
-            f"the clock of node {name} is ahead by {format_lead((at - now).total_seconds())}",
+            f"the clock of node {name} is ahead by {format_lead(lead)}",
             "set the clock of that node (timedatectl, chronyc tracking): its samples count as taken now",
             name,
         )
-        for name, at in sorted(ahead.items())
+        for name, lead in sorted(leads.items())
+        if lead > TOLERANCE_SECONDS
     ]
+    return problems
 
 
-def _note(ahead: dict[str, datetime], node: str, time: sources.Time) -> None:
-    at = timestamps.parse_time(time) if isinstance(time, str) else timestamps.from_epoch(time)
-    ahead[node] = max(at, ahead.get(node, at))
+def _own_clock(how: str) -> model.Problem:
+    return model.Problem(
+        "own_clock",
+        f"the clock of this machine is {how}",
+        "set this machine's clock (timedatectl, chronyc tracking): until then no age can be trusted",
+    )
 
 
 def format_lead(seconds: float) -> str:

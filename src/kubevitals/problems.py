@@ -21,6 +21,8 @@ else:
 NEW, GONE = "new", "gone"
 _EXPECTED = frozenset({"ended", "starting", "not_running"})  # reasons of rows that are nobody's fault
 _EXPLAINED = frozenset({"not_ready", "node_not_ready"})  # by the finding on a lost node
+# Problems that cost no number but make ages doubtful, each with the reasons of rows that it explains.
+_DOUBTS = {"own_clock": frozenset({"clock_ahead", "stale"}), "clock_ahead": frozenset({"clock_ahead"})}
 
 
 class ClusterProblem(NamedTuple):
@@ -59,9 +61,11 @@ def find(taken: model.Snapshot) -> list[ClusterProblem]:
     """Return what is wrong with the cluster of a snapshot, the most serious first."""
     found = findings.inspect(taken.nodes, taken.pods, now=taken.generated_at)
     lost = any(each.rank == severity.NODE_LOST for each in found)
+    explained = _EXPLAINED if lost else frozenset()
+    explained = explained.union(*(_DOUBTS.get(problem.code, ()) for problem in taken.problems))
     listed = [
         *map(_of_problem, taken.problems),
-        *_of_rows(taken, explained=_EXPLAINED if lost else frozenset()),
+        *_of_rows(taken, explained=explained),
         *map(_of_finding, found),
     ]
     return sorted(listed, key=lambda each: severity.SEVERITIES.index(each.severity))
@@ -78,7 +82,7 @@ def compare(now: Iterable[ClusterProblem], before: Iterable[ClusterProblem]) -> 
 
 def _of_problem(problem: model.Problem) -> ClusterProblem:
     return ClusterProblem(
-        severity.CRITICAL,
+        severity.WARNING if problem.code in _DOUBTS else severity.CRITICAL,
         problem.code,
         "Snapshot",
         None,

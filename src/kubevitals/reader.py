@@ -109,6 +109,7 @@ class _Reader:
             node_samples=self._node_usage.nodes if self._node_usage is not None else {},
             pod_samples=self._samples,
             now=now,
+            own_lead=self._client.http.clock_lead,
         )
         for usage in usages:
             self._problems += usage.problems
@@ -236,7 +237,7 @@ class _Reader:
         if request.pods and not request.pod_usage and self._pod_list is None:
             self._report("pods", "what their pods asked for")
         return snapshot.join_nodes(
-            self._node_list or (),
+            self._node_list,
             usage.nodes if usage is not None else {},
             now=now,
             pods=held,

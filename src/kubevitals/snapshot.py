@@ -25,7 +25,7 @@ REASONS = {
     "node_not_ready": "on a node that is not ready",
     "node_silent": "on a node without any sample (look at its kubelet)",
     "no_sample": "running without a sample (the kubelet or the runtime gives none)",
-    "gone": "in the metrics only (just ended, or not readable)",
+    "gone": "in the metrics only (just ended)",
     "bad_quantity": "with a value that is missing, no quantity or impossible",
     "usage_incomplete": "with a running container that has no sample",
     "older_sample": "with a sample older than the pod itself (of its predecessor, or by a slow clock)",
@@ -179,7 +179,7 @@ def rows_of_samples(
 
 
 def join_nodes(
-    nodes: Iterable[model.Node],
+    nodes: Iterable[model.Node] | None,
     samples: Mapping[str, sources.Sample],
     *,
     now: datetime,
@@ -189,13 +189,14 @@ def join_nodes(
 ) -> list[model.Node]:
     """Return one row a node of either side, with the sums over its `pods` (None: unknown).
 
+    `nodes` is None where they could not be listed: then a node of `samples` alone is none that is gone.
     `node_reasons` is that of `sources.Usage`; `failure` is the code of why there is no usage at all.
     """
     moments = measurements.Moments(now)
     held = None if pods is None else reservations.sum_by_node(pods)
     rows = []
     unseen = dict(samples)
-    for node in nodes:
+    for node in nodes or ():
         record = node if held is None else reservations.with_sums(node, held.get(node.name))
         sample = unseen.pop(node.name, None)
         if sample is None:
@@ -207,7 +208,7 @@ def join_nodes(
             )
     for name, sample in unseen.items():
         row = _node_with_usage(model.Node(name), sample, moments, node_reasons.get(name, "bad_quantity"))
-        rows.append(row._replace(problem=row.problem or "gone"))
+        rows.append(row if nodes is None else row._replace(problem=row.problem or "gone"))
     return rows
 
 

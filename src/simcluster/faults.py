@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +28,15 @@ def _parse_seconds(text: str) -> float:
         text = text[:-1]
     seconds = float(text) * scale
     if not 0 <= seconds <= 3600:
+        raise ValueError(text)
+    return seconds
+
+
+def _parse_lead(text: str) -> float:
+    sign = -1.0 if text.startswith("-") else 1.0
+    number, unit = text.lstrip("-")[:-1], text[-1:]
+    seconds = sign * float(number) * {"s": 1, "m": 60, "h": 3600}.get(unit, math.nan)
+    if not abs(seconds) <= 86_400:
         raise ValueError(text)
     return seconds
 
@@ -82,6 +92,13 @@ _TABLE = (
     ),
     Fault("metrics-empty", "the metrics API answers with empty lists, as before its first collection"),
     Fault("metrics-stale", "the metrics API repeats its last values: their timestamps stand still"),
+    Fault(
+        "clock",
+        "the clocks of the whole cluster are ahead of this machine's, by 1h or as given; -20m is behind",
+        argument="DURATION",
+        default=3600.0,
+        parse=_parse_lead,
+    ),
     Fault("unauthorized", "no credential is accepted (401)"),
     Fault(
         "forbidden",

@@ -62,16 +62,19 @@ def print_problems(taken: model.Snapshot, unknown: Sequence[str] = ()) -> int:
 
 
 def describe_unknown(rows: Sequence[Any], kind: str) -> list[str]:
-    """Return notes that count the rows without usage by reason."""
-    counts = totals.count_problems(rows)
+    """Return notes that count the rows without usage by reason, then those whose usage is doubtful."""
+    doubtful = [row for row in rows if None not in (row.cpu_usage_cores, row.memory_usage_bytes)]
+    counts = totals.count_problems(
+        row for row in rows if None in (row.cpu_usage_cores, row.memory_usage_bytes)
+    )
     for code in _FATAL:
         counts.pop(code, None)
-    stale = counts.pop("stale", 0)
     lines = []
     if counts:
         unknown = sum(counts.values())
         reasons = "; ".join(f"{count} {snapshot.REASONS.get(code, code)}" for code, count in counts.items())
         lines.append(f"no usage for {unknown} of {len(rows)} {kind}: {reasons}")
-    if stale:
-        lines.append(f"{stale} of {len(rows)} {kind} {snapshot.REASONS['stale']}; -o wide shows their age")
+    for code, count in totals.count_problems(doubtful).items():
+        more = "; -o wide shows their age" if code == "stale" else ""
+        lines.append(f"{count} of {len(rows)} {kind} {snapshot.REASONS.get(code, code)}{more}")
     return lines

@@ -91,7 +91,7 @@ def compose(
         )
     )
     nodes = snapshot.join_nodes(
-        held.nodes,
+        held.nodes if "nodes" in held.resource_versions else None,
         usage.nodes.nodes if usage.nodes is not None else {},
         now=now,
         pods=held.pods if whole and may_list_pods else None,
@@ -104,6 +104,7 @@ def compose(
         node_samples=usage.nodes.nodes if usage.nodes is not None else {},
         pod_samples=samples,
         now=now,
+        own_lead=cluster.client.http.clock_lead,
     )
     if usage.nodes is not None:
         nodes = snapshot.add_details_of_nodes(nodes, usage.nodes.details)

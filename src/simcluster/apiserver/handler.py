@@ -87,6 +87,7 @@ class Handler:
             return api_errors.response(error)
         if not spared and response.status == 200 and self._faults.take("cut-off"):
             response.cut = True
+        response.clock_lead = self._faults.value("clock") or 0.0
         return response
 
     def _strike_early(self) -> messages.Response | None:

@@ -151,13 +151,16 @@ class MetricsServer:
                 self._stopped_at = None
             empty = self._faults.active("metrics-empty")
             bad = self._faults.active("bad-quantity")
-            number = (int((now - self._start) // RESOLUTION), empty, bad)
+            lead = self._faults.value("clock") or 0.0
+            number = (int((now - self._start) // RESOLUTION), empty, bad, lead)
             scrape = self._scrapes.get(resource)
             if scrape is None or scrape.number != number:
                 usages: Sequence[Usage] = []
                 if not empty:
                     world = self._world
                     usages = world.node_usage(now) if resource == "nodes" else world.pod_usage(now)
+                if lead:
+                    usages = [usage._replace(timestamp=usage.timestamp + lead) for usage in usages]
                 scrape = self._scrapes[resource] = _Scrape(number, usages, served=int(self._clock()))
                 if bad and scrape.rows:
                     scrape.rows[0].bad_cpu = BAD_QUANTITY
@@ -192,7 +195,9 @@ class _Scrape:
 
     __slots__ = ("_by_name", "bodies", "number", "rows", "served")
 
-    def __init__(self, number: tuple[int, bool, bool], usages: Sequence[Usage], *, served: int) -> None:
+    def __init__(
+        self, number: tuple[int, bool, bool, float], usages: Sequence[Usage], *, served: int
+    ) -> None:
         self.number = number
         self.served = served
         self.rows = [Row(usage, served) for usage in usages]

@@ -114,12 +114,14 @@ class Body:
 class Response:
     """A response: a body, or a stream of chunks.
 
-    `cut` sends half of the body and breaks the connection; `reset` breaks it without a response.
+    `cut` sends half of the body and breaks the connection; `reset` breaks it without a response. By
+    `clock_lead` seconds its Date is ahead.
     Bodies longer than `gzip_from` are compressed for clients that accept gzip.
     """
 
     __slots__ = (
         "body",
+        "clock_lead",
         "close",
         "content_type",
         "cut",
@@ -144,6 +146,7 @@ class Response:
         self.content_type = content_type
         self.headers = headers
         self.stream = stream
+        self.clock_lead = 0.0
         self.close = False
         self.cut = False
         self.reset = False
@@ -341,7 +344,7 @@ def _head(response: Response, *, keep: bool) -> list[str]:
         f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, 'Status')}",
         f"Content-Type: {response.content_type}",
         "Cache-Control: no-cache, private",
-        time.strftime("Date: %a, %d %b %Y %H:%M:%S GMT", time.gmtime()),
+        time.strftime("Date: %a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + response.clock_lead)),
     ]
     head.extend(f"{name}: {value}" for name, value in response.headers)
     if not keep:

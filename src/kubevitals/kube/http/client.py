@@ -10,7 +10,7 @@ import time
 
 import kubevitals
 from kubevitals import errors
-from kubevitals.kube.http import authentication, pool, proxy, retries, tls, urls
+from kubevitals.kube.http import authentication, dates, pool, proxy, retries, tls, urls
 from kubevitals.kube.http import connection as connections
 from kubevitals.kube.http import request as requests
 
@@ -118,6 +118,7 @@ class Client:
         self._clock = clock
         self._sleep = sleep
         self._pool = pool.Pool(clock=clock)
+        self._date = ("", 0.0)  # of the last answer that had one, and when that was by our own clock
         # No secret goes over a plain connection; on this machine nobody listens in.
         self._shows_credentials = address.scheme == "https" or address.is_loopback
         settings = None
@@ -130,6 +131,16 @@ class Client:
     def shown(self) -> str:
         """The kind of credential that the server sees, for messages."""
         return self.credentials.kind if self._shows_credentials else "anonymous"
+
+    @property
+    def clock_lead(self) -> float | None:
+        """By how many seconds this machine's clock is ahead of the server's; None if unknown.
+
+        It is as exact as the server's Date is, to a second, and as the answer was quick.
+        """
+        text, own = self._date
+        date = dates.parse_date(text)
+        return None if date is None else own - date
 
     def request(
         self,
@@ -254,7 +265,10 @@ class Client:
         if credential.authorization and self._shows_credentials:
             headers = [*request.headers, ("Authorization", credential.authorization)]
             request = request._replace(headers=headers)
-        return self._pool.send(request, route, deadline=deadline, connect_timeout=self.connect_timeout)
+        answer = self._pool.send(request, route, deadline=deadline, connect_timeout=self.connect_timeout)
+        if date := answer.headers.get("date"):
+            self._date = date, time.time()
+        return answer
 
     def _fetch(
         self,

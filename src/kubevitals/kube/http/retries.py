@@ -6,6 +6,7 @@ import os
 import time
 
 from kubevitals import cpython, errors
+from kubevitals.kube.http import dates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,19 +46,8 @@ def parse_retry_after(headers: Mapping[str, str]) -> float:
     text = headers.get("retry-after", "")
     if text.isascii() and text.isdigit():
         return float(text[:9])
-    moment = _parse_date(text)
+    moment = dates.parse_date(text)
     if moment is None:
         return 0.0
-    now = _parse_date(headers.get("date", ""))
+    now = dates.parse_date(headers.get("date", ""))
     return max(0.0, moment - (time.time() if now is None else now))
-
-
-def _parse_date(text: str) -> float | None:
-    if not text:
-        return None
-    from email import utils
-
-    try:
-        return utils.parsedate_to_datetime(text[:64]).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError, OSError):
-        return None
