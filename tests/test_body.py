@@ -195,9 +195,9 @@ def test_a_lying_length_takes_no_memory() -> None:
     tracemalloc.start()
     try:
         with pytest.raises(errors.TruncatedBodyError):
-            read(b"x" * 10, {"content-length": str(3 << 30)})
+            read(b"x" * 10, {"content-length": str(3 << 30)}, limit=4 << 30)
         with pytest.raises(errors.TruncatedBodyError):
-            read(b"C0000000\r\nx", CHUNKED)
+            read(b"C0000000\r\nx", CHUNKED, limit=4 << 30)
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()
@@ -269,6 +269,39 @@ def test_an_endless_line_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body, "_LINE_LIMIT", 100_000)
     with pytest.raises(errors.DecodingError, match="a line of more than"):
         read_lines(b"x" * 300_000, {})
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_a_bomb_is_refused_by_its_ratio(*, lines: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compressed zeros are refused long before the limit of the body, whole or line by line."""
+    monkeypatch.setattr(body, "_FREE", 1 << 20)
+    bomb = gzip.compress(bytes(64 << 20), mtime=0)
+    assert len(bomb) < 100_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(errors.DecodingError, match="250 times its size"):
+            (read_lines if lines else read)(bomb, GZIP)
+        assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_compresses_well_is_no_bomb() -> None:
+    """Ten thousand pods that are the same but for their names, as a test cluster has them, are taken."""
+    content = b"".join(
+        b'{"metadata":{"name":"pod-%d","namespace":"default"},"spec":{"containers":[{"name":"app",'
+        b'"resources":{"requests":{"cpu":"100m","memory":"128Mi"}},"image":"registry.example/app:1"}]}}' % n
+        for n in range(200_000)
+    )
+    assert len(content) > 20 << 20
+    assert read(gzip.compress(content, 9, mtime=0), GZIP) == content
+
+
+def test_no_peer_has_gigabytes_to_say() -> None:
+    """What a body may have is what a large cluster has: a length beyond it is refused before it is read."""
+    for size, limit in ((300 << 20, body.LIMIT), (3 << 30, body.LIST_LIMIT)):
+        with pytest.raises(errors.DecodingError, match="is larger than"):
+            read(b"", {"content-length": str(size)}, limit=limit)
 
 
 def test_a_body_is_not_copied() -> None:

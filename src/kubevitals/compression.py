@@ -15,7 +15,7 @@ import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from types import ModuleType
     from typing import NamedTuple, Protocol
 
@@ -49,11 +49,17 @@ _POLYNOMIAL = 0xEDB88320
 
 def gzip(parts: Iterable[bytes]) -> bytes:
     """Return the parts as one gzip stream, the same for the same parts."""
+    return b"".join(gzip_parts(parts))
+
+
+def gzip_parts(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the parts of that stream as they come about."""
     compressor: _Compressor = _codec.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-    packed = [
-        compressor.compress(part[at : at + _SLICE]) for part in parts for at in range(0, len(part), _SLICE)
-    ]
-    return b"".join([*packed, compressor.flush()])
+    for part in parts:
+        for at in range(0, len(part), _SLICE):
+            if packed := compressor.compress(part[at : at + _SLICE]):
+                yield packed
+    yield compressor.flush()
 
 
 def gunzip(data: bytes) -> bytes:

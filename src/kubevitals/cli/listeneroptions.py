@@ -11,13 +11,20 @@ if TYPE_CHECKING:
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> None:
-    """Add --connections and --allowed-host."""
+    """Add --connections, --answer-memory and --allowed-host."""
     group.add_argument(
         "--connections",
         type=values.parse_count,
         default=1000,
         metavar="N",
         help="the most connections at a time (default: 1000)",
+    )
+    group.add_argument(
+        "--answer-memory",
+        type=values.parse_size,
+        metavar="SIZE",
+        help="the memory for answers that are kept or on their way, 16Mi or more; what has no room gets 503 "
+        "(default: 256Mi)",
     )
     group.add_argument(
         "--allowed-host",
@@ -40,6 +47,20 @@ def fit_connections(arguments: argparse.Namespace) -> int:
             "at most %d connections: %s", connections, reason, extra={"event": "connections_bounded"}
         )
     return connections
+
+
+def fit_answers(arguments: argparse.Namespace) -> int:
+    """Return how many bytes answers may take, and log what bounds them where that is less than was asked."""
+    import logging
+
+    from kubevitals.surfaces.http import capacity, memory
+
+    size, reason = capacity.fit_answers(arguments.answer_memory or memory.DEFAULT)
+    if reason:
+        logging.getLogger("kubevitals.answers").warning(
+            "at most %d MiB for answers: %s", size >> 20, reason, extra={"event": "answers_bounded"}
+        )
+    return size
 
 
 def choose_hosts(arguments: argparse.Namespace) -> tuple[Sequence[str] | None, bool]:

@@ -10,6 +10,7 @@ import time
 
 from kubevitals import errors
 from kubevitals.kube import prefetch
+from kubevitals.kube.http import body as bodies
 from kubevitals.kube.http import client as http_client
 from kubevitals.kube.http import urls
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _RESTARTS = 3
 _PAGES = 100_000
 _WARNINGS = 50
+_REVIEW_LIMIT = 4 << 20  # bytes of the answer to a POST, which is a review
 
 
 class Client:
@@ -123,6 +125,7 @@ class Client:
             attributes=attributes,
             body=body,
             content_type=content_type,
+            limit=_REVIEW_LIMIT,
         )
 
     def fetch_list(
@@ -154,7 +157,10 @@ class Client:
             pairs = [*base, ("limit", str(limit))] if limit else [*base]
             if position:
                 pairs.append(("continue", position))
-            return self._call("GET", path, pairs, accept=accept, retry=retry, attributes=attributes)
+            size = bodies.LIMIT if limit else bodies.LIST_LIMIT
+            return self._call(
+                "GET", path, pairs, accept=accept, retry=retry, attributes=attributes, limit=size
+            )
 
         while len(pages) < _PAGES:
             try:
@@ -223,13 +229,14 @@ class Client:
         attributes: resourceattributes.ResourceAttributes | None = None,
         body: bytes = b"",
         content_type: str = "",
+        limit: int = bodies.LIMIT,
     ) -> bytes:
         headers = [("Accept", accept)]
         if content_type:
             headers.append(("Content-Type", content_type))
         try:
             answer = self.http.request(
-                method, path, query, headers=headers, body=body, retry=retry, timeout=timeout
+                method, path, query, headers=headers, body=body, retry=retry, timeout=timeout, limit=limit
             )
         except errors.ClusterError as error:
             _advise(error)

@@ -22,6 +22,7 @@ _FORM = "application/x-www-form-urlencoded"
 _POST_REFUSED = (403, 405, 501)
 # VictoriaMetrics hides the last 30 seconds and moves the steps of a query, but for this; others ignore it.
 _EXACT = ("nocache", "1")
+_LIMIT = 1 << 30  # bytes of an answer: half a million series with all their labels take 300 MB
 # Two samples where the window is open at its left, three where it is closed.
 _PROBE = "count_over_time(vector(1)[2m:1m])"
 _PROBED_AT = 1_700_000_040.0  # a multiple of 60
@@ -145,6 +146,7 @@ class Prometheus:
                 query or (),
                 headers=(("Accept", "application/json"), *headers),
                 body=body,
+                limit=_LIMIT,
             )
         except (errors.ClusterError, errors.CredentialsError) as error:
             raise failures.translate(error) from error

@@ -159,6 +159,7 @@ def _serve(
             port=arguments.port,
             gzip=not arguments.no_gzip,
             connections=listeneroptions.fit_connections(arguments),
+            answer_bytes=listeneroptions.fit_answers(arguments),
             hosts=hosts,
             address_hosts=address_hosts,
         )

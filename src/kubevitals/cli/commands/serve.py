@@ -186,6 +186,7 @@ def _settle(
         address_hosts=address_hosts,
         node_pool_labels=tuple(arguments.node_pool_label or settings.NODE_POOL_LABELS),
         streams=arguments.streams,
+        answer_bytes=listeneroptions.fit_answers(arguments),
     )
 
 

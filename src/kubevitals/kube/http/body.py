@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from kubevitals.kube.http import connection as connections
     from kubevitals.kube.http import head as heads
 
-LIMIT = 4 << 30  # bytes of a body, decompressed: 600,000 full pods; beyond it is a gzip bomb
+LIMIT = (
+    256 << 20
+)  # bytes of a body, decompressed: a page of 1,000 full pods has 6 MB, usage of 150,000 pods 60
+LIST_LIMIT = 2 << 30  # of a list that comes without pages: 150,000 full pods have 1 GB
+_RATIO = 250  # that gzip may make of a byte; JSON and text of clusters reach 50, and zeros 1,000
+_FREE = 8 << 20  # bytes that any compressed body may have
 _LINE_LIMIT = 64 << 20  # bytes of a watch event; etcd refuses objects of more than some megabytes
 _STEP = 1 << 20
 _PIECE = 1 << 16
@@ -96,11 +101,16 @@ def read_lines(
 
 def _read_pieces(connection: connections.Connection, head: heads.Head) -> Iterator[bytes]:
     inflater = _open_inflater(head)
+    received = size = 0
     for piece in _read_raw_pieces(connection, _frame(head)):
         if inflater is None:
             yield piece
-        else:
-            yield from inflater.inflate(piece)
+            continue
+        received += len(piece)
+        for part in inflater.inflate(piece):
+            size += len(part)
+            _check_ratio(size, received)
+            yield part
 
 
 def _read_raw_pieces(connection: connections.Connection, size: int) -> Iterator[bytes]:
@@ -203,7 +213,8 @@ def _cut_off(
 
 
 def _too_large(limit: int) -> errors.DecodingError:
-    return errors.DecodingError(f"the answer is larger than {limit / (1 << 30):.3g} GiB")
+    shown = f"{limit / (1 << 30):.3g} GiB" if limit >= 1 << 30 else f"{limit / (1 << 20):.3g} MiB"
+    return errors.DecodingError(f"the answer is larger than {shown}")
 
 
 class _Sink:
@@ -254,15 +265,18 @@ class _Sink:
 class _GzipSink(_Sink):
     """Collects a gzip body of one or several members, decompressed."""
 
-    __slots__ = ("_inflater",)
+    __slots__ = ("_inflater", "_received")
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
         self._inflater = _Inflater()
+        self._received = 0
 
     def write(self, piece: bytes | memoryview) -> None:
+        self._received += len(piece)
         for part in self._inflater.inflate(piece):
             super().write(part)
+            _check_ratio(self._size, self._received)
 
     def fill(self, connection: connections.Connection, count: int) -> int:
         scratch = memoryview(bytearray(_PIECE))
@@ -320,6 +334,12 @@ def _open_inflater(head: heads.Head) -> _Inflater | None:
     if coding in ("gzip", "x-gzip"):
         return _Inflater()
     raise errors.DecodingError(f"the answer is compressed by {coding[:40]!r}, which was not asked for")
+
+
+def _check_ratio(size: int, received: int) -> None:
+    """Raise DecodingError where a body unpacks to more than anything that a server has to say."""
+    if size > _FREE + received * _RATIO:
+        raise errors.DecodingError(f"the compressed answer unpacks to more than {_RATIO} times its size")
 
 
 def _open_sink(head: heads.Head, limit: int) -> _Sink:

@@ -11,6 +11,7 @@ import time
 import kubevitals
 from kubevitals import errors
 from kubevitals.kube.http import authentication, dates, pool, proxy, retries, tls, urls
+from kubevitals.kube.http import body as bodies
 from kubevitals.kube.http import connection as connections
 from kubevitals.kube.http import request as requests
 
@@ -152,13 +153,14 @@ class Client:
         body: bytes = b"",
         retry: bool = False,
         timeout: float | None = None,
+        limit: int = bodies.LIMIT,
     ) -> Answer:
         """Make a request and return the whole answer, whatever its status.
 
         With `retry` it is made again after 429, 500, 502, 503, 504 and broken connections, while the request
         time-out lasts; without, only if an idle connection turns out to be closed. After a 401 there is one
         more try, if the credential has changed meanwhile. `timeout` (seconds) is for this call instead of
-        `request_timeout`.
+        `request_timeout`. `limit` is how many bytes the body may have, decompressed.
 
         Raises:
             errors.ClusterError: there is no answer.
@@ -182,7 +184,7 @@ class Client:
             started += waited
             deadline += waited
             try:
-                answer = self._fetch(request, credential, deadline, read_timeout=timeout)
+                answer = self._fetch(request, credential, deadline, read_timeout=timeout, limit=limit)
             except errors.ClusterError as error:
                 if retry and retries.is_broken(error):
                     delay = retries.delay(attempts, self.jitter)
@@ -277,11 +279,12 @@ class Client:
         deadline: float,
         *,
         read_timeout: float,
+        limit: int,
     ) -> Answer:
         response = self._send(request, credential, deadline)
         if not 200 <= response.status < 300:
             return self.read_error(response, request.name)
-        content = response.read(read_timeout=read_timeout)
+        content = response.read(read_timeout=read_timeout, limit=limit)
         return Answer(response.status, response.reason, response.headers, content, request.name)
 
 

@@ -27,6 +27,7 @@ class Exporter:
         options: further labels and families.
         states: the objects of each cluster for the families of kube-state-metrics.
         recorded: returns how history and remote-write are doing; None: there is neither.
+        keeps: keep small answers for the next scrape of the same state; what keeps them itself wants none.
     """
 
     def __init__(
@@ -36,8 +37,10 @@ class Exporter:
         *,
         states: Sequence[objectcache.ObjectCache] = (),
         recorded: Callable[[], recorderstatus.RecorderStatus] | None = None,
+        keeps: bool = True,
     ) -> None:
         self._recorded = recorded
+        self._largest_kept = _LARGEST_KEPT if keeps else 0
         self.requests: dict[tuple[str, int], int] = {}  # answered so far, by route and status code
         self._collectors = dict(collectors)
         self._options = options
@@ -88,7 +91,7 @@ class Exporter:
                     compressed=gzip,
                 )
                 body = caches.join_compressed(pieces) if gzip else caches.join(pieces)
-                if sum(map(len, body)) <= _LARGEST_KEPT:
+                if sum(map(len, body)) <= self._largest_kept:
                     self._kept[openmetrics, gzip] = body
         return body
 

@@ -10,12 +10,13 @@ import asyncio
 import concurrent.futures
 import threading
 import time
+import weakref
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 
 from kubevitals import sockets
 from kubevitals.surfaces.exposition import negotiation, requests, text
-from kubevitals.surfaces.http import acceptor, sites
+from kubevitals.surfaces.http import acceptor, memory, sites
 
 if TYPE_CHECKING:
     import socket
@@ -46,6 +47,7 @@ class Server:
         port: int = 9100,
         gzip: bool = True,
         connections: int = 1000,
+        answer_bytes: int = memory.DEFAULT,
         hosts: Sequence[str] | None = None,
         address_hosts: bool = True,
     ) -> None:
@@ -57,6 +59,7 @@ class Server:
             port: to listen on.
             gzip: compress for clients that take it.
             connections: the most at a time; beyond it the one that is idle for longest makes room.
+            answer_bytes: of all answers that are on their way; what has no room gets 503.
             hosts: the names that are served besides those of loopback; None serves any name.
             address_hosts: serve whatever is written as an IP address too.
 
@@ -66,6 +69,8 @@ class Server:
         self._exporter = exporter
         self._gzip = gzip
         self._connections = connections
+        self._budget = memory.Budget(answer_bytes)
+        self._leases: weakref.WeakValueDictionary[int, memory.Lease] = weakref.WeakValueDictionary()
         self._sites = sites.SitePolicy(hosts, addresses=address_hosts, origins=(), open_paths=_HEALTH)
         self._listening: socket.socket = sockets.listen(address, port, backlog=_BACKLOG)
         self.url = sockets.url_of(self._listening)
@@ -128,6 +133,9 @@ class Server:
             answer = await self._route(request)
         except sites.SiteError as error:
             answer = _say(error.status, f"{error.detail}; {error.remedy}")
+        except memory.BudgetError:
+            answer = _say(HTTPStatus.SERVICE_UNAVAILABLE, "the memory for answers is used up")
+            answer = answer._replace(headers=(("retry-after", "5"),))
         except Exception:  # noqa: BLE001 - the boundary of a request: it costs itself, and its connection goes on
             answer = _say(HTTPStatus.INTERNAL_SERVER_ERROR, "the exposition could not be made")
         known = answer.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.MISDIRECTED_REQUEST)
@@ -154,9 +162,15 @@ class Server:
         body = await self._loop.run_in_executor(
             self._scrapes, lambda: self._exporter.answer(openmetrics=openmetrics, gzip=gzip)
         )
+        # Scrapes of one state share a body, which is counted once.
+        lease = self._leases.get(id(body))
+        if lease is None:
+            lease = self._budget.lease(body)
+            lease.grow(sum(map(len, body)))
+            self._leases[id(body)] = lease
         kind = text.OPENMETRICS if openmetrics else text.TEXT
         headers = (_VARY, ("content-encoding", "gzip")) if gzip else (_VARY,)
-        return requests.Answer(HTTPStatus.OK, kind, body, headers)
+        return requests.Answer(HTTPStatus.OK, kind, body, headers, lease)
 
 
 _ROUTES = ("/", "/metrics", *_HEALTH)

@@ -44,6 +44,7 @@ class Answer(NamedTuple):
     kind: str  # the content type
     body: Sequence[bytes]
     headers: Sequence[tuple[str, str]] = ()
+    owner: object = None  # holds the lease on the memory of the body; it is kept until that is sent
 
 
 def parse_head(head: bytes) -> Request | None:

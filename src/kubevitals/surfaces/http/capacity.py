@@ -8,6 +8,7 @@ import pathlib
 DESCRIPTORS_ELSEWHERE = 128  # for the clusters, files, and connections that are just ending
 CONNECTION_BYTES = 96 << 10  # of one connection: TLS, the parser, a request head and a part of an answer
 _CONNECTIONS_SHARE = 4  # of the memory limit, connections may take one part in so many
+_ANSWERS_SHARE = 2  # and answers another one in so many
 _ROOT = pathlib.Path("/sys/fs/cgroup")
 
 
@@ -26,6 +27,14 @@ def fit_connections(wanted: int) -> tuple[int, str]:
         most = max(memory // _CONNECTIONS_SHARE // CONNECTION_BYTES, 1)
         reason = f"the limit of {memory >> 20} MiB of memory"
     return most, reason
+
+
+def fit_answers(wanted: int) -> tuple[int, str]:
+    """Return how many bytes of those wanted answers may take, and what bounds them ("" for nothing)."""
+    limit = read_memory_limit()
+    if limit is None or limit // _ANSWERS_SHARE >= wanted:
+        return wanted, ""
+    return limit // _ANSWERS_SHARE, f"half of the limit of {limit >> 20} MiB of memory"
 
 
 def read_memory_limit(root: pathlib.Path = _ROOT) -> int | None:

@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubevitals import compression
+from kubevitals.surfaces.http import memory
 from kubevitals.surfaces.web import problemdetails
 
 if TYPE_CHECKING:
@@ -39,16 +40,23 @@ class Representation:
     Of a large answer that is asked for as gzip alone there is never more than a part uncompressed.
     """
 
-    __slots__ = ("_coming", "etag", "gzip_etag", "media_type", "plain", "total", "zipped")
+    __slots__ = ("_coming", "_lease", "etag", "gzip_etag", "media_type", "plain", "total", "zipped")
 
-    def __init__(self, body: Body, tag: str) -> None:
+    def __init__(self, body: Body, tag: str, lease: memory.Lease) -> None:
+        """Its bytes are counted by `lease`, which lasts as long as this object.
+
+        Raises:
+            memory.BudgetError: there is no memory for them; so do the methods that make a form.
+        """
+        self._lease = lease
         self.media_type, self.total = body.media_type, body.total
         self.etag = f'"{tag}"'
         self.gzip_etag = f'"{tag}-gzip"'
-        self.zipped: bytes | None = None
+        self.zipped: list[bytes] | None = None
         self.plain: list[bytes] | None = None
         self._coming: Iterable[bytes] = ()
         if isinstance(body.content, bytes):
+            lease.grow(len(body.content))
             self.plain = [body.content]
         else:
             self._coming = body.content
@@ -56,7 +64,7 @@ class Representation:
     @property
     def size(self) -> int:
         """Bytes that it holds."""
-        return sum(map(len, self.plain or ())) + len(self.zipped or b"")
+        return self._lease.size
 
     @property
     def worth_gzip(self) -> bool:
@@ -74,7 +82,8 @@ class Representation:
         if zipped:
             self.zip()
         elif self.plain is None:
-            self.plain = list(self._take()) if self.zipped is None else [compression.gunzip(self.zipped)]
+            parts = self._take() if self.zipped is None else [compression.gunzip(b"".join(self.zipped))]
+            self.plain = list(self._count(parts))
 
     def zip(self) -> None:
         """Make the gzip form, where that is worth it."""
@@ -86,11 +95,16 @@ class Representation:
             coming = iter(self._take())
             first = _take_some(coming, _SMALL)
             if not _exceeds(first, _SMALL):
-                self.plain = parts = first
+                self.plain = parts = list(self._count(first))
             else:
                 parts = itertools.chain(first, coming)
         if self.worth_gzip:
-            self.zipped = compression.gzip(parts)
+            self.zipped = list(self._count(compression.gzip_parts(parts)))
+
+    def _count(self, parts: Iterable[bytes]) -> Iterator[bytes]:
+        for part in parts:
+            self._lease.grow(len(part))
+            yield part
 
     def _take(self) -> Iterable[bytes]:
         coming, self._coming = self._coming, ()
@@ -113,12 +127,17 @@ class SnapshotCache:
     """One snapshot and the answers that were made from it so far."""
 
     def __init__(
-        self, published: collector.Published, make: Callable[[SnapshotCache, Any], Body], *, cached_bytes: int
+        self,
+        published: collector.Published,
+        make: Callable[[SnapshotCache, Any], Body],
+        *,
+        budget: memory.Budget,
     ) -> None:
         self.published = published
         self.derived: dict[str, Any] = {}  # what several answers are made of, by name
         self._make = make
-        self._cached_bytes = cached_bytes
+        self._budget = budget
+        budget.register(self)
         self._answers: dict[Hashable, Representation] = {}
         self._coming: dict[Hashable, asyncio.Future[Representation]] = {}
 
@@ -132,10 +151,14 @@ class SnapshotCache:
         """Return the answer to a query, made if it has to be; for any thread."""
         answer = self._answers.pop(query, None)
         if answer is None:
-            answer = Representation(self._make(self, query), self.published.tag)
+            answer = Representation(self._make(self, query), self.published.tag, self._budget.lease())
         answer.make(zipped=zipped)
-        self._keep(query, answer)
+        self._answers[query] = answer
         return answer
+
+    def evict(self) -> bool:
+        """Drop the answer that was made first; return whether there was one."""
+        return any(self._answers.pop(query, None) is not None for query in list(self._answers))
 
     def ready(self, query: Hashable, *, zipped: bool) -> Representation | None:
         """Return the answer if it needs no work."""
@@ -155,15 +178,6 @@ class SnapshotCache:
             coming.add_done_callback(lambda _: self._coming.pop(key, None))
         return await asyncio.shield(coming)
 
-    def _keep(self, query: Hashable, answer: Representation) -> None:
-        self._answers[query] = answer
-        held = sum(each.size for each in list(self._answers.values()))
-        for old in list(self._answers):
-            if held <= self._cached_bytes or old == query:
-                break
-            dropped = self._answers.pop(old, None)
-            held -= dropped.size if dropped is not None else 0
-
 
 class ClusterCache:
     """The newest snapshot of one cluster and its answers.
@@ -176,11 +190,11 @@ class ClusterCache:
         source: collector.Collector,
         make: Callable[[SnapshotCache, Any], Body],
         *,
-        cached_bytes: int,
+        budget: memory.Budget,
     ) -> None:
         self.source = source
         self._make = make
-        self._cached_bytes = cached_bytes
+        self._budget = budget
         self._lock = threading.Lock()
         self._current: SnapshotCache | None = None
         self._wanted: dict[tuple[Hashable, bool], int] = {}  # query, as gzip: for how many snapshots more
@@ -220,13 +234,14 @@ class ClusterCache:
         with self._lock:
             if self._current is not None and self._current.published.number >= published.number:
                 return
-            fresh = SnapshotCache(published, self._make, cached_bytes=self._cached_bytes)
+            fresh = SnapshotCache(published, self._make, budget=self._budget)
             for (query, zipped), left in list(self._wanted.items()):
                 if left == 0:
                     del self._wanted[query, zipped]
                     continue
                 self._wanted[query, zipped] = left - 1
-                with contextlib.suppress(problemdetails.Refusal):  # what has gone from the cluster
+                # What has gone from the cluster, or has no room beside the answers of the snapshot before.
+                with contextlib.suppress(problemdetails.Refusal, memory.BudgetError):
                     fresh.build(query, zipped=zipped)
             self._current = fresh
         for listener in self._listeners:

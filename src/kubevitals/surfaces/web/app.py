@@ -17,6 +17,7 @@ import kubevitals
 from kubevitals import sanitize
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import exporter as exporters
+from kubevitals.surfaces.http import memory
 from kubevitals.surfaces.view import recorderstatus
 from kubevitals.surfaces.web import (
     answercache,
@@ -88,8 +89,9 @@ def create_app(
     """
     chosen = chosen or settings.Settings()
     rendering = renderer.Renderer(chosen.node_pool_labels)
+    budget = memory.Budget(chosen.answer_bytes)
     caches = {
-        name: answercache.ClusterCache(source, rendering.make, cached_bytes=chosen.cached_bytes)
+        name: answercache.ClusterCache(source, rendering.make, budget=budget)
         for name, source in collectors.items()
     }
     hub = stream.Hub(
@@ -97,9 +99,13 @@ def create_app(
     )
     recorded = chosen.recorded or _make_status(chosen)
     exporter = exporters.Exporter(
-        collectors, chosen.exposition or exposition.Options(), states=chosen.states, recorded=recorded
+        collectors,
+        chosen.exposition or exposition.Options(),
+        states=chosen.states,
+        recorded=recorded,
+        keeps=False,
     )
-    scrape_cache = scrapecache.ScrapeCache(exporter, collectors, chosen.states)
+    scrape_cache = scrapecache.ScrapeCache(exporter, collectors, chosen.states, budget=budget)
 
     @contextlib.asynccontextmanager
     async def run(_: fastapi.FastAPI) -> AsyncIterator[None]:
@@ -122,14 +128,20 @@ def create_app(
         dependencies=_describe_auth(chosen.authenticator),
     )
     app.state.hub, app.state.caches, app.state.requests = hub, caches, exporter.requests
+    app.state.budget = budget
     past = historyroutes.HistoryRoutes(
-        chosen.history, count=_counter(collectors), clusters=list(collectors), render=rendering.render
+        chosen.history,
+        count=_counter(collectors),
+        clusters=list(collectors),
+        render=rendering.render,
+        budget=budget,
     )
     serviceroutes.ServiceRoutes(collectors, hub=hub, scrape_cache=scrape_cache, recorded=recorded).add_to(app)
     snapshotroutes.SnapshotRoutes(caches, past).add_to(app)
     past.add_to(app)
     app.add_exception_handler(problemdetails.Refusal, _refuse)
     app.add_exception_handler(exceptions.HTTPException, _refuse_http)
+    app.add_exception_handler(memory.BudgetError, _refuse_for_memory)
     app.add_middleware(middleware.ServiceMiddleware, chosen=chosen, counts=exporter.requests)
     return app
 
@@ -172,6 +184,10 @@ async def _refuse(request: fastapi.Request, error: Exception) -> fastapi.Respons
         media_type=problemdetails.MEDIA_TYPE,
         headers={"cache-control": "no-store", **error.headers},
     )
+
+
+async def _refuse_for_memory(request: fastapi.Request, _: Exception) -> fastapi.Response:
+    return await _refuse(request, problemdetails.no_memory())
 
 
 async def _refuse_http(request: fastapi.Request, error: Exception) -> fastapi.Response:

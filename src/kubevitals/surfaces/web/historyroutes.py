@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kubevitals import model
+    from kubevitals.surfaces.http import memory
 
 _LONG = timedelta(days=1)  # a range of samples that is read from the first one on
 _AT_ONCE = 2  # answers in the making; the others wait
@@ -45,6 +46,7 @@ class HistoryRoutes:
         count: how many series there are now, about; it keeps the first reads short.
         clusters: names that may be asked for, the default first.
         render: makes the body of the answer to a query of a snapshot.
+        budget: the memory for answers.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class HistoryRoutes:
         count: historyquery.Count,
         clusters: Sequence[str],
         render: Callable[[model.Snapshot, parameters.Query], answercache.Body],
+        budget: memory.Budget,
     ) -> None:
         self._history = history
         self._count = count
         self._clusters = clusters
         self._render = render
+        self._budget = budget
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     def add_to(self, app: fastapi.FastAPI) -> None:
@@ -104,7 +108,7 @@ class HistoryRoutes:
         history = self._find_history()
         zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
 
-        def make() -> answercache.Representation:
+        def make() -> answercache.Body:
             try:
                 snapshot = history.snapshot_at(moment, cluster=cluster)
             except errors.HistoryError as error:
@@ -114,7 +118,7 @@ class HistoryRoutes:
                     f"nothing was recorded near {times.format_moment(moment)}",
                     remedy="/api/v1/history/nodes tells what was recorded",
                 )
-            return _tag(self._render(snapshot, query))
+            return self._render(snapshot, query)
 
         made = await self._run(make, zipped=zipped)
         return responses.respond(request, made, zipped=zipped)
@@ -124,28 +128,29 @@ class HistoryRoutes:
             raise problemdetails.not_found("this service keeps no history", remedy="serve --samples 120")
         return self._history
 
-    async def _run(
-        self, make: Callable[[], answercache.Representation], *, zipped: bool
-    ) -> answercache.Representation:
-        """Return what is made in a thread, once it is its turn."""
+    async def _run(self, make: Callable[[], answercache.Body], *, zipped: bool) -> answercache.Representation:
+        """Return what is made in a thread, once it is its turn.
+
+        Raises:
+            memory.BudgetError: there is no memory for it.
+        """
         async with self._turns:
-            made = await asyncio.to_thread(make)
-            if zipped and made.worth_gzip:
-                await asyncio.to_thread(made.zip)
+            return await asyncio.to_thread(lambda: self._represent(make(), zipped=zipped))
+
+    def _represent(self, body: answercache.Body, *, zipped: bool) -> answercache.Representation:
+        """Return the representation of a body whose tag is made of its bytes."""
+        content = body.content if isinstance(body.content, bytes) else b"".join(body.content)
+        tag = hashlib.blake2b(content, digest_size=12).hexdigest()
+        made = answercache.Representation(body._replace(content=content), tag, self._budget.lease())
+        if zipped and made.worth_gzip:
+            made.zip()
         return made
-
-
-def _tag(body: answercache.Body) -> answercache.Representation:
-    """Return the representation of a body whose tag is made of its bytes."""
-    content = body.content if isinstance(body.content, bytes) else b"".join(body.content)
-    tag = hashlib.blake2b(content, digest_size=12).hexdigest()
-    return answercache.Representation(body._replace(content=content), tag)
 
 
 def _make(
     history: histories.History, asked: historyquery.HistoryRequest, *, now: datetime, path: tuple[str, ...]
-) -> answercache.Representation:
-    """Return the answer.
+) -> answercache.Body:
+    """Return the body of the answer.
 
     Raises:
         problemdetails.Refusal: it would be too long, or there is nothing of the object that the path names.
@@ -170,7 +175,7 @@ def _make(
     head = historydocuments.head(first, answer, now=now, aggregate=asked.aggregate)
     body = _write(found, head, asked.form, first.percentiles)
     media = responses.CSV if asked.form == "csv" else responses.JSON
-    return _tag(answercache.Body(body, media, total))
+    return answercache.Body(body, media, total)
 
 
 def _read(

@@ -89,6 +89,17 @@ def not_found(what: str, *, remedy: str | None = None) -> Refusal:
     return Refusal(404, "not_found", what, remedy=remedy)
 
 
+def no_memory() -> Refusal:
+    """Return the refusal while the memory for answers is used up."""
+    return Refusal(
+        503,
+        "answers_full",
+        "the memory for answers is used up",
+        remedy="try again in a few seconds; `kubevitals serve --answer-memory SIZE` allows more",
+        headers={"Retry-After": "5"},
+    )
+
+
 def no_snapshot(cluster: str, reason: str, remedy: str | None, *, retry_seconds: float) -> Refusal:
     """Return the refusal while nothing is known of a cluster."""
     return Refusal(

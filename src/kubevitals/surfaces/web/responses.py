@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 JSON = "application/json"
 CSV = "text/csv; charset=utf-8"
 NO_STORE = {"cache-control": "no-store"}
-_PART = 256 << 10  # bytes that are handed to a connection at once
+_PART = 64 << 10  # bytes that are handed to a connection at once
 
 
 class PartsResponse(fastapi.Response):
     """A response that is sent a part at a time: what a client has not taken yet is not copied for it."""
 
-    def __init__(self, parts: Sequence[bytes], *, headers: dict[str, str]) -> None:
+    def __init__(self, parts: Sequence[bytes], *, headers: dict[str, str], owner: object = None) -> None:
+        """`owner` holds the lease on the memory of the parts; it is kept until they are sent."""
         self._parts = parts
+        self._owner = owner
         length = str(sum(map(len, parts)))
         super().__init__(headers={**headers, "content-length": length})
 
@@ -68,10 +70,10 @@ def respond(
     if zipped:
         headers["content-encoding"] = "gzip"
     headers["content-type"] = made.media_type
-    parts = [made.zipped] if zipped and made.zipped is not None else made.plain or []
+    parts = made.zipped if zipped and made.zipped is not None else made.plain or []
     if sum(map(len, parts)) <= _PART:
         return fastapi.Response(b"".join(parts), headers=headers)
-    return PartsResponse(parts, headers=headers)
+    return PartsResponse(parts, headers=headers, owner=made)
 
 
 def _has(given: str | None, made: answercache.Representation) -> bool:

@@ -103,14 +103,14 @@ class ServiceRoutes:
             """The exposition for Prometheus: text 0.0.4, or OpenMetrics 1.0 by Accept."""
             wanted = negotiation.wants_openmetrics(request.headers.get("accept"))
             zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
-            parts = await self._scrape_cache.find(openmetrics=wanted, gzip=zipped)
+            made = await self._scrape_cache.find(openmetrics=wanted, gzip=zipped)
             headers = {
                 **responses.NO_STORE,
                 "content-type": exposition.OPENMETRICS if wanted else exposition.TEXT,
                 "vary": "accept, accept-encoding",
                 **({"content-encoding": "gzip"} if zipped else {}),
             }
-            return responses.PartsResponse(parts, headers=headers)
+            return responses.PartsResponse(made.parts, headers=headers, owner=made)
 
         @app.get("/", response_class=fastapi.responses.HTMLResponse)
         async def show_page(request: fastapi.Request) -> fastapi.Response:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kubevitals.surfaces.http import memory
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -54,5 +56,5 @@ class Settings(NamedTuple):
     heartbeat_seconds: float = 15.0
     send_timeout: float = 10.0  # seconds that a stream's client may leave an event unread
     open_health: bool = True  # health routes answer without credentials
-    cached_bytes: int = 256 << 20  # of one cluster's answers, plain and gzip
+    answer_bytes: int = memory.DEFAULT  # of all answers: kept, in the making, on their way
     query_bytes: int = 8192  # the longest query
