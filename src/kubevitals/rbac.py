@@ -229,6 +229,11 @@ def render(objects: Iterable[dict[str, Any]]) -> str:
     return "---\n".join("".join(_lines(each)) for each in objects)
 
 
+def render_rules(key: str, rules: Sequence[dict[str, list[str]]], *, indent: str = "") -> list[str]:
+    """Return the lines of a key with the rules of `merge`, as YAML, for tools/render-deploy."""
+    return list(_lines({key: list(rules)}, indent))
+
+
 def describe() -> str:
     """Return the table as text for people: each feature and the rights that it needs."""
     width = max(map(len, FEATURES))
