@@ -6,16 +6,25 @@ import asyncio
 import base64
 import json
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette import requests
-from tests import accounts_simulated, connected
+from tests import accounts_simulated, connected, web_service
 
-from kubevitals import errors, rbac
-from kubevitals.surfaces.web import auth, problemdetails, tokenfile, tokenreview
+from kubevitals import cli, errors, rbac
+from kubevitals.surfaces.web import (
+    auth,
+    problemdetails,
+    reviewcache,
+    reviewturns,
+    settings,
+    tokenfile,
+    tokenreview,
+)
 from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
@@ -254,13 +263,15 @@ def test_a_no_is_remembered_shorter(
 def test_a_flood_of_tokens_is_bounded(
     world: simulated.SimulatedCluster, account: accounts_simulated.Account
 ) -> None:
-    """Many unknown tokens at once wait up to a limit, the others are sent away, and memory is bounded."""
+    """Many unknown tokens at once wait up to a limit, the others are sent away, and nothing stays waiting."""
     with connected.connect(world, user="service") as cluster:
         backend = tokenreview.ReviewBackend(cluster.client)
 
         async def ask(number: int) -> int:
             with pytest.raises(problemdetails.Refusal) as caught:
-                await backend.admit(f"unknown-{number}", verb="get", path="/metrics")
+                await backend.admit(
+                    f"unknown-{number}", verb="get", path="/metrics", peer=f"10.0.0.{number // 10}"
+                )
             return caught.value.status
 
         async def go() -> list[int]:
@@ -269,9 +280,158 @@ def test_a_flood_of_tokens_is_bounded(
         statuses = asyncio.run(go())
         assert statuses.count(401) >= 64
         assert set(statuses) == {401, 503}
-        assert len(backend._identities._held) <= 4096
+        assert backend._identities.counts == (0, statuses.count(401))
         assert backend._identities._coming == {}
         backend.close()
+
+
+async def knock(backend: tokenreview.ReviewBackend, token: str, peer: str, path: str = "/metrics") -> int:
+    """The status that a request gets."""
+    try:
+        await backend.admit(token, verb="get", path=path, peer=peer)
+    except problemdetails.Refusal as said:
+        return said.status
+    return 200
+
+
+def test_strangers_take_no_place_of_those_who_are_known(
+    world: simulated.SimulatedCluster, account: accounts_simulated.Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many tokens and paths are made up, who was let in costs no further question."""
+    monkeypatch.setattr(reviewcache, "MOST", 20)
+    monkeypatch.setattr(reviewturns, "_REFUSALS", 1000)
+    with connected.connect(world, user="service") as cluster:
+        backend = tokenreview.ReviewBackend(cluster.client)
+
+        async def go() -> None:
+            assert await knock(backend, world.token_for("admin"), "10.0.0.1") == 200
+            for number in range(60):
+                assert await knock(backend, f"unknown-{number}", "10.0.0.2") == 401
+                assert await knock(backend, world.token_for("reader"), "10.0.0.3", f"/{number}") == 403
+            assert backend._identities.counts == (2, 20)
+            assert backend._verdicts.counts == (1, 20)
+            asked = len(account.asked)
+            assert await knock(backend, world.token_for("admin"), "10.0.0.1") == 200
+            assert len(account.asked) == asked
+
+        asyncio.run(go())
+        backend.close()
+
+
+def test_known_ones_do_not_wait_behind_strangers(
+    world: simulated.SimulatedCluster, account: accounts_simulated.Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While strangers' questions hang, and after a minute, who was good within the hour is asked about."""
+    del account
+    clock = Clock()
+    go_on = threading.Event()
+    real = tokenreview.ReviewBackend._review_token
+
+    def review(self: tokenreview.ReviewBackend, token: str) -> auth.Identity | None:
+        if token.startswith("unknown"):
+            go_on.wait(20)
+            return None
+        return real(self, token)
+
+    monkeypatch.setattr(tokenreview.ReviewBackend, "_review_token", review)
+    with connected.connect(world, user="service") as cluster:
+        backend = tokenreview.ReviewBackend(cluster.client, clock=clock)
+
+        async def go() -> None:
+            assert await knock(backend, world.token_for("admin"), "10.0.0.1") == 200
+            flood = [
+                asyncio.ensure_future(knock(backend, f"unknown-{n}", f"10.1.{n // 10}.1")) for n in range(100)
+            ]
+            await asyncio.sleep(0)
+            clock.now += 300  # what was remembered of the known one is over
+            try:
+                assert await knock(backend, world.token_for("admin"), "10.1.0.1") == 200
+                assert await knock(backend, world.token_for("reader"), "10.2.0.1") == 503
+            finally:
+                go_on.set()
+            statuses = await asyncio.gather(*flood)
+            assert (statuses.count(401), statuses.count(503)) == (64, 36)
+
+        asyncio.run(go())
+        backend.close()
+
+
+def test_strangers_of_one_address_are_bounded(
+    world: simulated.SimulatedCluster, account: accounts_simulated.Account
+) -> None:
+    """An address whose tokens are refused again and again has to wait; others of its kind do not."""
+    clock = Clock()
+    with connected.connect(world, user="service") as cluster:
+        backend = tokenreview.ReviewBackend(cluster.client, clock=clock)
+
+        async def go() -> None:
+            peers = ("2001:db8::%x", "2001:db8::ffff:%x")  # one network
+            statuses = [
+                await knock(backend, f"unknown-{number}", peers[number % 2] % number) for number in range(150)
+            ]
+            assert statuses == [401] * 100 + [503] * 50
+            assert len(account.asked) == 100
+            assert await knock(backend, "unknown-x", "2001:db9::1") == 401
+            assert await knock(backend, world.token_for("admin"), "10.0.0.9") == 200
+            clock.now += 1
+            assert await knock(backend, "unknown-y", "2001:db8::1") == 401
+            clock.now += 61
+            assert await knock(backend, world.token_for("admin"), "2001:db8::1") == 200
+
+        asyncio.run(go())
+        backend.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "place"),
+    [
+        ("10.0.0.1", "10.0.0.1"), ("::ffff:10.0.0.1", "10.0.0.1"), ("fe80::1%eth0", "fe80::/64"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("", ""), ("testclient", "testclient"),
+    ],
+)  # fmt: skip
+def test_places_of_strangers(host: str, place: str) -> None:
+    """An IPv4 address is a place, whichever way it is written, and so is a network of 64 bits."""
+    assert reviewturns.place_of(host) == place
+
+
+def test_several_clusters_have_no_one_judge(capsys: pytest.CaptureFixture[str]) -> None:
+    """The start is refused where accounts of one cluster would be let in to read another."""
+    words = ["serve", "--auth", "kubernetes", "--context", "a", "--context", "b"]
+    assert cli.main(words) == 2
+    assert "--auth kubernetes is for one cluster" in capsys.readouterr().err
+
+
+class _Judge:
+    """Notes which paths it was asked about."""
+
+    mode = "kubernetes"
+    schemes = ("Bearer",)
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def check(self, asked: requests.Request) -> auth.Identity:
+        self.asked.append(str(asked.scope["path"]))
+        return auth.ANYBODY
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_is_judged_is_what_is_served() -> None:
+    """A path is served as it was judged, byte for byte: what differs by anything is another path."""
+    judge: Any = _Judge()
+    with web_service.serve(settings.Settings(authenticator=judge)) as service:
+        service.tick()
+        bad = ("%0a", "%0d", "%00", "%20", "%09", "/", "//", "%2f", "%e2%80%a8", "%c2%85", "%0b", ";x")
+        for path in (*web_service.PATHS, "/api/v1/stream"):
+            for tail in bad:
+                answer = service.get(path + tail)
+                assert (path + tail, answer.status_code) == (path + tail, 404) or path == "/"
+        judge.asked.clear()
+        assert service.get("/metrics").status_code == 200
+        assert service.get("/%6detrics").status_code == 200
+        assert judge.asked == ["/metrics", "/metrics"]
 
 
 def test_no_answer_lets_nobody_in(caplog: pytest.LogCaptureFixture) -> None:

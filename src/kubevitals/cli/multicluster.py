@@ -50,6 +50,19 @@ def connect_all(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> l
     return list(connected.values())
 
 
+def check_one_judge(arguments: argparse.Namespace) -> None:
+    """Check that the cluster which judges tokens is the one that is shown.
+
+    Raises:
+        errors.UsageError: with --auth kubernetes several clusters are shown, and one would judge for all.
+    """
+    if arguments.auth == "kubernetes" and len(set(arguments.context or [None])) > 1:
+        raise errors.UsageError(
+            "--auth kubernetes is for one cluster: accounts of the first would read the others too",
+            remedy="serve each cluster by itself, or all of them with --auth token-file",
+        )
+
+
 def open_states(
     connected: list[clusters.Cluster], wanted: exposition.Options, *, namespace: str | None
 ) -> list[objectcache.ObjectCache]:

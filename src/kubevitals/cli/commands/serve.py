@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         errors.KubevitalsError: it cannot begin.
     """
     serveoptions.check(arguments)
+    multicluster.check_one_judge(arguments)
     try:
         from kubevitals.surfaces.http import logs
         from kubevitals.surfaces.web import auth, webserver

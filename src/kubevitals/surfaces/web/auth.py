@@ -61,8 +61,8 @@ class Backend(Protocol):
     def schemes(self) -> Sequence[str]:
         """Return the authentication schemes to name in a 401."""
 
-    async def admit(self, token: str, *, verb: str, path: str) -> Identity:
-        """Return whose token it is, if it may do `verb` on `path`.
+    async def admit(self, token: str, *, verb: str, path: str, peer: str = "") -> Identity:
+        """Return whose token it is, if it may do `verb` on `path`; `peer` is the address that it comes from.
 
         Raises:
             problems.Refusal: 401, 403, or 503 where it cannot be found out.
@@ -141,7 +141,9 @@ class Authenticator:
         if token is None:
             raise unauthorized("this service wants to know who asks", self._backend.schemes)
         verb = "get" if method in ("GET", "HEAD") else method.lower()
-        return await self._backend.admit(token, verb=verb, path=path)
+        client = request.scope.get("client")
+        peer = str(client[0]) if isinstance(client, tuple | list) and client else ""
+        return await self._backend.admit(token, verb=verb, path=path, peer=peer)
 
     def close(self) -> None:
         """Close connections and end threads."""

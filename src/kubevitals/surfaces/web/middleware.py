@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from starlette import requests
 from starlette.middleware import cors
 
+from kubevitals import sanitize
 from kubevitals.kube.http import urls
 from kubevitals.surfaces.http import sites
 from kubevitals.surfaces.web import headers, problemdetails
@@ -78,6 +79,7 @@ class ServiceMiddleware:
             await send(message)
 
         try:
+            _check_path(scope["path"])
             self._sites.check(scope)
             await self._checked(scope, receive, answer)
         except sites.SiteError as error:
@@ -115,6 +117,12 @@ class ServiceMiddleware:
         if _LOG.isEnabledFor(logging.DEBUG):
             fields = {"event": "request", "route": route, "status": status, "seconds": round(seconds, 6)}
             _LOG.debug("%s %s %d %.1f ms", scope["method"], route, status, seconds * 1000, extra=fields)
+
+
+def _check_path(path: str) -> None:
+    """Refuse a path with characters that no route has and that others read in other ways."""
+    if not path.isprintable():
+        raise problemdetails.not_found(f"there is no {sanitize.shorten(path, 100)}")
 
 
 def _protect(scope: Scope, message: MutableMapping[str, Any]) -> list[tuple[bytes, bytes]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import inspect
+import re
 import urllib.parse
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,6 +83,8 @@ class Route(routing.APIRoute):
             return await endpoint(**given)
 
         super().__init__(path, remember, **options)
+        # `$` also matches before a line break: /metrics%0a would be judged by one path and served by another.
+        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
         self._takes_request = self.dependant.request_param_name is not None
 
     def get_route_handler(self) -> Handler:

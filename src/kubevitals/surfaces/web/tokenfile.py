@@ -46,9 +46,9 @@ class TokenFileBackend:
         self._signature = _sign(self._path)
         self._tokens: Tokens | None = read_tokens(self._path)
 
-    async def admit(self, token: str, *, verb: str, path: str) -> auth.Identity:
+    async def admit(self, token: str, *, verb: str, path: str, peer: str = "") -> auth.Identity:
         """Return the name beside the token, for every route that is read. Raises as auth.Backend."""
-        del path
+        del path, peer
         self._refresh()
         if self._tokens is None:
             raise problemdetails.Refusal(

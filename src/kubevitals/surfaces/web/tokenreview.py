@@ -1,35 +1,33 @@
 """The cluster as a guard: TokenReview says who asks, SubjectAccessReview whether the route is theirs.
 
 Answers are remembered for seconds, so that the cluster is asked a few times a minute and not once a request.
-Without an answer nobody is let in. It keeps keyed digests of tokens, not tokens.
+Without an answer nobody is let in. It keeps keyed digests of tokens, not tokens. Whoever has brought a good
+token within an hour does not wait behind strangers.
 """
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import hashlib
 import json
 import logging
 import secrets
 import time
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kubevitals import errors, rbac, sanitize
 from kubevitals.kube import client as clients
-from kubevitals.surfaces.web import auth, problemdetails
+from kubevitals.surfaces.web import auth, problemdetails, reviewcache, reviewturns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Sequence
 
 _LOG = logging.getLogger(__name__)
 V = TypeVar("V")
 
 _TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
 _ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-_MOST = 4096  # answers of each kind that are remembered
-_WAITING = 64  # questions that may wait for the cluster at once
-_THREADS = 4
+_KNOWN = 4096  # tokens whose owners do not wait behind strangers
+_KNOWN_SECONDS = 3600.0  # since they were good
 _TIMEOUT = 5.0  # seconds for one question
 _LONGEST_PATH = 2048
 
@@ -57,25 +55,35 @@ class ReviewBackend:
         self._client = clients.Client(client.config, request_timeout=_TIMEOUT)
         self._audiences = tuple(audiences)
         self._key = secrets.token_bytes(32)
-        self._threads = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="reviews")
+        self._clock = clock
+        self._turns = reviewturns.Turns(clock)
         seconds = (allowed_seconds, refused_seconds)
-        self._identities: _ExpiringCache[auth.Identity | None] = _ExpiringCache(self._ask, seconds, clock)
-        self._verdicts: _ExpiringCache[bool] = _ExpiringCache(self._ask, seconds, clock)
-        self._waiting = 0
+        self._identities: reviewcache.ReviewCache[auth.Identity | None]
+        self._identities = reviewcache.ReviewCache(seconds, clock)
+        self._verdicts: reviewcache.ReviewCache[bool] = reviewcache.ReviewCache(seconds, clock)
+        self._known: dict[bytes, float] = {}  # digests of tokens: when they were good; the oldest first
 
-    async def admit(self, token: str, *, verb: str, path: str) -> auth.Identity:
+    async def admit(self, token: str, *, verb: str, path: str, peer: str = "") -> auth.Identity:
         """Return whose token it is. Raises as auth.Backend."""
         digest = hashlib.blake2b(token.encode(), key=self._key, digest_size=32).digest()
-        identity = await self._identities.find(digest, lambda: self._review_token(token))
+        known = self._clock() - self._known.get(digest, -_KNOWN_SECONDS) < _KNOWN_SECONDS
+        asker = digest.hex() if known else reviewturns.place_of(peer)
+        identity = await self._identities.find(
+            digest, lambda: self._ask(lambda: self._review_token(token), known=known, asker=asker)
+        )
         if identity is None:
             raise auth.unauthorized("the cluster does not know the token", self.schemes)
+        self._note_known(digest)
         asked = reviewed_path(path)
         if len(asked) > _LONGEST_PATH:  # cut off, it would be another path
             raise problemdetails.Refusal(
                 414, "path_too_long", f"the path is longer than {_LONGEST_PATH} characters"
             )
         allowed = await self._verdicts.find(
-            (identity, verb, asked), lambda: self._review_access(identity, verb, asked)
+            (identity, verb, asked),
+            lambda: self._ask(
+                lambda: self._review_access(identity, verb, asked), known=True, asker=identity.name
+            ),
         )
         if not allowed:
             name = sanitize.shorten(identity.name, 100)
@@ -91,16 +99,21 @@ class ReviewBackend:
 
     def close(self) -> None:
         """Ask no more, and close the connections."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._turns.close()
         self._client.close()
 
-    async def _ask(self, question: Callable[[], V]) -> V:
+    def _note_known(self, digest: bytes) -> None:
+        self._known.pop(digest, None)
+        self._known[digest] = self._clock()
+        if len(self._known) > _KNOWN:
+            del self._known[next(iter(self._known))]
+
+    async def _ask(self, question: Callable[[], V], *, known: bool, asker: str) -> V:
         """Return the cluster's answer. Raises problems.Refusal where there is none."""
-        if self._waiting >= _WAITING:
-            raise _unavailable("too many questions are waiting for the cluster")
-        self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, question)
+            return await self._turns.ask(question, known=known, asker=asker)
+        except reviewturns.TurnError as error:
+            raise _unavailable(str(error)) from error
         except errors.ForbiddenError as error:
             _LOG.error(
                 "the service's own account may not ask who somebody is: %s", error.message,
@@ -110,8 +123,6 @@ class ReviewBackend:
         except (errors.ClusterError, errors.CredentialsError) as error:
             _LOG.warning("a review failed: %s", error.message, extra={"event": "review_failed"})
             raise _unavailable("the cluster cannot be asked who you are") from error
-        finally:
-            self._waiting -= 1
 
     def _review_token(self, token: str) -> auth.Identity | None:
         spec: dict[str, Any] = {"token": token}
@@ -166,42 +177,3 @@ def _unavailable(detail: str) -> problemdetails.Refusal:
         remedy="try again; the service's log says more",
         headers={"Retry-After": "2"},
     )
-
-
-class _ExpiringCache(Generic[V]):
-    """Answers that are good for seconds. Who asks the same at the same time waits for one answer."""
-
-    def __init__(
-        self, ask: Callable[[Callable[[], V]], Any], seconds: tuple[float, float], clock: Callable[[], float]
-    ) -> None:
-        """`seconds` that a true answer and that a false one is remembered."""
-        self._ask = ask
-        self._seconds = seconds
-        self._clock = clock
-        self._held: dict[Hashable, tuple[float, V]] = {}  # until when; the oldest first
-        self._coming: dict[Hashable, asyncio.Future[V]] = {}
-
-    async def find(self, key: Hashable, question: Callable[[], V]) -> V:
-        """Return the answer of `question`, which may be remembered. Failures are not."""
-        held = self._held.get(key)
-        if held is not None and self._clock() < held[0]:
-            return held[1]
-        coming = self._coming.get(key)
-        if coming is None:
-            coming = self._coming[key] = asyncio.ensure_future(self._fetch(key, question))
-            coming.add_done_callback(lambda done: self._end(key, done))
-        return await asyncio.shield(coming)  # who goes away does not take the others' answer along
-
-    async def _fetch(self, key: Hashable, question: Callable[[], V]) -> V:
-        asked = self._clock()  # an answer is as old as its question
-        answer: V = await self._ask(question)
-        self._held.pop(key, None)
-        self._held[key] = (asked + self._seconds[0 if answer else 1], answer)
-        if len(self._held) > _MOST:
-            del self._held[next(iter(self._held))]
-        return answer
-
-    def _end(self, key: Hashable, done: asyncio.Future[V]) -> None:
-        self._coming.pop(key, None)
-        if not done.cancelled():
-            done.exception()  # somebody has seen it, or nobody waits any more
