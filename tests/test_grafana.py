@@ -13,7 +13,8 @@ import yaml
 from deploy.grafana.boards import columns, description, render, words
 from tests import grafana, web_service
 
-from kubevitals.surfaces.web import models, rowkinds, vitalsrow
+from kubevitals.surfaces.view import vitalsrow
+from kubevitals.surfaces.web import models, rowkinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from tests import small_world
 
-from kubevitals import cli, model, severity
+from kubevitals import cli, model, severity, verdict
 from kubevitals.cli.commands import overview
 from kubevitals.surfaces.terminal import console
 from simcluster import simulation as simulated
@@ -69,24 +70,30 @@ def show(
 
 
 def test_sections() -> None:
-    """Summary, nodes, the ten busiest pods and what is wrong, in this order."""
+    """The verdict, a summary, what is wrong, nodes and the ten busiest pods, in this order."""
+    ill = make_pod(1, name="ill", status="CrashLoopBackOff")
+    lines = show(make_snapshot(ill=(ill,)))
+    assert lines[0] == "1 critical: shop/ill CrashLoopBackOff"
+    assert lines[1].startswith(
+        "cluster prod   usage from metrics-server   2 of 2 nodes ready   21 pods: 21 Running"
+    )
+    assert lines[2] == "CPU 8 cores: 25% used, 50% requested   memory 8 GiB: 25% used"
+    assert lines[4].startswith("CrashLoopBackOff   shop/ill")
+    assert lines[6].startswith("NAME")
     lines = show(make_snapshot())
-    assert lines[0] == "cluster prod   usage from metrics-server   2 of 2 nodes ready   20 pods: 20 Running"
-    assert lines[1] == "CPU 8 cores: 25% used, 50% requested   memory 8 GiB: 25% used"
-    assert lines[3].startswith("NAME")
     start = lines.index("busiest pods, 10 of 20, by CPU")
     assert [line.split()[1] for line in lines[start + 2 : start + 12]] == [
         f"web-{number:02d}" for number in range(19, 9, -1)
     ]
-    assert lines[-1] == "nothing is wrong"
+    assert lines[0] == "nothing is wrong with 2 nodes and 20 pods"
 
 
 def test_nothing_seen_is_not_well() -> None:
     """Where nothing was seen nothing is called well: not a namespace without pods, not an empty cluster."""
-    assert show(make_snapshot(pods=0), namespace="shop")[-1] == (
+    assert show(make_snapshot(pods=0), namespace="shop")[0] == (
         "nothing can be said of shop: no pod was seen in it"
     )
-    assert show(make_snapshot(0, 0))[-1] == "nothing can be said: no node and no pod was seen"
+    assert show(make_snapshot(0, 0))[0] == "nothing can be said: no node and no pod was seen"
 
 
 def test_large_numbers() -> None:
@@ -95,19 +102,34 @@ def test_large_numbers() -> None:
 
 
 def test_limit() -> None:
-    """--limit bounds the pods, and the nodes where there are more of them."""
+    """--limit bounds problems, nodes and pods, and is met where there are more of them."""
+    ill = tuple(make_pod(number, name=f"ill-{number}", status="CrashLoopBackOff") for number in range(60))
+    assert sum("CrashLoop" in line for line in show(make_snapshot(ill=ill), limit=60)) == 61
+    lines = show(make_snapshot(nodes=30, ill=ill), limit=4)
+    assert sum("CrashLoop" in line for line in lines) == 5
     lines = show(make_snapshot(nodes=30), limit=4)
     assert "busiest nodes, 4 of 30, by share of CPU" in lines
     assert "busiest pods, 4 of 20, by CPU" in lines
 
 
-@pytest.mark.parametrize("height", [10, 24, 60])
-def test_height(height: int) -> None:
-    """Without --limit fewer pods are shown on a low screen, but never fewer than three."""
-    lines = show(make_snapshot(), 120, height=height)
-    shown = sum("web-" in line for line in lines)
-    assert shown == {10: 3, 24: 9, 60: 10}[height]
-    assert height == 10 or len(lines) + 3 <= height
+@pytest.mark.parametrize("width", [40, 80, 160])
+@pytest.mark.parametrize("height", [4, 10, 24, 60])
+@pytest.mark.parametrize(("nodes", "ill"), [(2, 0), (300, 1), (3, 40), (0, 7)])
+def test_it_fits_the_screen(width: int, height: int, nodes: int, ill: int) -> None:
+    """Without --limit it has no more lines than the terminal, the verdict first, and what is wrong next."""
+    sick = tuple(
+        make_pod(number, name=f"ill-{number}", status="CrashLoopBackOff", cpu_usage_cores=0.0)
+        for number in range(ill)
+    )
+    lines = show(make_snapshot(nodes, ill=sick), width, height=height)
+    assert len(lines) <= height
+    assert lines[0].startswith(f"{ill} critical" if ill else "nothing is wrong with 2 nodes")
+    rows = [sum(word in line for line in lines[1:]) for word in ("CrashLoop", "node-", "web-")]
+    if height >= 24:
+        assert all(rows) or not ill or not nodes
+        assert rows[0] == min(ill, 10) or rows[0] >= rows[2]
+    if height == 60:
+        assert rows == [min(ill, 10), min(nodes, 10), 10]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120])
@@ -127,14 +149,14 @@ def test_troubles_are_bounded() -> None:
     """At most ten troubles are shown, and how many more there are."""
     ill = tuple(make_pod(number, name=f"ill-{number}", status="CrashLoopBackOff") for number in range(13))
     lines = show(make_snapshot(ill=ill))
-    assert sum("CrashLoopBackOff" in line for line in lines) == 10
-    assert lines[-1] == "and 3 more"
+    assert sum("CrashLoopBackOff" in line for line in lines[1:]) == 10
+    assert "and 3 more: kubevitals problems" in lines
 
 
 def test_namespace() -> None:
     """With one namespace its name stands in the summary and not in each row."""
     lines = show(make_snapshot(), namespace="shop")
-    assert lines[0].endswith("20 pods in shop: 20 Running")
+    assert lines[1].endswith("20 pods in shop: 20 Running")
     assert not any("NAMESPACE" in line for line in lines)
 
 
@@ -142,8 +164,8 @@ def test_unknown_is_not_well() -> None:
     """Where pods could not be read, their number is unknown, and so is whether they are well."""
     problem = model.Problem("pods_forbidden", "may not list pods")
     lines = show(make_snapshot(pods=0, problems=(problem,)))
-    assert "pods unknown" in lines[0]
-    assert lines[-1] == "nothing is wrong, as far as can be told without pods"
+    assert "pods unknown" in lines[1]
+    assert lines[0] == "1 critical: may not list pods"
 
 
 def test_hostile_names() -> None:
@@ -157,7 +179,7 @@ def test_hostile_names() -> None:
 def test_empty_cluster() -> None:
     """A cluster of nothing is shown as one."""
     lines = show(make_snapshot(nodes=0, pods=0))
-    assert "nodes unknown   0 pods" in lines[0]
+    assert "nodes unknown   0 pods" in lines[1]
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +214,21 @@ def test_without_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert "metrics API not installed" in captured.err
 
 
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_document(kubeconfig: str, capsys: pytest.CaptureFixture[str], form: str) -> None:
+    """-o json and -o yaml hold the verdict, vitals, what is wrong, and the busiest nodes and pods."""
+    words = ["overview", "--kubeconfig", kubeconfig, "-o", form, "--limit", "2"]
+    assert cli.main(words) == 0
+    document = yaml.safe_load(capsys.readouterr().out)
+    assert (document["schema"], document["kind"]) == ("kubevitals/v1", "Overview")
+    assert set(document["verdict"]) == set(verdict.Verdict._fields)
+    assert document["vitals"]["nodes"] == 2
+    usage = [each["cpu_usage_cores"] for each in document["pods"]]
+    assert usage == sorted(usage, reverse=True)
+    assert [len(document[key]) for key in ("nodes", "pods")] == [2, 2]
+    assert len(document["found"]) <= 2
+
+
 def test_simulated(capsys: pytest.CaptureFixture[str]) -> None:
     """The simulated cluster shows its troubles."""
     assert cli.main(["overview", "--simulate"]) == 0
@@ -202,7 +239,7 @@ def test_simulated(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["--limit", "0"], ["--limit", "x"], ["-n", "shop", "-A"], ["extra"]],
+    [["--limit", "0"], ["--limit", "x"], ["-n", "shop", "-A"], ["extra"], ["-w", "-o", "json"]],
     ids=" ".join,
 )
 def test_wrong_usage(words: list[str]) -> None:

@@ -15,8 +15,8 @@ import kubevitals
 from kubevitals import kinds, model, vitals
 from kubevitals.kube import listwatch
 from kubevitals.kube.http import retries
-from kubevitals.surfaces.view import documents
-from kubevitals.surfaces.web import parameters, routes, rowkinds, settings, vitalsrow
+from kubevitals.surfaces.view import documents, vitalsrow
+from kubevitals.surfaces.web import parameters, routes, rowkinds, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

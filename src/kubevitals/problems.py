@@ -19,7 +19,7 @@ else:
     from kubevitals.namedtuple import NamedTuple
 
 NEW, GONE = "new", "gone"
-_EXPECTED = frozenset({"ended", "starting", "not_running"})  # reasons of rows that are nobody's fault
+EXPECTED = frozenset({"ended", "starting", "not_running"})  # reasons of rows that are nobody's fault
 _EXPLAINED = frozenset({"not_ready", "node_not_ready"})  # by the finding on a lost node
 # Problems that cost no number but make ages doubtful, each with the reasons of rows that it explains.
 _DOUBTS = {"own_clock": frozenset({"clock_ahead", "stale"}), "clock_ahead": frozenset({"clock_ahead"})}
@@ -55,6 +55,16 @@ class ClusterProblem(NamedTuple):
             moment = row[key]
             row[key] = None if moment is None else moment.isoformat().replace("+00:00", "Z")
         return row
+
+
+def describe_object(row: ClusterProblem) -> str:
+    """Return what a problem is about: "node a", "shop/web (Deployment, 3 pods)", or "-" for no object."""
+    if row.name is None:
+        return "-"
+    if row.kind == "Node":
+        return f"node {row.name}"
+    place = f"{row.namespace}/{row.name}" if row.namespace else row.name
+    return f"{place} ({row.kind}, {row.pods} pods)" if row.pods and row.pods > 1 else place
 
 
 def find(taken: model.Snapshot) -> list[ClusterProblem]:
@@ -97,7 +107,7 @@ def _of_rows(taken: model.Snapshot, *, explained: Collection[str]) -> list[Clust
     """Return why rows have no usage, or a doubtful one, counted by reason, but for what is explained."""
     return [
         ClusterProblem(
-            severity.INFO if code in _EXPECTED else severity.WARNING,
+            severity.INFO if code in EXPECTED else severity.WARNING,
             code,
             kind,
             None,

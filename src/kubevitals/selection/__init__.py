@@ -92,6 +92,17 @@ def find(snapshot: model.Snapshot, kind: str, path: Sequence[str]) -> Any:
     return next((row for row in rows if all(getattr(row, key) == named[key] for key in named)), None)
 
 
+BUSIEST_NODES: list[SortKey] = [
+    ("cpu_of_allocatable", True),
+    ("memory_of_allocatable", True),
+    ("name", False),
+]
+BUSIEST_PODS: list[SortKey] = [
+    ("cpu_usage_cores", True), ("memory_usage_bytes", True), ("namespace", False), ("name", False),
+]  # fmt: skip
+"""The order in which an overview has them, for `rank`."""
+
+
 def rank(rows: Sequence[model.RowT], keys: Sequence[SortKey]) -> list[model.RowT]:
     """Return the rows ordered by several keys, unknown values last.
 

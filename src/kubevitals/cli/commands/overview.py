@@ -1,13 +1,13 @@
-"""Show how the cluster is doing on one screen: a summary, the nodes, the busiest pods and what is wrong.
+"""Show how the cluster is doing on one screen: the verdict, what is wrong, the nodes and the busiest pods.
 
-What is wrong stands last, where the eye is: the most serious first, pods of one workload in one line.
+On a terminal it takes no more lines than there are; elsewhere, and with --limit, each part has its rows.
 """
 
 from __future__ import annotations
 
 import sys
 
-from kubevitals import findings, quantity, reader, sanitize, selection, vitals
+from kubevitals import errors, problems, quantity, reader, sanitize, selection, severity, verdict, vitals
 from kubevitals.cli import clusteroptions, notes, oneshot, values
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns as column_sets
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
     from datetime import datetime
-    from typing import Any, TextIO
+    from typing import Any
 
     from kubevitals import model
 
@@ -32,13 +32,14 @@ examples:
   kubevitals overview --simulate           a simulated cluster, no cluster needed
   kubevitals overview -n shop --limit 5    one namespace, its five busiest pods
   kubevitals overview -w                   refreshed in place
+  kubevitals overview -o json              the same as a document
 
 Exit codes: 0 good, whatever the cluster's health; 1 no usage could be read or another failure, 2 wrong usage.
 """
 
-_FINDINGS = 10  # lines
-_ROWS, _LEAST_ROWS = 10, 3  # pods that are shown where no number was asked for
-_OTHER_LINES = 6  # of a screen: two headings, the notes below, and the shell's next line
+_ROWS = 10  # of each part, where no number was asked for
+_LEAST_ROOM = 5  # lines below the summary: where there are fewer, it makes room for what is wrong
+_FORMS = ("json", "yaml")
 _LEAST_DETAIL = 16  # columns; a detail cut shorter says nothing
 _PLAIN_WIDTH = 110  # of the summary where no terminal bounds it
 _GAP = "   "
@@ -61,8 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--namespace", metavar="NAME", help="pods of one namespace only")
     parser.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces (the default)")
     parser.add_argument(
-        "--limit", type=values.parse_count, metavar="N", help="how many pods and, of many nodes, nodes (10)"
+        "--limit",
+        type=values.parse_count,
+        metavar="N",
+        help="how many problems, nodes and pods (10 of each, fewer where the screen is low)",
     )
+    parser.add_argument("-o", "--output", choices=_FORMS, help="a document for programs")
     clusteroptions.add_watch_options(parser)
     clusteroptions.add_cluster_options(parser, once=True)
 
@@ -70,6 +75,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the overview, once or until interrupted."""
     clusteroptions.check_namespace(arguments)
+    if arguments.watch and arguments.output:
+        raise errors.UsageError("-w refreshes a screen", remedy="leave out -o, or -w")
     view = View(namespace=arguments.namespace, limit=arguments.limit)
     with clusteroptions.connect(arguments) as cluster:
         notes.print_warnings(cluster)
@@ -84,7 +91,14 @@ def run(arguments: argparse.Namespace) -> int:
 
             if existence.check(cluster, namespace=arguments.namespace):
                 return 1
-        _, text = view.render(snapshot, request, style=console.detect_style(sys.stdout))
+        if arguments.output:
+            from kubevitals.surfaces.view import overviewdocuments
+
+            text = overviewdocuments.render(
+                arguments.output, snapshot, namespace=arguments.namespace, limit=view.limit or _ROWS
+            )
+        else:
+            _, text = view.render(snapshot, request, style=console.detect_style(sys.stdout))
         sys.stdout.write(text)
         sys.stdout.flush()
         return notes.print_problems(snapshot, view.describe_unknown(snapshot, snapshot.pods))
@@ -110,7 +124,13 @@ class View:
     ) -> tuple[list[model.Pod], str]:
         """Return the pods that should have usage, and the text to print."""
         del request
-        return _living(snapshot), compose(snapshot, self, style=style, height=_measure_height(sys.stdout))
+        height = console.measure_height(sys.stdout)
+        if height is not None:  # below it come the remarks, and the shell's next line
+            remarks = [f"warning: {each.message}" for each in snapshot.problems]
+            remarks += [f"  try: {each.remedy}" for each in snapshot.problems if each.remedy]
+            remarks += [f"note: {each}" for each in self.describe_unknown(snapshot, ())]
+            height -= 1 + sum(1 + (len(each) - 1) // (style.width or _PLAIN_WIDTH) for each in remarks)
+        return _living(snapshot), compose(snapshot, self, style=style, height=height)
 
     def describe_unknown(self, snapshot: model.Snapshot, rows: Sequence[model.Pod]) -> list[str]:
         """Return the lines that say how many nodes and pods lack usage, and why."""
@@ -122,19 +142,66 @@ class View:
 
 
 def compose(snapshot: model.Snapshot, view: View, *, style: console.Style, height: int | None = None) -> str:
-    """Return the whole text: summary, nodes, busiest pods, what is wrong.
+    """Return the whole text: verdict, summary, what is wrong, nodes, busiest pods.
 
-    Where no number of rows was asked for, fewer pods are shown on a screen of few lines.
+    Where no number of rows was asked for, each part has as many as `height` lines have room for.
     """
-    summary = _render_summary(snapshot, view, style)
-    nodes = _render_nodes(snapshot, view.limit or _ROWS, style)
-    wrong = _render_findings(snapshot, view, style)
-    limit = view.limit or _ROWS
+    now = snapshot.generated_at
+    found = problems.find(snapshot)
+    said = verdict.judge(snapshot, found, namespace=view.namespace)
+    first = _render_verdict(said, style)
+    summary = first + _render_summary(snapshot, view, style)
+    wrong = [each for each in found if each.kind != "Snapshot" and each.name is not None]
+    nodes = list(snapshot.nodes)
+    pods = [pod for pod in snapshot.pods if pod.cpu_usage_cores is not None]
+    wanted = [min(len(rows), view.limit or _ROWS) for rows in (wrong, nodes, pods)]
     if view.limit is None and height is not None:
-        taken = sum(part.count("\n") + 1 for part in (summary, nodes, wrong)) + _OTHER_LINES
-        limit = max(_LEAST_ROWS, min(limit, height - taken))
-    pods = _render_pods(snapshot, view, style, limit=limit)
-    return "\n".join(filter(None, (summary, nodes, pods, wrong)))
+        if height - summary.count("\n") < _LEAST_ROOM:
+            summary = first
+        lines = _problem_lines(wrong[: wanted[0]], now, style) if wrong else ["a line"]
+        tall = max(line.count("\n") + 1 for line in lines)
+        there = [len(wrong), len(nodes), len(pods)]
+        wanted = _share_lines(height - summary.count("\n"), wanted, there, tall=tall)
+    parts = [
+        summary,
+        _render_problems(wrong, now, style, limit=wanted[0]),
+        _render_nodes(nodes, now, style, limit=wanted[1]),
+        _render_pods(pods, snapshot, view, style, limit=wanted[2]),
+    ]
+    return "\n".join(filter(None, parts))
+
+
+def _share_lines(room: int, wanted: Sequence[int], there: Sequence[int], *, tall: int) -> list[int]:
+    """Return how many rows of problems, `tall` lines each, of nodes and of pods fit into `room` lines.
+
+    Each part takes a blank line and its headings, and problems that are left out a last line. What has no
+    room for a row is left out, pods before nodes; else the parts take turns, problems twice.
+    """
+    rows = [0, 0, 0]
+
+    def lines() -> int:
+        taken = sum(1 + each for each in rows if each) + rows[0] * (tall - 1)
+        taken += 0 < rows[0] < there[0]
+        taken += (1 + (rows[1] < there[1])) if rows[1] else 0
+        return taken + (2 if rows[2] else 0)
+
+    grown = True
+    while grown:
+        grown = False
+        for part in (0, 1, 2, 0):
+            if rows[part] < wanted[part]:
+                rows[part] += 1
+                if lines() > room:
+                    rows[part] -= 1
+                else:
+                    grown = True
+    return rows
+
+
+def _render_verdict(said: verdict.Verdict, style: console.Style) -> str:
+    text = _cut(sanitize.printable(" ".join(said.text.split())), 0, style)
+    serious = said.severity in severity.SEVERITIES
+    return (style.paint(text, said.severity) if serious else style.bold(text)) + "\n"
 
 
 def _render_summary(snapshot: model.Snapshot, view: View, style: console.Style) -> str:
@@ -193,25 +260,34 @@ def _wrap(groups: Sequence[Sequence[str]], width: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _render_nodes(snapshot: model.Snapshot, limit: int, style: console.Style) -> str:
-    nodes = list(snapshot.nodes)
-    if not nodes:
+def _render_problems(
+    found: Sequence[problems.ClusterProblem], now: datetime, style: console.Style, *, limit: int
+) -> str:
+    if not limit:
+        return ""
+    lines = _problem_lines(found[:limit], now, style)
+    if len(found) > limit:
+        lines.append(style.dim(f"and {len(found) - limit} more: kubevitals problems"))
+    return "\n".join(lines) + "\n"
+
+
+def _render_nodes(nodes: Sequence[model.Node], now: datetime, style: console.Style, *, limit: int) -> str:
+    if not limit:
         return ""
     title = ""
     if len(nodes) > limit:
-        order = [("cpu_of_allocatable", True), ("memory_of_allocatable", True), ("name", False)]
         title = style.bold(f"busiest nodes, {limit} of {len(nodes)}, by share of CPU") + "\n"
-        nodes = selection.rank(nodes, order)[:limit]
+        nodes = selection.rank(nodes, selection.BUSIEST_NODES)[:limit]
     columns = [column for column in column_sets.NODES if not column.wide and _says_something(column, nodes)]
-    return title + table.render_table(nodes, columns, now=snapshot.generated_at, style=style)
+    return title + table.render_table(nodes, columns, now=now, style=style)
 
 
-def _render_pods(snapshot: model.Snapshot, view: View, style: console.Style, *, limit: int) -> str:
-    known = [pod for pod in snapshot.pods if pod.cpu_usage_cores is not None]
-    if not known:
+def _render_pods(
+    known: Sequence[model.Pod], snapshot: model.Snapshot, view: View, style: console.Style, *, limit: int
+) -> str:
+    if not limit:
         return ""
-    order = [("cpu_usage_cores", True), ("memory_usage_bytes", True), ("namespace", False), ("name", False)]
-    pods = selection.rank(known, order)[:limit]
+    pods = selection.rank(known, selection.BUSIEST_PODS)[:limit]
     title = style.bold(f"busiest pods, {len(pods)} of {len(snapshot.pods)}, by CPU") + "\n"
     columns = [
         column
@@ -226,36 +302,20 @@ def _says_something(column: column_sets.Column, rows: Sequence[Any]) -> bool:
     return not column.drop or any(getattr(row, column.key) is not None for row in rows)
 
 
-def _render_findings(snapshot: model.Snapshot, view: View, style: console.Style) -> str:
-    now = snapshot.generated_at
-    found = findings.inspect(snapshot.nodes, snapshot.pods, now=now)
-    if not found:
-        unread = [kind for kind in ("nodes", "pods") if _unread(snapshot, kind)]
-        doubt = f", as far as can be told without {' and '.join(unread)}" if unread else ""
-        verdict = f"nothing is wrong{doubt}"
-        if not snapshot.pods and view.namespace is not None:
-            verdict = f"nothing can be said of {sanitize.printable(view.namespace)}: no pod was seen in it"
-        elif not snapshot.pods and not snapshot.nodes:
-            verdict = "nothing can be said: no node and no pod was seen"
-        return style.bold(verdict) + "\n"
-    lines = [style.bold("what is wrong"), *_finding_lines(found[:_FINDINGS], now, style)]
-    if len(found) > _FINDINGS:
-        lines.append(style.dim(f"and {len(found) - _FINDINGS} more"))
-    return "\n".join(lines) + "\n"
-
-
 def _unread(snapshot: model.Snapshot, kind: str) -> bool:
     """Return whether the list of nodes or of pods could not be had."""
     return any(problem.code.startswith(f"{kind}_") for problem in snapshot.problems)
 
 
-def _finding_lines(found: Sequence[findings.Finding], now: datetime, style: console.Style) -> list[str]:
+def _problem_lines(
+    found: Sequence[problems.ClusterProblem], now: datetime, style: console.Style
+) -> list[str]:
     """Return a line each, in columns if they fit, and on a very narrow terminal two."""
     glyphs = style.glyphs or {}
     rows = [
         (
-            (f"{glyphs[each.severity]} " if glyphs else "") + sanitize.printable(each.reason),
-            sanitize.printable(_whom(each)),
+            (f"{glyphs[each.severity]} " if glyphs else "") + sanitize.printable(each.reason or each.code),
+            sanitize.printable(problems.describe_object(each)),
             _ago(each, now),
             sanitize.printable(each.message),
         )
@@ -281,14 +341,7 @@ def _finding_lines(found: Sequence[findings.Finding], now: datetime, style: cons
     return lines
 
 
-def _whom(found: findings.Finding) -> str:
-    if found.kind == "Node":
-        return f"node {found.name}"
-    several = f" ({found.kind}, {found.pods} pods)" if found.pods > 1 else ""
-    return f"{found.namespace}/{found.name}{several}"
-
-
-def _ago(found: findings.Finding, now: datetime) -> str:
+def _ago(found: problems.ClusterProblem, now: datetime) -> str:
     return "" if found.since is None else column_sets.format_age((now - found.since).total_seconds())
 
 
@@ -300,16 +353,6 @@ def _cut(text: str, start: int, style: console.Style) -> str:
     mark = "…" if unicode else ".."
     room = style.width - start - len(mark)
     return text[:room].rstrip(" ,(") + mark if room > 0 else ""
-
-
-def _measure_height(stream: TextIO) -> int | None:
-    """Return the lines of the terminal, or None where the stream is none."""
-    import os
-
-    try:
-        return os.get_terminal_size(stream.fileno()).lines or None
-    except (OSError, ValueError):
-        return None
 
 
 def _living(snapshot: model.Snapshot) -> list[model.Pod]:

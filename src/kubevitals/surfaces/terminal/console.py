@@ -75,6 +75,14 @@ def _measure_width(stream: TextIO, environ: Mapping[str, str]) -> int | None:
         return None
 
 
+def measure_height(stream: TextIO) -> int | None:
+    """Return the lines of the terminal, or None where the stream is none."""
+    try:
+        return os.get_terminal_size(stream.fileno()).lines or None
+    except (OSError, ValueError):
+        return None
+
+
 def make_robust(stream: TextIO) -> None:
     """Let `stream` write any text: what its encoding cannot hold is escaped, not an exception."""
     reconfigure = getattr(stream, "reconfigure", None)

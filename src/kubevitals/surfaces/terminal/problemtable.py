@@ -46,23 +46,13 @@ def render(
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def describe_object(row: problems.ClusterProblem) -> str:
-    """Return what a problem is about: "node a", "shop/web (Deployment, 3 pods)", or "-" for no object."""
-    if row.name is None:
-        return "-"
-    if row.kind == "Node":
-        return f"node {row.name}"
-    place = f"{row.namespace}/{row.name}" if row.namespace else row.name
-    return f"{place} ({row.kind}, {row.pods} pods)" if row.pods and row.pods > 1 else place
-
-
 def _is_gone(row: problems.ClusterProblem | None) -> bool:
     return row is not None and row.change == problems.GONE
 
 
 def _cells(row: problems.ClusterProblem, now: datetime, *, wide: bool, compared: bool) -> list[str]:
     cells = [row.severity, *([(row.change or "").upper()] if compared else [])]
-    cells += [row.reason or row.code, describe_object(row), _age(row.since, now)]
+    cells += [row.reason or row.code, problems.describe_object(row), _age(row.since, now)]
     if wide:
         cells += [_age(row.last_seen_at, now), "-" if row.pods is None else str(row.pods), row.remedy or "-"]
     cells.append(row.message)

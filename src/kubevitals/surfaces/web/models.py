@@ -14,8 +14,8 @@ from typing import Any, Literal
 import pydantic
 
 from kubevitals import details, kinds, model, problems
-from kubevitals.surfaces.view import historydocuments, recorderstatus
-from kubevitals.surfaces.web import descriptions, rowkinds, servicestatus, vitalsrow
+from kubevitals.surfaces.view import historydocuments, recorderstatus, vitalsrow
+from kubevitals.surfaces.web import descriptions, rowkinds, servicestatus
 
 Model = type[pydantic.BaseModel]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kubevitals import model, problems, sanitize, selection
+from kubevitals.surfaces.view import vitalsrow
 from kubevitals.surfaces.web import (
     answercache,
     parameters,
@@ -14,7 +15,6 @@ from kubevitals.surfaces.web import (
     responses,
     rowencoder,
     rowkinds,
-    vitalsrow,
 )
 
 if TYPE_CHECKING:
