@@ -118,6 +118,24 @@ FEATURES = {
             *_all(_READ, "batch", "jobs"),
         ),
     ),
+    "doctor": Feature(
+        "the command line: doctor, all layers; nothing of it writes, and neither logs nor Secrets are in it",
+        (
+            *_all(_READ, "", "namespaces", "nodes", namespaced=False),
+            *_all(("get", "list"), "", "pods", "services"),
+            *_all(_READ, "apps", "daemonsets"),
+            *_all(_READ, "autoscaling", "horizontalpodautoscalers"),
+            *_all(_READ, _METRICS, "nodes", namespaced=False),
+            *_all(_READ, _METRICS, "pods"),
+            *_all(_READ, "apiregistration.k8s.io", "apiservices", namespaced=False),
+            *_all(_READ, "certificates.k8s.io", "certificatesigningrequests", namespaced=False),
+            *_all(_READ, "monitoring.coreos.com", "podmonitors", "prometheuses", "servicemonitors"),
+        ),
+    ),
+    "doctor-logs": Feature(
+        "the command line: doctor, what logs say of metrics-server, Prometheus and kube-state-metrics",
+        _all(("get",), "", "pods/log"),
+    ),
     "completion": Feature(
         "the command line: names in shell completion",
         (

@@ -28,6 +28,7 @@ COMMANDS = {
     ),
     "overview": ("overview", "show nodes, the busiest pods and what is wrong, on one screen"),
     "problems": ("problems", "show everything that is wrong, with the next step; for people and for scripts"),
+    "doctor": ("doctor", "find out which layer of metrics is silent, why, and what to do about it"),
     "history": ("history", "show usage over time, from what was recorded"),
     "record": ("record", "record usage in a file, until it is stopped"),
     "serve": ("serve", "serve live snapshots over HTTP: JSON for Grafana, metrics for Prometheus, a page"),

@@ -25,6 +25,8 @@ def is_allowed(client: kube_client.Client, right: resourceattributes.ResourceAtt
         "subresource": subresource,
         "group": right.group,
     }
+    if right.name:
+        attributes["name"] = right.name
     if right.namespace:
         attributes["namespace"] = right.namespace
     review = {

@@ -88,7 +88,7 @@ class Prometheus:
 
     def build_info(self) -> results.BuildInfo:
         """Return what the server says of itself. Raises as `query`."""
-        return results.decode_build(self._fetch("status/buildinfo", []))
+        return results.decode_build(self.fetch("status/buildinfo", []))
 
     def is_left_open(self) -> bool:
         """Return whether foo[1m] leaves out a sample that is exactly one minute old. Raises as `query`.
@@ -118,16 +118,17 @@ class Prometheus:
         """Send a query by POST, which has no limit of length, or by GET where POST is refused."""
         pairs = [*pairs, ("timeout", f"{self._client.request_timeout:g}s"), _EXACT]
         if not self._post:
-            return self._fetch(path, pairs)
+            return self.fetch(path, pairs)
         body = urls.format_query(pairs)[1:].encode()
         answer = self._send("POST", path, headers=(("Content-Type", _FORM),), body=body)
         if answer.status not in _POST_REFUSED:
             return self._content(answer)
-        content = self._fetch(path, pairs)
+        content = self.fetch(path, pairs)
         self._post = False
         return content
 
-    def _fetch(self, path: str, pairs: Pairs) -> bytes:
+    def fetch(self, path: str, pairs: Pairs) -> bytes:
+        """GET a path below /api/v1 and return the body, say that of targets. Raises as `query`."""
         return self._content(self._send("GET", path, query=pairs))
 
     def _send(

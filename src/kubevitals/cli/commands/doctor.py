@@ -1,0 +1,192 @@
+"""Find out which layer of the cluster's metrics is silent, why, and what to do about it.
+
+It walks from the API server over nodes, kubelets, cAdvisor and metrics-server to Prometheus, Alertmanager and
+autoscalers, names the one layer that is the cause, and shows proof, fix and what not to do. It reads alone:
+nothing is created or changed, and nothing leaves the cluster.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from kubevitals import errors, severity
+from kubevitals.cli import clusteroptions, messages, values
+from kubevitals.surfaces.terminal import console
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from kubevitals import doctor as doctors
+    from kubevitals.doctor import report as reports
+
+EPILOG = """\
+examples:
+  kubevitals doctor                            all layers: what is silent, why, and what to do
+  kubevitals doctor --simulate --simulation fault=metrics-unavailable
+  kubevitals doctor --only metrics_server      one layer (or one finding) only
+  kubevitals doctor -n shop                    what can be told of one namespace
+  kubevitals doctor --wait 2m                  again and again until nothing is wrong, for two minutes
+  kubevitals doctor -o json                    one document, described by docs/doctor.schema.json
+  kubevitals doctor --short --redact           a few lines to paste, without names
+  kubevitals doctor explain                    all findings; with an id, its page (no cluster is needed)
+
+Exit codes: 0 nothing at or above --fail-on; 1 findings; 2 wrong usage; 3 the cluster could not be examined.
+"""
+_FORMS = ("wide", "json")
+_FAIL_ON = (*severity.SEVERITIES[:2], "unknown", "never")
+_PAUSE = 5.0
+_SILENCE = 1.0  # seconds before it says how far it is
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `doctor`."""
+    parser.add_argument(
+        "words",
+        metavar="explain [ID]",
+        nargs="*",
+        help="explain ID: the page of a finding; explain: all of them",
+    )
+    parser.add_argument("-n", "--namespace", metavar="NAME", help="what can be told of one namespace")
+    parser.add_argument(
+        "--only", action="append", metavar="NAMES", help="these layers or findings only, separated by commas"
+    )
+    parser.add_argument("--skip", action="append", metavar="NAMES", help="all but these")
+    parser.add_argument("-o", "--output", choices=_FORMS, help="another form of output")
+    parser.add_argument("--short", action="store_true", help="a few lines to paste")
+    parser.add_argument("--redact", action="store_true", help="hide names and addresses of the cluster")
+    parser.add_argument(
+        "--fail-on",
+        choices=_FAIL_ON,
+        default=severity.CRITICAL,
+        metavar="WORD",
+        help="exit with 1 from here on: critical (default), warning, unknown, never",
+    )
+    parser.add_argument(
+        "--timeout", type=values.parse_timeout, default=15.0, metavar="TIME", help="for all of it (15s)"
+    )
+    parser.add_argument(
+        "--max-nodes",
+        type=values.parse_count,
+        default=20,
+        metavar="N",
+        help="kubelets that are asked themselves, where that is allowed (20)",
+    )
+    parser.add_argument(
+        "--wait", type=values.parse_duration, metavar="TIME", help="examine again until nothing is wrong"
+    )
+    clusteroptions.add_cluster_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Examine the cluster, print what was found, and return the exit code."""
+    if arguments.words:
+        return _explain(arguments.words)
+    from kubevitals import doctor
+
+    options = doctor.Options(
+        namespace=arguments.namespace or "",
+        only=_names(arguments.only),
+        skip=_names(arguments.skip),
+        timeout=arguments.timeout or float("inf"),
+        request_timeout=min(5.0, arguments.request_timeout or 5.0),
+        max_nodes=arguments.max_nodes,
+    )
+    try:
+        found = _examine(arguments, options)
+    except errors.UsageError:
+        raise
+    except errors.KubevitalsError as error:
+        print(f"NOT EXAMINED  API server: {error.message}".replace("\n", " "), flush=True)
+        messages.show_error(error)
+        return 3
+    code = judge(found, arguments.fail_on)
+    print(_render(arguments, found, code), end="")
+    return code
+
+
+def judge(found: reports.Report, fail_on: str) -> int:
+    """Return the exit code of a report."""
+    from kubevitals.doctor import report
+
+    worst = {each.severity for each in found.findings}
+    bad = {
+        severity.CRITICAL: severity.CRITICAL in worst,
+        severity.WARNING: bool(worst & {severity.CRITICAL, severity.WARNING}),
+        "unknown": bool(worst & {severity.CRITICAL, severity.WARNING}) or found.verdict == report.INCOMPLETE,
+        "never": False,
+    }[fail_on]
+    if not found.examined and not worst:
+        return 3
+    return 1 if bad else 0
+
+
+def _names(given: list[str] | None) -> frozenset[str]:
+    return frozenset(word.strip() for text in given or () for word in text.split(",") if word.strip())
+
+
+def _explain(words: list[str]) -> int:
+    from kubevitals.doctor import explanation
+
+    if words[0] != "explain" or len(words) > 2:
+        raise errors.UsageError(
+            f"doctor does not know {' '.join(words)[:60]!r}",
+            remedy="kubevitals doctor, or kubevitals doctor explain ID",
+        )
+    print(explanation.explain(words[1]) if len(words) == 2 else explanation.list_all(), end="")
+    return 0
+
+
+def _examine(arguments: argparse.Namespace, options: doctors.Options) -> reports.Report:
+    from kubevitals import doctor
+
+    with clusteroptions.connect(arguments) as cluster:
+        until = time.monotonic() + (arguments.wait or 0.0)
+        while True:
+            progress = _Progress()
+            found = doctor.examine(cluster.client, options, progress=progress)
+            progress.end()
+            if not judge(found, arguments.fail_on) or time.monotonic() + _PAUSE > until:
+                return found
+            time.sleep(_PAUSE)
+
+
+class _Progress:
+    """Counts checks on stderr of a terminal, after a second."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._shown = False
+
+    def __call__(self, done: int, total: int) -> None:
+        if sys.stderr.isatty() and time.monotonic() - self._began > _SILENCE:
+            self._shown = True
+            print(f"\rchecks {done}/{total}", end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _render(arguments: argparse.Namespace, found: reports.Report, code: int) -> str:
+    from kubevitals.doctor import redaction
+    from kubevitals.surfaces.terminal import doctorpage
+
+    if arguments.redact:
+        found = redaction.redact(found)
+    if arguments.output == "json":
+        import json
+
+        return json.dumps(found.to_dict() | {"exit_code": code}, indent=1, ensure_ascii=False) + "\n"
+    if arguments.short:
+        return doctorpage.render_short(found, code=code)
+    style = console.detect_style(sys.stdout)
+    width = style.width or doctorpage.WIDTH
+    height = None
+    if sys.stdout.isatty() and arguments.output is None:
+        import shutil
+
+        height = shutil.get_terminal_size((width, doctorpage.HEIGHT)).lines
+    return doctorpage.render(found, code=code, width=width, height=height, wide=arguments.output == "wide")

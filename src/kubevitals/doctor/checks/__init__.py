@@ -1,0 +1,37 @@
+"""All checks, a file for each."""
+
+from __future__ import annotations
+
+from kubevitals.doctor.checks import (
+    alertmanager,
+    apiserver,
+    cadvisor,
+    controlplane,
+    custommetrics,
+    hpa,
+    jobs,
+    kubeletproxy,
+    kubeletrequests,
+    kubeproxy,
+    kubestatemetrics,
+    metricsapi,
+    metricsserver,
+    metricsusage,
+    namespaces,
+    nodeexporter,
+    nodes,
+    prometheus,
+    scrapetargets,
+    selection,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kubevitals.doctor import diagnosis
+
+_MODULES = (
+    apiserver, namespaces, nodes, kubeletrequests, kubeletproxy, metricsapi, metricsserver, metricsusage,
+    hpa, custommetrics, prometheus, scrapetargets, selection, jobs, cadvisor, controlplane, kubeproxy,
+    kubestatemetrics, nodeexporter, alertmanager,
+)  # fmt: skip
+CHECKS: tuple[diagnosis.Check, ...] = tuple(module.CHECK for module in _MODULES)

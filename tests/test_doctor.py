@@ -1,0 +1,130 @@
+"""The doctor's engine, command and documents, on simulated clusters."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+import pytest
+
+import kubevitals
+from kubevitals import cli, doctor, errors, rbac
+from kubevitals.doctor import checks, commands, explanation, layers
+
+if TYPE_CHECKING:
+    from kubevitals.doctor import report as reports
+
+ROOT = pathlib.Path(__file__).parents[1]
+SCHEMA = jsonschema_rs.validator_for(json.loads((ROOT / "docs/doctor.schema.json").read_text()))
+
+
+def examine(*faults: str, **options: Any) -> reports.Report:
+    """Examine a simulated cluster with these faults."""
+    with kubevitals.connect(simulation={"faults": list(faults)}) as cluster:
+        return doctor.examine(cluster.client, doctor.Options(**options))
+
+
+def test_document_follows_its_schema() -> None:
+    """What to_dict() returns is described by the published schema, with findings, without, without rights."""
+    for faults in ((), ("metrics-absent",), ("forbidden",)):
+        document = examine(*faults).to_dict()
+        SCHEMA.validate(document)
+        broken = document | {"verdict": "perhaps"}
+        assert not SCHEMA.is_valid(broken)
+
+
+def test_ids_are_words_of_their_own() -> None:
+    """Each finding has an id, a layer and a page of its own."""
+    ids = [page.id for check in checks.CHECKS for page in check.diagnoses]
+    assert len(ids) == len(set(ids))
+    for name, page in explanation.diagnoses().items():
+        assert page.layer in layers.LAYERS
+        assert page.cause
+        assert page.check
+        assert page.fix
+        assert name in doctor.explain(name)
+
+
+def test_docs_list_all_findings() -> None:
+    """docs/doctor.md ends with the tables that the checks make."""
+    text = (ROOT / "docs/doctor.md").read_text()
+    assert text.partition("<!-- findings -->\n\n")[2] == explanation.table()
+
+
+def test_rights_of_the_checks_are_the_feature() -> None:
+    """What checks need is what `rbac --features doctor,doctor-logs` grants."""
+    granted = {
+        (rule.group, rule.resource, verb)
+        for name in ("doctor", "doctor-logs")
+        for rule in rbac.FEATURES[name].rules
+        for verb in rule.verbs
+    }
+    needed = {
+        (need.right.group, need.right.resource, need.right.verb)
+        for check in checks.CHECKS
+        for need in check.needs
+    }
+    assert needed <= granted
+
+
+def test_no_rights_is_not_examined(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without any right the code is 3, the first line says that this is no all-clear, and what to ask for."""
+    assert cli.main(["doctor", "--simulation", "fault=forbidden"]) == 3
+    text = capsys.readouterr().out
+    assert text.startswith("NOT EXAMINED")
+    assert "no all-clear" in text
+    assert "kubevitals rbac --features doctor" in text
+
+
+def test_unreachable_is_not_examined(capsys: pytest.CaptureFixture[str]) -> None:
+    """An API server that nobody answers for gives 3, and names its layer."""
+    assert cli.main(["doctor", "--server", "https://127.0.0.1:1", "--token", "x"]) == 3
+    assert capsys.readouterr().out.startswith("NOT EXAMINED  API server: ")
+
+
+def test_unknown_words_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """A layer, a finding or a word that does not exist is wrong usage."""
+    for words in (["--only", "nope"], ["explain", "nope"], ["nope"]):
+        assert cli.main(["doctor", "--simulate", *words]) == 2
+        assert "nope" in capsys.readouterr().err
+    with pytest.raises(errors.UsageError):
+        doctor.explain("nope")
+
+
+def test_requests_are_bounded_and_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All requests but access reviews are GETs, and they are few."""
+    with kubevitals.connect(simulate=True) as cluster:
+        sent: list[tuple[str, str]] = []
+        original = cluster.client.http.request
+
+        def record(method: str, path: str, *rest: Any, **named: Any) -> Any:
+            sent.append((method, path))
+            return original(method, path, *rest, **named)
+
+        monkeypatch.setattr(cluster.client.http, "request", record)
+        found = doctor.examine(cluster.client)
+    assert {path.rpartition("/")[2] for method, path in sent if method != "GET"} <= {
+        "selfsubjectaccessreviews",
+        "selfsubjectreviews",
+    }
+    assert found.requests == sum(method == "GET" for method, _ in sent) < 80
+
+
+def test_commands_carry_the_context() -> None:
+    """Each printed command names the context and the place of the object."""
+    found = examine()
+    for finding in found.findings:
+        for lines in commands.fill(finding, "my ctx"):
+            for line in filter(commands.is_command, lines):
+                assert "'my ctx'" in line
+
+
+def test_redacted_names_are_gone(capsys: pytest.CaptureFixture[str]) -> None:
+    """--redact leaves no name of a node, a user or the context."""
+    assert cli.main(["doctor", "--simulate", "--redact", "-o", "json"]) == 1
+    text = capsys.readouterr().out
+    SCHEMA.validate(json.loads(text))
+    assert "general-3" not in text
+    assert '"context": "context"' in text
