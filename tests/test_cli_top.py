@@ -13,8 +13,9 @@ import pytest
 import yaml
 from tests.commandline import CLOCK, Shown
 
-from kubevitals import cli
+from kubevitals import cli, severity
 from kubevitals import cluster as clusters
+from kubevitals.surfaces.terminal import console
 from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
@@ -538,6 +539,41 @@ def test_impersonation(top: Callable[..., Shown]) -> None:
     assert top("pods", "-n", "shop", "--as", "viewer-shop").code == 0
 
 
+def test_nodes_are_summed(top: Callable[..., Shown]) -> None:
+    """The last row of nodes is the cluster: sums, and shares of the nodes of which both numbers are known."""
+    nodes = json.loads(top("nodes", "-o", "json").out)["items"]
+    total = top("nodes", "--sum").lines[-1].split()
+    known = [each for each in nodes if each["cpu_usage_cores"] is not None]
+    share = sum(each["cpu_usage_cores"] for each in known) / sum(
+        each["cpu_allocatable_cores"] for each in known
+    )
+    assert total[0] == "TOTAL"
+    assert int(total[1]) == sum(each["pods"] for each in nodes)
+    assert total[2] == f"{sum(each['cpu_usage_cores'] for each in known) * 1000:.0f}m"
+    assert total[3] == f"{share:.0%}"
+
+
+def test_what_can_still_be_promised(top: Callable[..., Shown]) -> None:
+    """--available has columns of what a node can still promise: allocatable less what its pods asked for."""
+    shown = top("nodes", "--available", "--sum", "--columns", "name,cpu-free,mem-free,pods-free")
+    for node in json.loads(top("nodes", "-o", "json").out)["items"]:
+        cells = next(line.split() for line in shown.lines if line.startswith(node["name"]))
+        assert cells[1] == f"{(node['cpu_allocatable_cores'] - node['cpu_request_cores']) * 1000:.0f}m"
+        free = node["memory_allocatable_bytes"] - node["memory_request_bytes"]
+        assert abs(int(cells[2].removesuffix("Mi")) - free / (1 << 20)) <= 0.5
+        assert int(cells[3]) == node["pods_allocatable"] - node["pods"]
+    assert shown.lines[-1].startswith("TOTAL")
+
+
+@pytest.mark.parametrize("kind", ["nodes", "pods", "containers", "namespaces", "workloads"])
+def test_sums_on_a_terminal(top: Callable[..., Shown], monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """A row of sums has no status and no age to judge, in colour as in a pipe."""
+    style = console.Style(color=True, glyphs=dict.fromkeys(severity.SEVERITIES, "*"), width=300)
+    monkeypatch.setattr(console, "detect_style", lambda *_: style)
+    for form in ((), ("-o", "wide")):
+        assert top(kind, "-A", "--sum", *form).lines[-1].startswith("TOTAL")
+
+
 # --- wrong usage
 
 
@@ -550,7 +586,8 @@ def test_impersonation(top: Callable[..., Shown]) -> None:
         ("pods", "--nope"),
         ("pods", "a", "-l", "x=y"),
         ("pods", "a", "-A"),
-        ("nodes", "--sum"),
+        ("pods", "--available"),
+        ("nodes", "--available", "--usage"),
         ("nodes", "--containers"),
         ("nodes", "--node", "a"),
         ("nodes", "--group-by", "node"),

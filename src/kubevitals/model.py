@@ -306,6 +306,25 @@ class Node(NamedTuple):
         """Sum of the pods' memory limits as a share of allocatable; above 1 is overcommitted."""
         return _ratio(self.memory_limit_bytes, self.memory_allocatable_bytes)
 
+    @property
+    def cpu_free_cores(self) -> float | None:
+        """CPU that can still be promised to pods; below 0 where more is promised than there is."""
+        whole, part = self.cpu_allocatable_cores, self.cpu_request_cores
+        return None if whole is None or part is None else round(whole - part, 9)
+
+    @property
+    def memory_free_bytes(self) -> int | None:
+        """Memory that can still be promised to pods; below 0 where more is promised than there is."""
+        whole, part = self.memory_allocatable_bytes, self.memory_request_bytes
+        return None if whole is None or part is None else whole - part
+
+    @property
+    def pods_free(self) -> int | None:
+        """How many more pods the node takes."""
+        return (
+            None if self.pods_allocatable is None or self.pods is None else self.pods_allocatable - self.pods
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the wire form: every key present, times as RFC 3339 text."""
         row = self._asdict()

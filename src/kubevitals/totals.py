@@ -10,9 +10,11 @@ from kubevitals import model
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, NamedTuple
 
     GroupKey = tuple[str, str | None, str | None, str | None]  # name, namespace, workload kind and name
+else:
+    from kubevitals.namedtuple import NamedTuple
 
 
 def namespace_of(pod: model.Pod) -> GroupKey:
@@ -166,6 +168,45 @@ def total_rows(rows: Iterable[model.Pod | model.Container]) -> model.Total:
     return model.Total(
         name="", restarts=sum(restarts) if restarts else None, **_add_all(sums), **_divide_all(columns)
     )
+
+
+class NodeTotal(NamedTuple):
+    """The sum over nodes, with the names of `model.Node`; a share is of the nodes of which both are known."""
+
+    pods: int | None
+    pods_free: int | None
+    cpu_usage_cores: float | None
+    cpu_allocatable_cores: float | None
+    cpu_request_cores: float | None
+    cpu_limit_cores: float | None
+    cpu_free_cores: float | None
+    memory_usage_bytes: int | None
+    memory_allocatable_bytes: int | None
+    memory_request_bytes: int | None
+    memory_limit_bytes: int | None
+    memory_free_bytes: int | None
+    cpu_of_allocatable: float | None
+    cpu_of_capacity: float | None
+    cpu_request_of_allocatable: float | None
+    cpu_limit_of_allocatable: float | None
+    memory_of_allocatable: float | None
+    memory_of_capacity: float | None
+    memory_request_of_allocatable: float | None
+    memory_limit_of_allocatable: float | None
+
+
+def total_nodes(nodes: Iterable[model.Node]) -> NodeTotal:
+    """Return the sums and shares over the nodes; None where no node tells."""
+    nodes = list(nodes)
+    sums: dict[str, list[Any]] = {}
+    for field in NodeTotal._fields:
+        if field not in model.NODE_RATIOS:
+            sums[field] = [value for node in nodes if (value := getattr(node, field)) is not None]
+    ratios: dict[str, Any] = {
+        ratio: _divide([getattr(node, part) for node in nodes], [getattr(node, whole) for node in nodes])
+        for ratio, (part, whole) in model.NODE_RATIOS.items()
+    }
+    return NodeTotal(**_add_all(sums), **ratios)
 
 
 def count_problems(rows: Iterable[model.Row]) -> dict[str, int]:

@@ -31,6 +31,7 @@ columns:
 
 examples:
   kubevitals top nodes                          nodes with what is used and what is promised
+  kubevitals top nodes --available --sum        what can still be promised to pods, and the sum
   kubevitals top pods -n shop --sort-by memory  the largest first
   kubevitals top pods -A --sort-by memory_of_limit,name --limit 10
   kubevitals top pods web-0 db-0 --containers   the containers of two pods
@@ -98,6 +99,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("allocatable", "capacity"),
         default="allocatable",
         help="what a node's percentages are of (allocatable)",
+    )
+    parser.add_argument(
+        "--available", action="store_true", help="of nodes: also what pods can still be promised (*-FREE)"
     )
     parser.add_argument("--show-capacity", action="store_true", help="kubectl's name for --of capacity")
     parser.add_argument(
@@ -176,10 +180,13 @@ class View:
             ("--node", arguments.node),
             ("--field-selector", arguments.field_selector),
             ("--group-by", arguments.group_by),
-            ("--sum", arguments.sum),
         ):
             if given and kind == "nodes":
                 raise errors.UsageError(f"{flag} is about pods, not nodes", remedy=f"leave {flag} out")
+        if arguments.available and (kind != "nodes" or arguments.usage):
+            raise errors.UsageError(
+                "--available is what nodes can still be promised", remedy="kubevitals top nodes --available"
+            )
         if arguments.containers and kind != "containers":
             raise errors.UsageError(f"--containers goes with pods, not with {kind}")
         if arguments.usage and self.kind.name not in column_sets.USAGE_BY_KIND:
@@ -329,8 +336,10 @@ class View:
             return documents.render_csv(self.kind, rows, headers=not self.arguments.no_headers)
         return documents.render_names(self.kind, rows)
 
-    def _total(self, snapshot: model.Snapshot, rows: Sequence[Any]) -> model.Total:
+    def _total(self, snapshot: model.Snapshot, rows: Sequence[Any]) -> model.Total | totals.NodeTotal:
         """Return the sums over the rows; of sums, over the pods in them."""
+        if self.kind is kinds.NODES:
+            return totals.total_nodes(rows)
         if self.kind in (kinds.PODS, kinds.CONTAINERS):
             return totals.total_rows(row for row in rows if row.phase not in model.ENDED_PHASES)
         return totals.total_all(selection.find_pods(snapshot, self.selection, rows))
@@ -362,6 +371,8 @@ class View:
             from kubevitals.surfaces.view import detailcolumns
 
             columns = [*columns, *detailcolumns.BY_KIND.get(self.kind.name, ())]
+        if self.arguments.available:
+            columns = column_sets.with_available(columns)
         if self.arguments.of == "capacity" or self.arguments.show_capacity:
             columns = column_sets.of_capacity(columns)
         if (words := self._column_words()) is not None:

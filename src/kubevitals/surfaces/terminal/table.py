@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import NamedTuple
 
-    from kubevitals import model
+    from kubevitals import model, totals
     from kubevitals.surfaces.view.columns import Column
 else:
     from kubevitals.namedtuple import NamedTuple
@@ -29,7 +29,7 @@ def render_table(
     now: datetime,
     style: console.Style = console.PLAIN,
     headers: bool = True,
-    total: model.Total | None = None,
+    total: model.Total | totals.NodeTotal | None = None,
     keep: Container[str] = (),
     hint: str = "",
 ) -> str:
@@ -132,7 +132,7 @@ def _cut_middle(text: str, width: int) -> str:
 
 
 def _paint(
-    rows: Sequence[model.Row],
+    rows: Sequence[model.Row | totals.NodeTotal],
     columns: Sequence[Column],
     cells: Sequence[Sequence[str]],
     *,

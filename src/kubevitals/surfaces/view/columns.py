@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any, NamedTuple
 
-    from kubevitals import kinds, model
+    from kubevitals import kinds, model, totals
 else:
     from kubevitals.namedtuple import NamedTuple
 
@@ -61,7 +61,7 @@ class Column(NamedTuple):
             ]
         return [UNKNOWN if value is None else form(value) for value in values]
 
-    def total_text(self, total: model.Total) -> str:
+    def total_text(self, total: model.Total | totals.NodeTotal) -> str:
         """Return the cell in the row of totals: empty where a sum has no meaning, a dash if unknown."""
         if not self.right or self.key in _NOT_SUMMED or not hasattr(total, self.key):
             return ""
@@ -117,6 +117,16 @@ def of_capacity(columns: Sequence[Column]) -> list[Column]:
     """Return the columns with a node's usage as a share of its capacity."""
     keys = {"cpu_of_allocatable": "cpu_of_capacity", "memory_of_allocatable": "memory_of_capacity"}
     return [each._replace(key=keys[each.key]) if each.key in keys else each for each in columns]
+
+
+def with_available(columns: Sequence[Column]) -> list[Column]:
+    """Return the columns of nodes with what can still be promised to pods behind what is promised."""
+    found: list[Column] = []
+    for each in columns:
+        found.append(each)
+        if each.key in _FREE:
+            found.append(_FREE[each.key])
+    return found
 
 
 def format_age(seconds: float) -> str:
@@ -180,11 +190,11 @@ cpu, memory, percent = quantity.format_cpu, quantity.format_memory, quantity.for
 
 
 def _judge_status(row: Any) -> str | None:
-    return severity.judge_status(row.status)
+    return severity.judge_status(getattr(row, "status", None))  # a row of sums has none
 
 
 def _judge_age(row: Any) -> str | None:
-    return severity.WARNING if row.stale else None
+    return severity.WARNING if getattr(row, "stale", None) else None
 
 
 def _usage(of: str) -> list[Column]:
@@ -252,6 +262,11 @@ NODES = [
     Column("AGE", "created_at", moment=True, wide=True, drop=14),
     _SAMPLE,
 ]
+_FREE = {
+    "pods": Column("PODS-FREE", "pods_free", numeric=True, drop=3),
+    "cpu_request_of_allocatable": Column("CPU-FREE", "cpu_free_cores", cpu, numeric=True),
+    "memory_request_of_allocatable": Column("MEM-FREE", "memory_free_bytes", memory, numeric=True),
+}
 _COUNTS = [
     Column("PODS", "pods", numeric=True, drop=6),
     *_usage("pod"),
