@@ -44,6 +44,24 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else _REPLACEMENT for character in text)
 
 
+def json_text(content: bytes) -> bytes:
+    """Return the same JSON document, with what `printable` would replace escaped: it steers no terminal."""
+    if content.isascii() and b"\x7f" not in content:
+        return content
+    text = content.decode("utf-8", "replace")
+    if text.isprintable():
+        return content
+    escaped = (each if each.isprintable() or each == "\n" else _escape(each) for each in text)
+    return "".join(escaped).encode()
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    return f"\\u{0xD7C0 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+
+
 def spreadsheet_cell(text: str) -> str:
     """Return the text for a cell of CSV: printable, with an apostrophe before what would run as a formula."""
     text = printable(text)

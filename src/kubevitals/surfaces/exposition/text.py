@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kubevitals import sanitize
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -43,7 +45,9 @@ class Family(NamedTuple):
 
 
 def escape(value: str) -> str:
-    """Return a label value as it is written between quotes."""
+    """Return a label value as it is written between quotes; what could steer a terminal is replaced."""
+    if not value.isprintable():
+        value = "\n".join(map(sanitize.printable, value.split("\n")))
     if '"' in value or "\\" in value or "\n" in value:
         return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
     return value

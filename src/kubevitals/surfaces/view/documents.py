@@ -30,20 +30,11 @@ def render_yaml(snapshot: model.Snapshot, kind: kinds.Kind, rows: Sequence[model
 
 
 def write_yaml(document: Mapping[str, Any]) -> str:
-    """Return a document as YAML."""
+    """Return a document as YAML, in ASCII: nothing in it steers a terminal."""
     import yaml
 
-    dumper = getattr(yaml, "CSafeDumper", None)
-    # Without libyaml PyYAML writes U+0085 as a line end; as ASCII it comes back as it was.
-    return str(
-        yaml.dump(
-            document,
-            Dumper=dumper or yaml.SafeDumper,
-            sort_keys=False,
-            allow_unicode=dumper is not None,
-            width=110,
-        )
-    )
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=False, width=110))
 
 
 def render_csv(kind: kinds.Kind, rows: Sequence[model.Row], *, headers: bool = True) -> str:
@@ -72,12 +63,17 @@ def write_csv(keys: Sequence[str], rows: Iterable[Mapping[str, Any]], *, headers
 
 
 def render_names(kind: kinds.Kind, rows: Sequence[Any]) -> str:
-    """Return one `kind/name` a line, as `kubectl -o name` does; a container is pod/NAME/CONTAINER."""
+    """Return one `kind/name` a line, as `kubectl -o name` does; a container is pod/NAME/CONTAINER.
+
+    Control characters, which could begin a line or steer a terminal, are replaced.
+    """
     if kind is kinds.CONTAINERS:
-        return "".join(f"pod/{row.pod}/{row.name}\n" for row in rows)
-    if kind is kinds.WORKLOADS:
-        return "".join(f"{row.workload_kind.lower()}/{row.name}\n" for row in rows)
-    return "".join(f"{kind.singular}/{row.name}\n" for row in rows)
+        names = [f"pod/{row.pod}/{row.name}" for row in rows]
+    elif kind is kinds.WORKLOADS:
+        names = [f"{row.workload_kind.lower()}/{row.name}" for row in rows]
+    else:
+        names = [f"{kind.singular}/{row.name}" for row in rows]
+    return "".join(f"{sanitize.printable(name)}\n" for name in names)
 
 
 def _cell(value: Any) -> Any:

@@ -12,9 +12,9 @@ import itertools
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kubevitals import compression
+from kubevitals import compression, sanitize
 from kubevitals.surfaces.http import memory
-from kubevitals.surfaces.web import problemdetails
+from kubevitals.surfaces.web import problemdetails, responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -56,8 +56,7 @@ class Representation:
         self.plain: list[bytes] | None = None
         self._coming: Iterable[bytes] = ()
         if isinstance(body.content, bytes):
-            lease.grow(len(body.content))
-            self.plain = [body.content]
+            self.plain = list(self._count([self._clean(body.content)]))
         else:
             self._coming = body.content
 
@@ -108,7 +107,11 @@ class Representation:
 
     def _take(self) -> Iterable[bytes]:
         coming, self._coming = self._coming, ()
-        return coming
+        return map(self._clean, coming)
+
+    def _clean(self, part: bytes) -> bytes:
+        """Return a part as a terminal may show it; CSV is clean from its cells on."""
+        return sanitize.json_text(part) if self.media_type == responses.JSON else part
 
 
 def _exceeds(parts: list[bytes], size: int) -> bool:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import fastapi
 
+from kubevitals import sanitize
+
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
 
@@ -40,7 +42,7 @@ class PartsResponse(fastapi.Response):
 
 def json(content: bytes) -> fastapi.Response:
     """Return the response of a document that is true at this moment only."""
-    return fastapi.Response(content, media_type=JSON, headers=NO_STORE)
+    return fastapi.Response(sanitize.json_text(content), media_type=JSON, headers=NO_STORE)
 
 
 def respond(
