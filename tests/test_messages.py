@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pytest
 
 from kubevitals import errors
 from kubevitals.cli import messages
-
-if TYPE_CHECKING:
-    import pytest
+from kubevitals.kube import resourceattributes
 
 
 def test_a_message_has_its_kind_and_its_remedy() -> None:
@@ -27,14 +25,33 @@ def test_control_characters_do_nothing() -> None:
     assert "\r" not in text
 
 
-def test_an_error_is_shown_with_the_missing_rule(capsys: pytest.CaptureFixture[str]) -> None:
-    """An error goes to stderr with its remedy; a refusal has the RBAC rule that would allow it."""
+@pytest.mark.parametrize(
+    ("right", "line"),
+    [
+        (("list", "pods", "", "", "", "", "jane"), "--features top --user jane"),
+        (("list", "pods", "metrics.k8s.io", "shop", "", "", "jane"), "--features top --user jane -n shop"),
+        (("get", "nodes/metrics", "", "", "", "", "j d"), "--features kubelet --user 'j d'"),
+        (
+            ("list", "services", "", "", "", "", "system:serviceaccount:mon:bot"),
+            "--features prometheus --service-account mon:bot",
+        ),
+        (("list", "pods"), "--features top --user USER"),
+        (("delete", "pods", "", "", "", "", "jane"), None),
+        (("get", "", "", "", "", "/metrics", "jane"), None),
+    ],
+)
+def test_a_missing_right_is_granted_by_one_line(
+    capsys: pytest.CaptureFixture[str], right: tuple[str, ...], line: str | None
+) -> None:
+    """A refusal says which `kubevitals rbac` grants it, to whom and where; else the remedy of the error."""
+    error = errors.ForbiddenError("not allowed", remedy="ask", status=403)
+    error.right = resourceattributes.ResourceAttributes(*right)
+    messages.show_error(error)
+    grants = f"kubevitals rbac {line} | kubectl apply -f -   (by someone who may grant it)"
+    assert capsys.readouterr().err == f"error: not allowed\n  try: {grants if line else 'ask'}\n"
+
+
+def test_an_error_is_shown_with_its_remedy(capsys: pytest.CaptureFixture[str]) -> None:
+    """An error goes to stderr with its remedy."""
     messages.show_error(errors.UsageError("no such thing", remedy="another one"))
     assert capsys.readouterr() == ("", "error: no such thing\n  try: another one\n")
-    error = errors.ForbiddenError("not allowed", remedy="ask", status=403)
-    error.rule = "- apiGroups: ['']\n  resources: [pods]"
-    messages.show_error(error)
-    assert capsys.readouterr().err == (
-        "error: not allowed\n  try: ask\n  the RBAC rule that would allow it:\n"
-        "    - apiGroups: ['']\n      resources: [pods]\n"
-    )

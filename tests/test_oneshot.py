@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from kubevitals import model
+from kubevitals import model, reader
 from kubevitals.cli import oneshot
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ class Cluster:
 def take(cluster: Any) -> tuple[model.Snapshot, list[float]]:
     """Take it with a clock that only sleeping moves."""
     slept: list[float] = []
-    taken = oneshot.take(cluster, None, sleep=slept.append, clock=lambda: sum(slept))  # type: ignore[arg-type]
+    taken, _ = oneshot.take(
+        cluster, reader.Request(nodes=False, namespace="a"), sleep=slept.append, clock=lambda: sum(slept)
+    )
     return taken, slept
 
 

@@ -6,7 +6,7 @@ something of what was asked for can be shown. Where nothing can, it is an error.
 
 from __future__ import annotations
 
-from kubevitals import attribution, clocks, errors, garbage, model, parallel, snapshot, sources
+from kubevitals import attribution, clocks, errors, garbage, model, parallel, sanitize, snapshot, sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -362,8 +362,18 @@ def _problem_of(error: errors.KubevitalsError, code: str, *, about: str = "") ->
 def _join_refusals(refused: list[errors.ForbiddenError]) -> errors.ForbiddenError:
     """Return one error that names every rule that is missing, so that one round of granting is enough."""
     first = refused[0]
+    rights = [error.right for error in refused if error.right is not None]
+    message = "\n".join(dict.fromkeys(error.message for error in refused))
+    if (
+        len(rights) == len(refused)
+        and len({(right.user, right.verb, right.namespace) for right in rights}) == 1
+    ):
+        right = rights[0]
+        what = ", ".join(dict.fromkeys(right.full_resource for right in rights))
+        where = f" in the namespace {right.namespace}" if right.namespace else ""
+        message = f"{sanitize.excerpt(right.user, 80) or 'the user'} may not {right.verb} {what}{where}"
     joined = errors.ForbiddenError(
-        "\n".join(dict.fromkeys(error.message for error in refused)),
+        message,
         remedy="\n".join(dict.fromkeys(error.remedy for error in refused if error.remedy)),
         request=first.request,
         status=first.status,

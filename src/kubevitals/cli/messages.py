@@ -6,6 +6,10 @@ import sys
 
 from kubevitals import errors, sanitize
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kubevitals.kube import resourceattributes
+
 
 def format_message(kind: str, message: str, remedy: str | None = None) -> str:
     """Return "kind: message" and the remedy below it; control characters of both are replaced.
@@ -22,10 +26,17 @@ def show(kind: str, message: str, remedy: str | None = None) -> None:
 
 
 def show_error(error: errors.KubevitalsError) -> None:
-    """Print what failed and what to do about it, with the RBAC rule that is missing where that is known."""
-    show("error", error.message, error.remedy)
-    if isinstance(error, errors.ForbiddenError) and error.rule:
-        print(f"  the RBAC rule that would allow it:\n    {_indent(error.rule)}", file=sys.stderr)
+    """Print what failed and what to do about it; of a right that is missing, the line that grants it."""
+    show("error", error.message, choose_remedy(error.remedy, error.right))
+
+
+def choose_remedy(remedy: str | None, right: resourceattributes.ResourceAttributes | None) -> str | None:
+    """Return what to do about an error or a problem: for people at a command line one line grants a right."""
+    if right is None:
+        return remedy
+    from kubevitals.cli import rights
+
+    return rights.advise(right) or remedy
 
 
 def _indent(text: str) -> str:

@@ -52,7 +52,8 @@ def print_problems(taken: model.Snapshot, unknown: Sequence[str] = ()) -> int:
         # Another source than the usual one answered, and has no number either.
         fatal += [problem for problem in taken.problems if problem.code == "source_fallback"]
     for problem in taken.problems[:_SHOWN_PROBLEMS]:
-        messages.show("error" if problem in fatal else "warning", problem.message, problem.remedy)
+        remedy = messages.choose_remedy(problem.remedy, problem.right)
+        messages.show("error" if problem in fatal else "warning", problem.message, remedy)
     if len(taken.problems) > _SHOWN_PROBLEMS:
         more = len(taken.problems) - _SHOWN_PROBLEMS
         messages.show("warning", f"{more} more problems; -o json lists them all")

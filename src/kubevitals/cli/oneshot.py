@@ -1,4 +1,6 @@
-"""The one snapshot of a command that prints once; from kubelets, the second one.
+"""The one snapshot of a command that prints once: of what the account may read, from kubelets the second one.
+
+An account that may read one namespace alone is shown that of its context, with a note.
 
 A kubelet reports how much CPU a container has used since it began. How much it uses now takes two readings,
 and the kubelet measures every ten to fifteen seconds: a command waits for the second one, and says so. It
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 import time
 
-from kubevitals import sources
+from kubevitals import errors, sanitize, sources
 from kubevitals.cli import messages
 
 TYPE_CHECKING = False
@@ -29,24 +31,65 @@ def take(
     request: reader.Request,
     *,
     wait: float = LONGEST_WAIT,
+    narrow: bool = True,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
-) -> model.Snapshot:
-    """Return the snapshot; with CPU usage from kubelets, which may take a while. Raises as `Cluster.read`.
+) -> tuple[model.Snapshot, reader.Request]:
+    """Return the snapshot, with CPU usage from kubelets, which may take a while, and the request it answers.
 
-    Pods without a second measurement after `wait` seconds stay without usage; Ctrl-C ends the wait.
+    `narrow` is as in `read`. Pods without a second measurement after `wait` seconds stay without usage;
+    Ctrl-C ends the wait. Raises as `Cluster.read`.
     """
-    snapshot = cluster.read(request)
+    snapshot, request = read(cluster, request, narrow=narrow)
     waiting = find_first_samples(snapshot)
     if not waiting or not wait or snapshot.source != sources.KUBELETS:
-        return snapshot
+        return snapshot, request
     until = clock() + wait
     messages.show("note", f"usage of CPU takes two readings; waiting up to {wait:.0f} s for the second one")
     while waiting and clock() < until:
         sleep(_PAUSE)
         snapshot = cluster.read(request)
         waiting &= find_first_samples(snapshot)
-    return snapshot
+    return snapshot, request
+
+
+def read(
+    cluster: clusters.Cluster, request: reader.Request, *, narrow: bool = True, quiet: bool = False
+) -> tuple[model.Snapshot, reader.Request]:
+    """Return a snapshot and the request that it answers.
+
+    With `narrow` that is of the context's namespace where no more may be read, and without nodes where they
+    may not; a note says so, unless `quiet`. Raises as `Cluster.read`.
+    """
+    try:
+        snapshot = cluster.read(request)
+    except errors.ForbiddenError as error:
+        if not narrow or request.namespace is not None or not (request.pods and request.pod_usage):
+            raise
+        own = request._replace(nodes=False, namespace=cluster.config.namespace)
+        try:
+            snapshot = cluster.read(own)
+        except errors.KubevitalsError:
+            raise error from None
+        if not quiet:
+            place = sanitize.printable(cluster.config.namespace)
+            words = f"shown is the namespace {place} alone: this account may not read the others, nor nodes"
+            messages.show("note", words, messages.choose_remedy(error.remedy, error.right))
+        return snapshot, own
+    if request.namespace is None or not request.nodes or not request.pods:
+        return snapshot, request
+    refused = [each for each in snapshot.problems if _is_about_nodes(each)]
+    if not refused or snapshot.nodes:
+        return snapshot, request
+    if not quiet:
+        advice = messages.choose_remedy(refused[0].remedy, refused[0].right)
+        messages.show("note", "nodes are not shown: this account may not list them", advice)
+    rest = tuple(each for each in snapshot.problems if each not in refused)
+    return snapshot._replace(problems=rest), request._replace(nodes=False)
+
+
+def _is_about_nodes(problem: model.Problem) -> bool:
+    return problem.right is not None and problem.right.resource == "nodes"
 
 
 def choose_wait(arguments: argparse.Namespace) -> float:

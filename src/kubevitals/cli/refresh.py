@@ -11,6 +11,7 @@ import sys
 import time
 
 from kubevitals import errors, sanitize
+from kubevitals.cli import oneshot
 from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
@@ -74,7 +75,7 @@ def watch(cluster: clusters.Cluster, view: View, *, interval: float) -> int:
 
 def _read(cluster: clusters.Cluster, view: View) -> tuple[str, list[str]]:
     request = view.request(cluster.config.namespace)
-    snapshot = cluster.read(request)
+    snapshot, request = oneshot.read(cluster, request, quiet=True)
     rows, body = view.render(snapshot, request, style=console.detect_style(sys.stdout))
     remarks = [f"error: {problem.message}" for problem in snapshot.problems]
     return body, [*remarks, *(f"note: {each}" for each in view.describe_unknown(snapshot, rows))]

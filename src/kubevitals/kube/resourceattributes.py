@@ -13,7 +13,8 @@ else:
 class ResourceAttributes(NamedTuple):
     """`verb` on `resource` (with its subresource, "pods/log") of `group` in `namespace` (empty: cluster).
 
-    A request that is about no resource has only a verb and a `path`.
+    A request that is about no resource has only a verb and a `path`. `user` is who may not do it, where a
+    server has said so.
     """
 
     verb: str
@@ -22,6 +23,7 @@ class ResourceAttributes(NamedTuple):
     namespace: str = ""
     name: str = ""
     path: str = ""
+    user: str = ""
 
     @property
     def full_resource(self) -> str:

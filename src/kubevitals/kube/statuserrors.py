@@ -160,10 +160,11 @@ def _describe_forbidden(
             group=match["group"],
             namespace=match["namespace"] or "",
             path=about.path,
+            user=user,
         )
     elif match := _FORBIDDEN_PATH.search(text):
         user = match["user"]
-        about = resourceattributes.ResourceAttributes(match["verb"], path=match["path"])
+        about = resourceattributes.ResourceAttributes(match["verb"], path=match["path"], user=user)
     shown = sanitize.excerpt(user, 80) or "the user"
     message = f"{shown} may not {sanitize.excerpt(str(about), 160)}"
     parts = (about.verb, about.resource or about.path.lstrip("/") or "x", about.group, about.namespace)

@@ -193,7 +193,7 @@ def _export_once(
     )
     for cluster in connected:
         if _needs_usage(wanted):
-            snapshot = oneshot.take(cluster, request, wait=oneshot.choose_wait(arguments))
+            snapshot, _ = oneshot.take(cluster, request, wait=oneshot.choose_wait(arguments), narrow=False)
             pairs.append((snapshot, None))
             problems += snapshot.problems
             # Usage was asked for, unless the source `none` was.

@@ -85,7 +85,9 @@ def run(arguments: argparse.Namespace) -> int:
 
             return refresh.watch(cluster, view, interval=arguments.interval)
         request = view.request(cluster.config.namespace)
-        snapshot = oneshot.take(cluster, request, wait=oneshot.choose_wait(arguments))
+        snapshot, request = oneshot.take(
+            cluster, request, wait=oneshot.choose_wait(arguments), narrow=not arguments.all_namespaces
+        )
         if arguments.namespace and not snapshot.pods:
             from kubevitals.cli import existence
 
@@ -95,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
             from kubevitals.surfaces.view import overviewdocuments
 
             text = overviewdocuments.render(
-                arguments.output, snapshot, namespace=arguments.namespace, limit=view.limit or _ROWS
+                arguments.output, snapshot, namespace=request.namespace, limit=view.limit or _ROWS
             )
         else:
             _, text = view.render(snapshot, request, style=console.detect_style(sys.stdout))
@@ -123,14 +125,14 @@ class View:
         self, snapshot: model.Snapshot, request: reader.Request, *, style: console.Style
     ) -> tuple[list[model.Pod], str]:
         """Return the pods that should have usage, and the text to print."""
-        del request
+        view = View(namespace=request.namespace, limit=self.limit)
         height = console.measure_height(sys.stdout)
         if height is not None:  # below it come the remarks, and the shell's next line
             remarks = [f"warning: {each.message}" for each in snapshot.problems]
             remarks += [f"  try: {each.remedy}" for each in snapshot.problems if each.remedy]
             remarks += [f"note: {each}" for each in self.describe_unknown(snapshot, ())]
             height -= 1 + sum(1 + (len(each) - 1) // (style.width or _PLAIN_WIDTH) for each in remarks)
-        return _living(snapshot), compose(snapshot, self, style=style, height=height)
+        return _living(snapshot), compose(snapshot, view, style=style, height=height)
 
     def describe_unknown(self, snapshot: model.Snapshot, rows: Sequence[model.Pod]) -> list[str]:
         """Return the lines that say how many nodes and pods lack usage, and why."""

@@ -80,7 +80,10 @@ def run(arguments: argparse.Namespace) -> int:
 
                 return refresh.watch(cluster, view, interval=arguments.interval)
             request = view.request(cluster.config.namespace)
-            snapshot = oneshot.take(cluster, request, wait=oneshot.choose_wait(arguments))
+            snapshot, request = oneshot.take(
+                cluster, request, wait=oneshot.choose_wait(arguments), narrow=not arguments.all_namespaces
+            )
+            arguments.namespace = request.namespace
             if not snapshot.pods and not snapshot.problems:
                 from kubevitals.cli import existence
 

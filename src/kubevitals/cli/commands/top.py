@@ -249,7 +249,9 @@ class View:
         """Read the cluster and print; return the exit code."""
         arguments = self.arguments
         request = self.request(cluster.config.namespace)
-        snapshot = oneshot.take(cluster, request, wait=oneshot.choose_wait(arguments))
+        snapshot, request = oneshot.take(
+            cluster, request, wait=oneshot.choose_wait(arguments), narrow=not arguments.all_namespaces
+        )
         missing = 0
         if not snapshot.pods and not self.names and self.base is not kinds.NODES:
             from kubevitals.cli import existence
