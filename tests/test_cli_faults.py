@@ -389,7 +389,8 @@ def test_an_unknown_fault() -> None:
 def test_every_fault_is_tested() -> None:
     """No fault is added without a test of what a user then sees."""
     here = pathlib.Path(__file__)
-    source = here.read_text() + here.with_name("test_cli_sources.py").read_text()
+    files = ("test_cli_sources.py", "test_doctor_scenarios.py")
+    source = here.read_text() + "".join(here.with_name(name).read_text() for name in files)
     for name in faults.FAULTS:
         assert re.search(rf'"{name}["=]', source), name
 

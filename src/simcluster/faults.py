@@ -7,7 +7,7 @@ import math
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simcluster import errors, fault_targets
+from simcluster import errors, fault_layers, fault_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -170,6 +170,7 @@ _TABLE = (
         default=fault_targets.Targets(seconds=1.0),
         parse=_parse_delay,
     ),
+    *(Fault(name, summary) for name, summary in fault_layers.SUMMARIES.items()),
 )
 
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in _TABLE}

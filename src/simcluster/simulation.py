@@ -10,10 +10,11 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from simcluster import apiobjects, errors, faults, kubeconfig_text, stats
+from simcluster import apiobjects, errors, fault_layers, faults, kubeconfig_text, stats
 from simcluster.apiserver import alterations, api_errors, authorizer, handler, metrics_server, watch_cache
 from simcluster.http import certificates, server
 from simcluster.kubelets import endpoints, listeners
+from simcluster.layerfaults import overlay
 
 if TYPE_CHECKING:
     import ssl
@@ -48,6 +49,7 @@ class SimulatedCluster:
     `faults` are names from `simcluster.faults.FAULTS`, some with a value (`slow=2s`).
     `metrics_versions` are the versions of metrics.k8s.io that are registered. `clock` gives epoch seconds,
     and simulated time runs `speed` times as fast from the moment of creation on; at 0 it stands still.
+    In a `calm` cluster nothing is wrong at the start: all nodes are Ready and all pods run.
     With `kubelets` each Node's own kubelet can be reached over HTTPS too, at the address, port and path that
     it states; its certificate is of `ca`.
 
@@ -72,6 +74,7 @@ class SimulatedCluster:
         clock: Callable[[], float] = time.time,
         speed: float = 1.0,
         kubelets: bool = False,
+        calm: bool = False,
         world: World | None = None,
         bookmark_seconds: float = 60.0,
         keep_seconds: float = 300.0,
@@ -95,9 +98,10 @@ class SimulatedCluster:
         self._hidden: list[apiobjects.Item] = []
         self._kubelet_ports = listeners.Listeners(self._answer_kubelet) if kubelets else None
         self._shown_ports: dict[str, int] = {}
-        self._world = world if world is not None else _build_world(nodes, pods, seed, self._start)
+        self._world = world if world is not None else _build_world(nodes, pods, seed, self._start, calm=calm)
         items = [self._as_shown(item) for item in self._world.items() if self._registered(item)]
         self._store = watch_cache.WatchCache(items, keep_seconds=keep_seconds)
+        self._overlay = overlay.Overlay(self._store)
         namespaces = [item.name for item in items if item.resource.key == "namespaces"]
         self._registry = authorizer.Registry(secrets.token_bytes(32), namespaces)
         self._anonymous = self._registry.by_token(self.token) if self._anonymous_admin else None
@@ -123,6 +127,7 @@ class SimulatedCluster:
             live=self._live,
             set_faults=self.set_faults,
             relay=self._relay,
+            replace=self._overlay.answer,
             bookmark_seconds=bookmark_seconds,
         )
         self._server = server.Server(self._answer, port=port, context=self._context)
@@ -179,7 +184,9 @@ class SimulatedCluster:
                 self._tick = tick
                 changes = self._world.advance(now)
                 self._store.apply(
-                    [apiobjects.Change(each.type, self._as_shown(each.item)) for each in changes]
+                    self._overlay.pass_on(
+                        [apiobjects.Change(each.type, self._as_shown(each.item)) for each in changes]
+                    )
                 )
 
     # --- credentials
@@ -280,8 +287,11 @@ class SimulatedCluster:
     def _show_faults(self) -> None:
         """Make the objects behind the metrics API look as the faults in force want it."""
         with self._life_lock:
+            self._overlay.withdraw()
             changes = [*self._registration_changes(), *self._endpoint_changes(), *self._node_changes()]
             self._store.apply(changes)
+            wanted = [name for name in fault_layers.SUMMARIES if self._fault_set.active(name)]
+            self._overlay.lay(wanted, now=self.now())
 
     def _registration_changes(self) -> list[apiobjects.Change]:
         present = self._items("apiservices.apiregistration.k8s.io", alterations.is_metrics_service)
@@ -375,8 +385,8 @@ def _parse(names: Sequence[str]) -> faults.FaultSet:
     return faults.FaultSet(names)
 
 
-def _build_world(nodes: int | None, pods: int | None, seed: int, start: float) -> World:
+def _build_world(nodes: int | None, pods: int | None, seed: int, start: float, *, calm: bool) -> World:
     from simcluster.world import world
 
     sizes = {name: size for name, size in (("nodes", nodes), ("pods", pods)) if size is not None}
-    return world.World(seed=seed, start=start, **sizes)
+    return world.World(seed=seed, start=start, calm=calm, **sizes)

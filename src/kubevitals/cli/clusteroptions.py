@@ -202,7 +202,7 @@ def parse_simulation(text: str) -> dict[str, Any]:
         key, _, value = part.partition("=")
         if key in _NUMBERS and value.isdigit():
             settings[key] = int(value)
-        elif key == "kubelets" and value in ("true", "false"):
+        elif key in ("calm", "kubelets") and value in ("true", "false"):
             settings[key] = value == "true"
         elif key == "fault" and value:
             settings.setdefault("faults", []).append(value)
@@ -212,7 +212,7 @@ def parse_simulation(text: str) -> dict[str, Any]:
             import argparse
 
             raise argparse.ArgumentTypeError(
-                f"{part!r} is not one of nodes=N, pods=N, seed=N, fault=NAME, kubelets=true, "
+                f"{part!r} is not one of nodes=N, pods=N, seed=N, fault=NAME, kubelets=true, calm=true, "
                 "metrics-api=v1|v1beta1|both"
             )
     return settings

@@ -45,6 +45,14 @@ def is_ready(item: Object) -> bool:
     return diagnosis.condition(item, "Ready").get("status") == "True"
 
 
+def is_virtual(node: Object) -> bool:
+    """Return whether a node is no machine of its own: Fargate, virtual-kubelet."""
+    labels = diagnosis.labels(node)
+    return (
+        labels.get("eks.amazonaws.com/compute-type") == "fargate" or labels.get("type") == "virtual-kubelet"
+    )
+
+
 def api_services(context: contexts.Context, group: str) -> list[Object]:
     """Return the APIServices of a group that another server answers, the stable version first."""
     found = context.listing("/apis/apiregistration.k8s.io/v1/apiservices")

@@ -40,7 +40,7 @@ class Handler:
 
     `clock` gives the simulated time. `live` is called before each response and may advance the
     world to that time. `relay` forwards a request to the kubelet of a node; it takes the node's
-    name and the path at the kubelet.
+    name and the path at the kubelet. `replace` gives the answer that a fault puts in the place of ours.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Handler:
         live: Callable[[], None],
         set_faults: Callable[[Sequence[str]], None],
         relay: Callable[[str, str, messages.Request], messages.Response],
+        replace: Callable[[messages.Request], messages.Response | None] = lambda _: None,
         bookmark_seconds: float = 60.0,
     ) -> None:
         self._store = objects
@@ -67,6 +68,7 @@ class Handler:
         self._live = live
         self._set_faults = set_faults
         self._relay = relay
+        self._replace = replace
         self._bookmark_seconds = bookmark_seconds
 
     def answer(
@@ -163,6 +165,9 @@ class Handler:
         if what.path == _FAULTS_PATH:
             return self._answer_faults(user, request)
         self._authorize(user, what)
+        replaced = self._replace(request) if request.method == "GET" else None
+        if replaced is not None:
+            return replaced
         if what.path:
             unavailable = self._faults.active("metrics-unavailable")
             return nonresource_paths.answer(

@@ -29,14 +29,19 @@ _NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _DAY = 86400.0
 
 
-def build(*, node_count: int, pod_count: int, seed: int, start: float) -> states.State:
-    """The cluster at `start` (epoch). Nothing happens in it yet: `state.live` is still False."""
+def build(*, node_count: int, pod_count: int, seed: int, start: float, calm: bool = False) -> states.State:
+    """The cluster at `start` (epoch). Nothing happens in it yet: `state.live` is still False.
+
+    In a `calm` one no node is lost, and no workload has a scenario.
+    """
     collecting = gc.isenabled()
     gc.disable()  # nothing here is garbage yet, and looking for it would double the time
     try:
         state = states.State(seed=seed, start=start)
         plan = list(_plan(node_count, pod_count, state))
-        _open_nodes(state, plan, node_count=node_count, pod_count=pod_count)
+        if calm:
+            plan = [(entry._replace(scenario=""), count) for entry, count in plan]
+        _open_nodes(state, plan, node_count=node_count, pod_count=pod_count, calm=calm)
         _open_workloads(state, plan)
         _open_rest(state)
         state.update_owners()
@@ -78,7 +83,12 @@ def _plan(node_count: int, pod_count: int, state: states.State) -> Iterator[tupl
 
 
 def _open_nodes(
-    state: states.State, plan: list[tuple[catalogue.Entry, int]], *, node_count: int, pod_count: int
+    state: states.State,
+    plan: list[tuple[catalogue.Entry, int]],
+    *,
+    node_count: int,
+    pod_count: int,
+    calm: bool,
 ) -> None:
     cpu = memory = 0
     for entry, count in plan:
@@ -90,7 +100,7 @@ def _open_nodes(
         node_count, pods=pod_count, cpu=cpu, memory=memory, uid=state.uid, start=state.start
     )
     general = [node for node in state.nodes if node.pool is topology.GENERAL]
-    if len(general) >= 3:
+    if len(general) >= 3 and not calm:
         general[-1].lost = state.start - 150
     for node in state.nodes:
         node.heartbeat = node.lost - 30 if node.lost else state.start - state.random.randrange(300)

@@ -18,12 +18,14 @@ class World:
 
     Deterministic: the same arguments give the same bytes at the same tick (15 s), however often and in
     however large steps it is asked. `start` is the epoch that counts as now at the start; history lies
-    before it.
+    before it. In a `calm` one nothing is wrong at the start.
     Not thread-safe: the caller serialises the calls.
     """
 
-    def __init__(self, *, nodes: int = 6, pods: int = 72, seed: int = 1, start: float) -> None:
-        self._state = builder.build(node_count=nodes, pod_count=pods, seed=seed, start=start)
+    def __init__(
+        self, *, nodes: int = 6, pods: int = 72, seed: int = 1, start: float, calm: bool = False
+    ) -> None:
+        self._state = builder.build(node_count=nodes, pod_count=pods, seed=seed, start=start, calm=calm)
         self._start = start
         self._tick = 0
         self._turn = 0

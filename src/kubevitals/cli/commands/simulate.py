@@ -80,6 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="serve each kubelet over HTTPS, at the address of its Node; needs the extra `simulate`",
     )
+    size.add_argument(
+        "--calm", action="store_true", help="nothing is wrong at the start: all nodes Ready, all pods running"
+    )
     serving = parser.add_argument_group("serving")
     serving.add_argument(
         "--port",
@@ -149,6 +152,7 @@ def _serve(arguments: argparse.Namespace) -> None:
             faults=arguments.fault,
             metrics_versions=_VERSIONS[arguments.metrics_api],
             kubelets=arguments.kubelets,
+            calm=arguments.calm,
         )
         if stopped.is_set():
             return

@@ -25,14 +25,14 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
     for name in ready[-_SAMPLE:]:
         base = f"/api/v1/nodes/{quote(name, safe='')}/proxy/metrics"
         try:
-            series = [
-                line
-                for line in context.text(f"{base}/cadvisor").splitlines()
-                if line.startswith("container_memory_working_set_bytes{")
-            ]
-            provider = 'provider="cri"' in context.text(base)
+            lines = context.text(f"{base}/cadvisor").splitlines()
         except errors.ClusterError:
             continue
+        series = [line for line in lines if line.startswith("container_memory_working_set_bytes{")]
+        try:
+            provider = 'provider="cri"' in context.text(base)
+        except errors.ClusterError:
+            provider = False
         if series and not any('image="' in line and 'image=""' not in line for line in series):
             yield diagnosis.find(
                 jobs.LABELS, f"{base}/cadvisor: {len(series)} series of memory, none with an image",

@@ -36,7 +36,7 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
         for node in nodes.items
         for address in diagnosis.objects(node, "status", "addresses")
     }
-    virtual = {diagnosis.place(node) for node in nodes.items if _is_virtual(node)}
+    virtual = {diagnosis.place(node) for node in nodes.items if lookups.is_virtual(node)}
     said, asked = _complaints(context, nodes.items)
     groups: dict[str, tuple[diagnosis.Diagnosis, list[str], list[str]]] = {}
     for source, text in said:
@@ -71,13 +71,6 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
         )
     else:
         yield diagnosis.Note(layers.KUBELETS, diagnosis.OK, f"{asked}/{len(nodes.items)} asked")
-
-
-def _is_virtual(node: dict[str, Any]) -> bool:
-    labels = diagnosis.labels(node)
-    return (
-        labels.get("eks.amazonaws.com/compute-type") == "fargate" or labels.get("type") == "virtual-kubelet"
-    )
 
 
 def _complaints(

@@ -71,7 +71,11 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
         yield diagnosis.Note(layers.METRICS_SERVER, diagnosis.UNKNOWN, error.message)
         return
     nodes = lookups.nodes(context)
-    ready = {diagnosis.place(node) for node in nodes.items if lookups.is_ready(node)}
+    ready = {
+        diagnosis.place(node)
+        for node in nodes.items
+        if lookups.is_ready(node) and not lookups.is_virtual(node)
+    }
     if not usage:
         yield diagnosis.find(
             _EMPTY, f"GET {base}/nodes: 200, 0 items", damage="kubectl top and autoscalers have no numbers",

@@ -1,0 +1,82 @@
+"""What each fault of a layer changes, by its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simcluster.layerfaults import kubelets, metrics, monitoring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simcluster.layerfaults import view
+
+CHANGES: dict[str, Callable[[view.View], None]] = {
+    "kubelet-no-ip-san": kubelets.no_ip_san,
+    "kubelet-csr-pending": kubelets.csr_pending,
+    "kubelet-port-closed": kubelets.port_closed,
+    "kubelet-names-unresolved": kubelets.names_unresolved,
+    "kubelet-webhook-off": kubelets.webhook_off,
+    "kubelet-right-missing": kubelets.right_missing,
+    "kubelet-rejects-tokens": kubelets.rejects_tokens,
+    "kubelet-certificate-expired": kubelets.expired,
+    "kubelet-unknown-authority": kubelets.unknown_authority,
+    "kubelet-one-slow": kubelets.one_slow,
+    "kubelet-fargate": kubelets.fargate,
+    "nodes-not-ready": kubelets.nodes_not_ready,
+    "node-disk-pressure": kubelets.disk_pressure,
+    "cadvisor-no-containers": kubelets.no_container_labels,
+    "cadvisor-cri": kubelets.cri_stats,
+    "metrics-server-unreachable": metrics.unreachable,
+    "metrics-server-front-proxy": metrics.front_proxy,
+    "metrics-server-certificate-expired": metrics.certificate_expired,
+    "metrics-server-certificate-untrusted": metrics.certificate_untrusted,
+    "metrics-api-orphaned": metrics.orphaned,
+    "metrics-api-port-missing": metrics.port_missing,
+    "metrics-server-port-taken": metrics.port_taken,
+    "metrics-server-image-pull": metrics.image_pull,
+    "metrics-server-out-of-memory": metrics.out_of_memory,
+    "metrics-server-pending": metrics.pending,
+    "metrics-server-not-ready": metrics.not_ready,
+    "metrics-server-no-pod-metrics": metrics.no_pod_metrics,
+    "metrics-api-two-providers": metrics.two_providers,
+    "metrics-no-pods": metrics.no_pods_measured,
+    "hpa-request-missing": metrics.request_missing,
+    "hpa-target-missing": metrics.target_missing,
+    "hpa-ambiguous": metrics.ambiguous,
+    "custom-metrics-missing": metrics.custom_missing,
+    "external-metrics-down": metrics.external_down,
+    "external-metrics-missing": metrics.external_missing,
+    "external-metrics-two": metrics.external_two,
+    "prometheus-healthy": monitoring.healthy,
+    "prometheus-kubelets-refuse": monitoring.kubelets_refuse,
+    "prometheus-stale-kubelets": monitoring.stale_kubelets,
+    "prometheus-doubled": monitoring.doubled,
+    "prometheus-job-renamed": monitoring.renamed,
+    "prometheus-no-containers": monitoring.no_containers,
+    "kube-proxy-loopback": monitoring.kube_proxy_loopback,
+    "controllers-loopback": monitoring.controllers_loopback,
+    "etcd-scheme": monitoring.etcd_scheme,
+    "target-content-type": monitoring.content_type,
+    "target-down": monitoring.target_down,
+    "monitor-unselected": monitoring.unselected,
+    "monitor-wrong-port": monitoring.wrong_port,
+    "control-plane-managed-but-scraped": monitoring.managed_but_scraped,
+    "kube-proxy-absent-but-scraped": monitoring.kube_proxy_absent,
+    "prometheus-may-not-list": monitoring.may_not_list,
+    "prometheus-may-not-list-slices": monitoring.may_not_list_slices,
+    "prometheus-duplicates": monitoring.duplicates,
+    "prometheus-disk-full": monitoring.disk_full,
+    "prometheus-out-of-memory": monitoring.out_of_memory,
+    "kube-state-metrics-forbidden": monitoring.kube_state_metrics_forbidden,
+    "kube-state-metrics-down": monitoring.kube_state_metrics_down,
+    "node-exporter-twice": monitoring.node_exporter_twice,
+    "alertmanager-null": monitoring.alertmanager_null,
+    "alertmanager-unknown": monitoring.alertmanager_unknown,
+    "etcd-failing": monitoring.etcd_failing,
+    "scheduler-down": monitoring.scheduler_down,
+    "shape-managed": metrics.managed,
+    "shape-cilium": metrics.without_kube_proxy,
+    "shape-k3s": metrics.k3s,
+    "shape-kubelet-only": metrics.kubelet_only,
+}
