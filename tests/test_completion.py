@@ -102,7 +102,7 @@ def ask(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[list[str], str
         ("top pods --field-selector status.phase=R|", ["status.phase=Running"]),
         ("top pods --insecure-skip-tls-verify=f|", ["false"]),
         ("top pods --insecure-skip-tls-verify n|", []),
-        ("simulate --fault metrics-a|", ["metrics-absent"]),
+        ("simulate --fault metrics-ab|", ["metrics-absent"]),
         ("top pods --simulation nodes=3,fault=sl|", ["nodes=3,fault=slow"]),
         ("simulate --metrics-api |", ["both", "v1", "v1beta1"]),
         ("nonsense |", []),

@@ -119,7 +119,7 @@ def test_every_fault_of_a_layer_is_tested() -> None:
 
 @pytest.mark.parametrize("fault", EXPECTED)
 def test_the_root_is_named_first(cluster: kubevitals.Cluster, fault: str) -> None:
-    """The first finding is the cause, it is the only serious one, and nothing above a blocked layer failed."""
+    """The first finding is the cause and the only one, and nothing above a blocked layer has failed."""
     found = examine(cluster, fault)
     assert [each.id for each in found.findings][:1] == [EXPECTED[fault]], found
     assert len(found.findings) == 1, [each.id for each in found.findings]
