@@ -110,11 +110,12 @@ async def _answer(data: bytes) -> bytes:
             protocol.data_received(data[start : start + 8192])
     for _ in range(3):
         await asyncio.sleep(0)
-    if b"/stream" in data:  # which ends with its client alone
-        protocol.connection_lost(None)
-    while state.tasks:
-        await asyncio.wait(state.tasks, timeout=5)
-    protocol.connection_lost(None)
+    if b"/stream" not in data and state.tasks:
+        await asyncio.wait(state.tasks, timeout=1)
+    protocol.connection_lost(None)  # a stream, or a request whose body never comes, ends with its client
+    if state.tasks:
+        await asyncio.wait(state.tasks, timeout=10)
+    assert not state.tasks, "a request goes on although its client has gone"
     return bytes(transport.written)
 
 
