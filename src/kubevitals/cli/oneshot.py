@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 
 from kubevitals import errors, sanitize, sources
-from kubevitals.cli import messages
+from kubevitals.cli import messages, progress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def read(
     may not; a note says so, unless `quiet`. Raises as `Cluster.read`.
     """
     try:
-        snapshot = cluster.read(request)
+        with progress.Progress(lambda: progress.describe_lists(cluster.client.awaited)):
+            snapshot = cluster.read(request)
     except errors.ForbiddenError as error:
         if not narrow or request.namespace is not None or not (request.pods and request.pod_usage):
             raise

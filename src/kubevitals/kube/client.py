@@ -37,7 +37,8 @@ class Client:
     bounds the silence in the middle of a body, so that a long, healthy download goes on. `connect_timeout`
     bounds one TCP connection with its TLS handshake.
 
-    `http` is the HTTP client below. `warnings` holds what the server warned of, each once.
+    `http` is the HTTP client below. `warnings` holds what the server warned of, each once; `awaited` the
+    paths that are being read, with how many objects have come and how many there are (None: unknown).
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Client:
         """
         self.config = config
         self.warnings: list[str] = []
+        self.awaited: dict[str, tuple[int, int | None]] = {}
         self.http = http_client.Client(
             config.server,
             credentials=config.credentials,
@@ -99,9 +101,13 @@ class Client:
             errors.ClusterError: one of its subclasses.
             errors.CredentialsError: the credential could not be had.
         """
-        return self._call(
-            "GET", path, query, accept=accept, retry=retry, timeout=timeout, attributes=attributes
-        )
+        self.awaited[path] = 0, None
+        try:
+            return self._call(
+                "GET", path, query, accept=accept, retry=retry, timeout=timeout, attributes=attributes
+            )
+        finally:
+            self.awaited.pop(path, None)
 
     def post(
         self,
@@ -147,6 +153,25 @@ class Client:
 
         Raises as `fetch` does, and what `decode` raises.
         """
+        self.awaited[path] = 0, None
+        try:
+            return self._fetch_pages(
+                path, decode, query, limit=limit, accept=accept, retry=retry, attributes=attributes
+            )
+        finally:
+            self.awaited.pop(path, None)
+
+    def _fetch_pages(
+        self,
+        path: str,
+        decode: Callable[[bytes], L],
+        query: urls.Query,
+        *,
+        limit: int | None,
+        accept: str,
+        retry: bool,
+        attributes: resourceattributes.ResourceAttributes | None,
+    ) -> list[L]:
         base = urls.query_pairs(query)
         pages: list[L] = []
         token = ""
@@ -170,6 +195,7 @@ class Client:
                     raise
                 restarts += 1
                 pages.clear()
+                self.awaited[path] = 0, None
                 token, begun = "", None
                 if restarts >= _RESTARTS:
                     limit = None
@@ -179,6 +205,7 @@ class Client:
             page = _decode(content, decode, f"GET {path}")
             del content  # megabytes that need not wait for the next page
             pages.append(page)
+            self._note_page(path, page)
             previous, token = token, _continue_of(page)
             if token != hint:
                 begun = None
@@ -216,6 +243,11 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _note_page(self, path: str, page: object) -> None:
+        count = self.awaited.get(path, (0, None))[0] + len(getattr(page, "items", None) or ())
+        remaining = getattr(page, "remaining", None)
+        self.awaited[path] = count, None if remaining is None else count + remaining
 
     def _call(
         self,

@@ -73,7 +73,8 @@ class Codec(Generic[RecordT]):
         wire = listpages.decode_list(body, listpages.decoder(lists[self._wire]), kind=f"{self._kind}List")
         reader = records.Reader()
         items = [self._read(reader, each) for each in wire.items or ()]
-        return listpages.Page(items, reader.problems, wire.metadata.resource_version, wire.metadata.continue_)
+        meta = wire.metadata
+        return listpages.Page(items, reader.problems, meta.resource_version, meta.continue_, meta.remaining)
 
     def open_decoder(self) -> EventDecoder[RecordT]:
         """Return a decoder for the lines of a watch."""

@@ -28,6 +28,7 @@ class Page(NamedTuple, Generic[RecordT]):
     problems: Sequence[model.Problem] = ()
     resource_version: str = ""
     continue_: str = ""  # the token of the next page
+    remaining: int | None = None  # how many objects the next pages have, where the server says it
 
 
 @functools.cache

@@ -21,6 +21,7 @@ class _Wire(msgspec.Struct, rename="camel", gc=False):
 class ListMeta(_Wire):
     resource_version: str = ""
     continue_: str = msgspec.field(name="continue", default="")
+    remaining: int | None = msgspec.field(name="remainingItemCount", default=None)
 
 
 class ObjectList(_Wire, Generic[ItemT]):
