@@ -537,3 +537,41 @@ def test_a_lock_is_given_back(path: Path) -> None:
 def _no_threads_left() -> Iterator[None]:
     yield
     waiting.until(lambda: all(thread.name != "history" for thread in threading.enumerate()), seconds=5)
+
+
+@POSIX
+@pytest.mark.parametrize("tail", ["", ".lock", "-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("there", [True, False])
+def test_nothing_is_written_through_a_link(path: Path, tmp_path: Path, tail: str, *, there: bool) -> None:
+    """What a link leads to, that somebody put in the place of a file, is neither made nor changed."""
+    victim = tmp_path / "victim"
+    if there:
+        victim.write_text("precious")
+    Path(f"{path}{tail}").symlink_to(victim)
+    with opened(path) as store:
+        record(store, 2)
+        assert code_of(store) == "history_foreign"
+    assert victim.exists() is there
+    assert not there or victim.read_text() == "precious"
+
+
+@POSIX
+@pytest.mark.parametrize("tail", ["-wal", "-shm"])
+def test_readers_make_nothing_through_a_link(path: Path, tmp_path: Path, tail: str) -> None:
+    """A reader, for whom SQLite makes files too, refuses links in their places."""
+    with opened(path) as store:
+        record(store, 2)
+    victim = tmp_path / "victim"
+    Path(f"{path}{tail}").unlink(missing_ok=True)
+    Path(f"{path}{tail}").symlink_to(victim)
+    with opened(path, write=False) as store, pytest.raises(errors.HistoryError, match="link"):
+        store.clusters()
+    assert not victim.exists()
+
+
+@POSIX
+def test_a_pipe_in_place_of_the_lock_holds_nobody_up(path: Path) -> None:
+    """A pipe without a reader does not make the recorder wait."""
+    os.mkfifo(f"{path}.lock")
+    with opened(path) as store:
+        assert code_of(store) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 
@@ -97,6 +98,35 @@ class AtomicFile:
         )
 
 
+def open_state(path: str) -> int:
+    """Return a descriptor of a file of this program's own, for reading and writing, made if need be.
+
+    Raises:
+        OSError: it cannot be opened, or a link, a pipe or a device is there, put there by anybody.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY | _NO_LINK | _NO_WAIT, 0o600)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no file", path)
+    return handle
+
+
+def refuse_link(path: str) -> None:
+    """Return unless there is something at the path that is no file.
+
+    Raises:
+        OSError: a link, a pipe, a device or a directory is there.
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.ELOOP, "it is a link, or no file", path)
+
+
+_NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)  # both are unknown to Windows
+_NO_WAIT: int = getattr(os, "O_NONBLOCK", 0)  # for the other end of a pipe
 _BINARY: int = getattr(os, "O_BINARY", 0)  # of Windows, where line ends would be rewritten
 
 

@@ -10,7 +10,7 @@ import time
 
 from tests.fuzz import runner, targets
 
-_TURN = 100  # cases of a target before the next one
+_TURN = 25  # cases of a target before the next one
 
 
 def main() -> int:

@@ -5,14 +5,15 @@ A target is something that reads what others wrote; `runner.Target` says what a 
 
 from __future__ import annotations
 
-from tests.fuzz import answers, commandlines, files, requests, words
+from tests.fuzz import answers, commandlines, files, histories, requests, words
 
 TARGETS = {
     target.name: target
     for target in (
         *words.TARGETS,  # selectors, filters, quantities, times
         *commandlines.TARGETS,
-        *files.TARGETS,  # kubeconfigs, tokens, history
+        *files.TARGETS,  # kubeconfigs, tokens
+        *histories.TARGETS,
         *answers.TARGETS,  # of API servers, kubelets, Prometheus
         *requests.TARGETS,
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DAMAGED = "a stored block is damaged"
+_MOST = 1 << 20  # numbers of a column; the samples of a series in an hour are some thousands
 _SWAP = sys.byteorder == "big"
 _DENSE = 0x80  # this bit of the width: no number is None
 _CODES = ("B", "B", "H", "I", "I", "Q", "Q", "Q", "Q")  # of arrays, by the width of a code in bytes
@@ -75,6 +76,8 @@ def decode(data: bytes, start: int, count: int) -> tuple[list[int | None], int]:
     Raises:
         errors.HistoryError: these bytes are no column.
     """
+    if not 0 <= count <= _MOST:
+        raise errors.HistoryError(DAMAGED)
     width, dense, base, unit, begin = _head(data, start)
     end = begin + width * count
     if not width:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 import struct
+import zlib
 from typing import TYPE_CHECKING
 
 from kubevitals import errors, model, sanitize
@@ -53,11 +54,25 @@ _SYSTEM = {
     errno.EPERM: ("history_read_only", "it may not be opened"),
     errno.EISDIR: ("history_foreign", "it is a directory"),
     errno.ENOTDIR: ("history_unreadable", "a part of its path is no directory"),
+    errno.ELOOP: ("history_foreign", "it is a link, or no file"),
     errno.EIO: ("history_disk_failed", "the disk does not take or give it"),
 }
 
 
-BROKEN = (sqlite3.Error, OSError, errors.HistoryError, struct.error, ValueError, LookupError, TypeError)
+BROKEN = (
+    sqlite3.Error,
+    zlib.error,
+    struct.error,
+    errors.HistoryError,
+    OSError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 """What reading a file that is not as it should be may raise, in SQLite or where its content is decoded."""
 
 

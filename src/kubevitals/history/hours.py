@@ -172,7 +172,7 @@ def decode(body: bytes) -> list[Hour]:
         form, count = _HEAD.unpack_from(data)
     except (zlib.error, struct.error) as error:
         raise errors.HistoryError(columns.DAMAGED) from error
-    if form != _FORM or count > 1 << 24:
+    if form != _FORM or count > 1 << 16:
         raise errors.HistoryError(columns.DAMAGED)
     numbers, place = columns.decode_changes(data, _HEAD.size, count)
     covered, place = columns.decode(data, place, count)
@@ -190,6 +190,8 @@ def _decode_cells(data: bytes, place: int, count: int) -> tuple[list[Cell | None
         found.append(column)
     totals, lows, highs, sizes = found
     whole = sum(sizes)  # type: ignore[arg-type]
+    if whole > 1 << 20:  # a sketch has some hundred buckets
+        raise errors.HistoryError(columns.DAMAGED)
     gaps, place = columns.decode(data, place, whole - sum(map(bool, sizes)))
     counts, place = columns.decode(data, place, whole)
     cells: list[Cell | None] = []

@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from typing import IO
 
+from kubevitals import files
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -32,12 +34,12 @@ class Lock:
         """Return whether it is held now; False where another process, or another store, has it.
 
         Raises:
-            OSError: the file of the lock can neither be made nor opened.
+            OSError: the file of the lock can neither be made nor opened, or a link is in its place.
         """
         if self._file is not None:
             return True
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="ascii")
+        file = os.fdopen(files.open_state(str(self._path)), "r+", encoding="ascii")
         try:
             _lock(file)
         except OSError:
@@ -60,10 +62,11 @@ class Lock:
     def owner(self) -> int | None:
         """Return the process that holds it, if it said so."""
         try:
-            text = self._path.read_text(encoding="ascii")[:20]
+            with os.fdopen(files.open_state(str(self._path)), encoding="ascii") as file:
+                text = file.read(20).strip()
         except (OSError, UnicodeDecodeError):
             return None
-        return int(text) if text.strip().isdigit() else None
+        return int(text) if text.isdigit() else None
 
 
 def _lock(file: IO[str]) -> None:

@@ -113,7 +113,7 @@ def _open(body: bytes) -> tuple[bytes, int]:
         form, count = _HEAD.unpack_from(data)
     except (zlib.error, struct.error) as error:
         raise errors.HistoryError(columns.DAMAGED) from error
-    if form != _FORM or count > 1 << 24:
+    if form != _FORM or count > 1 << 20:
         raise errors.HistoryError(columns.DAMAGED)
     return data, count
 

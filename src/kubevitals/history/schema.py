@@ -20,6 +20,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kubevitals import files
 from kubevitals.history import fileproblems
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _MAGIC = b"SQLite format 3\0"
 _HEADER = 100
 _NEWER = "a newer kubevitals wrote it (schema {}, here {})"
 _OLDER = "an older kubevitals wrote it (schema {}, here {})"
+_TAILS = ("-wal", "-shm", "-journal")  # of the files that SQLite makes beside it
 _BUSY = 2.0  # seconds that another program may hold the file
 _TABLES = (
     "CREATE TABLE cluster (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
@@ -137,6 +139,8 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     Raises:
         troubles.StoreError, sqlite3.Error, OSError: it cannot be written.
     """
+    for tail in ("", *_TAILS):
+        files.refuse_link(f"{path}{tail}")
     if not look_at(path):
         _make(path)
     connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
@@ -158,6 +162,8 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     """
     if not look_at(path):
         raise fileproblems.StoreError("history_missing", path, "nothing has been recorded there")
+    for tail in _TAILS:  # SQLite makes them for readers too, at the other end of a link as well
+        files.refuse_link(f"{path}{tail}")
     address = path.absolute().as_uri()
     for mode in ("mode=ro", "mode=ro&immutable=1"):  # the second where no file may be made beside it
         connection = sqlite3.connect(
