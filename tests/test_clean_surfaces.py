@@ -92,7 +92,7 @@ def shown(
 
     def run(command: str, text: str) -> str:
         found = poison(snapshot, text)
-        monkeypatch.setattr(oneshot, "take", lambda *_, **__: found)
+        monkeypatch.setattr(oneshot, "take", lambda _, request, **__: (found, request))
         capfd.readouterr()
         with contextlib.suppress(SystemExit):
             assert cli.main([*command.split(), "--simulation", "nodes=1,pods=1"]) in (0, 1, 2)
