@@ -119,7 +119,7 @@ def test_metrics_unavailable(top: Top, world: simulated.SimulatedCluster, reason
     assert len(shown.lines) == 5
     error, remedy, other = shown.err.splitlines()
     assert error == "error: metrics API installed but unavailable (HTTP 503: service unavailable)"
-    assert remedy.startswith("  try: kubectl get apiservice v1beta1.metrics.k8s.io tells why")
+    assert remedy.startswith("  try: kubevitals doctor says why and what to do")
     assert other.startswith("    nor does kubelet answer: ")
     assert top("pods", "-A", "--usage").err.startswith("error: metrics API installed but unavailable")
 

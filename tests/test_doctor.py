@@ -11,9 +11,11 @@ import pytest
 
 import kubevitals
 from kubevitals import cli, doctor, errors, rbac
-from kubevitals.doctor import checks, commands, explanation, layers
+from kubevitals.doctor import checks, commands, explanation, layers, subjects
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kubevitals.doctor import report as reports
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -37,7 +39,7 @@ def test_document_follows_its_schema() -> None:
 
 def test_ids_are_words_of_their_own() -> None:
     """Each finding has an id, a layer and a page of its own."""
-    ids = [page.id for check in checks.CHECKS for page in check.diagnoses]
+    ids = [page.id for page in checks.diagnoses()]
     assert len(ids) == len(set(ids))
     for name, page in explanation.diagnoses().items():
         assert page.layer in layers.LAYERS
@@ -128,3 +130,51 @@ def test_redacted_names_are_gone(capsys: pytest.CaptureFixture[str]) -> None:
     SCHEMA.validate(json.loads(text))
     assert "general-3" not in text
     assert '"context": "context"' in text
+
+
+@pytest.fixture(scope="module")
+def calm() -> Iterator[kubevitals.Cluster]:
+    """A calm simulated cluster."""
+    with kubevitals.connect(simulation={"calm": True}) as connected:
+        yield connected
+
+
+def ask(cluster: kubevitals.Cluster, kind: str, name: str, *faults: str) -> list[str]:
+    """Return what is found of one object, with these faults."""
+    assert cluster.world is not None
+    cluster.world.set_faults(faults)
+    try:
+        options = doctor.Options(subject=subjects.parse(kind, name))
+        return [each.id for each in doctor.examine(cluster.client, options).findings]
+    finally:
+        cluster.world.set_faults([])
+
+
+def test_one_object_has_its_own_chain(calm: kubevitals.Cluster) -> None:
+    """Of a pod, a node and an autoscaler only what they stand on is found, and their own faults."""
+    pod = next(each for each in calm.pods(namespace="kube-system") if each.name.startswith("coredns"))
+    name = f"kube-system/{pod.name}"
+    assert ask(calm, "pod", name) == []
+    assert ask(calm, "pod", name, "metrics-no-pods")[0] == "metrics_server_pods_missing"
+    assert ask(calm, "pod", name, "monitor-unselected", "hpa-request-missing") == []
+    assert ask(calm, "node", pod.node or "", "kubelet-no-ip-san") == ["kubelet_certificate_no_ip_san"]
+    assert ask(calm, "node", "general-3", "kubelet-one-slow") == []
+    assert ask(calm, "node", "control-1", "kubelet-one-slow") == ["kubelet_slow"]
+    assert ask(calm, "hpa", "shop/storefront", "hpa-request-missing") == ["hpa_request_missing"]
+    assert ask(calm, "hpa", "shop/storefront", "metrics-server-certificate-expired") == [
+        "metrics_server_certificate_expired"
+    ]
+
+
+def test_a_pod_that_does_not_run() -> None:
+    """A pod that waits for its image is said not to run: nothing is missing."""
+    with kubevitals.connect(simulation={}) as cluster:
+        pod = next(each for each in cluster.pods() if each.status == "Pending")
+        assert ask(cluster, "pod", f"{pod.namespace}/{pod.name}")[-1] == "pod_not_running"
+
+
+def test_an_object_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    """A name that does not exist, or is incomplete, is wrong usage."""
+    for words in (["pod", "shop/nope"], ["pod", "nope"], ["node", "nope"], ["hpa/nope"], ["pod"]):
+        assert cli.main(["doctor", "--simulate", *words]) == 2, words
+        assert capsys.readouterr().err.startswith("error: ")

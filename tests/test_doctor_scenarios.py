@@ -34,6 +34,7 @@ EXPECTED = {
     "cadvisor-no-containers": "cadvisor_no_container_labels",
     "cadvisor-cri": "cadvisor_cri_stats",
     "metrics-server-unreachable": "metrics_server_unreachable",
+    "metrics-api-wrong-server": "metrics_api_wrong_server",
     "metrics-server-front-proxy": "metrics_server_front_proxy",
     "metrics-server-certificate-expired": "metrics_server_certificate_expired",
     "metrics-server-certificate-untrusted": "metrics_server_certificate_untrusted",

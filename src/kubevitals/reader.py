@@ -391,7 +391,7 @@ def empty() -> errors.MetricsEmptyError:
     return errors.MetricsEmptyError(
         "metrics API installed, nothing collected yet",
         remedy="wait: metrics-server needs two scrapes of a kubelet, up to two minutes after its start; "
-        "if it stays so, read its log for kubelets that do not answer",
+        "if it stays so: kubevitals doctor",
     )
 
 

@@ -19,6 +19,7 @@ SUMMARIES = {
     "cadvisor-no-containers": "cAdvisor's series name no container",
     "cadvisor-cri": "statistics come from the runtime",
     "metrics-server-unreachable": "the API server cannot reach the pod",
+    "metrics-api-wrong-server": "something else answers behind metrics-server's Service",
     "metrics-server-front-proxy": "metrics-server does not take the API server's certificate",
     "metrics-server-certificate-expired": "metrics-server's certificate has expired",
     "metrics-server-certificate-untrusted": "the caBundle is of another authority",

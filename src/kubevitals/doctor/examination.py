@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 
 from kubevitals import errors, parallel, sanitize, severity
-from kubevitals.doctor import checks, diagnosis, layers, report
+from kubevitals.doctor import checks, diagnosis, layers, report, subjects
 from kubevitals.doctor import context as contexts
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ class Options(NamedTuple):
     """How an examination is made.
 
     `only` and `skip` hold names of layers and ids of findings. `timeout` is seconds for all of it,
-    `request_timeout` for one request. `security` adds the findings on how openly metrics are served.
+    `request_timeout` for one request. With a `subject` only what it stands on is looked at, and it itself.
     """
 
     namespace: str = ""
@@ -36,7 +36,7 @@ class Options(NamedTuple):
     request_timeout: float = 5.0
     max_nodes: int = 20
     concurrency: int = 8
-    security: bool = False
+    subject: subjects.Subject | None = None
 
 
 class _Seen:
@@ -79,7 +79,7 @@ def examine(
         wall: gives the epoch, for ages.
 
     Raises:
-        errors.UsageError: a name in `only` or `skip` is neither a layer nor a finding.
+        errors.UsageError: a name in `only` or `skip` is neither a layer nor a finding, or there is no such subject.
         errors.ClusterError: the API server does not answer, or does not know who asks.
         errors.CredentialsError: the credential could not be had.
     """
@@ -97,7 +97,14 @@ def examine(
     )
     version = diagnosis.text(context.json("/version"), "gitVersion")
     seen = _Seen()
+    node = ""
+    if options.subject is not None:
+        seen.add(subjects.look(context, options.subject))
+        node = subjects.node_of(context, options.subject)
     _run(chosen, context, seen, options=options, progress=progress)
+    if options.subject is not None:
+        subject = options.subject
+        seen.findings = [each for each in seen.findings if subjects.is_about(each, subject, node)]
     roots = _find_roots(_wanted(seen.findings, options))
     return report.Report(
         sanitize.shorten(client.config.context, 100),
@@ -115,7 +122,8 @@ def examine(
 
 def choose(options: Options) -> list[diagnosis.Check]:
     """Return the checks that `only` and `skip` leave. Raises errors.UsageError for a word that is neither."""
-    known = layers.LAYERS.keys() | {page.id for check in checks.CHECKS for page in check.diagnoses}
+    chain = None if options.subject is None else subjects.KINDS[options.subject.kind]
+    known = layers.LAYERS.keys() | {page.id for page in checks.diagnoses()}
     for word in options.only | options.skip:
         if word not in known:
             raise errors.UsageError(
@@ -125,11 +133,11 @@ def choose(options: Options) -> list[diagnosis.Check]:
     return [
         check
         for check in checks.CHECKS
-        if (options.security or not check.name.startswith("security_"))
-        and not (
+        if not (
             check.layer in options.skip and not any(page.layer != check.layer for page in check.diagnoses)
         )
         and (not options.only or _names(check) & options.only)
+        and (chain is None or check.layer in chain)
     ]
 
 

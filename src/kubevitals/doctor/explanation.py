@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 def diagnoses() -> dict[str, diagnosis.Diagnosis]:
     """Return all diagnoses by id, from the lowest layer up."""
-    found = [page for check in checks.CHECKS for page in check.diagnoses]
-    return {page.id: page for page in sorted(found, key=lambda page: layers.ORDER[page.layer])}
+    return {page.id: page for page in sorted(checks.diagnoses(), key=lambda page: layers.ORDER[page.layer])}
 
 
 def explain(name: str) -> str:

@@ -64,6 +64,18 @@ def api_services(context: contexts.Context, group: str) -> list[Object]:
     return sorted(mine, key=lambda each: diagnosis.text(each, "spec", "version") != "v1")
 
 
+def measured_nodes(context: contexts.Context) -> set[str]:
+    """Return the nodes of which the metrics API has numbers; none where it is not there, or may not be read."""
+    services = api_services(context, RESOURCE_METRICS)
+    if not services or any(map(unavailable, services)):
+        return set()
+    base = f"/apis/{RESOURCE_METRICS}/{diagnosis.text(services[0], 'spec', 'version')}"
+    try:
+        return {diagnosis.place(each) for each in diagnosis.objects(context.json(f"{base}/nodes"), "items")}
+    except errors.ClusterError:
+        return set()
+
+
 def service_of(api_service: Object) -> tuple[str, str]:
     """Return namespace and name of the Service that an APIService points to."""
     return (

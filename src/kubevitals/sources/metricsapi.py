@@ -238,8 +238,8 @@ def _unavailable(error: errors.StatusError) -> errors.MetricsUnavailableError:
     said = f": {error.body.strip()}" if error.body.strip() else ""
     return errors.MetricsUnavailableError(
         f"metrics API installed but unavailable (HTTP {error.status}{said})",
-        remedy="kubectl get apiservice v1beta1.metrics.k8s.io tells why; "
-        "then look at the pods behind it, often -n kube-system -l k8s-app=metrics-server",
+        remedy="kubevitals doctor says why and what to do; "
+        "by hand: kubectl get apiservice v1beta1.metrics.k8s.io -o yaml",
     )
 
 

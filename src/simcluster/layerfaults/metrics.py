@@ -23,6 +23,11 @@ def unreachable(view: View) -> None:
     _refuse(view, _FAILING + "context deadline exceeded")
 
 
+def wrong_server(view: View) -> None:
+    """Something else answers behind metrics-server's Service."""
+    _refuse(view, f"failing or missing response from {_URL}: bad status from {_URL}: 404")
+
+
 def front_proxy(view: View) -> None:
     """metrics-server does not take the API server's certificate."""
     _refuse(view, f"failing or missing response from {_URL}: bad status from {_URL}: 401")

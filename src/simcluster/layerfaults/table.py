@@ -28,6 +28,7 @@ CHANGES: dict[str, Callable[[view.View], None]] = {
     "cadvisor-no-containers": kubelets.no_container_labels,
     "cadvisor-cri": kubelets.cri_stats,
     "metrics-server-unreachable": metrics.unreachable,
+    "metrics-api-wrong-server": metrics.wrong_server,
     "metrics-server-front-proxy": metrics.front_proxy,
     "metrics-server-certificate-expired": metrics.certificate_expired,
     "metrics-server-certificate-untrusted": metrics.certificate_untrusted,

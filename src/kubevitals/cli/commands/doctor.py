@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from kubevitals import doctor as doctors
     from kubevitals.doctor import report as reports
+    from kubevitals.doctor import subjects
 
 EPILOG = """\
 examples:
@@ -27,6 +28,7 @@ examples:
   kubevitals doctor --simulate --simulation fault=metrics-unavailable
   kubevitals doctor --only metrics_server      one layer (or one finding) only
   kubevitals doctor -n shop                    what can be told of one namespace
+  kubevitals doctor hpa shop/api               why does this one show nothing? also: pod NS/NAME, node NAME
   kubevitals doctor --wait 2m                  again and again until nothing is wrong, for two minutes
   kubevitals doctor -o json                    one document, described by docs/doctor.schema.json
   kubevitals doctor --short --redact           a few lines to paste, without names
@@ -44,9 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `doctor`."""
     parser.add_argument(
         "words",
-        metavar="explain [ID]",
+        metavar="WHAT",
         nargs="*",
-        help="explain ID: the page of a finding; explain: all of them",
+        help="pod NS/NAME, node NAME, hpa NS/NAME: why this one shows nothing; explain [ID]: findings, offline",
     )
     parser.add_argument("-n", "--namespace", metavar="NAME", help="what can be told of one namespace")
     parser.add_argument(
@@ -81,12 +83,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Examine the cluster, print what was found, and return the exit code."""
-    if arguments.words:
+    if arguments.words[:1] == ["explain"]:
         return _explain(arguments.words)
     from kubevitals import doctor
 
+    subject = _choose_subject(arguments)
+
     options = doctor.Options(
-        namespace=arguments.namespace or "",
+        namespace="" if subject is not None else arguments.namespace or "",
+        subject=subject,
         only=_names(arguments.only),
         skip=_names(arguments.skip),
         timeout=arguments.timeout or float("inf"),
@@ -122,6 +127,22 @@ def judge(found: reports.Report, fail_on: str) -> int:
     return 1 if bad else 0
 
 
+def _choose_subject(arguments: argparse.Namespace) -> subjects.Subject | None:
+    """Return the object that is asked about; None for all. Raises errors.UsageError if that is none."""
+    words = arguments.words
+    if not words:
+        return None
+    from kubevitals.doctor import subjects
+
+    kind, slash, name = words[0].partition("/")
+    if len(words) == 1 and slash:  # as kubectl: pod/NAME
+        words = [kind, name]
+    if len(words) != 2:
+        subjects.parse(words[0], "")
+        raise errors.UsageError(f"which {words[0]}?", remedy=f"kubevitals doctor {words[0]} NAME")
+    return subjects.parse(words[0], words[1], namespace=arguments.namespace or "")
+
+
 def _names(given: list[str] | None) -> frozenset[str]:
     return frozenset(word.strip() for text in given or () for word in text.split(",") if word.strip())
 
@@ -129,11 +150,8 @@ def _names(given: list[str] | None) -> frozenset[str]:
 def _explain(words: list[str]) -> int:
     from kubevitals.doctor import explanation
 
-    if words[0] != "explain" or len(words) > 2:
-        raise errors.UsageError(
-            f"doctor does not know {' '.join(words)[:60]!r}",
-            remedy="kubevitals doctor, or kubevitals doctor explain ID",
-        )
+    if len(words) > 2:
+        raise errors.UsageError("explain takes one finding", remedy="kubevitals doctor explain ID")
     print(explanation.explain(words[1]) if len(words) == 2 else explanation.list_all(), end="")
     return 0
 

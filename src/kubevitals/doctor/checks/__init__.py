@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kubevitals.doctor import subjects
 from kubevitals.doctor.checks import (
     alertmanager,
     apiserver,
@@ -27,6 +28,8 @@ from kubevitals.doctor.checks import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kubevitals.doctor import diagnosis
 
 _MODULES = (
@@ -35,3 +38,10 @@ _MODULES = (
     kubestatemetrics, nodeexporter, alertmanager,
 )  # fmt: skip
 CHECKS: tuple[diagnosis.Check, ...] = tuple(module.CHECK for module in _MODULES)
+
+
+def diagnoses() -> Iterator[diagnosis.Diagnosis]:
+    """Yield all that can be found, of checks and of single objects."""
+    for check in CHECKS:
+        yield from check.diagnoses
+    yield from subjects.DIAGNOSES

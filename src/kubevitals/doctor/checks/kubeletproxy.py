@@ -26,6 +26,8 @@ _VIRTUAL = diagnosis.Diagnosis(
     'Get "https://10.6.194.69:10250/metrics/resource": connect: connection refused',
 )  # fmt: skip
 
+_PROXY = "node proxy"
+
 
 def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.Note]:
     """Collect what others say of each kubelet, and ask a sample itself where that is allowed."""
@@ -85,18 +87,24 @@ def _complaints(
             said += [("metrics-server's log", line) for line in lines[:20]]
     if context.allows("get", "nodes/proxy"):
         ready = [diagnosis.place(node) for node in nodes if lookups.is_ready(node)]
+        # Of a kubelet that is measured all is well, whether or not the API server's own way to it is.
+        measured = lookups.measured_nodes(context)
         for name in ready[: context.max_nodes]:
             try:
                 context.text(f"/api/v1/nodes/{quote(name, safe='')}/proxy/healthz")
             except errors.ForbiddenError as error:
-                said.append(("node proxy", f'{error.body} "{name}"'))
+                said.append((_PROXY, f'{error.body} "{name}"'))
             except errors.StatusError as error:
-                said.append(("node proxy", f'{error.status} {error.reason} {error.body} "{name}"'))
+                said.append((_PROXY, f'{error.status} {error.reason} {error.body} "{name}"'))
             except errors.RequestTimeoutError:
-                said.append(("node proxy", f'context deadline exceeded "{name}"'))
+                said.append((_PROXY, f'context deadline exceeded "{name}"'))
             except errors.ClusterError:
                 continue
             asked += 1
+        said = [
+            each for each in said if each[0] != _PROXY or not any(f'"{name}"' in each[1] for name in measured)
+        ]
+        said = [each for each in said if each[0] != _PROXY or "no such host" not in each[1]]
     return said, asked
 
 

@@ -101,6 +101,15 @@ _UNTRUSTED = diagnosis.Diagnosis(
     "insecureSkipTLSVerify: anything may then answer as metrics-server",
     symptom="x509: certificate signed by unknown authority",
 )  # fmt: skip
+_WRONG_SERVER = diagnosis.Diagnosis(
+    "metrics_api_wrong_server", layers.METRICS_SERVER,
+    "metrics-server: something else answers behind its Service",
+    "The API server gets through and gets an answer that is no metrics API: a proxy between them, or a Service that selects other pods.",
+    (_SEE, "kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={service}"),
+    ("Compare the addresses of the EndpointSlice with the pods; keep cluster addresses out of the API server's proxy (NO_PROXY).",),
+    "insecureSkipTLSVerify: that is how a stranger's answer gets in",
+    symptom="FailedDiscoveryCheck: bad status from https://10.96.0.101:443/apis/metrics.k8s.io/v1beta1: 404",
+)  # fmt: skip
 _UNAVAILABLE = diagnosis.Diagnosis(
     "metrics_api_unavailable", layers.METRICS_SERVER,
     "metrics-server: the API server says that the metrics API is not available",
@@ -237,6 +246,8 @@ def _of_message(context: contexts.Context, each: dict[str, Any], message: str) -
         return _UNTRUSTED
     if "bad status" in message and ("401" in message or "403" in message):
         return _FRONT_PROXY
+    if "bad status" in message:
+        return _WRONG_SERVER
     return _UNREACHABLE if any(words in message for words in _CONNECTION) else _UNAVAILABLE
 
 
@@ -275,5 +286,6 @@ CHECK = diagnosis.Check(
     look,
     (lookups.API_SERVICES, lookups.need("list", "horizontalpodautoscalers", "autoscaling", optional=True)),
     (_MISSING, _ORPHANED, _PORT, _NO_ENDPOINTS, _UNREACHABLE, _FRONT_PROXY, _EXPIRED, _EXPIRES, _UNTRUSTED,
+     _WRONG_SERVER,
      _UNAVAILABLE, _PROVIDERS, _ONLY_V1),
 )  # fmt: skip
