@@ -239,7 +239,8 @@ def _find_roots(found: list[diagnosis.Finding]) -> list[diagnosis.Finding]:
         mine = [each for cause, each in symptoms if cause == root.layer and cause not in credited]
         if root.severity == severity.CRITICAL and mine:
             credited.add(root.layer)
-            damage = root.damage or "; ".join(dict.fromkeys(each.damage or each.title for each in mine))
+            said = (root.damage, *(each.damage for each in mine))
+            damage = "; ".join(dict.fromkeys(filter(None, said))) or mine[0].title
             blocks = tuple(dict.fromkeys(each.title for each in mine))
             root = root._replace(damage=sanitize.shorten(damage, 300), blocks=blocks)  # noqa: PLW2901
         result.append(root)

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "words",
         metavar="WHAT",
         nargs="*",
-        help="pod NS/NAME, node NAME, hpa NS/NAME: why this one shows nothing; explain [ID]: findings, offline",
+        help="pod NS/NAME, node NAME, hpa NS/NAME: why this one shows nothing; explain [ID], offline",
     )
     parser.add_argument("-n", "--namespace", metavar="NAME", help="what can be told of one namespace")
     parser.add_argument(

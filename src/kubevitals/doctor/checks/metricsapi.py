@@ -205,9 +205,7 @@ def _explain(
     down = lookups.age(context, str(told.get("lastTransitionTime", "")))
     since = "" if down is None else f", for {lookups.format_age(down)}"
     namespace, service = lookups.service_of(each)
-    damage = "kubectl top shows nothing" + (
-        f"; autoscalers without numbers: {diagnosis.name_some(waiting)}" if waiting else ""
-    )
+    damage = "kubectl top shows nothing"
     proofs = [f"APIService {diagnosis.place(each)}: Available={told.get('status')} {reason}", message]
     ends = lookups.certificate_ends(diagnosis.text(each, "spec", "caBundle"))
     if page is _EXPIRED and ends is not None:
