@@ -293,7 +293,7 @@ def test_a_refused_watch_is_not_hammered(monkeypatch: pytest.MonkeyPatch) -> Non
     ):
         assert following_.wait_until_ready(5)
         waiting.until(lambda: [each.code for each in following_.problems] == ["pods_forbidden"])
-        assert following_.problems[0].message.startswith("pods not current: ")
+        assert following_.problems[0].message.startswith("pods unverified since 20")
         time.sleep(0.4)
         assert len(server.requests) <= 12  # after 0.02, 0.04, 0.08, 0.16, 0.32 seconds
         assert [pod.name for pod in following_.read().pods] == ["a"]

@@ -122,6 +122,15 @@ def test_beyond_loopback_needs_a_choice(host: str) -> None:
     assert auth.check_exposure(host, "kubernetes", tls=True) == []
 
 
+@pytest.mark.parametrize("mode", [None, "none"])
+def test_every_site_may_read_what_everybody_may(mode: str | None) -> None:
+    """A star among the sites without authentication is warned of, as any page then reads the cluster."""
+    (warning,) = auth.check_origins(["https://a.example", "*"], mode)
+    assert "--cors-origin '*'" in warning
+    assert auth.check_origins(["https://a.example"], mode) == []
+    assert auth.check_origins(["*"], "token-file") == auth.check_origins(["*"], "kubernetes") == []
+
+
 def test_an_unknown_mode_is_refused() -> None:
     """A mode that does not exist is no mode."""
     with pytest.raises(errors.UsageError, match="kubernetes"):

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 from typing import TYPE_CHECKING
 
 import httpx
@@ -455,3 +456,29 @@ def test_connections_fit_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert capacity.read_memory_limit(tmp_path) is None
     (tmp_path / "memory.max").write_text("536870912\n")
     assert capacity.read_memory_limit(tmp_path) == 512 << 20
+
+
+@pytest.mark.parametrize("path", ["/api/v1/stream", "/api/v1/pods", "/readyz", "/nothing"])
+def test_clients_of_http_1_0_get_no_chunks(path: str) -> None:
+    """What a client of HTTP/1.0 gets is framed by its length or the connection's end, also the stream."""
+    with web_service.serve(settings.Settings(heartbeat_seconds=0.1)) as service:
+        service.tick()
+        with web_service.listening(service) as url:
+            place = urllib.parse.urlsplit(url)
+            with socket.create_connection((place.hostname, place.port), timeout=5) as client:
+                client.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+                found = b""
+                while b": still here" not in found and (piece := client.recv(65536)):
+                    found += piece
+                if path == "/api/v1/stream":
+                    service.app.state.hub.close()
+                    while piece := client.recv(65536):
+                        found += piece
+    head, _, body = found.partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head.lower()
+    assert b"connection: close" in head.lower()
+    if path == "/api/v1/stream":
+        assert body.startswith(b"retry: 3000\n\nevent: snapshot\n")
+        assert body.endswith(b"\n\n")
+    else:
+        assert f"content-length: {len(body)}".encode() in head.lower()

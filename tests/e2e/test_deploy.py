@@ -118,6 +118,10 @@ def test_helm_refuses(helm: Path, values: str) -> None:
     [
         ({"serviceMonitor.enabled": "true"}, "needs tls.existingSecret"),
         (
+            {"serviceMonitor.enabled": "true", "serviceMonitor.authorization.credentials.key": "token"},
+            "in plain text, good for the API server too",
+        ),
+        (
             {
                 "serviceMonitor.enabled": "true",
                 "tls.existingSecret": "tls",

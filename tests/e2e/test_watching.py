@@ -310,7 +310,7 @@ def test_a_restart_of_the_api_server_is_survived(ground: controlplane.ControlPla
             seconds=20,
         )
         problems = {problem.code: problem.message for problem in held.problems}
-        assert problems["pods_unreachable"].startswith("pods not current: ")
+        assert problems["pods_unreachable"].startswith("pods unverified since 20")
         assert {pod.name for pod in held.read().pods} == known
         assert held.ready
         ground.restart_api_server()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kubevitals import errors, model
@@ -37,6 +38,7 @@ class Informer(Generic[RecordT]):
     ) -> None:
         self.name = source.resource.plural
         self.listed = False
+        self.verified_at: datetime | None = None  # when the server last said anything of the list
         self.resource_version = ""
         self.changes = 0
         self.error: errors.KubevitalsError | None = None  # why the list is unknown or not current
@@ -88,6 +90,8 @@ class Informer(Generic[RecordT]):
     def _apply(self, event: codecs.Event) -> None:
         with self._changed:
             self.error = event.object if event.type == "ERROR" else None
+            if event.type != "ERROR":
+                self.verified_at = datetime.now(UTC)
             self.resource_version = event.resource_version or self.resource_version
             if event.type == "SYNC":
                 self._replace(event.object)
@@ -255,7 +259,9 @@ class InformerGroup:
 
     def _describe(self, informer: Informer[Any], error: errors.KubevitalsError) -> model.Problem:
         """Return the problem that a list is not current."""
-        about = f"{informer.name} {'not current' if informer.listed else 'unknown'}"
+        about = f"{informer.name} unknown"
+        if informer.verified_at is not None:
+            about = f"{informer.name} unverified since {informer.verified_at:%Y-%m-%dT%H:%M:%SZ}"
         return model.Problem.of(error, code=f"{informer.name}_{error.code}", about=about)
 
     def _resource_versions(self) -> dict[str, str]:

@@ -76,6 +76,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- /* Whether the ServiceMonitor brings a token of an account made for that: empty if not. */}}
 {{- define "kubevitals.scraper" -}}
+{{- if and .Values.serviceMonitor.enabled .Values.serviceMonitor.authorization (not .Values.tls.existingSecret) (not .Values.auth.audiences) }}
+{{- fail "serviceMonitor.authorization would send its token in plain text, good for the API server too: set tls.existingSecret, or auth.audiences for a token that is good here alone" }}
+{{- end }}
 {{- if and .Values.serviceMonitor.enabled (eq .Values.auth.mode "kubernetes") (not .Values.serviceMonitor.authorization) }}
 {{- if not .Values.tls.existingSecret }}
 {{- fail "serviceMonitor.enabled with auth.mode kubernetes needs tls.existingSecret, or a token would travel in plain text; or set serviceMonitor.authorization, or auth.mode" }}

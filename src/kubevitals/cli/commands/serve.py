@@ -69,7 +69,10 @@ def run(arguments: argparse.Namespace) -> int:
     logs.set_up(arguments.log_format, arguments.log_level)
     log = logging.getLogger("kubevitals.serve")
     tls = _open_tls(arguments)
-    for warning in auth.check_exposure(arguments.address, arguments.auth, tls=tls is not None):
+    for warning in (
+        *auth.check_exposure(arguments.address, arguments.auth, tls=tls is not None),
+        *auth.check_origins(arguments.cors_origin or (), arguments.auth),
+    ):
         log.warning(warning, extra={"event": "exposed"})
     with contextlib.ExitStack() as stack:
         listening = stack.enter_context(

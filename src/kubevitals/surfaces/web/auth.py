@@ -183,6 +183,18 @@ def unauthorized(detail: str, schemes: Sequence[str]) -> problemdetails.Refusal:
     )
 
 
+def check_origins(origins: Sequence[str], mode: str | None) -> list[str]:
+    """Return what to warn of when the scripts of these sites may read with that mode."""
+    if "*" in origins and mode in (None, "none"):
+        return [
+            (
+                "every web site that somebody opens beside this can read the service: --cors-origin '*' without "
+                "--auth; name the sites that shall"
+            )
+        ]
+    return []
+
+
 def check_exposure(host: str, mode: str | None, *, tls: bool) -> list[str]:
     """Return what to warn of when listening on `host` with that mode; None is no choice made.
 
