@@ -188,8 +188,8 @@ def check_origins(origins: Sequence[str], mode: str | None) -> list[str]:
     if "*" in origins and mode in (None, "none"):
         return [
             (
-                "every web site that somebody opens beside this can read the service: --cors-origin '*' without "
-                "--auth; name the sites that shall"
+                "every web site that somebody opens can read the service: --cors-origin '*' without --auth; "
+                "name the sites that shall"
             )
         ]
     return []
