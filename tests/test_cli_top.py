@@ -521,15 +521,18 @@ def test_half_the_rights(top: Callable[..., Shown]) -> None:
     assert shown.err.startswith(
         "warning: requests, limits and health of pods unknown: metrics-reader may not list pods"
     )
-    assert "--verb=list --resource=pods" in shown.err
+    assert (
+        "  try: kubevitals rbac --features top --user metrics-reader -n shop | kubectl apply -f -"
+        in shown.err
+    )
 
 
 def test_no_rights(top: Callable[..., Shown]) -> None:
-    """Who may read nothing is told who may not do what, and every rule that is missing."""
+    """Who may read nothing is told who may not do what, and what grants all that is missing."""
     shown = top("nodes", "--context", "simulated-nothing")
     assert (shown.code, shown.out) == (1, "")
-    assert shown.err.startswith("error: nothing may not list nodes")
-    assert 'apiGroups: ["metrics.k8s.io"]' in shown.err
+    assert shown.err.startswith("error: nothing may not list nodes, pods, nodes.metrics.k8s.io\n")
+    assert "  try: kubevitals rbac --features top --user nothing | kubectl apply -f -" in shown.err
     assert "Traceback" not in shown.err
 
 

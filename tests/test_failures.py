@@ -84,7 +84,7 @@ def test_a_403_for_the_whole_cluster() -> None:
     ]
     path = "/apis/metrics.k8s.io/v1/pods"
     assert error.right == resourceattributes.ResourceAttributes(
-        "list", "pods", group="metrics.k8s.io", path=path
+        "list", "pods", group="metrics.k8s.io", path=path, user="jane"
     )
     assert "kubectl create clusterrole kubevitals-list-pods-metrics-k8s-io --verb=list" in error.remedy
     assert "--resource=pods.metrics.k8s.io &&" in error.remedy
