@@ -496,7 +496,7 @@ def test_memory_answers_for_what_the_file_does_not_take(
     [
         (("history", ""), {"nodes", "pods", "containers", "namespaces", "workloads", "export"}),
         (("history", "export", "--format", ""), {"csv", "parquet"}),
-        (("history", "pods", "--s"), {"--since", "--step"}),
+        (("history", "pods", "--s"), {"--since", "--step", "--simulate", "--simulation"}),
         (("rec",), {"record"}),
     ],
 )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from kubevitals import clusterhistory, model, problems, sources
+    from kubevitals import history as histories
+    from kubevitals.history import simulated as simulated_history
     from simcluster import errors as simulated_errors
     from simcluster import simulation as simulated
 
@@ -330,11 +332,39 @@ class Cluster:
     ) -> clusterhistory.ClusterHistory:
         """Return what was recorded of this cluster; `location` and `server` as for `open_history`.
 
-        `name` is the one it was recorded under, if that is not the context's.
+        `name` is the one it was recorded under, if that is not the context's. A simulated cluster has a past
+        of a week, where no `location` is given.
         """
         from kubevitals import clusterhistory
 
+        if location is None and self.world is not None:
+            return clusterhistory.ClusterHistory(self.past(), cluster=self.name)
         return clusterhistory.open_history(location, cluster=name or self.name, **server)
+
+    def past(
+        self, *, recorded: histories.History | None = None, owned: bool = False
+    ) -> simulated_history.Simulated:
+        """Return the last week of a simulated cluster as a history.
+
+        `recorded` answers what lies within it. With `owned` the cluster ends when the history is closed.
+
+        Raises:
+            errors.UsageError: the cluster is not simulated.
+        """
+        from kubevitals.history import simulated as simulated_history
+
+        if self.world is None:
+            raise errors.UsageError("only a simulated cluster knows its past without a recording")
+        return simulated_history.Simulated(
+            self.name,
+            usage_at=self.world.past_usage,
+            read=lambda source, moment: reader.read(
+                self.client, source, reader.Request(), now=lambda: moment
+            ),
+            clock=self.now,
+            recorded=recorded,
+            close=self.close if owned else None,
+        )
 
     def watch(
         self, *, interval: float = 15.0, sleep: Callable[[float], None] = time.sleep, **scope: Any

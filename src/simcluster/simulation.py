@@ -170,6 +170,15 @@ class SimulatedCluster:
         """The simulated time as an epoch."""
         return self._start + (self._clock() - self._start) * self._speed
 
+    def past_usage(self, epoch: float) -> tuple[list[apiobjects.NodeUsage], list[apiobjects.PodUsage]]:
+        """What nodes and the pods of now used at a time before; nothing where the world knows no past."""
+        read = getattr(self._world, "past_usage", None)
+        if read is None:
+            return [], []
+        with self._life_lock:
+            found: tuple[list[apiobjects.NodeUsage], list[apiobjects.PodUsage]] = read(epoch)
+            return found
+
     def _run(self) -> None:
         while not self._stop.wait(0.5):
             self._live()

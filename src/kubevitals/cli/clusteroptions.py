@@ -115,6 +115,11 @@ def add_cluster_options(
         help="accepted as kubectl has it, without effect: nothing is cached on disk",
     )
     sourceoptions.add_arguments(parser, detail=detail, once=once)
+    add_simulation_options(parser)
+
+
+def add_simulation_options(parser: argparse.ArgumentParser) -> None:
+    """Add --simulate and --simulation."""
     group = parser.add_argument_group(_SIMULATED)
     group.add_argument("--simulate", action="store_true", help="start a simulated cluster and use it")
     group.add_argument(
@@ -184,15 +189,19 @@ def connect(arguments: argparse.Namespace) -> clusters.Cluster:
         given["as_user_extra"] = _parse_extras(arguments.as_user_extra)
     if getattr(arguments, "namespace", None):
         given["namespace"] = arguments.namespace
-    simulation = arguments.simulation
-    if arguments.simulate or simulation is not None:
+    if is_simulated(arguments):
         return clusters.open_cluster(
-            simulation=simulation or {},
+            simulation=arguments.simulation or {},
             request_timeout=arguments.request_timeout,
             **sourceoptions.read(arguments),
         )
     given |= sourceoptions.read(arguments)
     return clusters.open_cluster(request_timeout=arguments.request_timeout, **given)
+
+
+def is_simulated(arguments: argparse.Namespace) -> bool:
+    """Return whether a simulated cluster is asked for."""
+    return bool(arguments.simulate) or arguments.simulation is not None
 
 
 def parse_simulation(text: str) -> dict[str, Any]:

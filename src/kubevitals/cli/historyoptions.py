@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from kubevitals import errors
-from kubevitals.cli import values
+from kubevitals.cli import clusteroptions, values
 from kubevitals.surfaces.view import recorderstatus, times
 
 TYPE_CHECKING = False
@@ -79,12 +79,17 @@ def add_recording_options(parser: argparse.ArgumentParser, *, optional: bool) ->
 
 
 def open_reader(arguments: argparse.Namespace) -> histories.History:
-    """Return what --history names, to be read; the caller closes it.
+    """Return what --history names, to be read, or a simulated past; the caller closes it.
 
     Raises:
         errors.HistoryError: there is no such file yet, or it cannot be read.
         errors.ConfigurationError: the address, or how it is reached, cannot be used.
     """
+    if not arguments.history and clusteroptions.is_simulated(arguments):
+        from kubevitals import cluster
+
+        settings = arguments.simulation or {}
+        return cluster.open_cluster(simulation=settings, source="none").past(owned=True)
     if arguments.history and "://" in arguments.history:
         from kubevitals.cli import sourceoptions
         from kubevitals.history import remote

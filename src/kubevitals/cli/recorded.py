@@ -63,7 +63,7 @@ def _find_context(arguments: argparse.Namespace) -> tuple[str | None, str]:
     """
     from kubevitals.cli import clusteroptions
 
-    if arguments.simulate or arguments.simulation is not None:
+    if clusteroptions.is_simulated(arguments):
         return "simulated", arguments.namespace or "default"
     try:
         with clusteroptions.connect(arguments) as cluster:

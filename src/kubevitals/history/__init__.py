@@ -1,11 +1,12 @@
 """Usage over time: series of points, where they are kept, and how to ask for them.
 
 Every history (`ring.Ring` in memory, `store.Store` in a file, `remote.Remote` in a Prometheus-compatible
-database, `fallback.Fallback` for a file backed by memory) implements `History`:
+database, `fallback.Fallback` for a file backed by memory, `simulated.Simulated` for a simulated cluster)
+implements `History`:
 
     answer = history.read(Query("pod", since, until, namespace="shop", step=300.0, percentiles=(50, 95)))
     answer.series       the series with at least one point, each with its points in order
-    answer.source       the name of the history that answered: memory, file, prometheus
+    answer.source       the name of the history that answered: memory, file, prometheus, simulation
     answer.step         the step of the points in seconds; longer than asked for where finer data is gone
     answer.problems     what is wrong with the history that was asked
     history.snapshot_at(moment, cluster=None)      the whole state at a time, or None

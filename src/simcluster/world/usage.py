@@ -13,6 +13,8 @@ from simcluster import apiobjects
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from simcluster.world import pod_template, pods, topology
 
     Row = tuple[pods.Pod, int, list[tuple[str, int, int]]]
@@ -122,46 +124,60 @@ class Meter:
         return self._nodes, self._pods
 
     def _scrape(self, nodes: list[topology.Node], tick: int) -> None:
-        self._nodes = []
-        self._pods = []
-        known: dict[int, Set] = {}
-        collecting = gc.isenabled()
-        gc.disable()  # hundreds of thousands of small new objects, none of them garbage
-        try:
-            for node in nodes:
-                # A kubelet that has just come back has not been scraped twice yet.
-                if not node.lost and self._start + (tick - 1) * TICK > node.ready_since:
-                    self._scrape_node(node, tick, known=known)
-        finally:
-            if collecting:
-                gc.enable()
+        # A kubelet that has just come back has not been scraped twice yet.
+        before = self._start + (tick - 1) * TICK
+        present = [node for node in nodes if not node.lost and before > node.ready_since]
+        self._nodes, self._pods = scrape(present, self._start, tick=tick)
 
-    def _scrape_node(self, node: topology.Node, tick: int, *, known: dict[int, Set]) -> None:
-        measured = measure(node, self._start + tick * TICK, tick=tick, known=known)
-        stamp, window = node_moment(node, self._start, tick=tick)
-        self._nodes.append(
-            apiobjects.NodeUsage(
-                node.name,
-                labels=node.labels,
-                timestamp=stamp,
-                window=window,
-                cpu_nanocores=measured.cpu,
-                memory_kibibytes=measured.memory,
-            )
-        )
-        epoch = self._start + tick * TICK
-        for pod, mixed, containers in measured.rows:
-            late = lateness(mixed)
-            self._pods.append(
-                apiobjects.PodUsage(
-                    pod.namespace,
-                    pod.name,
-                    labels=pod.labels,
-                    timestamp=epoch - late,
-                    window=TICK - late + lateness(mix(pod.salt, tick - 1)),
-                    containers=containers,
+
+def scrape(
+    nodes: list[topology.Node],
+    start: float,
+    *,
+    tick: int,
+    pods_of: Callable[[topology.Node], Iterable[pods.Pod]] | None = None,
+) -> tuple[list[apiobjects.NodeUsage], list[apiobjects.PodUsage]]:
+    """Usage of nodes and of what runs on them at a tick, which may be one before the `start`.
+
+    `pods_of` tells the pods of a node, where they are not those of now.
+    """
+    of_nodes: list[apiobjects.NodeUsage] = []
+    of_pods: list[apiobjects.PodUsage] = []
+    known: dict[int, Set] = {}
+    epoch = start + tick * TICK
+    collecting = gc.isenabled()
+    gc.disable()  # hundreds of thousands of small new objects, none of them garbage
+    try:
+        for node in nodes:
+            running = None if pods_of is None else pods_of(node)
+            measured = measure(node, epoch, tick=tick, known=known, running=running)
+            stamp, window = node_moment(node, start, tick=tick)
+            of_nodes.append(
+                apiobjects.NodeUsage(
+                    node.name,
+                    labels=node.labels,
+                    timestamp=stamp,
+                    window=window,
+                    cpu_nanocores=measured.cpu,
+                    memory_kibibytes=measured.memory,
                 )
             )
+            for pod, mixed, containers in measured.rows:
+                late = lateness(mixed)
+                of_pods.append(
+                    apiobjects.PodUsage(
+                        pod.namespace,
+                        pod.name,
+                        labels=pod.labels,
+                        timestamp=epoch - late,
+                        window=TICK - late + lateness(mix(pod.salt, tick - 1)),
+                        containers=containers,
+                    )
+                )
+    finally:
+        if collecting:
+            gc.enable()
+    return of_nodes, of_pods
 
 
 class Measured:
@@ -180,11 +196,21 @@ class Measured:
         self.fresh: list[Row] = []
 
 
-def measure(node: topology.Node, epoch: float, *, tick: int, known: dict[int, Set]) -> Measured:
-    """What runs on a node at a tick, and what it uses. `known` remembers shapes and belongs to the tick."""
+def measure(
+    node: topology.Node,
+    epoch: float,
+    *,
+    tick: int,
+    known: dict[int, Set],
+    running: Iterable[pods.Pod] | None = None,
+) -> Measured:
+    """What runs on a node at a tick, and what it uses. `known` remembers shapes and belongs to the tick.
+
+    `running` are its pods, where they are not those of now.
+    """
     measured = Measured()
     cpu = memory = 0
-    for pod in node.pods.values():
+    for pod in node.pods.values() if running is None else running:
         if pod.phase != "Running":
             continue
         pod_set = pod.pod_set

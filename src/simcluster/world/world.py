@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from simcluster.world import builder, controller_manager, counters, usage
+from simcluster.world import builder, controller_manager, counters, past, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +60,10 @@ class World:
     def pod_usage(self, now: float) -> list[apiobjects.PodUsage]:
         """Usage of the pods as metrics-server reports it; call `advance(now)` first."""
         return self._meter.read(self._state.nodes, now, turn=self._turn)[1]
+
+    def past_usage(self, epoch: float) -> tuple[list[apiobjects.NodeUsage], list[apiobjects.PodUsage]]:
+        """What nodes and the pods of now used at a time before, the start of the simulation or not."""
+        return past.read(self._state.nodes, epoch, start=self._start)
 
     def read_kubelet(self, name: str) -> stats.NodeStats | None:
         """What the kubelet of a node measured last; None if it is silent, or there is none of that name.

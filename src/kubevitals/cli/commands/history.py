@@ -1,7 +1,8 @@
 """Show what nodes, pods, containers, workloads or namespaces used over time, from what was recorded.
 
 Recorded by `kubevitals record` and `kubevitals serve --history`, or kept by a Prometheus-compatible database
-that scrapes kubevitals. No cluster is asked. Where nothing was measured there is no point: gaps stay gaps.
+that scrapes kubevitals. No cluster is asked; with --simulate the simulated one has a past of a week. Where
+nothing was measured there is no point: gaps stay gaps.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ examples:
   kubevitals history workloads cart --since 9:00 --until 10:00 -o csv
   kubevitals history containers web-0/app --since 30m --step raw -o json
   kubevitals history namespaces --since 7d --history http://prometheus:9090
+  kubevitals history pods --simulate --since 7d       the past of a simulated cluster
   kubevitals history export --since 2d usage.parquet  all points in a file, for pandas, polars or DuckDB
 
 kubevitals record begins to record. Exit codes: 0 good, 1 nothing found or another failure, 2 wrong usage.
@@ -105,6 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     historyoptions.add_reading_options(parser)
     sourceoptions.add_server_arguments(parser)
+    clusteroptions.add_simulation_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

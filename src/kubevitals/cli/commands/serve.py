@@ -144,7 +144,9 @@ def _build(
         )
         for cluster in connected
     }
-    settings = _remember(arguments, collectors, stack, _settle(arguments, connected, authenticator))
+    settings = _remember(
+        arguments, connected, collectors, stack, _settle(arguments, connected, authenticator)
+    )
     for state in settings.states:
         stack.enter_context(state)
     connections = listeneroptions.fit_connections(arguments)
@@ -153,6 +155,7 @@ def _build(
 
 def _remember(
     arguments: argparse.Namespace,
+    connected: list[clusters.Cluster],
     collectors: dict[str, collector.Collector],
     stack: contextlib.ExitStack,
     chosen: web_settings.Settings,
@@ -161,10 +164,11 @@ def _remember(
     from kubevitals.history import fallback, ring
 
     held = ring.Ring(arguments.samples, arguments.interval)
+    simulated = next((each for each in connected if each.world is not None), None)
     for one in collectors.values():
         one.subscribe(lambda published: held.append(published.snapshot))
     if arguments.history is None:
-        return chosen._replace(history=held)
+        return chosen._replace(history=simulated.past(recorded=held) if simulated else held)
     kept = stack.enter_context(historyoptions.recording(arguments, collectors.values(), must=False))
     return chosen._replace(
         history=fallback.Fallback(kept.store, held, window=held.window), recorded=kept.look
