@@ -13,7 +13,7 @@ from kubevitals import cli, errors, parameters
 
 SOURCES = pathlib.Path(str(kubevitals.__file__)).parent
 # Modules whose messages only programs of the command line and the service print.
-SPOKEN_ELSEWHERE = ("cli", "surfaces", "rbac.py", "sockets.py")
+SPOKEN_ELSEWHERE = ("cli", "doctor", "surfaces", "rbac.py", "sockets.py")
 OTHER_PROGRAMS = {
     "--raw",
     "--web",
