@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -205,6 +206,24 @@ def test_the_last_good_snapshot_stays_with_the_problem(scene: Scene, fault: str,
     scene.collector.tick()
     assert scene.latest.snapshot.problems == ()
     assert scene.collector.status().last_error is None
+
+
+def test_while_the_api_server_hangs_answers_say_since_when(scene: Scene) -> None:
+    """The last good rows stay, with the time since which nodes and pods are unverified, until it answers."""
+    scene.collector.tick()
+    scene.world.set_faults(["slow=5s"])
+    scene.moved = 20
+    scene.collector.tick()
+    codes = {problem.code: problem.message for problem in scene.latest.snapshot.problems}
+    assert re.fullmatch(
+        r"nodes and pods are unverified since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ: the API server .*",
+        codes["inventory_unverified"],
+    )
+    assert scene.latest.snapshot.pods
+    scene.world.set_faults([])
+    waiting.until(lambda: not scene.collector.inventory.problems)
+    scene.collector.tick()
+    assert "inventory_unverified" not in {problem.code for problem in scene.latest.snapshot.problems}
 
 
 def test_back_off_grows_and_ends(scene: Scene) -> None:

@@ -333,7 +333,9 @@ class Collector:
                 old = published.snapshot
             over = {gist, composition.fingerprint(before)} if before is not None else {gist}
             rest = tuple(each for each in old.problems if composition.fingerprint(each) not in over)
-            self._publish(old._replace(problems=(problem, *rest)))
+            unverified = composition.find_unverified(error, self.inventory.verified_at)
+            rest = tuple(each for each in rest if each.code != composition.UNVERIFIED)
+            self._publish(old._replace(problems=(problem, *unverified, *rest)))
 
     def _publish(self, made: model.Snapshot) -> None:
         with self._lock:

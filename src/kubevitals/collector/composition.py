@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from kubevitals.kube import liveinventory
 
 
+UNVERIFIED = "inventory_unverified"
+"""The code of the problem that nodes and pods are as they were at a time, and perhaps not now."""
+
+
 class UsageResults:
     """The answers of a source for nodes and for pods, or the errors instead."""
 
@@ -118,6 +122,20 @@ def compose(
         pods=model.Records(pods),
         problems=model.distinct(problems),
     )
+
+
+def find_unverified(error: errors.KubevitalsError, verified_at: datetime | None) -> tuple[model.Problem, ...]:
+    """Return that nodes and pods may be others by now, if the error is that the API server does not answer.
+
+    `verified_at` is when it last said anything of them; None if it never did.
+    """
+    silent = isinstance(error, errors.UnreachableError | errors.RequestTimeoutError)
+    if not silent or verified_at is None:
+        return ()
+    since = f"{verified_at:%Y-%m-%dT%H:%M:%SZ}"
+    remedy = "look at the API server; they are read again as soon as it answers"
+    message = f"nodes and pods are unverified since {since}: the API server does not answer"
+    return (model.Problem(UNVERIFIED, message, remedy),)
 
 
 def problem_of(error: errors.KubevitalsError) -> model.Problem:

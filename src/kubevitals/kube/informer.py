@@ -195,6 +195,13 @@ class InformerGroup:
             return self._problems()
 
     @property
+    def verified_at(self) -> datetime | None:
+        """When the server last said anything of the list of which it has been silent for longest."""
+        with self._changed:
+            heard = [each.verified_at for each in self._informers.values() if each.verified_at is not None]
+            return min(heard, default=None)
+
+    @property
     def resource_versions(self) -> dict[str, str]:
         """How far each list is followed, by the plural name of its resource."""
         with self._changed:
