@@ -68,7 +68,7 @@ def follow(own: web_service.Service) -> None:
     text = own.get("/").text
     assert "metrics API installed but unavailable" in text
     assert "no source now; the last was metrics-server" in text
-    assert "try: kubectl get apiservice" in text
+    assert "try: kubevitals doctor says why" in text
 
 
 def test_page_commands(service: web_service.Service) -> None:

@@ -39,7 +39,7 @@ SAID = {
 }
 REMEDIES = {
     "metrics_not_installed": "install metrics-server",
-    "metrics_unavailable": "kubectl get apiservice v1beta1.metrics.k8s.io",
+    "metrics_unavailable": "kubevitals doctor says why",
     "metrics_empty": "wait: ",
 }
 KUBECTL_SAYS = {

@@ -22,6 +22,7 @@ from kubevitals.surfaces.view import recorderstatus
 from kubevitals.surfaces.web import (
     answercache,
     auth,
+    doctorroutes,
     historyroutes,
     middleware,
     models,
@@ -139,6 +140,7 @@ def create_app(
     serviceroutes.ServiceRoutes(collectors, hub=hub, scrape_cache=scrape_cache, recorded=recorded).add_to(app)
     snapshotroutes.SnapshotRoutes(caches, past).add_to(app)
     past.add_to(app)
+    doctorroutes.DoctorRoutes(collectors).add_to(app)
     app.add_exception_handler(problemdetails.Refusal, _refuse)
     app.add_exception_handler(exceptions.HTTPException, _refuse_http)
     app.add_exception_handler(memory.BudgetError, _refuse_for_memory)

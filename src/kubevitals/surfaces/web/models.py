@@ -179,6 +179,67 @@ class Status(_Object):
     clusters: list[_Status] = pydantic.Field(description="each cluster that the service reads")  # type: ignore[valid-type]
 
 
+# --- the doctor
+
+
+class _MissingRight(_Object):
+    verb: str = pydantic.Field(description="as list or get")
+    resource: str = pydantic.Field(description="with its subresource: pods/log")
+    group: str = pydantic.Field(description="the API group; empty for the core one")
+    namespace: str | None = pydantic.Field(description="where; null for the whole cluster")
+
+
+class _DoctorLayer(_Object):
+    name: str = pydantic.Field(description="the layer's word: metrics_server")
+    title: str = pydantic.Field(description="its name for people")
+    status: Literal["ok", "warn", "fail", "skip", "unknown", "blocked"] = pydantic.Field(
+        description="skip: not installed; unknown: rights are missing; blocked: by a layer below"
+    )
+    text: str | None = pydantic.Field(description="a few words: 17/17 Ready")
+    blocked_by: str | None = pydantic.Field(description="the layer that is the cause")
+    missing: list[_MissingRight] = pydantic.Field(description="the rights that would let it be judged")
+
+
+class _DoctorFinding(_Object):
+    id: str = pydantic.Field(description="a stable word; docs/doctor.md lists them")
+    layer: str = pydantic.Field(description="the layer that is the cause")
+    severity: Literal["critical", "warning", "info"] = pydantic.Field(description="how serious it is")
+    status: Literal["warn", "fail"] = pydantic.Field(description="what it makes of its layer")
+    confidence: Literal["certain", "likely"] = pydantic.Field(description="how sure the cause is")
+    title: str = pydantic.Field(description="layer and cause in a line")
+    cause: str = pydantic.Field(description="how it comes about")
+    damage: str | None = pydantic.Field(description="what suffers from it")
+    evidence: list[str] = pydantic.Field(description="what the cluster said")
+    scope: list[str] = pydantic.Field(description="the objects that it is about")
+    check: list[str] = pydantic.Field(description="commands that read")
+    fix: list[str] = pydantic.Field(
+        description='what to do; a line with "! " is a command that changes the cluster'
+    )
+    avoid: str | None = pydantic.Field(description="what not to do, and why")
+    blocks: list[str] = pydantic.Field(description="what fails because of it")
+
+
+class DoctorReport(_Object):
+    """An examination of the layers that metrics pass."""
+
+    schema_: Literal["kubevitals/v1"] = _key("schema", alias="schema")
+    kind: Literal["DoctorReport"] = _key("kind")
+    schema_version: Literal[1] = pydantic.Field(description="of the keys below")
+    verdict: Literal["ok", "warn", "fail", "incomplete", "not_examined"] = pydantic.Field(
+        description="one word for all of it"
+    )
+    context: str = pydantic.Field(description="the cluster's name")
+    user: str | None = pydantic.Field(description="as whom it was examined")
+    server_version: str | None = pydantic.Field(description="of the API server")
+    started_at: datetime = pydantic.Field(description="when it was examined")
+    duration_seconds: float = pydantic.Field(description="how long it took")
+    requests: int = pydantic.Field(description="how many reads were sent")
+    access_reviews: int = pydantic.Field(description="how many questions about rights were sent")
+    layers: list[_DoctorLayer] = pydantic.Field(description="each layer, from the bottom up")
+    findings: list[_DoctorFinding] = pydantic.Field(description="causes, the most serious first")
+    problems: list[str] = pydantic.Field(description="what kept checks from looking")
+
+
 # --- history
 
 

@@ -73,6 +73,7 @@ LINKS = (
     ("How it is", (
         ("/api/v1/vitals", "the cluster in one row: counts, and shares of what is allocatable"),
         ("/api/v1/problems", "what is wrong in the cluster, and what could not be read"),
+        ("/api/v1/doctor", "which layer of metrics is silent, why, and what to do"),
         ("/api/v1/status", "the service: source, age, coverage, rights, version"),
         ("/api/v1/stream", "server-sent events: a small one a snapshot, without end"),
         ("/metrics", "for Prometheus, as text or OpenMetrics"),
