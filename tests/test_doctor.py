@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
@@ -12,6 +13,7 @@ import pytest
 import kubevitals
 from kubevitals import cli, doctor, errors, rbac
 from kubevitals.doctor import checks, commands, explanation, layers, subjects
+from kubevitals.surfaces.terminal import doctorpage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,3 +180,53 @@ def test_an_object_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None
     for words in (["pod", "shop/nope"], ["pod", "nope"], ["node", "nope"], ["hpa/nope"], ["pod"]):
         assert cli.main(["doctor", "--simulate", *words]) == 2, words
         assert capsys.readouterr().err.startswith("error: ")
+
+
+def distort(value: Any, random: Random) -> Any:
+    """Return decoded JSON with some parts of another shape, or hostile."""
+    if random.random() < 0.08:
+        return random.choice([None, 7, -1.5, True, [], {}, [None], {"a": []}, "\x1b[31mred\x07", "x" * 5000])
+    if isinstance(value, dict):
+        return {key: distort(each, random) for key, each in value.items()}
+    if isinstance(value, list):
+        return [distort(each, random) for each in value]
+    return value
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_an_api_server_that_lies(
+    monkeypatch: pytest.MonkeyPatch, calm: kubevitals.Cluster, seed: int
+) -> None:
+    """Answers of any shape give a report of the schema, without a character that steers a terminal."""
+    random = Random(seed)
+    original = calm.client.fetch
+    assert calm.world is not None
+    calm.world.set_faults(["monitor-wrong-port", "target-down", "hpa-request-missing"])
+
+    def lie(path: str, *rest: Any, **named: Any) -> bytes:
+        body = original(path, *rest, **named)
+        try:
+            decoded = json.loads(body)
+        except ValueError:
+            return body
+        return json.dumps(distort(decoded, random)).encode()
+
+    monkeypatch.setattr(calm.client, "fetch", lie)
+    try:
+        found = doctor.examine(calm.client, doctor.Options(concurrency=1))
+    finally:
+        calm.world.set_faults([])
+    SCHEMA.validate(found.to_dict())
+    shown = doctorpage.render(found, code=1, wide=True)
+    assert all(line.isprintable() for line in shown.splitlines())
+
+
+def test_time_and_requests_end(calm: kubevitals.Cluster) -> None:
+    """When the time is up nothing more is asked: what is left is unknown, and the report says why."""
+    ticks = iter(range(10_000))
+    found = doctor.examine(
+        calm.client, doctor.Options(timeout=12.0, concurrency=1), clock=lambda: next(ticks)
+    )
+    assert found.requests < 15
+    assert any("ran out of time" in each for each in found.problems)
+    assert found.verdict in ("incomplete", "not_examined")

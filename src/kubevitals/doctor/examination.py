@@ -205,6 +205,11 @@ def _run_one(check: diagnosis.Check, context: contexts.Context, seen: _Seen) -> 
             seen.notes.append(
                 diagnosis.Note(check.layer, diagnosis.UNKNOWN, sanitize.excerpt(error.message, 120))
             )
+    except Exception as error:  # noqa: BLE001 an answer of a shape that nobody foresaw costs its check alone
+        with seen.lock:
+            title = layers.LAYERS[check.layer].title
+            seen.problems.append(f"{title}: an odd answer of the cluster ({type(error).__name__})")
+            seen.notes.append(diagnosis.Note(check.layer, diagnosis.UNKNOWN, "an odd answer of the cluster"))
 
 
 def _may(context: contexts.Context, right: resourceattributes.ResourceAttributes) -> bool:
