@@ -208,8 +208,7 @@ def test_another_object(decoder: str, body: bytes) -> None:
         {**POD, "containers": ["x"]},
         {**POD, "containers": {}},
         {**POD, "containers": 7},
-        {**POD, "containers": [{"usage": {"cpu": "1"}}]},
-        {**POD, "containers": [{"name": None}]},
+        {**POD, "containers": [{"name": 5}]},
         {**POD, "containers": [{"name": "a", "usage": True}]},
         {**POD, "containers": [{"name": "a", "usage": []}]},
     ],
@@ -222,6 +221,16 @@ def test_an_odd_row_costs_itself(decoder: str, odd: Any) -> None:
     assert [name for _, name in usage.pods] == ["good", "last"]
     assert [each.code for each in usage.problems] == ["bad_answer"]
     assert "PodMetrics" in usage.problems[0].message
+
+
+@pytest.mark.parametrize("nameless", [{}, {"name": ""}, {"name": None}])
+def test_usage_of_no_container_counts_nowhere(decoder: str, nameless: dict[str, Any]) -> None:
+    """What a sample says under no name, such as the sum of the pod, costs its containers nothing."""
+    total = {**nameless, "usage": {"cpu": "135m", "memory": "650Mi"}}
+    api, _ = answering(pods({**POD, "containers": [total, *POD["containers"], total]}))
+    usage = api.fetch_usage(sources.Scope(pods=True))
+    assert usage.pods["shop", "web-0"][2] == [("app", 7.532567891, 14833444 * 1024)]
+    assert usage.problems == []
 
 
 @pytest.mark.parametrize("value", [True, [], {}, "-1x", 1e400])

@@ -73,7 +73,7 @@ def _decode_typed(body: bytes, kind: Any) -> list[Any] | None:
 
 def _is_named_pod(pod: objects.PodMetrics) -> bool:
     meta = pod.metadata
-    return bool(meta.name and meta.namespace) and all(each.name for each in pod.containers or ())
+    return bool(meta.name and meta.namespace)
 
 
 def _read_typed_pod(pod: objects.PodMetrics) -> WirePod:
@@ -85,6 +85,7 @@ def _read_typed_pod(pod: objects.PodMetrics) -> WirePod:
         [
             (each.name, each.usage and each.usage.cpu, each.usage and each.usage.memory)
             for each in pod.containers or ()
+            if each.name  # what has none is no container of the pod, and counts nowhere
         ],
     )
 
@@ -126,7 +127,9 @@ def _read_pod_item(item: dict[str, Any]) -> WirePod:
         raise TypeError("its containers are no list")
     for each in found or ():
         amounts = _mapping(each.get("usage"), "usage")
-        containers.append((_name(each.get("name")), amounts.get("cpu"), amounts.get("memory")))
+        name = _text(each.get("name"))
+        if name:
+            containers.append((name, amounts.get("cpu"), amounts.get("memory")))
     return (
         _name(meta.get("namespace")),
         _name(meta.get("name")),
