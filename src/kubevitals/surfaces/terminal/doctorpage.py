@@ -33,8 +33,8 @@ def render(
     while height is not None and whole > 1 and _rows(lines, width) >= height:
         whole -= 1
         lines = list(_sick(found, code, whole=whole, width=width, wide=wide))
-    while height is not None and _rows(lines, width) >= height and (extra := _least(lines)) is not None:
-        del lines[extra]
+    while height is not None and _rows(lines, width) >= height and _drop(lines, width):
+        pass
     return "\n".join(lines) + "\n"
 
 
@@ -176,15 +176,20 @@ def _rows(lines: Iterable[str], width: int) -> int:
     return sum(max(1, -(-len(line) // width)) for line in lines)
 
 
-def _least(lines: Sequence[str]) -> int | None:
-    """Return the line that a small terminal misses least: of the proof, then of what is blocked or fine."""
-    for place in range(len(lines) - 3, 2, -1):
+def _drop(lines: list[str], width: int) -> bool:
+    """Take away the line that a small terminal misses least, with a mark where a sentence is cut."""
+    body = lines.index("") + 1
+    for place in range(len(lines) - 3, body, -1):
         if lines[place].startswith(" " * _INDENT) and not lines[place].lstrip().startswith(
             ("kubectl", "helm")
         ):
-            return place
+            del lines[place]
+            if not lines[place - 1].endswith("…"):
+                lines[place - 1] = _cut(f"{lines[place - 1]} …", width)
+            return True
     for word in ("blocks", "ok", "blocked", "?", "also"):
-        for place in range(len(lines) - 3, 2, -1):
+        for place in range(len(lines) - 3, body, -1):
             if lines[place].startswith(word.ljust(_INDENT)):
-                return place
-    return None
+                del lines[place]
+                return True
+    return False
