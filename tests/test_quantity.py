@@ -274,3 +274,19 @@ def test_rounding_is_to_the_nearest_and_even_handed(value: float) -> None:
 def test_lengths_of_time(text: str, seconds: float | None) -> None:
     """A length of time is numbers with units; anything else is none."""
     assert quantity.parse_length(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("cores", "shown"),
+    [(0.0, "0m"), (0.003, "3m"), (0.003000001, "4m"), (7.532567891, "7533m"), (2.0, "2000m")],
+)
+def test_cpu_as_kubectl(cores: float, shown: str) -> None:
+    """CPU is rounded up to millicores as kubectl does it, and whole ones stay."""
+    assert quantity.format_cpu_as_kubectl(cores) == shown
+
+
+def test_memory_and_shares_as_kubectl() -> None:
+    """Memory and percentages are rounded down."""
+    assert quantity.format_memory_as_kubectl((5 << 20) - 1) == "4Mi"
+    assert quantity.format_memory_as_kubectl(5 << 20) == "5Mi"
+    assert quantity.format_ratio_as_kubectl(0.999) == "99%"

@@ -169,6 +169,26 @@ def format_memory(size: float) -> str:
     return f"{round_half_up(size / 1048576)}Mi"
 
 
+def format_cpu_as_kubectl(cores: float) -> str:
+    """Return cores as millicores, rounded up: `kubectl top` shows 7.532000001 as "7533m"."""
+    return f"{millicores_up(cores)}m"
+
+
+def millicores_up(cores: float) -> int:
+    """Return whole millicores, rounded up."""
+    return -(-round(cores * 10**9) // 10**6)
+
+
+def format_memory_as_kubectl(size: float) -> str:
+    """Return bytes as mebibytes, rounded down."""
+    return f"{int(size) >> 20}Mi"
+
+
+def format_ratio_as_kubectl(ratio: float) -> str:
+    """Return a ratio as whole percent, rounded down."""
+    return f"{int(ratio * 100)}%"
+
+
 def format_ratio(ratio: float) -> str:
     """Return a ratio as whole percent, rounded to nearest: 0.856 is "86%"."""
     return f"{round_half_up(ratio * 100)}%"

@@ -116,7 +116,8 @@ def find_key(word: str, kind: kinds.Kind) -> str:
 def of_capacity(columns: Sequence[Column]) -> list[Column]:
     """Return the columns with a node's usage as a share of its capacity."""
     keys = {"cpu_of_allocatable": "cpu_of_capacity", "memory_of_allocatable": "memory_of_capacity"}
-    return [each._replace(key=keys[each.key]) if each.key in keys else each for each in columns]
+    found = [each._replace(key=keys[each.key]) if each.key in keys else each for each in columns]
+    return [each._replace(row_form=_cpu_of_capacity) if each.row_form is _cpu_of else each for each in found]
 
 
 def with_available(columns: Sequence[Column]) -> list[Column]:
@@ -184,6 +185,21 @@ def _taints(values: Any) -> str:
 
 def _ready(pod: model.Pod) -> str:
     return f"{pod.containers_ready}/{pod.containers_total}"
+
+
+def _cpu_of(node: model.Node) -> str:
+    """Return CPU as a share of allocatable as kubectl has it: of whole millicores, rounded down."""
+    return _share_of_millicores(node.cpu_usage_cores, node.cpu_allocatable_cores)
+
+
+def _cpu_of_capacity(node: model.Node) -> str:
+    return _share_of_millicores(node.cpu_usage_cores, node.cpu_capacity_cores)
+
+
+def _share_of_millicores(part: float | None, whole: float | None) -> str:
+    if part is None or not whole:
+        return UNKNOWN
+    return quantity.format_ratio_as_kubectl(quantity.millicores_up(part) / quantity.millicores_up(whole))
 
 
 cpu, memory, percent = quantity.format_cpu, quantity.format_memory, quantity.format_ratio
@@ -284,24 +300,28 @@ WORKLOADS = [
     *_COUNTS,
 ]
 
-# The columns of kubectl top, for --usage.
+# The columns of kubectl top, for --usage, rounded as it rounds.
+_AS_KUBECTL = [
+    Column("CPU(cores)", "cpu_usage_cores", quantity.format_cpu_as_kubectl, numeric=True),
+    Column("MEMORY(bytes)", "memory_usage_bytes", quantity.format_memory_as_kubectl, numeric=True),
+]
 USAGE_PODS = [
     Column("NAMESPACE", "namespace", _text, name=True),
     Column("NAME", "name", _text, name=True),
-    *_usage(""),
+    *_AS_KUBECTL,
 ]
 USAGE_CONTAINERS = [
     Column("NAMESPACE", "namespace", _text, name=True),
     Column("POD", "pod", _text, name=True),
     Column("NAME", "name", _text, name=True),
-    *_usage(""),
+    *_AS_KUBECTL,
 ]
 USAGE_NODES = [
     Column("NAME", "name", _text, name=True),
-    Column("CPU(cores)", "cpu_usage_cores", cpu, numeric=True),
-    Column("CPU(%)", "cpu_of_allocatable", percent, ratio=True),
-    Column("MEMORY(bytes)", "memory_usage_bytes", memory, numeric=True),
-    Column("MEMORY(%)", "memory_of_allocatable", percent, ratio=True),
+    _AS_KUBECTL[0],
+    Column("CPU(%)", "cpu_of_allocatable", quantity.format_ratio_as_kubectl, ratio=True, row_form=_cpu_of),
+    _AS_KUBECTL[1],
+    Column("MEMORY(%)", "memory_of_allocatable", quantity.format_ratio_as_kubectl, ratio=True),
 ]
 
 BY_KIND: dict[str, list[Column]] = {
