@@ -9,7 +9,7 @@ BIN := .venv/bin
 ARGS ?= --simulate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run look test test-all fuzz check e2e-tools e2e record format bench lock clean
+.PHONY: help setup run look test test-all fuzz soak check e2e-tools e2e record format bench lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test-all: setup ## run them on every Python from 3.11 to 3.15 at hand
 
 fuzz: setup ## fuzz requests, answers, files and command lines; SECONDS=60, FUZZ_ARGS="TARGET --seed N"
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(FUZZ_ARGS)
+
+soak: setup ## run the attacks on the services that take minutes
+	$(BIN)/python -m pytest -q tests/soak
 
 e2e-tools: setup ## build the real control plane for the tests, once (about 20 minutes, needs Go)
 	$(BIN)/python -m tests.e2e.build_tools
