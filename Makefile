@@ -20,8 +20,8 @@ setup: ## make .venv with pinned, hashed dependencies
 run: setup ## serve a simulated cluster on http://127.0.0.1:8080; ARGS="--context prod" serves a real one
 	@$(BIN)/kubevitals serve $(ARGS)
 
-look: setup ## look at it on one screen; ARGS="--context prod" looks at a real one
-	@$(BIN)/kubevitals overview $(ARGS)
+look: setup ## open the terminal screen on a simulated cluster; ARGS="--context prod" looks at a real one
+	@$(BIN)/kubevitals screen $(ARGS)
 
 test: setup ## run the fast tests, on as many processes as the machine has cores
 	$(BIN)/python -m pytest -q -n auto

@@ -26,6 +26,7 @@ COMMANDS = {
         "top",
         "show usage of nodes, pods, containers, namespaces or workloads against requests and limits",
     ),
+    "screen": ("screen", "open the terminal screen, live; `kubevitals` alone on a terminal does the same"),
     "overview": ("overview", "show nodes, the busiest pods and what is wrong, on one screen"),
     "problems": ("problems", "show everything that is wrong, with the next step; for people and for scripts"),
     "doctor": ("doctor", "find out which layer of metrics is silent, why, and what to do about it"),
@@ -41,6 +42,7 @@ _HIDDEN = {"__complete": "kubevitals.cli.completion.completer"}
 
 _EPILOG = """\
 examples:
+  kubevitals                               on a terminal: the screen; `kubevitals screen --simulate` tries it
   kubevitals top nodes --simulate          look at a simulated cluster, no cluster needed
   kubevitals top pods -A --sort-by memory  every pod, the largest first
   kubevitals top pods -n shop -o json      numbers for programs, documented in docs/schema.md
@@ -142,6 +144,8 @@ def _run_bare(argv: Sequence[str], program: str) -> int:
     if "--version" in argv or list(argv) == ["version"]:
         print(f"kubevitals {kubevitals.__version__}")
         return 0
+    if not argv and sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty():
+        return _run(["screen"], program)
     words = [word for word in argv if not word.startswith("-")]
     if not argv or "-h" in argv or "--help" in argv or words[:1] == ["help"]:
         if len(words) > 1 and words[1] in COMMANDS:
