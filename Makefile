@@ -9,7 +9,7 @@ BIN := .venv/bin
 ARGS ?= --simulate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run look test test-all fuzz soak check e2e-tools e2e record format bench lock clean
+.PHONY: help setup run look frontend test test-all fuzz soak check e2e-tools e2e record format bench lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ run: setup ## serve a simulated cluster on http://127.0.0.1:8080; ARGS="--contex
 
 look: setup ## open the terminal screen on a simulated cluster; ARGS="--context prod" looks at a real one
 	@$(BIN)/kubevitals screen $(ARGS)
+
+frontend: ## build the page from frontend/; needs Node 20 or newer with npm
+	cd frontend && npm ci --ignore-scripts && npm run build
 
 test: setup ## run the fast tests, on as many processes as the machine has cores
 	$(BIN)/python -m pytest -q -n auto
@@ -46,12 +49,13 @@ e2e: setup ## run the tests against a real API server and metrics-server
 record: setup ## store what the real API server answers as fixtures of the fast tests
 	$(BIN)/python -m tests.e2e.record
 
-check: setup ## lint, types, layers
+check: setup ## lint, types, layers; of the page too, where there is Node
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	tools/check-tree
+	tools/check-frontend
 
 format: setup ## format the code
 	$(BIN)/ruff format .

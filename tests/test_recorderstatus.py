@@ -12,7 +12,7 @@ from kubevitals import model
 from kubevitals.history import store
 from kubevitals.surfaces.remotewrite import writer
 from kubevitals.surfaces.view import recorderstatus
-from kubevitals.surfaces.web import page, servicestatus, settings
+from kubevitals.surfaces.web import servicestatus, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,22 +69,12 @@ def test_the_status_tells_both() -> None:
     assert json.loads(servicestatus.make_status({}))["history"] is None
 
 
-def test_the_page_tells_both() -> None:
-    """The page has a card with both, and why something is wrong, escaped; none where nothing is kept."""
-    text = page.render({}, recorded=BAD).decode()
-    assert "not recording, 5 ticks, 7 lost" in text
-    assert "there is no &lt;room&gt;" in text
-    assert "75 s behind" in text
-    assert "<h3>over time" not in page.render({}).decode()
-
-
 def test_a_service_tells_what_it_keeps() -> None:
-    """Status, page and metrics of a service agree; its schema describes what the status says."""
+    """Status and metrics of a service agree; its schema describes what the status says."""
     with web_service.serve(telling(GOOD), simulation={"pods": 5}) as service:
         service.tick()
         told = service.get("/api/v1/status").json()
         assert told["history"]["ticks"] == 12
-        assert "900 samples sent" in service.get("/").text
         metrics = service.get("/metrics").text
         schemas = service.get("/openapi.json").json()["components"]["schemas"]
     values = {

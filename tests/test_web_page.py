@@ -1,20 +1,23 @@
-"""The page at `/`: links to everything, the state of each cluster, and nothing that a hostile name can do."""
+"""The page at `/`: files that are built ahead, load nothing from elsewhere, and are kept by browsers."""
 
 from __future__ import annotations
 
-import html
+import gzip
+import json
 import re
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from tests import web_service
 
-from kubevitals import collector, kinds, model
+from kubevitals import snapshot
 from kubevitals.surfaces.web import page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+FRONTEND = Path(__file__).parent.parent / "frontend"
 
 
 @pytest.fixture(scope="module")
@@ -26,78 +29,59 @@ def service() -> Iterator[web_service.Service]:
 
 
 def test_page(service: web_service.Service) -> None:
-    """The page names every route of the description, loads nothing from elsewhere and runs no script."""
+    """The page is asked for anew each time, has nothing inline, and names only files of its own."""
     answer = service.get("/")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert "<script" not in answer.text
-    linked = [html.unescape(each) for each in re.findall(r'(?:href|src)="([^"]*)"', answer.text)]
-    assert all(each.startswith("/") or each == "data:," for each in linked)
-    for path in {each for each in linked if each.startswith("/")} - {"/api/v1/stream"}:
-        may = {503} if path.endswith("z") else {404} if path.startswith("/api/v1/history/") else set()
-        assert service.get(path).status_code in {200, *may}, path  # no clock ticks, no history is kept
-    paths = set(service.get("/openapi.json").json()["paths"]) - {"/", "/style.css"}
-    shown = {
-        html.unescape(each).partition("?")[0] for each in re.findall(r"<code>([^<]*)</code>", answer.text)
-    }
-    assert paths <= shown
-    assert {path.partition("?")[0] for path in linked} >= {path for path in paths if "{" not in path}
-    for kind, names in (
-        (each.name, each.path) for each in kinds.KINDS.values()
-    ):  # single objects are linked by one that is there
-        assert any(re.fullmatch(f"/api/v1/{kind}" + "/[^/?]+" * len(names), path) for path in linked), kind
+    assert answer.headers["cache-control"] == "no-cache"
+    loaded = re.findall(r'(?:href|src)="([^"]*)"', answer.text)
+    assert {each.removeprefix("./assets/") for each in loaded} - {"api/v1/vitals"} == page.Page().assets
+    assert not re.search(r"<style| style=|<script(?![^>]* src=)| on[a-z]+=", answer.text)
 
 
-def test_page_tells_the_state() -> None:
-    """The page tells of each cluster its name, state, source, age, coverage, and what could not be read."""
-    with web_service.serve(simulation={"pods": 20}) as own:
-        follow(own)
+def test_policy(service: web_service.Service) -> None:
+    """The policy of the page allows nothing from outside, nothing inline, and no text that becomes HTML."""
+    policy = service.get("/").headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "require-trusted-types-for 'script'; trusted-types 'none'" in policy
+    assert "unsafe" not in policy
+    assert "*" not in policy
+    assert "data:" not in policy
 
 
-def follow(own: web_service.Service) -> None:
-    """Look at the page before the first snapshot, with one, and while usage cannot be had."""
-    text = own.get("/").text
-    assert "not ready" in text
-    assert "none yet" in text
-    own.tick()
-    text = own.get("/").text
-    assert "not ready" not in text
-    for words in (own.collector.name, "metrics-server, since 20", "0 s old, read every 15 s", " of 6<"):
-        assert words in text, words
-    own.world.set_faults(["metrics-unavailable"])
-    own.tick()
-    text = own.get("/").text
-    assert "metrics API installed but unavailable" in text
-    assert "no source now; the last was metrics-server" in text
-    assert "try: kubevitals doctor says why" in text
+def test_assets_are_kept(service: web_service.Service) -> None:
+    """The files have a hash in their names and a type, are kept for ever, and are the same as gzip."""
+    for name in page.Page().assets:
+        assert re.fullmatch(r"[a-z]+-[A-Za-z0-9_-]{8}\.(js|css|svg)", name), name
+        plain = service.get(f"/assets/{name}", **{"accept-encoding": "identity"})
+        zipped = service.get(f"/assets/{name}", **{"accept-encoding": "gzip"})
+        assert plain.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert plain.headers["content-type"].startswith(("text/javascript", "text/css", "image/svg+xml"))
+        assert "content-encoding" not in plain.headers
+        assert zipped.headers["content-encoding"] == "gzip"
+        assert plain.content == zipped.content == (page.STATIC / "assets" / name).read_bytes()
 
 
-def test_page_commands(service: web_service.Service) -> None:
-    """Commands are for the place that the reader came by, and for who came with a token; else harmless."""
-    assert (
-        "curl -s --compressed &#x27;http://vitals:81/metrics&#x27;" in service.get("/", host="vitals:81").text
-    )
-    assert "Bearer $TOKEN" not in service.get("/").text
-    text = service.get("/", authorization="Bearer the-secret").text
-    assert "Bearer $TOKEN" in text
-    assert "the-secret" not in text
-    for host in ("';reboot;'", "a b", "$(x)", '"><script>', "x" * 300):
-        assert "&#x27;http://127.0.0.1:8080/metrics&#x27;" in service.get("/", host=host).text
+def test_other_names(service: web_service.Service) -> None:
+    """No other file can be had, whatever the name."""
+    for name in ("index.html", "..%2findex.html", "%2e%2e/index.html", "..\\page.py", "x.js"):
+        assert service.get(f"/assets/{name}").status_code == 404, name
 
 
-def test_page_escapes() -> None:
-    """Names and messages from a cluster are text in the page, whatever they hold."""
-    evil = "</code>\"'><b onload=x>\x1b[2J\u202e"
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    pod = model.Pod(
-        evil, evil, workload_kind=evil, workload_name=evil, containers=(model.Container(evil, evil, evil),)
-    )
-    problem = model.Problem("x", evil, remedy=evil)
-    held = model.Snapshot(
-        evil, evil, now, model.Records([model.Node(evil)]), model.Records([pod]), problems=(problem,)
-    )
-    status = collector.Status(now, source=evil, last_error=model.Problem("x", "<script>alert('1')</script>"))
-    text = page.render({evil: page.ClusterState(status, held, evil)}, place=evil).decode()
-    for word in ("<script", "<b ", "\x1b", "\u202e"):
-        assert word not in text
-    assert "alert(" in text
-    assert re.search(r'href="/api/v1/pods/[%A-Za-z0-9.]+/[%A-Za-z0-9.]+"', text)
+def test_weight() -> None:
+    """The page weighs less than 60 kB on the way to the browser, and less than 130 kB in the wheel."""
+    files = [each.read_bytes() for each in page.STATIC.rglob("*") if each.is_file()]
+    assert sum(len(gzip.compress(each)) for each in files) < 60_000
+    assert sum(map(len, files)) < 130_000
+
+
+def test_reasons() -> None:
+    """The page has the words for each reason why a number is missing that the other surfaces have."""
+    assert json.loads((FRONTEND / "src" / "reasons.json").read_text()) == snapshot.REASONS
+
+
+def test_lock_file() -> None:
+    """The lock file names no address, and has a hash of every package."""
+    packages = json.loads((FRONTEND / "package-lock.json").read_text())["packages"]
+    for name, each in packages.items():
+        assert "resolved" not in each, name
+        assert not name or "integrity" in each, name

@@ -135,9 +135,9 @@ def test_slow_heads_are_ended(service: web_service.Service, monkeypatch: pytest.
             slow.sendall(b"GET / HTTP/1.1\r\n")
             assert slow.recv(100) == b""
         with httpx.Client() as client:
-            client.get(f"{url}/style.css")
+            client.get(f"{url}/")
             time.sleep(0.4)
-            assert client.get(f"{url}/style.css").status_code == 200
+            assert client.get(f"{url}/").status_code == 200
 
 
 def test_clients_that_do_not_read_are_ended(
@@ -168,7 +168,7 @@ def test_connections_are_bounded(service: web_service.Service) -> None:
         httpx.Client() as client,
         httpx.stream("GET", f"{url}/api/v1/stream") as busy,
     ):
-        assert client.get(f"{url}/style.css").status_code == 200
+        assert client.get(f"{url}/").status_code == 200
         assert first.recv(10) == b""
         assert _answers(url)
         assert second.recv(10) == b""
@@ -226,7 +226,7 @@ def test_silent_handshakes_end(
     tls = certs.Certificate(tmp_path / "tls.crt", tmp_path / "tls.key").context
     with web_service.listening(service, tls=tls, connections=20) as url, contextlib.ExitStack() as stack:
         silent = [stack.enter_context(_connect(url)) for _ in range(60)]
-        assert httpx.get(f"{url}/style.css", verify=False).status_code == 200
+        assert httpx.get(f"{url}/", verify=False).status_code == 200
         for one in silent:
             with contextlib.suppress(ConnectionError):
                 assert one.recv(10) == b""
@@ -399,7 +399,7 @@ def test_tokens_guard_all_but_health(tmp_path: Path) -> None:
         chosen = settings.Settings(authenticator=authenticator, open_health=open_health)
         with web_service.serve(chosen, simulation={"pods": 5}) as service:
             service.tick()
-            for route in ("/", "/metrics", "/api/v1/pods", "/api/v1/status", "/openapi.json", "/style.css"):
+            for route in ("/", "/metrics", "/api/v1/pods", "/api/v1/status", "/openapi.json"):
                 assert service.get(route).status_code == 401
                 good = service.get(route, authorization="Bearer abcdefghijklmnopqrstuvwxyz")
                 assert good.status_code == 200

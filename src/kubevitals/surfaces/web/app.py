@@ -196,7 +196,7 @@ async def _refuse_http(request: fastapi.Request, error: Exception) -> fastapi.Re
     """Answer what Starlette refuses: no such route, or another method."""
     assert isinstance(error, exceptions.HTTPException)
     status = error.status_code
-    remedy = "/ links to everything there is" if status == 404 else None
+    remedy = "/openapi.json describes everything there is" if status == 404 else None
     code = http.HTTPStatus(status).phrase.lower().replace(" ", "_")
     detail = f"there is no {sanitize.shorten(request.url.path, 100)}" if status == 404 else str(error.detail)
     refusal = problemdetails.Refusal(status, code, detail, remedy=remedy, headers=error.headers)

@@ -33,10 +33,6 @@ _METRICS: dict[int | str, Any] = {
 }
 
 
-class _Style(fastapi.Response):
-    media_type = "text/css"
-
-
 class ServiceRoutes:
     """The endpoints that are answered from what the service knows of itself.
 
@@ -112,22 +108,17 @@ class ServiceRoutes:
             }
             return responses.PartsResponse(made.parts, headers=headers, owner=made)
 
+        files = page.Page()
+
         @app.get("/", response_class=fastapi.responses.HTMLResponse)
         async def show_page(request: fastapi.Request) -> fastapi.Response:
-            """A page with the state of each cluster and links to everything."""
-            content = page.render(
-                {name: _show(source) for name, source in self._sources.items()},
-                recorded=await asyncio.to_thread(self._recorded),
-                place=request.headers.get("host", ""),
-                tls=request.url.scheme == "https",
-                token="authorization" in request.headers,
-            )
-            return fastapi.responses.HTMLResponse(content, headers=responses.NO_STORE)
+            """The page: what is wrong or silent, where, since when, and what to do."""
+            return files.show(request)
 
-        @app.get("/style.css", response_class=_Style)
-        async def show_style() -> fastapi.Response:
-            """The style sheet of the page."""
-            return _Style(page.STYLE, headers={"cache-control": "max-age=3600"})
+        @app.get("/assets/{name}", response_class=fastapi.Response)
+        async def show_asset(request: fastapi.Request, name: str) -> fastapi.Response:
+            """A file that the page loads; its name changes with its content."""
+            return files.show_asset(request, name)
 
         @app.get("/openapi.json", response_model=dict[str, Any])
         async def show_openapi() -> fastapi.Response:
@@ -137,11 +128,6 @@ class ServiceRoutes:
 
 
 _Plain = fastapi.responses.PlainTextResponse
-
-
-def _show(source: collector.Collector) -> page.ClusterState:
-    published = source.latest
-    return page.ClusterState(source.status(), published and published.snapshot, source.namespace)
 
 
 def _probe(reasons: list[str]) -> fastapi.Response:

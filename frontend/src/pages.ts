@@ -1,0 +1,7 @@
+// What every page is given.
+export interface PageProps {
+  path: string[];
+  params: URLSearchParams;
+  turn: number;
+  now: number;
+}
