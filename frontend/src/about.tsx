@@ -11,7 +11,7 @@ const LINKS: [string, string][] = [
   ["api/v1/nodes", "nodes"], ["api/v1/pods", "pods"], ["api/v1/containers", "containers"], ["api/v1/namespaces", "sums of namespaces"],
   ["api/v1/workloads", "sums of workloads"], ["api/v1/pods?format=csv", "pods as CSV"], ["api/v1/history/nodes", "usage of nodes over time"],
   ["api/v1/infra/nodes", "nodes for Grafana boards"], ["api/v1/infra/pods", "pods for Grafana boards"], ["api/v1/names/namespaces", "names for variables of dashboards"],
-  ["api/v1/status", "the state of the service"], ["metrics", "for Prometheus"], ["openapi.json", "the description of this API"], ["readyz", "whether it is ready, and why not"],
+  ["api/v1/doctor", "which layer of metrics is silent, why, and what to do"], ["api/v1/status", "the state of the service"], ["metrics", "for Prometheus"], ["openapi.json", "the description of this API"], ["readyz", "whether it is ready, and why not"],
 ];
 
 export function AboutPage({ turn, params }: PageProps): JSX.Element {

@@ -57,10 +57,10 @@ function bars(row: Row, of: "cpu" | "memory", kind: Kind): JSX.Element {
   const usage = num(row, `${of}_usage_${unit}`);
   const request = num(row, `${of}_request_${unit}`);
   const limit = num(row, `${of}_limit_${unit}`);
-  const whole = kind === "nodes" ? num(row, `${of}_allocatable_${unit}`) : (limit ?? (Math.max(usage ?? 0, request ?? 0) || null));
+  const whole = kind === "nodes" ? num(row, `${of}_allocatable_${unit}`) : (Math.max(usage ?? 0, request ?? 0, limit ?? 0) || null);
   const end = kind === "nodes" ? `allocatable ${format(whole)}` : `limit ${format(limit)}`;
   return (
-    <Bar usage={usage} request={request} limit={kind === "nodes" ? null : limit} whole={whole} judged={kind === "nodes" || limit != null}
+    <Bar usage={usage} request={request} limit={kind === "nodes" ? null : limit} whole={whole} ratio={num(row, kind === "nodes" ? `${of}_of_allocatable` : `${of}_of_limit`)}
       words={`${of === "cpu" ? "CPU" : "memory"}: usage ${format(usage)}, request ${format(request)}, ${end}`} />
   );
 }
@@ -81,11 +81,11 @@ export function makeColumns({ kind, params, now, sparks }: Given): Column<Row>[]
       ? [[`${of}_of_allocatable`, "%"], [`${of}_request_of_allocatable`, "%req"]]
       : [[`${of}_of_request`, "%req"], [`${of}_of_limit`, "%lim"]]
     ).map(([key = "", title = ""], at) => ({
-      key, title, number: true, width: "4.3em", wide: kind === "nodes" ? at === 1 : at === 0,
+      key, title, number: true, width: "4.9em", wide: kind === "nodes" ? at === 1 : at === 0,
       value: (row) => num(row, key), cell: (row) => <Percent of={num(row, key)} why={row.problem} />,
     }));
   const usage = (of: "cpu" | "memory"): Column<Row>[] => [
-    { key: `${of}_usage`, title: of === "cpu" ? "CPU" : "Memory", number: true, width: "4.2em",
+    { key: `${of}_usage`, title: of === "cpu" ? "CPU" : "Memory", number: true, width: "4.6em",
       value: (row) => (of === "cpu" ? row.cpu_usage_cores : row.memory_usage_bytes), cell: (row) => <Usage row={row} of={of} /> },
     { key: `${of}_bar`, title: "bar", width: "minmax(4.5em,1fr)", wide: true, cell: (row) => bars(row, of, kind) },
     ...percents(of),
@@ -95,7 +95,7 @@ export function makeColumns({ kind, params, now, sparks }: Given): Column<Row>[]
     cell: (row) => <a href={formatRoute(["namespaces", row.namespace ?? ""], params)}>{row.namespace}</a>,
   };
   const count = (key: string, title: string): Column<Row> => ({
-    key, title, number: true, wide: true, width: "4.8em", value: (row) => num(row, key), cell: (row) => num(row, key) ?? "-",
+    key, title, number: true, wide: true, width: "5.2em", value: (row) => num(row, key), cell: (row) => num(row, key) ?? "-",
   });
   const status: Column<Row> = {
     key: "status", title: "Status", wide: true, width: "minmax(6em,1fr)", value: (row) => text(row, "status"), cell: (row) => text(row, "status") ?? "-",

@@ -113,7 +113,7 @@ function Resource({ of, vitals, history }: { of: "cpu" | "memory"; vitals: Vital
   return (
     <div class="resource">
       <div><strong>{title}</strong> used <Percent of={used} />, requested {formatPercent(asked)} of {total}</div>
-      <Bar usage={used} request={asked} whole={whole == null ? null : 1} words={words} />
+      <Bar usage={used} request={asked} ratio={used} whole={whole == null ? null : 1} words={words} />
       <div class="hour"><span class="soft">1 h</span><Sparkline values={sums} most={whole} /></div>
     </div>
   );

@@ -31,14 +31,14 @@ export function Percent({ of, why }: { of: number | null | undefined; why?: stri
 }
 
 /** Usage, request and limit on one scale of 0 to `whole`. */
-export function Bar(props: { usage: number | null; request: number | null; limit?: number | null; whole: number | null; judged?: boolean; words: string }): JSX.Element {
+export function Bar(props: { usage: number | null; request: number | null; limit?: number | null; whole: number | null; ratio: number | null; words: string }): JSX.Element {
   const { usage, request, whole } = props;
   const share = (value: number | null | undefined): string => `${Math.min(1, (value ?? 0) / (whole || 1)) * 100}%`;
   if (!whole) return <span class="bar empty" role="img" aria-label={props.words} title={props.words} />;
   return (
     <span class={usage == null ? "bar hatched" : "bar"} role="img" aria-label={props.words} title={props.words}>
       {request == null ? null : <span class="asked" style={{ width: share(request) }} />}
-      {usage == null ? null : <span class={`used ${props.judged === false ? "" : judge(usage / whole)}`} style={{ width: share(usage) }} />}
+      {usage == null ? null : <span class={`used ${judge(props.ratio)}`} style={{ width: share(usage) }} />}
       {props.limit == null ? null : <span class="limit" style={{ left: share(props.limit) }} />}
     </span>
   );
