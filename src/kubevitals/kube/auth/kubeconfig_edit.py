@@ -157,7 +157,8 @@ class _Spare:
 
     def _remove(self) -> None:
         if self._path:
-            self._file.close()
+            with contextlib.suppress(OSError):  # what is still to be written has no room
+                self._file.close()
             with contextlib.suppress(OSError):
                 os.unlink(self._path)  # noqa: PTH108 - pathlib starts slowly
             self._path = ""
