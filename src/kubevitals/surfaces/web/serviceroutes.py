@@ -115,8 +115,12 @@ class ServiceRoutes:
             """The page: what is wrong or silent, where, since when, and what to do."""
             return files.show(request)
 
-        @app.get("/assets/{name}", response_class=fastapi.Response)
-        async def show_asset(request: fastapi.Request, name: str) -> fastapi.Response:
+        @app.get(
+            "/assets/{name}",
+            response_class=fastapi.Response,
+            responses={200: {"content": {"text/javascript": {}, "text/css": {}}}},
+        )
+        async def show_asset(request: fastapi.Request, name: _AssetName) -> fastapi.Response:
             """A file that the page loads; its name changes with its content."""
             return files.show_asset(request, name)
 
@@ -128,6 +132,7 @@ class ServiceRoutes:
 
 
 _Plain = fastapi.responses.PlainTextResponse
+_AssetName = Annotated[str, fastapi.Path(description="the file's name, as the page names it")]
 
 
 def _probe(reasons: list[str]) -> fastapi.Response:
