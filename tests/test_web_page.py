@@ -85,3 +85,15 @@ def test_lock_file() -> None:
     for name, each in packages.items():
         assert "resolved" not in each, name
         assert not name or "integrity" in each, name
+
+
+def test_text_of_the_cluster_stays_text() -> None:
+    """No source of the page makes markup or code of a text, so that a name is never more than one."""
+    makers = re.compile(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|dangerouslySetInnerHTML|srcdoc"
+        r"|createContextualFragment|DOMParser|\beval\(|new Function|javascript:"
+    )
+    sources = [*(FRONTEND / "src").glob("*.ts"), *(FRONTEND / "src").glob("*.tsx"), FRONTEND / "index.html"]
+    assert len(sources) > 10
+    for path in sources:
+        assert not makers.search(path.read_text()), path.name
