@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib import parse
 
 import pytest
 from hypothesis import given
@@ -256,3 +257,24 @@ def test_a_server_that_fails() -> None:
         with pytest.raises(errors.HistoryError):
             made.read(history.Query("pod", past.at(0), past.at(60), step=60.0))
         made.close()
+
+
+def test_the_extent_of_a_server_that_refuses_long_ranges() -> None:
+    """Where 400 days are too much, the newer half is asked for, and again, down to a day."""
+    refusal = servers.answer(
+        422, {"status": "error", "errorType": "execution", "error": "the query time range exceeds the limit"}
+    )
+    end = 1_790_000_040
+    values = [[end - 3600, "1"], [end - 60, "1"]]
+    matrix = {"resultType": "matrix", "result": [{"metric": {}, "values": values}]}
+    good = servers.answer(200, {"status": "success", "data": matrix})
+    with servers.Server(refusal, refusal, refusal, good) as server:
+        made = remote.Remote(config.open_prometheus(config.ServerOptions(server.url)))
+        found = made.extent(datetime.fromtimestamp(end, UTC))
+        made.close()
+        spans = []
+        for each in server.requests[:4]:
+            form = dict(parse.parse_qsl(each.body.decode()))
+            spans.append((float(form["end"]) - float(form["start"])) / 3600)
+    assert found is not None
+    assert spans == [9600, 4800, 2400, 1200]

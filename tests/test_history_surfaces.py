@@ -395,3 +395,49 @@ def test_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(errors.ConfigurationError, match="pyarrow") as caught:
         historyfiles.check("parquet")
     assert "kubevitals[parquet]" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize("most", [1, 3, 40, 5000])
+@pytest.mark.parametrize("step", [60.0, None])
+def test_what_is_refused_as_too_much_is_asked_for_in_less(step: float | None, most: int) -> None:
+    """Pieces shrink until the database takes them, do not grow beyond that again, and lose nothing."""
+    refused: list[timedelta] = []
+
+    class Limited(past.Listed):
+        def read(self, query: histories.Query) -> histories.Answer:
+            if query.until - query.since > timedelta(seconds=most * (step or 15.0)):
+                refused.append(query.until - query.since)
+                error = errors.HistoryError("query processing would load too many samples into memory")
+                error.too_much = True
+                raise error
+            return super().read(query)
+
+    series = past.samples("web", [0.1, 0.2, 0.3, 0.4] * 100)
+    query = QUERY._replace(step=step)
+    found = chunks.join(chunks.read(Limited(series), query))
+    whole = past.Listed(series).read(query)
+    assert [len(each.points) for each in found.series] == [len(each.points) for each in whole.series]
+    assert len(refused) <= 12
+
+
+def test_a_refusal_of_the_least_is_told() -> None:
+    """A database that refuses whatever is asked for, or fails for another reason, ends it with its words."""
+
+    class Refusing(past.Listed):
+        too_much, times = True, 0
+
+        def read(self, query: histories.Query) -> histories.Answer:
+            del query
+            self.times += 1
+            error = errors.HistoryError("no")
+            error.too_much = self.too_much
+            raise error
+
+    held = Refusing(past.samples("web", [0.1]))
+    with pytest.raises(errors.HistoryError, match="no"):
+        list(chunks.read(held, QUERY))
+    assert 1 < held.times <= 6
+    held.too_much, held.times = False, 0
+    with pytest.raises(errors.HistoryError, match="no"):
+        list(chunks.read(held, QUERY))
+    assert held.times == 1

@@ -279,12 +279,20 @@ class KubeletsError(MetricsError):
 
 
 class PrometheusError(MetricsError):
-    """A Prometheus-compatible server does not answer, or not as one does."""
+    """A Prometheus-compatible server does not answer, or not as one does.
+
+    `too_much` says that it could not answer this question, and may answer one about less.
+    """
 
     code = "prometheus_unavailable"
+    too_much = False
 
 
 class HistoryError(KubevitalsError):
-    """What was recorded cannot be read or written; nothing of it is lost by that."""
+    """What was recorded cannot be read or written; nothing of it is lost by that.
+
+    `too_much` says that a shorter range may be read.
+    """
 
     code = "history"
+    too_much = False

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from datetime import timedelta
 
+from kubevitals import errors
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +27,8 @@ def read(
 ) -> Iterator[histories.Answer]:
     """Yield the answer in the order of time, about `at_once` points in each piece; the range must be aligned.
 
-    `series` is how many there are at least, where that is known. There is one piece at least.
+    `series` is how many there are at least, where that is known. There is one piece at least. What a database
+    refuses as too much is asked for in shorter pieces.
 
     Raises:
         errors.HistoryError: it cannot be read.
@@ -34,12 +37,18 @@ def read(
         yield history.read(query)
         return
     unit = query.step or _SAMPLE
-    width = float(min(_FIRST, max(1, at_once // max(1, series))))
+    width, widest = float(min(_FIRST, max(1, at_once // max(1, series)))), math.inf
     since, last = query.since, None
     told = False
     while since < query.until or not told:
         until = min(query.until, since + timedelta(seconds=width * unit))
-        answer = history.read(query._replace(since=since, until=until))
+        try:
+            answer = history.read(query._replace(since=since, until=until))
+        except errors.HistoryError as error:
+            if not error.too_much or width <= 1:
+                raise
+            width = widest = max(1.0, width // 2)
+            continue
         if last is not None:  # whoever counts the first moment in has given it already
             found = tuple(_after(each, last) for each in answer.series)
             answer = answer._replace(series=tuple(each for each in found if each.points))
@@ -55,7 +64,7 @@ def read(
         count = sum(len(each.points) for each in answer.series)
         fits = at_once / max(len(answer.series), series, 1)
         dense = width * at_once / count if count else math.inf
-        width = max(1.0, math.floor(min(width * _GROWTH, fits, dense)))
+        width = max(1.0, math.floor(min(width * _GROWTH, widest, fits, dense)))
         since = last = until
 
 

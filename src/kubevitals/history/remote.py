@@ -33,6 +33,7 @@ _MOST_RANKS = 16  # different shares that are asked for a percentile; steps of a
 _GAP = 2.5  # distances between samples after which a replica's samples fill in
 _MINUTE = 60_000  # milliseconds
 _LASTING = ("kubevitals_node_ready", "kubevitals_pod_phase")  # of each node or pod, whatever its usage
+_DAY = 86_400  # seconds
 _NEEDS_WORKLOADS = "export with --labels workload, or send by remote-write, which has these labels"
 
 
@@ -98,8 +99,18 @@ class Remote:
         return None
 
     def _find_times(self, family: str, start: int, end: int, step: int) -> list[int]:
-        """Return at which of the times, in seconds, the server knows something of the family."""
-        answer = self._prometheus.query_range(f"count({family})", start=start, end=end, step=step)
+        """Return at which of the times, in seconds, the server knows something of the family.
+
+        Where it refuses so long a range, that of its newer half, down to a day.
+        """
+        while True:
+            try:
+                answer = self._prometheus.query_range(f"count({family})", start=start, end=end, step=step)
+                break
+            except errors.PrometheusError as error:
+                if not error.too_much or end - start <= _DAY:
+                    raise
+                start = end - (end - start) // 2 // step * step
         return [round(moment) for each in answer.series for moment, _ in each.points]
 
     def close(self) -> None:
@@ -434,4 +445,6 @@ def _milliseconds(seconds: float) -> int:
 
 def _unreadable(error: errors.PrometheusError) -> errors.HistoryError:
     remedy = error.remedy and error.remedy.replace("--prometheus-url", "--history")
-    return errors.HistoryError(f"history cannot be read: {error.message}", remedy=remedy)
+    unreadable = errors.HistoryError(f"history cannot be read: {error.message}", remedy=remedy)
+    unreadable.too_much = error.too_much
+    return unreadable

@@ -45,7 +45,10 @@ def from_answer(answer: http_client.Answer, *, server: str, who: str) -> errors.
     `server` names the place, `who` is the kind of credentials that were sent.
     """
     message, remedy = _describe_answer(answer, server, who)
-    return errors.PrometheusError(message, remedy=remedy)
+    error = errors.PrometheusError(message, remedy=remedy)
+    # Too many samples, too long a range, too slow: 422 or 503 of Prometheus, also 400 or 413 of others.
+    error.too_much = answer.status in (400, 413, 422, 503)
+    return error
 
 
 def web_page(server: str) -> errors.PrometheusError:
