@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests import web_service
 
-from kubevitals import snapshot
+from kubevitals import severity, snapshot
 from kubevitals.surfaces.web import page
 
 if TYPE_CHECKING:
@@ -77,6 +77,14 @@ def test_weight() -> None:
 def test_reasons() -> None:
     """The page has the words for each reason why a number is missing that the other surfaces have."""
     assert json.loads((FRONTEND / "src" / "reasons.json").read_text()) == snapshot.REASONS
+
+
+def test_colours() -> None:
+    """The page judges a share as tables and screen do: a value has one colour everywhere."""
+    source = (FRONTEND / "src" / "format.ts").read_text()
+    found = dict(re.findall(r"const (WARNING_ABOVE|CRITICAL_ABOVE) = ([0-9.]+);", source))
+    wanted = {"WARNING_ABOVE": severity.WARNING_ABOVE, "CRITICAL_ABOVE": severity.CRITICAL_ABOVE}
+    assert {name: float(number) for name, number in found.items()} == wanted
 
 
 def test_lock_file() -> None:

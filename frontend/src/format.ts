@@ -3,11 +3,14 @@
 export type Level = "none" | "warning" | "critical";
 type Maybe = number | null | undefined;
 
-/** One scale everywhere: 60 and 85 percent are both still a warning. */
+// The same on every surface: a value has one colour everywhere.
+const WARNING_ABOVE = 0.85;
+const CRITICAL_ABOVE = 0.95;
+
+/** How serious it is that so much of a limit, or of what a node has, is used. */
 export function judge(ratio: Maybe): Level {
-  if (ratio == null) return "none";
-  const percent = Math.round(ratio * 100);
-  return percent > 85 ? "critical" : percent >= 60 ? "warning" : "none";
+  if (ratio == null || ratio <= WARNING_ABOVE) return "none";
+  return ratio <= CRITICAL_ABOVE ? "warning" : "critical";
 }
 
 export function formatCpu(cores: Maybe): string {

@@ -14,8 +14,8 @@ describe("values", () => {
       expect(format(0)).not.toBe("-");
     }
   });
-  it("judges on one scale, with both ends a warning", () => {
-    expect([null, 0, 0.594, 0.6, 0.85, 0.854, 0.86].map(judge)).toEqual(["none", "none", "none", "warning", "warning", "warning", "critical"]);
+  it("judges as the command line does", () => {
+    expect([null, 0, 0.85, 0.851, 0.95, 0.951, 2].map(judge)).toEqual(["none", "none", "none", "warning", "warning", "critical", "critical"]);
   });
   it("writes quantities and ages shortly", () => {
     expect([0.25, 9.9996, 12.34].map(formatCpu)).toEqual(["250m", "10000m", "12.3"]);
