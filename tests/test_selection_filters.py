@@ -251,7 +251,7 @@ def test_time_grows_with_the_length(piece: str, head: str, monkeypatch: pytest.M
     started = time.process_time()
     with contextlib.suppress(errors.UsageError):
         filters.parse(text, kinds.PODS)
-    assert time.process_time() - started < 1.0
+    assert time.process_time() - started < 10.0  # a bad parser takes minutes
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_globs_take_little_time(pattern: str) -> None:
     started = time.process_time()
     for text in ("a" * 1000, "ab" * 500, "b" * 1000):
         like(text)
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < 5.0
 
 
 # --- documentation

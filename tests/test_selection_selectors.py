@@ -95,7 +95,7 @@ def test_time_grows_with_the_length(piece: str, monkeypatch: pytest.MonkeyPatch)
             selectors.parse_labels(text)
         with contextlib.suppress(errors.UsageError):
             selectors.parse_fields(text, {"a": "a"})
-        assert time.process_time() - started < 1.0
+        assert time.process_time() - started < 10.0
     with pytest.raises(errors.UsageError, match="longer than 1000 characters"):
         selectors.parse_labels(text)
 
