@@ -13,8 +13,8 @@ CHANGES = "! "
 _PROGRAMS = {"kubectl": "--context", "helm": "--kube-context", "kubevitals": "--context"}
 
 
-class _Places(dict[str, str]):
-    """The values of placeholders; one that is not known stays a word to be filled in by hand."""
+class Places(dict[str, str]):
+    """The values of placeholders; one that is not known is a word in capitals, to be filled in by hand."""
 
     def __missing__(self, key: str) -> str:
         return key.upper()
@@ -22,7 +22,7 @@ class _Places(dict[str, str]):
 
 def fill(finding: diagnosis.Finding, context: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the lines of `check` and `fix` of a finding as they can be run."""
-    places = _Places({key: shlex.quote(value) for key, value in finding.places.items() if value})
+    places = Places({key: shlex.quote(value) for key, value in finding.places.items() if value})
     page = finding.diagnosis
     return (
         tuple(_with_context(line, places, context) for line in page.check),
@@ -35,7 +35,7 @@ def is_command(line: str) -> bool:
     return line.removeprefix(CHANGES).partition(" ")[0] in _PROGRAMS
 
 
-def _with_context(line: str, places: _Places, context: str) -> str:
+def _with_context(line: str, places: Places, context: str) -> str:
     mark = CHANGES if line.startswith(CHANGES) else ""
     program, space, rest = line.removeprefix(CHANGES).partition(" ")
     rest = rest.format_map(places) if is_command(line) or "{" in line else rest

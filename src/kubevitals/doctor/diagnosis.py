@@ -105,9 +105,18 @@ def find(
     scope: Iterable[str] = (),
     confidence: str = CERTAIN,
     symptom_of: tuple[str, ...] = (),
+    about: Any = None,
     **places: str,
 ) -> Finding:
-    """Return a finding. All foreign text in it is made harmless and cut here."""
+    """Return a finding. All foreign text in it is made harmless and cut here.
+
+    `about` is the object that fills {namespace} and {name}.
+    """
+    if about is not None:
+        places = {
+            "namespace": text(about, "metadata", "namespace"),
+            "name": text(about, "metadata", "name"),
+        } | places
     cleaned = tuple(sanitize.excerpt(each, _EVIDENCE_LENGTH) for each in evidence if each)[:_EVIDENCE]
     return Finding(
         diagnosis,

@@ -58,6 +58,17 @@ class _Seen:
                 else:
                     self.notes.append(each)
 
+    def miss(self, layer: str, rights: Iterable[resourceattributes.ResourceAttributes]) -> None:
+        """Keep which rights a layer's check lacks."""
+        with self.lock:
+            self.missing.setdefault(layer, []).extend(rights)
+
+    def fail(self, layer: str, why: str) -> None:
+        """Keep why a layer could not be looked at."""
+        with self.lock:
+            self.problems.append(f"{layers.LAYERS[layer].title}: {why}")
+            self.notes.append(diagnosis.Note(layer, diagnosis.UNKNOWN, why))
+
 
 def examine(
     client: kube_client.Client,
@@ -187,29 +198,16 @@ def _run_one(check: diagnosis.Check, context: contexts.Context, seen: _Seen) -> 
     try:
         missing = [need.right for need in check.needs if not need.optional and not _may(context, need.right)]
         if missing:
-            with seen.lock:
-                seen.missing.setdefault(check.layer, []).extend(missing)
+            seen.miss(check.layer, missing)
             return
         seen.add(check.look(context))
     except errors.ForbiddenError as error:
-        with seen.lock:
-            if error.right is not None:
-                seen.missing.setdefault(check.layer, []).append(error.right)
-            seen.notes.append(
-                diagnosis.Note(check.layer, diagnosis.UNKNOWN, sanitize.excerpt(error.message, 120))
-            )
+        seen.miss(check.layer, [] if error.right is None else [error.right])
+        seen.add([diagnosis.Note(check.layer, diagnosis.UNKNOWN, sanitize.excerpt(error.message, 120))])
     except errors.KubevitalsError as error:
-        with seen.lock:
-            said = f"{layers.LAYERS[check.layer].title}: {sanitize.excerpt(error.message, 160)}"
-            seen.problems.append(said)
-            seen.notes.append(
-                diagnosis.Note(check.layer, diagnosis.UNKNOWN, sanitize.excerpt(error.message, 120))
-            )
+        seen.fail(check.layer, sanitize.excerpt(error.message, 160))
     except Exception as error:  # noqa: BLE001 an answer of a shape that nobody foresaw costs its check alone
-        with seen.lock:
-            title = layers.LAYERS[check.layer].title
-            seen.problems.append(f"{title}: an odd answer of the cluster ({type(error).__name__})")
-            seen.notes.append(diagnosis.Note(check.layer, diagnosis.UNKNOWN, "an odd answer of the cluster"))
+        seen.fail(check.layer, f"an odd answer of the cluster ({type(error).__name__})")
 
 
 def _may(context: contexts.Context, right: resourceattributes.ResourceAttributes) -> bool:
@@ -233,7 +231,8 @@ def _find_roots(found: list[diagnosis.Finding]) -> list[diagnosis.Finding]:
         below = next((layer for layer in each.symptom_of if layer in failed or layer in explained), None)
         if below is None:
             roots.append(each)
-            failed.add(each.layer) if each.severity == severity.CRITICAL else None
+            if each.severity == severity.CRITICAL:
+                failed.add(each.layer)
         else:
             cause = below if below in failed else explained[below]
             explained.setdefault(each.layer, cause)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 from kubevitals import errors
-from kubevitals.doctor import checks, layers
+from kubevitals.doctor import checks, commands, layers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,10 +35,17 @@ def explain(name: str) -> str:
     lines += [f"cause   {page.cause}"]
     lines += [f'seen as "{page.symptom}"'] if page.symptom else []
     lines += [f"check   {line}" for line in page.check]
-    lines += [f"fix   {line}" if line.startswith("! ") else f"fix     {line}" for line in page.fix]
+    lines += [
+        f"fix   {line}" if line.startswith(commands.CHANGES) else f"fix     {line}" for line in page.fix
+    ]
     lines += [f"not     {page.avoid}"] if page.avoid else []
     return "\n".join(
-        [*map(_blank, lines), "", "! changes the cluster. Words in capitals are for you to fill in.", ""]
+        [
+            *map(_blank, lines),
+            "",
+            f"{commands.CHANGES}changes the cluster. Words in capitals are for you to fill in.",
+            "",
+        ]
     )
 
 
@@ -49,14 +56,9 @@ def list_all() -> str:
     return "\n".join(f"{name.ljust(width)}  {page.title}" for name, page in known.items()) + "\n"
 
 
-class _Capitals(dict[str, str]):
-    def __missing__(self, key: str) -> str:
-        return key.upper()
-
-
 def _blank(line: str) -> str:
     """Return a line with its places as words in capitals."""
-    return line.format_map(_Capitals()) if "{" in line and "{{" not in line else line
+    return line.format_map(commands.Places()) if "{" in line and "{{" not in line else line
 
 
 def table() -> str:

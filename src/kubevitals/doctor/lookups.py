@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from kubevitals.promql import discovery
+
     Object = dict[str, Any]
 
 RESOURCE_METRICS, CUSTOM, EXTERNAL = "metrics.k8s.io", "custom.metrics.k8s.io", "external.metrics.k8s.io"
@@ -64,12 +66,19 @@ def api_services(context: contexts.Context, group: str) -> list[Object]:
     return sorted(mine, key=lambda each: diagnosis.text(each, "spec", "version") != "v1")
 
 
-def measured_nodes(context: contexts.Context) -> set[str]:
-    """Return the nodes of which the metrics API has numbers; none where it is not there, or may not be read."""
+def metrics_base(context: contexts.Context) -> str | None:
+    """Return the path of the metrics API; None where it is not registered, or not available."""
     services = api_services(context, RESOURCE_METRICS)
     if not services or any(map(unavailable, services)):
+        return None
+    return f"/apis/{RESOURCE_METRICS}/{diagnosis.text(services[0], 'spec', 'version')}"
+
+
+def measured_nodes(context: contexts.Context) -> set[str]:
+    """Return the nodes of which the metrics API has numbers; none where it is not there, or may not be read."""
+    base = metrics_base(context)
+    if base is None:
         return set()
-    base = f"/apis/{RESOURCE_METRICS}/{diagnosis.text(services[0], 'spec', 'version')}"
     try:
         return {diagnosis.place(each) for each in diagnosis.objects(context.json(f"{base}/nodes"), "items")}
     except errors.ClusterError:
@@ -142,6 +151,14 @@ def daemon_sets(context: contexts.Context, *names: str) -> list[Object]:
     ]
 
 
+def readiness(daemon_set: Object) -> tuple[int, int]:
+    """Return on how many nodes a DaemonSet is ready, and on how many it should be."""
+    ready, wanted = (
+        diagnosis.dig(daemon_set, "status", key) for key in ("numberReady", "desiredNumberScheduled")
+    )
+    return ready if isinstance(ready, int) else 0, wanted if isinstance(wanted, int) else 0
+
+
 def behind_nodes(context: contexts.Context, pods: Iterable[Object]) -> tuple[str, ...]:
     """Return the layer of nodes where it explains that none of the pods is ready: all stand on lost nodes."""
     lost = {diagnosis.place(node) for node in nodes(context).items if not is_ready(node)}
@@ -208,8 +225,8 @@ def certificate_ends(bundle: str) -> datetime | None:
 # --- Prometheus
 
 
-def prometheus_path(context: contexts.Context) -> str | None:
-    """Return the path by which the first Prometheus is reached through the API server; None without one."""
+def find_prometheus(context: contexts.Context) -> discovery.Place | None:
+    """Return the Service of the Prometheus that is likeliest the cluster's; None without one."""
     from kubevitals.promql import discovery
 
     found = context.listing(context.within("/api/v1", "services"))
@@ -227,13 +244,12 @@ def prometheus_path(context: contexts.Context) -> str | None:
         for each in found.items
         if diagnosis.text(each, "spec", "type") != "ExternalName"
     )
-    if not ranked:
-        return None
-    place = ranked[0]
-    return (
-        f"/api/v1/namespaces/{quote(place.namespace, safe='')}/services/"
-        f"{quote(place.name, safe='')}:{place.port}/proxy{place.prefix}"
-    )
+    return ranked[0] if ranked else None
+
+
+def has_prometheus(context: contexts.Context) -> bool:
+    """Return whether there is a Prometheus to ask: the one that was given, or one in the cluster."""
+    return context.given_prometheus is not None or find_prometheus(context) is not None
 
 
 def ask_prometheus(context: contexts.Context, path: str, **query: str) -> Any:
@@ -248,16 +264,15 @@ def ask_prometheus(context: contexts.Context, path: str, **query: str) -> Any:
             return diagnosis.dig(cpython.parse_json(body), "data")
         except (errors.PrometheusError, ValueError):
             return None
-    way = prometheus_path(context)
-    if way is None:
+    place = find_prometheus(context)
+    if place is None:
         return None
-    service = way.split("/services/")[1].split("/")[0]
-    namespace = way.split("/namespaces/")[1].split("/")[0]
-    right = resourceattributes.ResourceAttributes("get", "services/proxy", "", namespace, service)
+    service = f"{place.name}:{place.port}"
+    right = resourceattributes.ResourceAttributes("get", "services/proxy", "", place.namespace, service)
     if not context.may(right):
         raise_missing(right)
     try:
-        return diagnosis.dig(context.json(f"{way}/api/v1/{path}", tuple(query.items())), "data")
+        return diagnosis.dig(context.json(f"{place.proxy_path}/api/v1/{path}", tuple(query.items())), "data")
     except errors.ForbiddenError:
         raise
     except errors.ClusterError:

@@ -140,10 +140,9 @@ def _look_at_pod(
         message = message or str(diagnosis.condition(pod, "PodScheduled").get("message", ""))
         yield _of(_NOT_RUNNING, places, node, f"pod {name}: {phase} {reason} {message}".rstrip())
         return
-    services = lookups.api_services(context, lookups.RESOURCE_METRICS)
-    if not services or any(map(lookups.unavailable, services)):
+    base = lookups.metrics_base(context)
+    if base is None:
         return
-    base = f"/apis/{lookups.RESOURCE_METRICS}/{diagnosis.text(services[0], 'spec', 'version')}"
     path = f"{base}/namespaces/{quote(subject.namespace, safe='')}/pods/{quote(subject.name, safe='')}"
     if context.get(path) is not None:
         return

@@ -104,6 +104,14 @@ class Place(NamedTuple):
     prefix: str = ""
     how: str = "by its name"
 
+    @property
+    def proxy_path(self) -> str:
+        """By what path the API server passes requests on to it."""
+        way = urls.path_join(
+            "api", "v1", "namespaces", self.namespace, "services", f"{self.name}:{self.port}", "proxy"
+        )
+        return way + self.prefix
+
     def __str__(self) -> str:
         return f"service {self.namespace}/{self.name}:{self.port}"
 
@@ -220,12 +228,9 @@ def _reach(
         host = f"http://{place.name}.{place.namespace}.svc:{place.port}{place.prefix}"
         direct = http_client.Client(host, origin=origin, request_timeout=timeout)
         return promql_client.Prometheus(direct, origin=origin)
-    way = urls.path_join(
-        "api", "v1", "namespaces", place.namespace, "services", f"{place.name}:{place.port}", "proxy"
-    )
     return promql_client.Prometheus(
         client.http,
-        prefix=way + place.prefix,
+        prefix=place.proxy_path,
         post=False,  # through the proxy POST is another right, and not one to read
         origin=f"{origin}, through the API server",
         lent=True,

@@ -11,7 +11,7 @@ import sys
 import time
 
 from kubevitals import errors, severity
-from kubevitals.cli import clusteroptions, messages, values
+from kubevitals.cli import clusteroptions, messages, progress, values
 from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kubevitals import doctor as doctors
     from kubevitals.doctor import report as reports
     from kubevitals.doctor import subjects
+    from kubevitals.kube import client as kube_client
 
 EPILOG = """\
 examples:
@@ -39,7 +40,6 @@ Exit codes: 0 nothing at or above --fail-on; 1 findings; 2 wrong usage; 3 the cl
 _FORMS = ("wide", "json")
 _FAIL_ON = (*severity.SEVERITIES[:2], "unknown", "never")
 _PAUSE = 5.0
-_SILENCE = 1.0  # seconds before it says how far it is
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -156,36 +156,27 @@ def _explain(words: list[str]) -> int:
     return 0
 
 
-def _examine(arguments: argparse.Namespace, options: doctors.Options) -> reports.Report:
+def _examine_once(client: kube_client.Client, options: doctors.Options) -> reports.Report:
     from kubevitals import doctor
 
+    said = ""
+
+    def keep(done: int, total: int) -> None:
+        nonlocal said
+        said = f"checks {done}/{total} {progress.bar(done / total)}"
+
+    with progress.Progress(lambda: said):
+        return doctor.examine(client, options, progress=keep)
+
+
+def _examine(arguments: argparse.Namespace, options: doctors.Options) -> reports.Report:
     with clusteroptions.connect(arguments) as cluster:
         until = time.monotonic() + (arguments.wait or 0.0)
         while True:
-            progress = _Progress()
-            found = doctor.examine(cluster.client, options, progress=progress)
-            progress.end()
+            found = _examine_once(cluster.client, options)
             if not judge(found, arguments.fail_on) or time.monotonic() + _PAUSE > until:
                 return found
             time.sleep(_PAUSE)
-
-
-class _Progress:
-    """Counts checks on stderr of a terminal, after a second."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._shown = False
-
-    def __call__(self, done: int, total: int) -> None:
-        if sys.stderr.isatty() and time.monotonic() - self._began > _SILENCE:
-            self._shown = True
-            print(f"\rchecks {done}/{total}", end="", file=sys.stderr, flush=True)
-
-    def end(self) -> None:
-        """Take the line away."""
-        if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _render(arguments: argparse.Namespace, found: reports.Report, code: int) -> str:

@@ -105,7 +105,7 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
             damage=f"{len(names)} HPAs cannot scale: {diagnosis.name_some([_held(each) for _, each, _ in members])}"
             if page.severity == severity.CRITICAL else "",
             scope=names, symptom_of=_below(page),
-            namespace=diagnosis.text(first, "metadata", "namespace"), name=diagnosis.text(first, "metadata", "name"),
+            about=first,
             target=diagnosis.text(first, "spec", "scaleTargetRef", "name"), container=_container(message),
         )  # fmt: skip
     bad = sum(len(members) for members in groups.values() if members[0][0].severity == severity.CRITICAL)

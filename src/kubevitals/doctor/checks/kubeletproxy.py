@@ -11,7 +11,6 @@ from kubevitals.doctor.checks import kubeletrequests
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from kubevitals.doctor import context as contexts
 
@@ -32,14 +31,14 @@ _PROXY = "node proxy"
 def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.Note]:
     """Collect what others say of each kubelet, and ask a sample itself where that is allowed."""
     nodes = lookups.nodes(context)
-    ready = {diagnosis.place(node) for node in nodes.items if lookups.is_ready(node)}
+    ready = [diagnosis.place(node) for node in nodes.items if lookups.is_ready(node)]
     by_address = {
         diagnosis.text(address, "address"): diagnosis.place(node)
         for node in nodes.items
         for address in diagnosis.objects(node, "status", "addresses")
     }
     virtual = {diagnosis.place(node) for node in nodes.items if lookups.is_virtual(node)}
-    said, asked = _complaints(context, nodes.items)
+    said, asked = _complaints(context, ready)
     groups: dict[str, tuple[diagnosis.Diagnosis, list[str], list[str]]] = {}
     for source, text in said:
         page = kubeletwords.classify(text)
@@ -75,10 +74,8 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
         yield diagnosis.Note(layers.KUBELETS, diagnosis.OK, f"{asked}/{len(nodes.items)} asked")
 
 
-def _complaints(
-    context: contexts.Context, nodes: tuple[dict[str, Any], ...]
-) -> tuple[list[tuple[str, str]], int]:
-    """Return what is said of kubelets, each with who says it, and how many were asked themselves."""
+def _complaints(context: contexts.Context, ready: list[str]) -> tuple[list[tuple[str, str]], int]:
+    """Return what is said of kubelets, each with who says it, and how many of those ready were asked."""
     said: list[tuple[str, str]] = []
     asked = 0
     for service in lookups.api_services(context, lookups.RESOURCE_METRICS)[:1]:
@@ -86,7 +83,6 @@ def _complaints(
             lines = lookups.lines_with(context.log(pod), "Failed to scrape node", "unable to fully scrape")
             said += [("metrics-server's log", line) for line in lines[:20]]
     if context.allows("get", "nodes/proxy"):
-        ready = [diagnosis.place(node) for node in nodes if lookups.is_ready(node)]
         # Of a kubelet that is measured all is well, whether or not the API server's own way to it is.
         measured = lookups.measured_nodes(context)
         for name in ready[: context.max_nodes]:

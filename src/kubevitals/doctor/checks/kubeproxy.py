@@ -29,9 +29,7 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
         return
     found = lookups.daemon_sets(context, "kube-proxy")
     if found:
-        ready, wanted = (
-            diagnosis.dig(found[0], "status", key) or 0 for key in ("numberReady", "desiredNumberScheduled")
-        )
+        ready, wanted = lookups.readiness(found[0])
         yield diagnosis.Note(layers.KUBE_PROXY, diagnosis.OK, f"{ready}/{wanted} nodes")
         return
     if lookups.labelled(context, "k8s-app=kube-proxy", namespace="kube-system"):

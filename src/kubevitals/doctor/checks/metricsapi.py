@@ -212,14 +212,10 @@ def _explain(
         proofs.append(f"caBundle: not after {ends.isoformat()}")
     symptom: tuple[str, ...] = ()
     if page is _NO_ENDPOINTS:  # then the pods say why, and their nodes and kubelets may be behind that
-        symptom = (
-            *lookups.behind_nodes(context, lookups.pods_behind(context, namespace, service)),
-            layers.KUBELETS,
-        )
-        if next(iter(lookups.pods_behind(context, namespace, service)), None) is not None and _pods_explain(
-            context, namespace, service
-        ):
+        pods = lookups.pods_behind(context, namespace, service)
+        if _is_explained_by(context, pods):
             return
+        symptom = (*lookups.behind_nodes(context, pods), layers.KUBELETS)
     yield diagnosis.find(
         page, *proofs, title=page.title + since, damage=damage, scope=waiting,
         confidence=diagnosis.LIKELY if page is _UNREACHABLE else diagnosis.CERTAIN,
@@ -227,13 +223,11 @@ def _explain(
     )  # fmt: skip
 
 
-def _pods_explain(context: contexts.Context, namespace: str, service: str) -> bool:
+def _is_explained_by(context: contexts.Context, pods: list[dict[str, Any]]) -> bool:
     """Return whether the check of metrics-server's pods will say more than that none is ready."""
     from kubevitals.doctor.checks import metricsserver
 
-    return any(
-        metricsserver.explain(context, pod) for pod in lookups.pods_behind(context, namespace, service)
-    )
+    return any(metricsserver.explain(context, pod) for pod in pods)
 
 
 def _of_message(context: contexts.Context, each: dict[str, Any], message: str) -> diagnosis.Diagnosis:

@@ -113,7 +113,7 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
         yield diagnosis.find(
             page, f"pod {diagnosis.place(pod)} is not ready", *proofs, damage="kubectl top and autoscalers have no numbers",
             symptom_of=(*lookups.behind_nodes(context, pods), *(_BELOW if held else ())),
-            namespace=diagnosis.text(pod, "metadata", "namespace"), name=diagnosis.text(pod, "metadata", "name"),
+            about=pod,
         )  # fmt: skip
         return
 

@@ -58,11 +58,10 @@ _STALE = diagnosis.Diagnosis(
 
 def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.Note]:
     """Ask for the usage of nodes and pods, and compare it with the nodes."""
-    services = lookups.api_services(context, lookups.RESOURCE_METRICS)
-    if not services or any(lookups.unavailable(each) for each in services):
+    base = lookups.metrics_base(context)
+    if base is None:
         return
-    base = f"/apis/{lookups.RESOURCE_METRICS}/{diagnosis.text(services[0], 'spec', 'version')}"
-    namespace, _ = lookups.service_of(services[0])
+    namespace, _ = lookups.service_of(lookups.api_services(context, lookups.RESOURCE_METRICS)[0])
     try:
         usage = list(diagnosis.objects(context.json(f"{base}/nodes"), "items"))
     except errors.ForbiddenError:

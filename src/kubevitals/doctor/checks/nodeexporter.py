@@ -48,18 +48,16 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
             _PORT, f"pod {diagnosis.place(waiting[0])}: {diagnosis.condition(waiting[0], 'PodScheduled').get('message')}",
             *(f"DaemonSet {diagnosis.place(each)}" for each in sets[:2]),
             damage=f"{len(waiting)} pods cannot start", scope=[diagnosis.place(each) for each in sets],
-            namespace=diagnosis.text(waiting[0], "metadata", "namespace"),
+            about=waiting[0],
         )  # fmt: skip
         return
     for each in sets:
-        ready, wanted = (
-            diagnosis.dig(each, "status", key) or 0 for key in ("numberReady", "desiredNumberScheduled")
-        )
+        ready, wanted = lookups.readiness(each)
         if ready < wanted:
             yield diagnosis.find(
                 _MISSING, f"DaemonSet {diagnosis.place(each)}: {ready} of {wanted} ready",
                 title=f"node-exporter: ready on {ready} of {wanted} nodes", symptom_of=(layers.NODES,) if wanted - ready <= _lost(context) else (),
-                namespace=diagnosis.text(each, "metadata", "namespace"), name=diagnosis.text(each, "metadata", "name"),
+                about=each,
             )  # fmt: skip
         yield diagnosis.Note(layers.NODE_EXPORTER, diagnosis.OK, f"{ready}/{wanted} nodes")
 

@@ -66,7 +66,7 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
     """Look at its pods, and at their logs where they may be read."""
     pods = [pod for pod in lookups.named(context, "prometheus") if _is_server(pod)]
     if not pods:
-        if context.given_prometheus is None and lookups.prometheus_path(context) is None:
+        if not lookups.has_prometheus(context):
             yield diagnosis.Note(layers.PROMETHEUS, diagnosis.SKIP, "not installed")
         return
     ready = [pod for pod in pods if lookups.is_ready(pod)]
@@ -129,14 +129,14 @@ def _of(
 ) -> diagnosis.Finding:
     return diagnosis.find(
         page, *evidence, damage=damage, scope=[diagnosis.place(pod)], symptom_of=symptom_of,
-        namespace=diagnosis.text(pod, "metadata", "namespace"), name=diagnosis.text(pod, "metadata", "name"),
+        about=pod,
     )  # fmt: skip
 
 
 def reachable(context: contexts.Context) -> bool:
     """Return whether there is a Prometheus to ask; False too where nobody may say."""
     try:
-        return context.given_prometheus is not None or lookups.prometheus_path(context) is not None
+        return lookups.has_prometheus(context)
     except errors.ClusterError:
         return False
 

@@ -80,7 +80,7 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
             f"{kind} {names[0]}: labels {diagnosis.labels(first) or 'none'}",
             title=f"Prometheus: it selects {len(lonely)} monitors not: {diagnosis.name_some(names)}",
             damage="nothing of them is scraped, and no error says so", scope=names,
-            namespace=diagnosis.text(first, "metadata", "namespace"), name=diagnosis.text(first, "metadata", "name"),
+            about=first,
             kind=kind, label=label,
         )  # fmt: skip
     if context.may(lookups.SERVICES.right):
@@ -155,7 +155,7 @@ def _find_empty(context: contexts.Context, monitors: list[dict[str, Any]]) -> It
         yield diagnosis.find(
             _EMPTY, said if chosen else "its selector matches 0 Services",
             title=f"Prometheus: servicemonitor {diagnosis.place(monitor)} matches no {'port' if chosen else 'Service'}",
-            scope=[diagnosis.place(monitor)], namespace=own, name=diagnosis.text(monitor, "metadata", "name"),
+            scope=[diagnosis.place(monitor)], about=monitor,
         )  # fmt: skip
 
 
