@@ -11,6 +11,7 @@ from kubevitals import errors, problems, quantity, reader, sanitize, selection, 
 from kubevitals.cli import clusteroptions, notes, oneshot, values
 from kubevitals.surfaces.terminal import console, table
 from kubevitals.surfaces.view import columns as column_sets
+from kubevitals.surfaces.view import layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -179,25 +180,14 @@ def _share_lines(room: int, wanted: Sequence[int], there: Sequence[int], *, tall
     Each part takes a blank line and its headings, and problems that are left out a last line. What has no
     room for a row is left out, pods before nodes; else the parts take turns, problems twice.
     """
-    rows = [0, 0, 0]
 
-    def lines() -> int:
+    def lines(rows: Sequence[int]) -> int:
         taken = sum(1 + each for each in rows if each) + rows[0] * (tall - 1)
         taken += 0 < rows[0] < there[0]
         taken += (1 + (rows[1] < there[1])) if rows[1] else 0
         return taken + (2 if rows[2] else 0)
 
-    grown = True
-    while grown:
-        grown = False
-        for part in (0, 1, 2, 0):
-            if rows[part] < wanted[part]:
-                rows[part] += 1
-                if lines() > room:
-                    rows[part] -= 1
-                else:
-                    grown = True
-    return rows
+    return layout.share_rows(wanted, room, lines, turns=(0, 1, 2, 0))
 
 
 def _render_verdict(said: verdict.Verdict, style: console.Style) -> str:

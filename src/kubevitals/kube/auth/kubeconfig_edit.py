@@ -78,11 +78,7 @@ class TokenEdit:
         data = self._replace(tokens).encode(self._encoding)
         try:
             if not self._spare.take_place(data):
-                self._file.seek(0)
-                self._file.write(data)
-                self._file.truncate()
-                self._file.flush()
-                os.fsync(self._file.fileno())
+                _write_whole(self._file, data)
         except OSError as error:
             raise _unwritable(self._path, error.strerror or str(error)) from error
 
@@ -94,6 +90,15 @@ class TokenEdit:
         if text is None or _parse(text, self._path) != before:
             raise _unwritable(self._path, "its way of writing YAML is not one that can be edited here")
         return text
+
+
+def _write_whole(file: BinaryIO, data: bytes) -> None:
+    """Make this a file's whole content, and see it on the disk."""
+    file.seek(0)
+    file.write(data)
+    file.truncate()
+    file.flush()
+    os.fsync(file.fileno())
 
 
 class _Spare:
@@ -134,11 +139,7 @@ class _Spare:
         if not self._path:
             return False
         try:
-            self._file.seek(0)
-            self._file.write(data)
-            self._file.truncate()
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            _write_whole(self._file, data)
             self._file.close()
             os.replace(self._path, self._target)  # noqa: PTH105 - pathlib starts slowly
         except OSError:  # such as a file that is a mount of its own

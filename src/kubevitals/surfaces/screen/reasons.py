@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kubevitals import problems, snapshot
-
-if TYPE_CHECKING:
-    from kubevitals import model
+from kubevitals import model, problems, snapshot
 
 _USAGE = frozenset({"cpu_usage_cores", "memory_usage_bytes", "age_seconds", "timestamp"})
 _STATED = {
@@ -18,27 +15,16 @@ _STATED = {
     "last_termination_reason": ("never_ended", "no container of it has ended so far"),
     "restarts": ("not_started", "no container of it has started, or the pod is in the metrics only"),
 }
-_WHOLE = {
-    "cpu_of_request": "cpu_request_cores", "cpu_of_limit": "cpu_limit_cores",
-    "memory_of_request": "memory_request_bytes", "memory_of_limit": "memory_limit_bytes",
-    "cpu_of_allocatable": "cpu_allocatable_cores", "memory_of_allocatable": "memory_allocatable_bytes",
-    "cpu_request_of_allocatable": "cpu_request_cores", "cpu_limit_of_allocatable": "cpu_limit_cores",
-    "memory_request_of_allocatable": "memory_request_bytes",
-    "memory_limit_of_allocatable": "memory_limit_bytes",
-}  # fmt: skip
+_RATIOS = model.POD_RATIOS | model.NODE_RATIOS
 
 
 def explain(row: Any, key: str, taken: model.Snapshot) -> list[str]:
     """Return the lines that say why the field or ratio `key` of a row is unknown; none where it is known."""
     if getattr(row, key, None) is not None:
         return []
-    if key in _WHOLE:
-        whole = _WHOLE[key]
-        missing = [] if getattr(row, whole, None) is not None else _unset(whole)
-        usage = f"{key.partition('_')[0]}_usage_cores" if key.startswith("cpu") else "memory_usage_bytes"
-        if "_request_of_" not in key and "_limit_of_" not in key and getattr(row, usage, None) is None:
-            missing += _no_usage(row, taken)
-        return missing or [
+    if key in _RATIOS:
+        part, whole = _RATIOS[key]
+        return [*explain(row, whole, taken), *explain(row, part, taken)] or [
             "no_pair: the two numbers are not both known of any one pod, so their ratio says nothing"
         ]
     if key in _USAGE:

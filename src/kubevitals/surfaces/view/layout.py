@@ -1,10 +1,10 @@
-"""Which columns of a table fit into a width, and how wide each is: the less important go first."""
+"""What has room: columns of a table in a width, the less important go first; rows of parts in a height."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Callable, Container, Sequence
     from typing import NamedTuple
 
     from kubevitals.surfaces.view.columns import Column
@@ -23,6 +23,28 @@ class Layout(NamedTuple):
     kept: list[int]
     widths: list[int]  # of all columns
     gap: str
+
+
+def share_rows(
+    wanted: Sequence[int], room: int, lines: Callable[[Sequence[int]], int], *, turns: Sequence[int]
+) -> list[int]:
+    """Return how many rows each part of a picture gets in `room` lines.
+
+    The parts take a row each in the order of `turns`, in which one may stand twice, until all have as many
+    as wanted or no more fit. `lines` says how many lines so many rows of each part take.
+    """
+    rows = [0] * len(wanted)
+    grown = True
+    while grown:
+        grown = False
+        for part in turns:
+            if rows[part] < wanted[part]:
+                rows[part] += 1
+                if lines(rows) > room:
+                    rows[part] -= 1
+                else:
+                    grown = True
+    return rows
 
 
 def fit(

@@ -8,6 +8,7 @@ from kubevitals import quantity
 from kubevitals.surfaces.screen import glyphs as glyph_sets
 from kubevitals.surfaces.screen import rowtable, spans
 from kubevitals.surfaces.screen.pages import problems
+from kubevitals.surfaces.view import layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,22 +36,11 @@ def share_lines(there: Sequence[int], height: int) -> Part:
     """
     bars = height >= 12
     room = height - (3 if bars else 0)
-    rows = [0, 0, 0]
 
-    def taken() -> int:
+    def lines(rows: Sequence[int]) -> int:
         return sum(2 + each + (index > 0) for index, each in enumerate(rows) if each)
 
-    grown = True
-    while grown:
-        grown = False
-        for part in (0, 1, 2, 0, 2):
-            if rows[part] < there[part]:
-                rows[part] += 1
-                if taken() > room:
-                    rows[part] -= 1
-                else:
-                    grown = True
-    return Part(bars, *rows)
+    return Part(bars, *layout.share_rows(there, room, lines, turns=(0, 1, 2, 0, 2)))
 
 
 def compose(
