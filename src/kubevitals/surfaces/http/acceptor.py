@@ -105,8 +105,8 @@ class Acceptor:
                     _LOG.warning(
                         "no connection can be accepted: %s", error.strerror, extra={"event": "exhausted"}
                     )
-                    self._make_room()
-                    await asyncio.sleep(_PAUSE)
+                    # Those who wait behind idle connections are let in at once, or health would be silent.
+                    await asyncio.sleep(0 if self._make_room() else _PAUSE)
                 else:  # the client has gone already
                     await asyncio.sleep(0)
                 continue
