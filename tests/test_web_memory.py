@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import gc
 import socket
+import subprocess
+import sys
 import threading
 import urllib.parse
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from tests.test_exposition_serving import Fake
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import exporter as exporters
 from kubevitals.surfaces.exposition import httpserver, requests
-from kubevitals.surfaces.http import capacity, memory
+from kubevitals.surfaces.http import capacity, heap, memory
 from kubevitals.surfaces.web import settings
 
 if TYPE_CHECKING:
@@ -97,6 +99,42 @@ def test_threads_share_a_budget() -> None:
     for thread in threads:
         thread.join()
     assert budget.used == 0
+
+
+_FREE_BETWEEN_USED = """
+import pathlib, os
+from kubevitals.surfaces.http import heap
+def resident():
+    return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+before = resident()
+freed, kept = zip(*((bytes(64 << 10), bytes(600)) for _ in range(1024)))
+del freed
+held = resident() - before
+heap.trim()
+print(held >> 20, (resident() - before) >> 20, len(kept))
+"""
+
+
+def test_free_memory_goes_back_to_the_system() -> None:
+    """Of 64 MiB that lie free between blocks in use, a process keeps less than a quarter once trimmed."""
+    if heap.trim_function() is None:
+        pytest.skip("only glibc gives free memory back on demand")
+    command = [sys.executable, "-c", _FREE_BETWEEN_USED]
+    held, left, _ = map(int, subprocess.run(command, capture_output=True, check=True).stdout.split())
+    assert held > 48
+    assert left < 16
+
+
+def test_a_budget_trims_after_much_was_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Free memory goes back each time that so much of it has been given back, not with every answer."""
+    trimmed: list[int] = []
+    monkeypatch.setattr(heap, "trim", lambda: trimmed.append(1))
+    budget = memory.Budget(1 << 30)
+    for count in range(1, 9):
+        lease = budget.lease()
+        lease.grow(16 << 20)
+        del lease
+        assert len(trimmed) == (count - 1) // 2
 
 
 @pytest.fixture

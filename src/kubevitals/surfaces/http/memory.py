@@ -10,7 +10,10 @@ import threading
 import weakref
 from typing import Protocol
 
+from kubevitals.surfaces.http import heap
+
 DEFAULT = 256 << 20  # bytes
+_TRIM_EVERY = 32 << 20  # bytes that were given back
 
 
 class BudgetError(Exception):
@@ -30,6 +33,7 @@ class Budget:
     def __init__(self, size: int = DEFAULT) -> None:
         self.size = size
         self._used = 0
+        self._given = 0  # bytes since the last time that free memory went back to the system
         # A lease may end wherever Python collects garbage, also in here.
         self._lock = threading.RLock()
         self._caches: list[weakref.ref[Cache]] = []
@@ -55,6 +59,9 @@ class Budget:
         Raises:
             BudgetError: there is not enough; nothing is counted.
         """
+        if self._given >= _TRIM_EVERY:
+            self._given = 0
+            heap.trim()
         while not self._try(size):
             with self._lock:
                 caches = [cache for each in self._caches if (cache := each()) is not None]
@@ -65,6 +72,7 @@ class Budget:
         """Count bytes no more."""
         with self._lock:
             self._used -= size
+            self._given += size
 
     def _try(self, size: int) -> bool:
         with self._lock:

@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubevitals import compression, sanitize
-from kubevitals.surfaces.http import memory
+from kubevitals.surfaces.http import heap, memory
 from kubevitals.surfaces.web import problemdetails, responses
 
 if TYPE_CHECKING:
@@ -247,5 +247,6 @@ class ClusterCache:
                 with contextlib.suppress(problemdetails.Refusal, memory.BudgetError):
                     fresh.build(query, zipped=zipped)
             self._current = fresh
+        heap.trim()  # of the snapshot before, and of what was in the making
         for listener in self._listeners:
             listener(fresh)
