@@ -47,6 +47,18 @@ def test_missing_usage_is_counted_by_reason() -> None:
     assert found == [("warning", "no_sample", 1), ("info", "starting", 2)]
 
 
+def test_few_rows_without_usage_are_named() -> None:
+    """Up to three rows with one reason are named, more are counted; those of which it is expected, too."""
+
+    def say(count: int, reason: str) -> str:
+        (found,) = problems.find(snapshot(*(pod(name, problem=reason) for name in "abcd"[:count])))
+        return found.message
+
+    assert say(2, "usage_incomplete") == "2 pods with a running container that has no sample: shop/a, shop/b"
+    assert say(4, "usage_incomplete") == "4 pods with a running container that has no sample"
+    assert say(1, "starting") == "1 pod started less than 2 minutes ago"
+
+
 def test_what_could_not_be_read_comes_first() -> None:
     """The problems of a snapshot are critical: nothing can be said without them."""
     unread = model.Problem("pods_forbidden", "no right to list pods", "grant it", "pods")

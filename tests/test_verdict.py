@@ -50,7 +50,7 @@ def test_missing_usage_is_no_all_clear() -> None:
     """A pod that should have usage and has none is counted, and the line says it."""
     made = judge(pod("a"), pod("b", cpu_usage_cores=None, problem="usage_incomplete"))
     assert (made.severity, made.silent_pods) == ("warning", 1)
-    assert made.text == "1 warning: 1 pod with a running container that has no sample"
+    assert made.text == "1 warning: 1 pod with a running container that has no sample: shop/b"
 
 
 def test_a_pod_that_starts_is_no_warning() -> None:

@@ -6,7 +6,7 @@ and what is wrong with nodes and pods (`findings`). What has one cause is one pr
 
 from __future__ import annotations
 
-from kubevitals import findings, quantity, severity, snapshot, totals
+from kubevitals import findings, kinds, quantity, severity, snapshot, totals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ else:
 
 NEW, GONE = "new", "gone"
 EXPECTED = frozenset({"ended", "starting", "not_running"})  # reasons of rows that are nobody's fault
+_NAMED = 3  # rows with one problem, of which each is named
 _EXPLAINED = frozenset({"not_ready", "node_not_ready"})  # by the finding on a lost node
 # Problems that cost no number but make ages doubtful, each with the reasons of rows that it explains.
 _DOUBTS = {"own_clock": frozenset({"clock_ahead", "stale"}), "clock_ahead": frozenset({"clock_ahead"})}
@@ -112,17 +113,24 @@ def _of_rows(taken: model.Snapshot, *, explained: Collection[str]) -> list[Clust
             kind,
             None,
             None,
-            f"{quantity.format_count(count, kind.lower())} {snapshot.REASONS.get(code, code)}",
+            _say_how_many(rows, kind, code, count),
             pods=count if kind == "Pod" else None,
             reason=code,
         )
-        for kind, counts in (
-            ("Node", totals.count_problems(taken.nodes)),
-            ("Pod", totals.count_problems(taken.pods)),
-        )
-        for code, count in counts.items()
+        for kind, rows in (("Node", taken.nodes), ("Pod", taken.pods))
+        for code, count in totals.count_problems(rows).items()
         if code not in explained
     ]
+
+
+def _say_how_many(rows: Iterable[model.Node | model.Pod], kind: str, code: str, count: int) -> str:
+    """Return how many rows have a problem, and which ones if they are few and it is somebody's fault."""
+    said = f"{quantity.format_count(count, kind.lower())} {snapshot.REASONS.get(code, code)}"
+    if code in EXPECTED or count > _NAMED:
+        return said
+    path = kinds.parse(kind.lower()).path
+    names = ("/".join(getattr(row, field) for field in path) for row in rows if row.problem == code)
+    return f"{said}: {', '.join(names)}"
 
 
 def _of_finding(found: findings.Finding) -> ClusterProblem:

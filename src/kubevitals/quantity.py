@@ -14,6 +14,10 @@ from __future__ import annotations
 
 from kubevitals import errors
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _INT64_MAX = 2**63 - 1
 _SAFE_DIGITS = 19  # fewer digits than this always fit into an int64
 _EXPONENT_MAX = 9999  # far outside int64 in both directions; keeps 10**exponent small
@@ -197,6 +201,13 @@ def format_ratio(ratio: float) -> str:
 def format_count(number: int, noun: str) -> str:
     """Return a number of things, the noun in the singular for one: "1 pod", "2 pods"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def format_names(names: Iterable[str], most: int = 3) -> str:
+    """Return the first few names and how many more there are: "a, b and 7 more"."""
+    listed = list(names)
+    shown = ", ".join(listed[:most])
+    return f"{shown} and {len(listed) - most} more" if len(listed) > most else shown
 
 
 def round_half_up(value: float) -> int:

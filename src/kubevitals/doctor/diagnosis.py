@@ -179,10 +179,3 @@ def condition(item: Any, kind: str) -> dict[str, Any]:
         if each.get("type") == kind:
             return each
     return {}
-
-
-def name_some(names: Iterable[str], most: int = 3) -> str:
-    """Return the first few names and how many more there are: "a, b and 7 more"."""
-    listed = list(names)
-    shown = ", ".join(listed[:most])
-    return f"{shown} and {len(listed) - most} more" if len(listed) > most else shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubevitals import severity
+from kubevitals import quantity, severity
 from kubevitals.doctor import diagnosis, layers, lookups
 
 TYPE_CHECKING = False
@@ -81,12 +81,12 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
             namespace, service = lookups.service_of(bad)
             yield diagnosis.find(
                 down, f"APIService {diagnosis.place(bad)}: {told.get('reason')}: {told.get('message')}",
-                damage=f"autoscalers without numbers: {diagnosis.name_some(needed)}" if needed else "namespaces cannot be deleted",
+                damage=f"autoscalers without numbers: {quantity.format_names(needed)}" if needed else "namespaces cannot be deleted",
                 scope=needed, namespace=namespace, service=service, name=diagnosis.place(bad),
             )  # fmt: skip
         elif not services and needed:
             yield diagnosis.find(
-                missing, f"no APIService of the group {group}", damage=f"autoscalers without numbers: {diagnosis.name_some(needed)}",
+                missing, f"no APIService of the group {group}", damage=f"autoscalers without numbers: {quantity.format_names(needed)}",
                 scope=needed,
             )  # fmt: skip
         elif services:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubevitals import severity
+from kubevitals import quantity, severity
 from kubevitals.doctor import diagnosis, layers, lookups
 
 TYPE_CHECKING = False
@@ -101,8 +101,8 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
         yield diagnosis.find(
             page,
             *(f"{diagnosis.place(each)}: {said}" for _, each, said in members[:3]),
-            title=f"{page.title}: {diagnosis.name_some(names)}",
-            damage=f"{len(names)} HPAs cannot scale: {diagnosis.name_some([_held(each) for _, each, _ in members])}"
+            title=f"{page.title}: {quantity.format_names(names)}",
+            damage=f"{len(names)} HPAs cannot scale: {quantity.format_names([_held(each) for _, each, _ in members])}"
             if page.severity == severity.CRITICAL else "",
             scope=names, symptom_of=_below(page),
             about=first,

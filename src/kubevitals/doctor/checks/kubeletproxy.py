@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from kubevitals import errors, severity
+from kubevitals import errors, quantity, severity
 from kubevitals.doctor import diagnosis, kubeletwords, layers, lookups
 from kubevitals.doctor.checks import kubeletrequests
 
@@ -57,7 +57,7 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
     for page, names, proofs in groups.values():
         if page is kubeletwords.CSR_PENDING and waiting:
             continue  # the request itself says it better
-        many = f" on {diagnosis.name_some(names)}" if names else ""
+        many = f" on {quantity.format_names(names)}" if names else ""
         yield diagnosis.find(
             page,
             *proofs[:3],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubevitals import errors
+from kubevitals import errors, quantity
 from kubevitals.doctor import diagnosis, kubeletwords, layers, lookups
 
 TYPE_CHECKING = False
@@ -49,7 +49,7 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
     yield diagnosis.find(
         kubeletwords.CSR_PENDING,
         *(f"CertificateSigningRequest {name} of {node}: pending for {lookups.format_age(age)}" for name, node, age in old[:3]),
-        title=f"kubelets: serving certificates of {diagnosis.name_some(names)} wait for approval, {lookups.format_age(oldest)}",
+        title=f"kubelets: serving certificates of {quantity.format_names(names)} wait for approval, {lookups.format_age(oldest)}",
         damage=f"nobody can read {len(names)} kubelets over TLS",
         scope=names, name=old[0][0], node=names[0],
     )  # fmt: skip

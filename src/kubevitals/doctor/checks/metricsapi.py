@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubevitals import severity
+from kubevitals import quantity, severity
 from kubevitals.doctor import diagnosis, layers, lookups
 
 TYPE_CHECKING = False
@@ -163,7 +163,7 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
         if waiting:
             yield diagnosis.find(
                 _MISSING, "no APIService of the group metrics.k8s.io",
-                damage=f"autoscalers without numbers: {diagnosis.name_some(waiting)}", scope=waiting,
+                damage=f"autoscalers without numbers: {quantity.format_names(waiting)}", scope=waiting,
             )  # fmt: skip
         else:
             yield diagnosis.Note(layers.METRICS_SERVER, diagnosis.SKIP, "not installed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubevitals import errors, severity
+from kubevitals import errors, quantity, severity
 from kubevitals.doctor import diagnosis, layers, lookups
 
 TYPE_CHECKING = False
@@ -94,7 +94,7 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
     if settled:
         yield diagnosis.find(
             _NODES_MISSING, f"GET {base}/nodes: {len(usage)} of {len(ready)} Ready nodes",
-            title=f"metrics-server: no numbers of {len(settled)} Ready nodes: {diagnosis.name_some(settled)}",
+            title=f"metrics-server: no numbers of {len(settled)} Ready nodes: {quantity.format_names(settled)}",
             damage=f"no usage of {len(settled)} nodes and the pods on them", scope=settled,
             symptom_of=(layers.KUBELETS,), namespace=namespace, node=settled[0],
         )  # fmt: skip

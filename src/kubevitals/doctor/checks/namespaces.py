@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubevitals import severity
+from kubevitals import quantity, severity
 from kubevitals.doctor import diagnosis, layers, lookups
 
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
         if lookups.RESOURCE_METRICS in text:
             group = (layers.CUSTOM_METRICS,) if "custom." in text else (layers.METRICS_SERVER,)
         yield diagnosis.find(
-            _STUCK, text, title=f"namespaces stuck in Terminating: {diagnosis.name_some(names)}",
+            _STUCK, text, title=f"namespaces stuck in Terminating: {quantity.format_names(names)}",
             scope=names, name=names[0], symptom_of=group,
         )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubevitals import severity
+from kubevitals import quantity, severity
 from kubevitals.doctor import diagnosis, layers, lookups
 
 TYPE_CHECKING = False
@@ -45,7 +45,7 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
         yield diagnosis.find(
             _NOT_READY,
             f"{names[0]}: Ready={told.get('status', 'Unknown')} {told.get('reason', '')}: {told.get('message', '')}",
-            title=f"nodes: {len(lost)} of {total} not Ready{since}: {diagnosis.name_some(names)}",
+            title=f"nodes: {len(lost)} of {total} not Ready{since}: {quantity.format_names(names)}",
             damage=f"no new numbers from {len(lost)} of {total} nodes and the pods on them",
             scope=names, node=names[0],
         )  # fmt: skip
@@ -58,7 +58,7 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
         yield diagnosis.find(
             _PRESSURE,
             f"{full[0]}: DiskPressure=True",
-            title=f"nodes: disk nearly full on {diagnosis.name_some(full)}",
+            title=f"nodes: disk nearly full on {quantity.format_names(full)}",
             damage="pods are evicted, what they measured ends",
             scope=full, node=full[0],
         )  # fmt: skip

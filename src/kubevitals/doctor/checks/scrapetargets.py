@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubevitals import severity
+from kubevitals import quantity, severity
 from kubevitals.doctor import diagnosis, kubeletwords, layers, lookups
 from kubevitals.doctor.checks import prometheus
 
@@ -130,8 +130,8 @@ def _finding(page: diagnosis.Diagnosis, chosen: Targets) -> diagnosis.Finding:
     return diagnosis.find(
         page,
         *(f"target {url}: {error}" for _, url, _, error in chosen[:3]),
-        title=f"{page.title}: {len(chosen)} targets of {diagnosis.name_some(jobs)}",
-        damage=f"no series of {diagnosis.name_some(jobs)}",
+        title=f"{page.title}: {len(chosen)} targets of {quantity.format_names(jobs)}",
+        damage=f"no series of {quantity.format_names(jobs)}",
         scope=jobs,
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubevitals import severity
+from kubevitals import quantity, severity
 from kubevitals.doctor import diagnosis, layers, lookups
 
 TYPE_CHECKING = False
@@ -78,7 +78,7 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
             _UNSELECTED,
             f"{_KEYS[kind]}Selector of {diagnosis.place(servers[0])}: {label}",
             f"{kind} {names[0]}: labels {diagnosis.labels(first) or 'none'}",
-            title=f"Prometheus: it selects {len(lonely)} monitors not: {diagnosis.name_some(names)}",
+            title=f"Prometheus: it selects {len(lonely)} monitors not: {quantity.format_names(names)}",
             damage="nothing of them is scraped, and no error says so", scope=names,
             about=first,
             kind=kind, label=label,
