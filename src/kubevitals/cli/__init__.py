@@ -66,9 +66,9 @@ def main(argv: Sequence[str], *, program: str = "kubevitals") -> int:
     except BrokenPipeError:  # the reader, say `head`, has what it wants
         console.silence_broken_pipe()
         return 0
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print(file=sys.stderr)
-        return 130
+        return 128 + getattr(error, "number", 2)
     except errors.UsageError as error:
         messages.show_error(error)
         return 2

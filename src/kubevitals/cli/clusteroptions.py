@@ -196,7 +196,12 @@ def connect(arguments: argparse.Namespace) -> clusters.Cluster:
             **sourceoptions.read(arguments),
         )
     given |= sourceoptions.read(arguments)
-    return clusters.open_cluster(request_timeout=arguments.request_timeout, **given)
+    made = clusters.open_cluster(request_timeout=arguments.request_timeout, **given)
+    if made.client.config.credentials.kind == "oidc":  # its tokens count once, and are written when they come
+        from kubevitals.cli import signals
+
+        signals.interrupt_on_termination()
+    return made
 
 
 def is_simulated(arguments: argparse.Namespace) -> bool:

@@ -1,4 +1,4 @@
-"""Stopping a command that runs for long: Ctrl-C or SIGTERM stops it in order, a second one at once."""
+"""Ending a command: one that runs for long in order, one that writes credentials once they are written."""
 
 from __future__ import annotations
 
@@ -41,3 +41,30 @@ class StopSignals:
     def __exit__(self, *_: object) -> None:
         for number in self._before:
             self._restore(number)
+
+
+class Terminated(KeyboardInterrupt):
+    """The program is to end because of this signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def interrupt_on_termination() -> None:
+    """Have SIGTERM and SIGHUP end the program as Ctrl-C does, after what `parallel.run_to_the_end` runs.
+
+    Signals that somebody handles or ignores already, as `nohup` does, are left to them.
+    """
+    import signal
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in filter(None, (signal.SIGTERM, getattr(signal, "SIGHUP", None))):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _raise_terminated)
+
+
+def _raise_terminated(number: int, _: object) -> None:
+    raise Terminated(number)
