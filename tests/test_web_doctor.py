@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import json
 import pathlib
-from typing import Any
 
 import jsonschema_rs
-import pytest
 from tests import web_service
-
-from kubevitals import doctor
-from kubevitals.surfaces.web import doctorroutes
 
 SCHEMA = pathlib.Path(__file__).parents[1] / "docs/doctor.schema.json"
 
@@ -29,29 +24,6 @@ def test_the_document_is_that_of_the_command_line() -> None:
     assert [each["id"] for each in document["findings"]] == ["metrics_server_certificate_expired"]
 
 
-@pytest.mark.parametrize("faults", [[], ["unauthorized"]])
-def test_it_examines_at_most_once_a_minute(monkeypatch: pytest.MonkeyPatch, faults: list[str]) -> None:
-    """Whoever asks within a minute gets the same answer, failures too; then it is asked anew."""
-    now = [1000.0]
-    asked = []
-    original = doctor.examine
-
-    def examine(*arguments: Any, **options: Any) -> Any:
-        asked.append(now[0])
-        return original(*arguments, **options)
-
-    monkeypatch.setattr(doctor, "examine", examine)
-    monkeypatch.setattr(doctorroutes.DoctorRoutes.__init__, "__kwdefaults__", {"clock": lambda: now[0]})
-    with web_service.serve(simulation={"calm": True}) as service:
-        service.world.set_faults(faults)
-        wanted = 503 if faults else 200
-        for _ in range(3):
-            assert service.get("/api/v1/doctor").status_code == wanted
-        now[0] += 61
-        assert service.get("/api/v1/doctor").status_code == wanted
-    assert asked == [1000.0, 1061.0]
-
-
 def test_a_refusal_says_what_to_do() -> None:
     """A cluster that does not know us gives a problem document with a remedy."""
     with web_service.serve(simulation={"calm": True}) as service:
@@ -59,3 +31,21 @@ def test_a_refusal_says_what_to_do() -> None:
         answer = service.get("/api/v1/doctor")
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["remedy"]
+
+
+def test_what_was_found_is_exported() -> None:
+    """After an examination `/metrics` has each finding, each other layer with its status, and when it was."""
+    with web_service.serve(simulation={"calm": True}, faults=["metrics-absent"]) as service:
+        assert "kubevitals_doctor_check{" not in service.get("/metrics").text
+        report = service.get("/api/v1/doctor").json()
+        service.tick()
+        lines = [line for line in service.get("/metrics").text.splitlines() if "_doctor_" in line]
+    shown = [line for line in lines if line.startswith("kubevitals_doctor_check{")]
+    for each in report["findings"]:
+        status = "fail" if each["severity"] == "critical" else "warn"
+        labels = f'id="{each["id"]}",layer="{each["layer"]}",status="{status}"'
+        assert f'kubevitals_doctor_check{{cluster="simulated",{labels}}} 1' in shown
+    silent = {each["layer"] for each in report["findings"]}
+    others = [each for each in report["layers"] if each["name"] not in silent]
+    assert len(shown) == len(report["findings"]) + len(others)
+    assert any(line.startswith("kubevitals_doctor_last_run_timestamp_seconds{") for line in lines)

@@ -102,7 +102,7 @@ def listening(service: Service, *, send_buffer: int | None = None, **options: An
 def describe() -> dict[str, Any]:
     """The OpenAPI document of a service of one cluster that is never read."""
     never: Any = None
-    return app.create_app({"simulated": never}).openapi()
+    return app.create_app({"simulated": never}, settings.Settings(examiners={"simulated": never})).openapi()
 
 
 PATHS = tuple(

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import argparse
 
 
+_LEAST_DOCTOR = 60.0  # seconds; an examination takes dozens of requests
+
+
 def add(parser: argparse.ArgumentParser) -> None:
     """Add them all."""
     _add_place(parser.add_argument_group("serving"))
@@ -99,6 +102,13 @@ def _add_content(group: argparse._ArgumentGroup) -> None:
         "(default: 5m)",
     )
     group.add_argument(
+        "--doctor",
+        type=values.parse_duration,
+        metavar="TIME",
+        help="have the doctor examine each cluster on its own, every 5m say, and export "
+        "kubevitals_doctor_check (default: when /api/v1/doctor is asked, at most once a minute)",
+    )
+    group.add_argument(
         "--samples",
         type=values.parse_count,
         default=120,
@@ -142,6 +152,10 @@ def check(arguments: argparse.Namespace) -> None:
         raise errors.UsageError("--tls-cert and --tls-key go together", remedy="give both")
     if (arguments.auth == "token-file") != bool(arguments.auth_tokens):
         raise errors.UsageError("--auth token-file and --auth-tokens go together", remedy="give both")
+    if arguments.doctor is not None and arguments.doctor < _LEAST_DOCTOR:
+        raise errors.UsageError(
+            f"--doctor examines at most once in {_LEAST_DOCTOR:.0f} seconds", remedy="--doctor 5m"
+        )
     clusteroptions.check_namespace(arguments)
     remotewriteoptions.check(arguments)
     if arguments.remote_write is not None and arguments.history is None:

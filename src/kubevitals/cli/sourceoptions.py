@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from kubevitals.promql import client as promql_client
+
 URL_VARIABLE = "KUBEVITALS_PROMETHEUS_URL"
 
 # flag, key, metavar, help. A metavar of None makes a switch.
@@ -120,6 +122,16 @@ def read_server(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.prometheus_header:
         given["header"] = arguments.prometheus_header
     return given
+
+
+def open_prometheus(arguments: argparse.Namespace) -> promql_client.Prometheus | None:
+    """Return the server at --prometheus-url; None where none is named. Raises as `config.open_prometheus`."""
+    url = read(arguments).get("prometheus", {}).get("url")
+    if not url:
+        return None
+    from kubevitals.promql import config
+
+    return config.open_prometheus(config.ServerOptions(url, **read_server(arguments)))
 
 
 def _add_header(group: Any) -> None:

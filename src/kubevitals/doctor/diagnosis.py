@@ -55,6 +55,7 @@ class Finding(NamedTuple):
     confidence: str = CERTAIN
     symptom_of: tuple[str, ...] = ()
     blocks: tuple[str, ...] = ()  # what fails because of it; filled by the examination
+    since: str = ""  # RFC 3339: when it began, as far as anybody remembers
 
     @property
     def id(self) -> str:

@@ -100,6 +100,7 @@ class Report(NamedTuple):
             "title": finding.title,
             "cause": finding.diagnosis.cause,
             "damage": finding.damage or None,
+            "since": finding.since or None,
             "evidence": list(finding.evidence),
             "scope": list(finding.scope),
             "check": list(check),

@@ -7,11 +7,12 @@ nothing is created or changed, and nothing leaves the cluster.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 
 from kubevitals import errors, severity
-from kubevitals.cli import clusteroptions, messages, progress, values
+from kubevitals.cli import clusteroptions, messages, progress, sourceoptions, values
 from kubevitals.surfaces.terminal import console
 
 TYPE_CHECKING = False
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from kubevitals.doctor import report as reports
     from kubevitals.doctor import subjects
     from kubevitals.kube import client as kube_client
+    from kubevitals.promql import client as promql_client
 
 EPILOG = """\
 examples:
@@ -30,6 +32,7 @@ examples:
   kubevitals doctor --only metrics_server      one layer (or one finding) only
   kubevitals doctor -n shop                    what can be told of one namespace
   kubevitals doctor hpa shop/api               why does this one show nothing? also: pod NS/NAME, node NAME
+  kubevitals doctor --prometheus-url http://127.0.0.1:9090   with what that Prometheus says of its targets
   kubevitals doctor --wait 2m                  again and again until nothing is wrong, for two minutes
   kubevitals doctor -o json                    one document, described by docs/doctor.schema.json
   kubevitals doctor --short --redact           a few lines to paste, without names
@@ -156,7 +159,9 @@ def _explain(words: list[str]) -> int:
     return 0
 
 
-def _examine_once(client: kube_client.Client, options: doctors.Options) -> reports.Report:
+def _examine_once(
+    client: kube_client.Client, options: doctors.Options, prometheus: promql_client.Prometheus | None
+) -> reports.Report:
     from kubevitals import doctor
 
     said = ""
@@ -166,14 +171,18 @@ def _examine_once(client: kube_client.Client, options: doctors.Options) -> repor
         said = f"checks {done}/{total} {progress.bar(done / total)}"
 
     with progress.Progress(lambda: said):
-        return doctor.examine(client, options, progress=keep)
+        return doctor.examine(client, options, prometheus=prometheus, progress=keep)
 
 
 def _examine(arguments: argparse.Namespace, options: doctors.Options) -> reports.Report:
-    with clusteroptions.connect(arguments) as cluster:
+    with contextlib.ExitStack() as stack:
+        cluster = stack.enter_context(clusteroptions.connect(arguments))
+        prometheus = sourceoptions.open_prometheus(arguments)
+        if prometheus is not None:
+            stack.callback(prometheus.close)
         until = time.monotonic() + (arguments.wait or 0.0)
         while True:
-            found = _examine_once(cluster.client, options)
+            found = _examine_once(cluster.client, options, prometheus)
             if not judge(found, arguments.fail_on) or time.monotonic() + _PAUSE > until:
                 return found
             time.sleep(_PAUSE)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from kubevitals import cluster as clusters
     from kubevitals import collector
+    from kubevitals.doctor import examiner
     from kubevitals.surfaces.web import auth, webserver
     from kubevitals.surfaces.web import settings as web_settings
 
@@ -35,6 +36,7 @@ examples:
   kubevitals serve --context prod --context test
   kubevitals serve -n shop                     one namespace, where rights end there
   kubevitals serve --history                   with weeks of history in a file
+  kubevitals serve --doctor 5m                 and which layer is silent, for alerts
   kubevitals serve --address 0.0.0.0 --auth kubernetes --tls-cert tls.crt --tls-key tls.key
   curl -s 127.0.0.1:8080/api/v1/infra/nodes    then look at http://127.0.0.1:8080/ for all routes
 
@@ -146,11 +148,31 @@ def _build(
     }
     settings = _remember(
         arguments, connected, collectors, stack, _settle(arguments, connected, authenticator)
-    )
+    )._replace(examiners=_examine(arguments, connected, stack))
     for state in settings.states:
         stack.enter_context(state)
     connections = listeneroptions.fit_connections(arguments)
     return collectors, webserver.Server(app.create_app(collectors, settings), connections=connections)
+
+
+def _examine(
+    arguments: argparse.Namespace, connected: list[clusters.Cluster], stack: contextlib.ExitStack
+) -> dict[str, examiner.Examiner]:
+    """Return the doctor of each cluster, at work if --doctor says how often."""
+    from kubevitals import doctor
+    from kubevitals.cli import sourceoptions
+    from kubevitals.doctor import examiner
+
+    prometheus = sourceoptions.open_prometheus(arguments)  # only where there is one cluster
+    if prometheus is not None:
+        stack.callback(prometheus.close)
+    options = doctor.Options(namespace=arguments.namespace or "")
+    made = {each.name: examiner.Examiner(each.client, options, prometheus=prometheus) for each in connected}
+    if arguments.doctor is not None:
+        for each in made.values():
+            stack.callback(each.stop)
+            each.start(arguments.doctor)
+    return made
 
 
 def _remember(

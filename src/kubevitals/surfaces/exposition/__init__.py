@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kubevitals import collector, model
+    from kubevitals.doctor import report
     from kubevitals.surfaces.view import recorderstatus
 
 Options = option_set.Options
@@ -65,6 +66,7 @@ def render_pieces(
     requests: Mapping[tuple[str, int], int] | None = None,
     further: Iterable[tuple[text.Family, Sequence[caches.Piece]]] = (),
     recorded: recorderstatus.RecorderStatus | None = None,
+    examined: Mapping[str, report.Report | None] | None = None,
     cache: caches.Cache | None = None,
     compressed: bool = False,
 ) -> Iterator[caches.Piece]:
@@ -73,7 +75,8 @@ def render_pieces(
     Lines of what has not changed since the exposition before are taken from `cache`, where those of this one
     are left; without it all lines are written. Say that the pieces are to be `compressed` if they will be
     joined to a gzip stream: then what changes each time is compressed while it is written. `recorded` is how
-    history and remote-write are doing; the rest is as of `render`.
+    history and remote-write are doing, `examined` the doctor's last report on each cluster; the rest is as of
+    `render`.
     """
     named = _name(published_by_cluster, clusters)
     shown = [
@@ -89,7 +92,7 @@ def render_pieces(
                 yield from pieces
     said: dict[text.Family, list[str]] = {}
     if options.own:
-        said |= selfmetrics.samples(named, requests or {}, recorded)
+        said |= selfmetrics.samples(named, requests or {}, recorded, examined or {})
     if option_set.METRICS_SERVER_PROM in options.compat:
         said |= metrics_server_prom.samples(shown)
     for family, samples in said.items():

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from kubevitals import collector
+    from kubevitals.doctor import report
     from kubevitals.kube import objectcache
     from kubevitals.surfaces.view import recorderstatus
 
@@ -27,6 +28,7 @@ class Exporter:
         options: further labels and families.
         states: the objects of each cluster for the families of kube-state-metrics.
         recorded: returns how history and remote-write are doing; None: there is neither.
+        examined: returns the doctor's last report on each cluster; None: nobody examines them.
         keeps: keep small answers for the next scrape of the same state; what keeps them itself wants none.
     """
 
@@ -37,9 +39,11 @@ class Exporter:
         *,
         states: Sequence[objectcache.ObjectCache] = (),
         recorded: Callable[[], recorderstatus.RecorderStatus] | None = None,
+        examined: Callable[[], Mapping[str, report.Report | None]] | None = None,
         keeps: bool = True,
     ) -> None:
         self._recorded = recorded
+        self._examined = examined
         self._largest_kept = _LARGEST_KEPT if keeps else 0
         self.requests: dict[tuple[str, int], int] = {}  # answered so far, by route and status code
         self._collectors = dict(collectors)
@@ -84,6 +88,7 @@ class Exporter:
                     clusters=list(published),
                     requests=requests,
                     recorded=None if self._recorded is None else self._recorded(),
+                    examined=None if self._examined is None else self._examined(),
                     further=kube_state_metrics.samples(
                         [state.read() for state in self._states], cache=self._cache if gzip else None
                     ),

@@ -255,11 +255,23 @@ RECORDER = (
     HISTORY_UP, HISTORY_SIZE, HISTORY_TICKS, HISTORY_DROPPED, REMOTE_WRITE_UP, REMOTE_WRITE_SAMPLES,
     REMOTE_WRITE_REFUSED, REMOTE_WRITE_RETRIES, REMOTE_WRITE_LAG,
 )  # fmt: skip
+DOCTOR_CHECK = _service(
+    "doctor_check",
+    "1 for each finding of the doctor, and for each layer without one, with its status.",
+    "id",
+    "layer",
+    "status",
+)
+DOCTOR_TIME = _service(
+    "doctor_last_run_timestamp_seconds", "When the doctor examined the cluster last.", unit="seconds"
+)
+DOCTOR_SECONDS = _service("doctor_duration_seconds", "How long that took.", unit="seconds")
 BUILD = _service(
     "build_info", "The version of kubevitals and of Python.", "version", "python", kind="info", cluster=False
 )
 SERVICE = (
     SOURCE_UP, READY, SNAPSHOT_TIME, PROBLEMS, OBJECTS, OBJECTS_WITH_USAGE, TICKS, TICK_FAILURES,
-    TICK_SECONDS, WATCH_RESTARTS, START_TIME, REQUESTS, *RECORDER, BUILD,
+    TICK_SECONDS, WATCH_RESTARTS, START_TIME, REQUESTS, *RECORDER, DOCTOR_CHECK, DOCTOR_TIME, DOCTOR_SECONDS,
+    BUILD,
 )  # fmt: skip
 OWN = (*(row.family for rows in BY_KIND.values() for row in rows), CONDITION, *SERVICE)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import platform
+import types
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import kubevitals
+from kubevitals import severity
+from kubevitals.doctor import diagnosis
 from kubevitals.surfaces.exposition import families, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from kubevitals import collector, model
+    from kubevitals.doctor import report
     from kubevitals.surfaces.view import recorderstatus
 
     Pair = tuple[model.Snapshot | None, collector.Status | None]
@@ -21,8 +26,12 @@ def samples(
     pairs: Sequence[tuple[str, Pair]],
     requests: Mapping[tuple[str, int], int],
     recorded: recorderstatus.RecorderStatus | None = None,
+    examined: Mapping[str, report.Report | None] = types.MappingProxyType({}),
 ) -> dict[text.Family, list[str]]:
-    """Return the lines by family; `requests` are the answered ones, by route and status code."""
+    """Return the lines by family; `requests` are the answered ones, by route and status code.
+
+    `examined` are the doctor's last reports, by cluster.
+    """
     found: dict[text.Family, list[str]] = {family: [] for family in families.SERVICE}
 
     def add(family: text.Family, value: float | None, /, **labels: str) -> None:
@@ -53,6 +62,10 @@ def samples(
     if recorded is not None:
         for family, value, labels in _of_recorder(recorded):
             add(family, value, **labels)
+    for cluster, examination in examined.items():
+        if examination is not None:
+            for family, value, labels in _of_doctor(examination):
+                add(family, value, cluster=cluster, **labels)
     add(families.BUILD, 1, version=kubevitals.__version__, python=platform.python_version())
     return found
 
@@ -74,6 +87,20 @@ def _of_recorder(
         yield families.REMOTE_WRITE_REFUSED, sending.refused, {}
         yield families.REMOTE_WRITE_RETRIES, sending.retries, {}
         yield families.REMOTE_WRITE_LAG, sending.lag_seconds, {}
+
+
+def _of_doctor(found: report.Report) -> Iterator[tuple[text.Family, float, dict[str, str]]]:
+    """Yield the samples of an examination: a line for each finding, and for each layer without one."""
+    yield families.DOCTOR_TIME, datetime.fromisoformat(found.started_at).timestamp(), {}
+    yield families.DOCTOR_SECONDS, found.seconds, {}
+    said = set()
+    for each in found.findings:
+        said.add(each.layer)
+        status = diagnosis.FAIL if each.severity == severity.CRITICAL else diagnosis.WARN
+        yield families.DOCTOR_CHECK, 1, {"id": each.id, "layer": each.layer, "status": status}
+    for state in found.layers:
+        if state.name not in said:
+            yield families.DOCTOR_CHECK, 1, {"id": "", "layer": state.name, "status": state.status}
 
 
 def _judge_source(snapshot: model.Snapshot | None, status: collector.Status | None) -> tuple[int, str]:

@@ -14,7 +14,8 @@ from fastapi import security
 from starlette import exceptions
 
 import kubevitals
-from kubevitals import sanitize
+from kubevitals import doctor, sanitize
+from kubevitals.doctor import examiner
 from kubevitals.surfaces import exposition
 from kubevitals.surfaces.exposition import exporter as exporters
 from kubevitals.surfaces.http import memory
@@ -99,11 +100,13 @@ def create_app(
         caches, most=chosen.streams, heartbeat=chosen.heartbeat_seconds, send_timeout=chosen.send_timeout
     )
     recorded = chosen.recorded or _make_status(chosen)
+    examiners = chosen.examiners or {name: _open_examiner(source) for name, source in collectors.items()}
     exporter = exporters.Exporter(
         collectors,
         chosen.exposition or exposition.Options(),
         states=chosen.states,
         recorded=recorded,
+        examined=lambda: {name: each.latest for name, each in examiners.items()},
         keeps=False,
     )
     scrape_cache = scrapecache.ScrapeCache(exporter, collectors, chosen.states, budget=budget)
@@ -140,7 +143,7 @@ def create_app(
     serviceroutes.ServiceRoutes(collectors, hub=hub, scrape_cache=scrape_cache, recorded=recorded).add_to(app)
     snapshotroutes.SnapshotRoutes(caches, past).add_to(app)
     past.add_to(app)
-    doctorroutes.DoctorRoutes(collectors).add_to(app)
+    doctorroutes.DoctorRoutes(examiners).add_to(app)
     app.add_exception_handler(problemdetails.Refusal, _refuse)
     app.add_exception_handler(exceptions.HTTPException, _refuse_http)
     app.add_exception_handler(memory.BudgetError, _refuse_for_memory)
@@ -153,6 +156,11 @@ def _describe_auth(authenticator: auth.Authenticator | None) -> list[Any]:
     schemes = () if authenticator is None else authenticator.schemes
     known = {"Bearer": security.HTTPBearer(auto_error=False), "Basic": security.HTTPBasic(auto_error=False)}
     return [fastapi.Security(known[scheme]) for scheme in schemes]
+
+
+def _open_examiner(source: collector.Collector) -> examiner.Examiner:
+    """Return the doctor of a cluster that is examined when somebody asks."""
+    return examiner.Examiner(source.cluster.client, doctor.Options(namespace=source.namespace or ""))
 
 
 def _make_status(chosen: settings.Settings) -> Callable[[], recorderstatus.RecorderStatus]:

@@ -209,6 +209,9 @@ class _DoctorFinding(_Object):
     title: str = pydantic.Field(description="layer and cause in a line")
     cause: str = pydantic.Field(description="how it comes about")
     damage: str | None = pydantic.Field(description="what suffers from it")
+    since: datetime | None = pydantic.Field(
+        description="when it began: the first examination that found it, or what history says"
+    )
     evidence: list[str] = pydantic.Field(description="what the cluster said")
     scope: list[str] = pydantic.Field(description="the objects that it is about")
     check: list[str] = pydantic.Field(description="commands that read")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from kubevitals.surfaces.http import memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kubevitals import history as histories
+    from kubevitals.doctor import examiner
     from kubevitals.kube import objectcache
     from kubevitals.surfaces import exposition as expositions
     from kubevitals.surfaces.view import recorderstatus
@@ -41,6 +42,7 @@ class Settings(NamedTuple):
     with `address_hosts` whatever is written as an IP address is served too. `streams` is how many event
     streams may be open at once. `history` is what the routes of history answer from; it stays the caller's,
     to be fed and closed. `recorded` tells how it and remote-write are doing; it may look at the disk.
+    `examiners` are the doctors of the clusters, by name; None: one of each, without Prometheus.
     """
 
     authenticator: auth.Authenticator | None = None
@@ -53,6 +55,7 @@ class Settings(NamedTuple):
     streams: int = 200
     history: histories.History | None = None
     recorded: Callable[[], recorderstatus.RecorderStatus] | None = None
+    examiners: Mapping[str, examiner.Examiner] | None = None
     heartbeat_seconds: float = 15.0
     send_timeout: float = 10.0  # seconds that a stream's client may leave an event unread
     open_health: bool = True  # health routes answer without credentials
