@@ -118,6 +118,8 @@ def test_default_values_meet_the_schema(schema: Any) -> None:
         ("metrics.compat", ["node-exporter"]),
         ("history.enabled", "yes"),
         ("history.size", "large"),
+        ("doctor.enabled", "yes"),
+        ("doctor.interval", "30s"),
         ("networkPolicy.apiServerPorts", []),
         ("image.repository", ""),
         ("replica", 2),

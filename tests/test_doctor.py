@@ -58,10 +58,10 @@ def test_docs_list_all_findings() -> None:
 
 
 def test_rights_of_the_checks_are_the_feature() -> None:
-    """What checks need is what `rbac --features doctor,doctor-logs` grants."""
+    """What checks need is what the three features of the doctor grant."""
     granted = {
         (rule.group, rule.resource, verb)
-        for name in ("doctor", "doctor-logs")
+        for name in ("doctor", "doctor-logs", "doctor-security")
         for rule in rbac.FEATURES[name].rules
         for verb in rule.verbs
     }

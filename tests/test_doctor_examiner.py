@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests import waiting
 
 import kubevitals
-from kubevitals import doctor, errors
+from kubevitals import cli, doctor, errors, model
 from kubevitals.doctor import examiner
+from kubevitals.history import lastsample, ring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,3 +94,59 @@ def test_on_its_own(cluster: kubevitals.Cluster) -> None:
     counted.examiner.stop()
     counted.now += 100
     assert len(counted.asked) == 2
+
+
+def _say(moment: datetime, _: str) -> datetime:
+    return moment
+
+
+def test_since_when_by_what_was_recorded(cluster: kubevitals.Cluster) -> None:
+    """The last sample that was recorded dates a silence, whoever was silent; a fresh one does not."""
+    assert cluster.world is not None
+    now = datetime.now(UTC)
+    for fault in ("metrics-server-certificate-expired", "nodes-not-ready"):
+        cluster.world.set_faults([fault])
+        for minutes, dated in ((40, True), (1, False)):
+            last = now - timedelta(minutes=minutes)
+            (found,) = doctor.examine(cluster.client, last_sample=functools.partial(_say, last)).findings
+            text = last.isoformat(timespec="seconds").replace("+00:00", "Z")
+            assert found.since == (text if dated else "")
+            assert found.evidence[0].startswith(f"last sample {text}") is dated
+    cluster.world.set_faults([])
+
+
+def test_history_that_cannot_be_read_costs_no_finding(cluster: kubevitals.Cluster) -> None:
+    """What is wrong with history is told, and the findings stay."""
+
+    def fail(_: str) -> None:
+        raise errors.HistoryError("the file is damaged")
+
+    assert cluster.world is not None
+    cluster.world.set_faults(["nodes-not-ready"])
+    report = doctor.examine(cluster.client, last_sample=fail)
+    assert [each.id for each in report.findings] == ["node_not_ready"]
+    assert any("the file is damaged" in each for each in report.problems)
+
+
+def test_the_last_sample_of_a_node() -> None:
+    """History says when usage of a node was recorded last, as far back as it is asked."""
+    held = ring.Ring(100, 15.0)
+    began = (datetime.now(UTC) - timedelta(minutes=30)).replace(microsecond=0)  # times are kept in ms
+    for number in range(8):
+        moment = began + timedelta(seconds=15 * number)
+        usage = 0.5 if number < 5 else None
+        node = model.Node("one", cpu_usage_cores=usage, memory_usage_bytes=1, timestamp=moment)
+        held.append(model.Snapshot("c", "metrics-server", moment, nodes=model.Records((node,))))
+    assert lastsample.finder(held, "c")("one") == began + timedelta(seconds=60)
+    assert lastsample.finder(held, "c")("two") is None
+    assert lastsample.finder(held, "other")("one") is None
+    assert lastsample.finder(held, "c", back=60.0)("one") is None
+
+
+def test_since_goes_with_a_history(capsys: pytest.CaptureFixture[str], tmp_path: Any) -> None:
+    """Without anything recorded --since says how to record; --history alone is wrong usage."""
+    path = str(tmp_path / "none.db")
+    assert cli.main(["doctor", "--simulate", "--since", "1h", "--history", path]) in (1, 3)
+    assert "nothing has been recorded there" in " ".join(capsys.readouterr().out.split())
+    assert cli.main(["doctor", "--simulate", "--history", path]) == 2
+    assert cli.main(["doctor", "--simulate", "--since", "soon"]) == 2

@@ -86,6 +86,21 @@ EXPECTED = {
     "metrics-empty": "metrics_server_empty",
     "metrics-unavailable": "metrics_server_unreachable",
 }
+# fault: what is found only with --security or --probe, among what else is open there.
+OPEN = {
+    "kubelets-open": {"kubelet_read_only_port", "kubelet_anonymous"},
+    "metrics-insecure-tls": {"metrics_server_insecure_tls", "api_service_insecure_tls"},
+    "monitoring-exposed": {"monitoring_exposed", "metrics_port_exposed"},
+    "nodes-proxy-held": {"nodes_proxy_holders"},
+    "kube-proxy-open": {"kube_proxy_open"},
+}
+PROBED = {
+    "application-refuses": "application_port_refused",
+    "application-path": "application_path_missing",
+    "application-login": "application_needs_login",
+    "application-page": "application_no_exposition",
+}
+USUAL = {"api_service_insecure_tls", "node_exporter_open", "own_rights_wide"}  # of the simulated cluster
 HEALTHY = ("prometheus-healthy", "shape-managed", "shape-cilium", "shape-k3s", "shape-kubelet-only")
 PAIRS = (
     ("kubelet-no-ip-san", "hpa-request-missing"),
@@ -104,11 +119,11 @@ def cluster() -> Iterator[kubevitals.Cluster]:
         yield connected
 
 
-def examine(cluster: kubevitals.Cluster, *faults: str) -> reports.Report:
+def examine(cluster: kubevitals.Cluster, *faults: str, **options: bool) -> reports.Report:
     assert cluster.world is not None
     cluster.world.set_faults(faults)
     try:
-        return doctor.examine(cluster.client)
+        return doctor.examine(cluster.client, doctor.Options(**options))  # type: ignore[arg-type]
     finally:
         cluster.world.set_faults([])
 
@@ -116,7 +131,7 @@ def examine(cluster: kubevitals.Cluster, *faults: str) -> reports.Report:
 def test_every_fault_of_a_layer_is_tested() -> None:
     """Each fault of a layer has a change, and stands in a table here."""
     assert table.CHANGES.keys() == fault_layers.SUMMARIES.keys()
-    assert fault_layers.SUMMARIES.keys() <= EXPECTED.keys() | set(HEALTHY)
+    assert fault_layers.SUMMARIES.keys() <= EXPECTED.keys() | OPEN.keys() | PROBED.keys() | set(HEALTHY)
 
 
 @pytest.mark.parametrize("fault", EXPECTED)
@@ -138,6 +153,29 @@ def test_the_root_is_named_first(cluster: kubevitals.Cluster, fault: str) -> Non
             assert state.blocked_by == root.layer
         elif state.name != root.layer:
             assert state.status in ("ok", "skip"), state
+
+
+@pytest.mark.parametrize("fault", OPEN)
+def test_what_is_open_is_told_when_asked(cluster: kubevitals.Cluster, fault: str) -> None:
+    """With --security what is too open is found; without it there is nothing, as nothing is silent."""
+    found = {each.id for each in examine(cluster, fault, security=True).findings}
+    assert found - USUAL == OPEN[fault] - USUAL
+    assert OPEN[fault] <= found
+    assert not examine(cluster, fault).findings
+
+
+@pytest.mark.parametrize("fault", PROBED)
+def test_applications_are_asked_when_told_to(cluster: kubevitals.Cluster, fault: str) -> None:
+    """With --probe announced endpoints are asked, and what they answer is judged; else nobody asks them."""
+    assert [each.id for each in examine(cluster, fault, probe=True).findings] == [PROBED[fault]]
+    assert not examine(cluster, fault).findings
+
+
+def test_a_sound_cluster_stands_the_probes(cluster: kubevitals.Cluster) -> None:
+    """Where applications answer as they should, --probe finds nothing."""
+    found = examine(cluster, probe=True)
+    assert not found.findings
+    assert {state.name: state.status for state in found.layers}["applications"] == "ok"
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="+".join)

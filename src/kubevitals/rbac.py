@@ -123,6 +123,7 @@ FEATURES = {
         (
             *_all(_READ, "", "namespaces", "nodes", namespaced=False),
             *_all(("get", "list"), "", "pods", "services"),
+            *_all(_READ, "", "events"),
             *_all(_READ, "apps", "daemonsets"),
             *_all(_READ, "autoscaling", "horizontalpodautoscalers"),
             *_all(_READ, _METRICS, "nodes", namespaced=False),
@@ -135,6 +136,10 @@ FEATURES = {
     "doctor-logs": Feature(
         "the command line: doctor, what logs say of metrics-server, Prometheus and kube-state-metrics",
         _all(("get",), "", "pods/log"),
+    ),
+    "doctor-security": Feature(
+        "the command line: doctor --security, who holds nodes/proxy",
+        _all(_READ, API, "clusterrolebindings", "clusterroles", namespaced=False),
     ),
     "completion": Feature(
         "the command line: names in shell completion",

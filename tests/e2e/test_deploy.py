@@ -34,6 +34,8 @@ VARIANTS: dict[str, dict[str, str]] = {
     "tls": {"tls.existingSecret": "tls", "serviceMonitor.enabled": "true"},
     "compat": {"metrics.compat": "{kube-state-metrics,metrics-server-prom}", "metrics.labels": "{workload}"},
     "history": {"history.enabled": "true", "history.storageClass": "fast", "tls.existingSecret": "tls"},
+    "doctor": {"doctor.enabled": "true", "doctor.interval": "10m"},
+    "doctor of a namespace": {"doctor.enabled": "true", "scope.namespace": "shop"},
     "kubelet": {
         "source.name": "kubelet",
         "source.kubelet.caConfigMap": "ca",

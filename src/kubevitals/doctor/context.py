@@ -47,7 +47,7 @@ class Listing(NamedTuple):
 class Context:
     """The cluster as checks see it. Threads share it; equal questions are asked once.
 
-    `namespace` limits what is looked at to one namespace. `timeout` bounds each request, `deadline` (of
+    `namespace` limits what is looked at to one namespace, `probe` lets ports of nodes and pods be asked. `timeout` bounds each request, `deadline` (of
     `clock`) all of them together.
     """
 
@@ -59,6 +59,7 @@ class Context:
         timeout: float = 5.0,
         deadline: float = float("inf"),
         max_nodes: int = 20,
+        probe: bool = False,
         prometheus: promql_client.Prometheus | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -66,6 +67,7 @@ class Context:
         self.client = client
         self.namespace = namespace
         self.max_nodes = max_nodes
+        self.probe = probe
         self.given_prometheus = prometheus
         self.wall = wall
         self._timeout = timeout

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 
 from kubevitals import errors, parallel, sanitize, severity
-from kubevitals.doctor import checks, diagnosis, layers, report, subjects
+from kubevitals.doctor import checks, diagnosis, layers, onset, report, subjects
 from kubevitals.doctor import context as contexts
 
 TYPE_CHECKING = False
@@ -27,6 +27,8 @@ class Options(NamedTuple):
 
     `only` and `skip` hold names of layers and ids of findings. `timeout` is seconds for all of it,
     `request_timeout` for one request. With a `subject` only what it stands on is looked at, and it itself.
+    `security` adds what is too open, `probe` lets ports of nodes and pods be asked without credentials: else
+    nothing but the API server and Prometheus is talked to.
     """
 
     namespace: str = ""
@@ -37,6 +39,8 @@ class Options(NamedTuple):
     max_nodes: int = 20
     concurrency: int = 8
     subject: subjects.Subject | None = None
+    security: bool = False
+    probe: bool = False
 
 
 class _Seen:
@@ -75,6 +79,7 @@ def examine(
     options: Options = Options(),  # noqa: B008 an immutable tuple
     *,
     prometheus: promql_client.Prometheus | None = None,
+    last_sample: onset.LastSample | None = None,
     progress: Callable[[int, int], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
     wall: Callable[[], float] = time.time,
@@ -85,6 +90,7 @@ def examine(
         client: of the API server.
         options: what is looked at, and for how long.
         prometheus: the server to ask, where it is not to be looked for.
+        last_sample: says when usage of a node was recorded last, by its name.
         progress: is told how many checks of how many have ended, in any thread.
         clock: gives seconds for bounds.
         wall: gives the epoch, for ages.
@@ -102,6 +108,7 @@ def examine(
         timeout=options.request_timeout,
         deadline=began + options.timeout,
         max_nodes=options.max_nodes,
+        probe=options.probe,
         prometheus=prometheus,
         clock=clock,
         wall=wall,
@@ -117,6 +124,11 @@ def examine(
         subject = options.subject
         seen.findings = [each for each in seen.findings if subjects.is_about(each, subject, node)]
     roots = _find_roots(_wanted(seen.findings, options))
+    if last_sample is not None:
+        try:
+            roots = onset.find(roots, last_sample, context)
+        except errors.HistoryError as error:
+            seen.problems.append(f"history: {sanitize.excerpt(error.message, 160)}")
     return report.Report(
         sanitize.shorten(client.config.context, 100),
         _who(context),
@@ -147,6 +159,7 @@ def choose(options: Options) -> list[diagnosis.Check]:
         if not (
             check.layer in options.skip and not any(page.layer != check.layer for page in check.diagnoses)
         )
+        and (check.layer != layers.SECURITY or options.security or _names(check) & options.only)
         and (not options.only or _names(check) & options.only)
         and (chain is None or check.layer in chain)
     ]

@@ -16,6 +16,7 @@ from kubevitals.doctor import examination, report
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kubevitals.doctor import onset
     from kubevitals.kube import client as kube_client
     from kubevitals.promql import client as promql_client
 
@@ -37,12 +38,14 @@ class Examiner:
         options: examination.Options = examination.Options(),  # noqa: B008 an immutable tuple
         *,
         prometheus: promql_client.Prometheus | None = None,
+        last_sample: onset.LastSample | None = None,
         clock: Callable[[], float] = time.monotonic,
         examine: Callable[..., report.Report] = examination.examine,
     ) -> None:
         self._client = client
         self._options = options
         self._prometheus = prometheus
+        self._last_sample = last_sample
         self._clock = clock
         self._examine = examine
         self._lock = threading.Lock()
@@ -91,7 +94,9 @@ class Examiner:
 
     def _look(self) -> report.Report | errors.KubevitalsError:
         try:
-            found = self._examine(self._client, self._options, prometheus=self._prometheus)
+            found = self._examine(
+                self._client, self._options, prometheus=self._prometheus, last_sample=self._last_sample
+            )
         except errors.KubevitalsError as error:
             self._latest = None
             return error

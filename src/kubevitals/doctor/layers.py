@@ -32,6 +32,7 @@ CUSTOM_METRICS = "custom_metrics"
 EXTERNAL_METRICS = "external_metrics"
 HPA = "hpa"
 APPLICATIONS = "applications"
+SECURITY = "security"
 
 # From the bottom up: of two causes, the lower one is named first.
 _TABLE = (
@@ -50,6 +51,7 @@ _TABLE = (
     Layer(EXTERNAL_METRICS, "external metrics", (NODES,)),
     Layer(HPA, "HPA", (METRICS_SERVER, CUSTOM_METRICS, EXTERNAL_METRICS)),
     Layer(APPLICATIONS, "applications", (PROMETHEUS,)),
+    Layer(SECURITY, "security"),
 )
 LAYERS: dict[str, Layer] = {layer.name: layer for layer in _TABLE}
 ORDER = {name: place for place, name in enumerate(LAYERS)}

@@ -47,6 +47,14 @@ def is_ready(item: Object) -> bool:
     return diagnosis.condition(item, "Ready").get("status") == "True"
 
 
+def address_of(node: Object) -> str:
+    """Return a node's internal address; empty where it states none."""
+    for each in diagnosis.objects(node, "status", "addresses"):
+        if each.get("type") == "InternalIP":
+            return diagnosis.text(each, "address")
+    return ""
+
+
 def is_virtual(node: Object) -> bool:
     """Return whether a node is no machine of its own: Fargate, virtual-kubelet."""
     labels = diagnosis.labels(node)
@@ -185,6 +193,14 @@ def last_termination(pod: Object) -> str:
     return ""
 
 
+def moment_of(text: str) -> datetime | None:
+    """Return an RFC 3339 time; None for what is none."""
+    try:
+        return timestamps.parse_time(text)
+    except ValueError:
+        return None
+
+
 def age(context: contexts.Context, moment: str) -> float | None:
     """Return how many seconds ago an RFC 3339 time was."""
     try:
@@ -206,10 +222,18 @@ def format_age(seconds: float) -> str:
 def certificate_ends(bundle: str) -> datetime | None:
     """Return when the first certificate of a caBundle (base64 of PEM) that ends, ends; None if none is read."""
     import base64
+
+    try:
+        return pem_ends(base64.b64decode(bundle, validate=True).decode("ascii"))
+    except (ValueError, UnicodeDecodeError):
+        return None
+
+
+def pem_ends(pem: str) -> datetime | None:
+    """Return when the first certificate in a PEM text that ends, ends; None if none is read."""
     import ssl
 
     try:
-        pem = base64.b64decode(bundle, validate=True).decode("ascii")
         store = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         store.load_verify_locations(cadata=pem)
         ends = [
@@ -217,7 +241,7 @@ def certificate_ends(bundle: str) -> datetime | None:
             for each in store.get_ca_certs()
             if "notAfter" in each
         ]
-    except (ValueError, ssl.SSLError, UnicodeDecodeError):
+    except (ValueError, ssl.SSLError):
         return None
     return datetime.fromtimestamp(min(ends), UTC) if ends else None
 

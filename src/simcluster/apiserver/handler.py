@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 _FAULTS_PATH = "/simulation/faults"
 
 
+_APPLICATION = b"# TYPE http_requests_total counter\nhttp_requests_total 42\n"  # of every pod that is asked
+
+
 class Handler:
     """Answers requests to the API server. Threads may share it.
 
@@ -252,6 +255,10 @@ class Handler:
         if resource.key == "nodes" and what.subresource == "proxy":
             self._storage.find(resource, "", what.name)  # raises 404
             return self._relay(what.name, f"/{'/'.join(request.path.split('/')[6:])}", request)
+        if resource.key == "pods" and what.subresource == "proxy":
+            name = what.name.rpartition(":")[0] or what.name
+            self._storage.find(resource, what.namespace, name)  # raises 404
+            return messages.Response(200, _APPLICATION, content_type="text/plain; version=0.0.4")
         if what.verb not in {"get", "list", "watch"}:
             raise api_errors.method_not_allowed()
         if what.verb == "get":

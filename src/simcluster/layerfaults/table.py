@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simcluster.layerfaults import kubelets, metrics, prometheus
+from simcluster.layerfaults import exposure, kubelets, metrics, prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +76,15 @@ CHANGES: dict[str, Callable[[view.View], None]] = {
     "alertmanager-unknown": prometheus.alertmanager_unknown,
     "etcd-failing": prometheus.etcd_failing,
     "scheduler-down": prometheus.scheduler_down,
+    "kubelets-open": exposure.kubelets_open,
+    "metrics-insecure-tls": exposure.insecure_tls,
+    "monitoring-exposed": exposure.monitoring_exposed,
+    "nodes-proxy-held": exposure.nodes_proxy,
+    "kube-proxy-open": exposure.kube_proxy_open,
+    "application-refuses": exposure.application_refuses,
+    "application-path": exposure.application_path,
+    "application-login": exposure.application_login,
+    "application-page": exposure.application_page,
     "shape-managed": metrics.managed,
     "shape-cilium": metrics.without_kube_proxy,
     "shape-k3s": metrics.k3s,

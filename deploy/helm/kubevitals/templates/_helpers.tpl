@@ -53,6 +53,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and (eq .Values.source.name "kubelet") .Values.source.kubelet.detail }} kubelet-detail{{ end }}
 {{- if and (eq .Values.source.name "prometheus") (not .Values.source.prometheus.url) }} prometheus{{ end }}
 {{- if has "kube-state-metrics" .Values.metrics.compat }} kube-state{{ end }}
+{{- if .Values.doctor.enabled }} doctor{{ end }}
 {{- if eq .Values.auth.mode "kubernetes" }} auth{{ end }}
 {{- end }}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from datetime import UTC, datetime
 
 from kubevitals import errors, severity
 from kubevitals.cli import clusteroptions, messages, progress, sourceoptions, values
@@ -18,12 +19,12 @@ from kubevitals.surfaces.terminal import console
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from typing import Any
 
     from kubevitals import doctor as doctors
+    from kubevitals.doctor import onset, subjects
     from kubevitals.doctor import report as reports
-    from kubevitals.doctor import subjects
     from kubevitals.kube import client as kube_client
-    from kubevitals.promql import client as promql_client
 
 EPILOG = """\
 examples:
@@ -35,6 +36,8 @@ examples:
   kubevitals doctor --prometheus-url http://127.0.0.1:9090   with what that Prometheus says of its targets
   kubevitals doctor --wait 2m                  again and again until nothing is wrong, for two minutes
   kubevitals doctor -o json                    one document, described by docs/doctor.schema.json
+  kubevitals doctor --since 24h                since when, by what was recorded, and what came before
+  kubevitals doctor --security --probe         what is too open, and what applications answer
   kubevitals doctor --short --redact           a few lines to paste, without names
   kubevitals doctor explain                    all findings; with an id, its page (no cluster is needed)
 
@@ -59,6 +62,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--skip", action="append", metavar="NAMES", help="all but these")
     parser.add_argument("-o", "--output", choices=_FORMS, help="another form of output")
+    parser.add_argument(
+        "--since",
+        metavar="TIME",
+        help="since when it is silent, by what was recorded from then on: 24h, 03:00",
+    )
+    parser.add_argument(
+        "--history", metavar="FILE|URL", help="where it was recorded; by default as `kubevitals history`"
+    )
+    parser.add_argument(
+        "--security", action="store_true", help="what is too open, too: ports, certificates, nodes/proxy"
+    )
+    parser.add_argument(
+        "--probe",
+        action="store_true",
+        help="ask ports of kubelets and announced endpoints of applications, without credentials",
+    )
     parser.add_argument("--short", action="store_true", help="a few lines to paste")
     parser.add_argument("--redact", action="store_true", help="hide names and addresses of the cluster")
     parser.add_argument(
@@ -100,6 +119,8 @@ def run(arguments: argparse.Namespace) -> int:
         timeout=arguments.timeout or float("inf"),
         request_timeout=min(5.0, arguments.request_timeout or 5.0),
         max_nodes=arguments.max_nodes,
+        security=arguments.security,
+        probe=arguments.probe,
     )
     try:
         found = _examine(arguments, options)
@@ -159,9 +180,7 @@ def _explain(words: list[str]) -> int:
     return 0
 
 
-def _examine_once(
-    client: kube_client.Client, options: doctors.Options, prometheus: promql_client.Prometheus | None
-) -> reports.Report:
+def _examine_once(client: kube_client.Client, options: doctors.Options, **others: Any) -> reports.Report:
     from kubevitals import doctor
 
     said = ""
@@ -171,7 +190,7 @@ def _examine_once(
         said = f"checks {done}/{total} {progress.bar(done / total)}"
 
     with progress.Progress(lambda: said):
-        return doctor.examine(client, options, prometheus=prometheus, progress=keep)
+        return doctor.examine(client, options, progress=keep, **others)
 
 
 def _examine(arguments: argparse.Namespace, options: doctors.Options) -> reports.Report:
@@ -180,12 +199,36 @@ def _examine(arguments: argparse.Namespace, options: doctors.Options) -> reports
         prometheus = sourceoptions.open_prometheus(arguments)
         if prometheus is not None:
             stack.callback(prometheus.close)
+        last_sample = _open_past(arguments, stack, cluster.name)
         until = time.monotonic() + (arguments.wait or 0.0)
         while True:
-            found = _examine_once(cluster.client, options, prometheus)
+            found = _examine_once(cluster.client, options, prometheus=prometheus, last_sample=last_sample)
             if not judge(found, arguments.fail_on) or time.monotonic() + _PAUSE > until:
                 return found
             time.sleep(_PAUSE)
+
+
+def _open_past(
+    arguments: argparse.Namespace, stack: contextlib.ExitStack, cluster: str
+) -> onset.LastSample | None:
+    """Return what says when usage was recorded last; None without --since.
+
+    Raises:
+        errors.UsageError: --since is no time.
+        errors.HistoryError: there is nothing recorded, or it cannot be read.
+    """
+    if arguments.since is None:
+        if arguments.history is not None:
+            raise errors.UsageError("--history goes with --since", remedy="add --since 24h")
+        return None
+    from kubevitals.cli import historyoptions
+    from kubevitals.history import lastsample
+    from kubevitals.surfaces.view import times
+
+    now = datetime.now(UTC)
+    since = times.parse_moment(arguments.since, now=now)
+    recorded = stack.enter_context(contextlib.closing(historyoptions.open_reader(arguments)))
+    return lastsample.finder(recorded, cluster, back=(now - since).total_seconds())
 
 
 def _render(arguments: argparse.Namespace, found: reports.Report, code: int) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from kubevitals import cluster as clusters
     from kubevitals import collector
+    from kubevitals import history as histories
     from kubevitals.doctor import examiner
     from kubevitals.surfaces.web import auth, webserver
     from kubevitals.surfaces.web import settings as web_settings
@@ -148,7 +149,8 @@ def _build(
     }
     settings = _remember(
         arguments, connected, collectors, stack, _settle(arguments, connected, authenticator)
-    )._replace(examiners=_examine(arguments, connected, stack))
+    )
+    settings = settings._replace(examiners=_examine(arguments, connected, stack, settings.history))
     for state in settings.states:
         stack.enter_context(state)
     connections = listeneroptions.fit_connections(arguments)
@@ -156,22 +158,29 @@ def _build(
 
 
 def _examine(
-    arguments: argparse.Namespace, connected: list[clusters.Cluster], stack: contextlib.ExitStack
+    arguments: argparse.Namespace,
+    connected: list[clusters.Cluster],
+    stack: contextlib.ExitStack,
+    recorded: histories.History | None,
 ) -> dict[str, examiner.Examiner]:
     """Return the doctor of each cluster, at work if --doctor says how often."""
     from kubevitals import doctor
     from kubevitals.cli import sourceoptions
     from kubevitals.doctor import examiner
+    from kubevitals.history import lastsample
 
     prometheus = sourceoptions.open_prometheus(arguments)  # only where there is one cluster
     if prometheus is not None:
         stack.callback(prometheus.close)
     options = doctor.Options(namespace=arguments.namespace or "")
-    made = {each.name: examiner.Examiner(each.client, options, prometheus=prometheus) for each in connected}
+    made = {}
+    for each in connected:
+        last = None if recorded is None else lastsample.finder(recorded, each.name)
+        made[each.name] = examiner.Examiner(each.client, options, prometheus=prometheus, last_sample=last)
     if arguments.doctor is not None:
-        for each in made.values():
-            stack.callback(each.stop)
-            each.start(arguments.doctor)
+        for one in made.values():
+            stack.callback(one.stop)
+            one.start(arguments.doctor)
     return made
 
 

@@ -6,13 +6,19 @@ from kubevitals.doctor import subjects
 from kubevitals.doctor.checks import (
     alertmanager,
     apiserver,
+    applications,
     cadvisor,
     controlplane,
     custommetrics,
+    exposure,
+    frontproxy,
     hpa,
+    insecuretls,
     jobs,
+    kubeletcertificates,
     kubeletproxy,
     kubeletrequests,
+    kubeletsettings,
     kubeproxy,
     kubestatemetrics,
     metricsapi,
@@ -21,7 +27,9 @@ from kubevitals.doctor.checks import (
     namespaces,
     nodeexporter,
     nodes,
+    ownrights,
     prometheus,
+    proxyholders,
     scrapetargets,
     selection,
 )
@@ -35,7 +43,8 @@ if TYPE_CHECKING:
 _MODULES = (
     apiserver, namespaces, nodes, kubeletrequests, kubeletproxy, metricsapi, metricsserver, metricsusage,
     hpa, custommetrics, prometheus, scrapetargets, selection, jobs, cadvisor, controlplane, kubeproxy,
-    kubestatemetrics, nodeexporter, alertmanager,
+    kubestatemetrics, nodeexporter, alertmanager, frontproxy, kubeletcertificates, applications,
+    insecuretls, kubeletsettings, exposure, proxyholders, ownrights,
 )  # fmt: skip
 CHECKS: tuple[diagnosis.Check, ...] = tuple(module.CHECK for module in _MODULES)
 

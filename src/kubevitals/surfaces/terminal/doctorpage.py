@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 80, 24
 _WHOLE = 2  # findings that a terminal gets whole
 _INDENT = 8
+_MARKS = {severity.CRITICAL: "FAIL", severity.WARNING: "WARN", severity.INFO: "INFO"}
 _WORDS = {report.FAIL: "FAIL", report.WARN: "WARN", report.INCOMPLETE: "INCOMPLETE", report.CLEAN: "OK",
           report.NOT_EXAMINED: "NOT EXAMINED"}  # fmt: skip
 
@@ -48,15 +49,14 @@ def render_short(found: report.Report, *, code: int) -> str:
 
 def _sick(found: report.Report, code: int, *, whole: int, width: int, wide: bool) -> Iterator[str]:
     first = found.findings[0]
-    word = _WORDS[found.verdict] if found.verdict in (report.FAIL, report.WARN) else "WARN"
+    word = _MARKS[first.severity]
     yield from _wrap(word, f"{first.title} ({found.context})", width)
     if first.damage:
         yield from _wrap("damage", first.damage, width)
     for number, each in enumerate(found.findings[:whole]):
         yield ""
         if number:
-            mark = "FAIL" if each.severity == severity.CRITICAL else "WARN"
-            yield from _wrap(mark, each.title, width)
+            yield from _wrap(_MARKS[each.severity], each.title, width)
             if each.damage:
                 yield from _wrap("damage", each.damage, width)
         yield from _whole(each, found.context, width)
@@ -72,6 +72,7 @@ def _sick(found: report.Report, code: int, *, whole: int, width: int, wide: bool
         yield from _table(found.layers, width)
     else:
         yield from _states(found.layers, width)
+    yield from _notes(found, width, wide=wide)
     yield "! changes the cluster; nothing was run. More: kubevitals doctor explain " + first.id
     yield _footer(found, code)
 
@@ -122,8 +123,14 @@ def _clean(found: report.Report, code: int, *, width: int, wide: bool) -> Iterat
         who = f" --user {found.user}" if found.user and not found.user.startswith("system:") else ""
         yield "Send this to an administrator (read only):"
         yield f"      kubevitals rbac --features doctor{who} > rights.yaml"
-    yield from (f"note    {each}" for each in found.problems[: None if wide else 3])
+    yield from _notes(found, width, wide=wide)
     yield _footer(found, code)
+
+
+def _notes(found: report.Report, width: int, *, wide: bool) -> Iterator[str]:
+    """Yield what kept checks from looking."""
+    for each in found.problems[: None if wide else 3]:
+        yield from _wrap("note", each, width)
 
 
 def _table(states: Sequence[report.LayerState], width: int, *, whole: bool = False) -> Iterator[str]:
@@ -187,7 +194,7 @@ def _drop(lines: list[str], width: int) -> bool:
             if not lines[place - 1].endswith("…"):
                 lines[place - 1] = _cut(f"{lines[place - 1]} …", width)
             return True
-    for word in ("blocks", "ok", "blocked", "?", "also"):
+    for word in ("blocks", "ok", "blocked", "?", "also", "note"):
         for place in range(len(lines) - 3, body, -1):
             if lines[place].startswith(word.ljust(_INDENT)):
                 del lines[place]
