@@ -142,9 +142,9 @@ def receiving(directory: Path, *, port: int | None = None, path: str | None = No
 
 
 @contextlib.contextmanager
-def configured(configuration: str, directory: Path) -> Iterator[Prometheus]:
-    """A Prometheus of its own with this configuration."""
-    with _started(configuration, directory, []) as server:
+def configured(configuration: str, directory: Path, *, path: str | None = None) -> Iterator[Prometheus]:
+    """A Prometheus of its own with this configuration; `path` is that of another one than Debian's."""
+    with _started(configuration, directory, [], path=path) as server:
         yield server
 
 

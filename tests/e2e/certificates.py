@@ -40,9 +40,9 @@ class Pair:
 
 
 class Authority:
-    """A self-signed certificate authority."""
+    """A self-signed certificate authority, valid for some days."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, days: float = 30) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(name, ())
         now = datetime.datetime.now(datetime.UTC)
@@ -59,7 +59,11 @@ class Authority:
         )
         self._certificate = (
             _builder(
-                self._name, self._name, self._key.public_key(), not_before=now - DAY, not_after=now + 30 * DAY
+                self._name,
+                self._name,
+                self._key.public_key(),
+                not_before=now - DAY,
+                not_after=now + days * DAY,
             )
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(usage, critical=True)

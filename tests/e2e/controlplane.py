@@ -40,13 +40,21 @@ class ControlPlane:
     accounts: accounts.Accounts
     metrics_server: metricsserver.MetricsServer
 
-    def __init__(self, *, controllers: bool = False, api_server_flags: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        controllers: bool = False,
+        api_server_flags: Sequence[str] = (),
+        front_proxy_days: float = 400,
+    ) -> None:
         """Nothing runs yet.
 
         Args:
             controllers: also run kube-controller-manager and kube-scheduler, so that Deployments become pods.
             api_server_flags: added to the API server's flags; a later flag wins over an earlier one.
+            front_proxy_days: for which the authority of the front proxy is valid.
         """
+        self._front_proxy_days = front_proxy_days
         self._tools = toolchain.require(*TOOLS, *(CONTROLLER_TOOLS if controllers else ()))
         self._controllers = controllers
         self._extra_flags = list(api_server_flags)
@@ -148,7 +156,7 @@ class ControlPlane:
         serving = self.authority.issue("kube-apiserver", hosts=names).write(directory, "kube-apiserver")
         kubelet_client = self.authority.issue("kube-apiserver-kubelet-client", groups=("system:masters",))
         kubelet_pair = kubelet_client.write(directory, "kubelet-client")
-        front_authority = certificates.Authority("kubevitals-e2e-front-proxy")
+        front_authority = certificates.Authority("kubevitals-e2e-front-proxy", days=self._front_proxy_days)
         (directory / "front-proxy-ca.crt").write_bytes(front_authority.pem)
         front = front_authority.issue("front-proxy-client").write(directory, "front-proxy-client")
         private, public = certificates.signing_pair()

@@ -202,3 +202,87 @@ def test_a_node_that_stops_reporting(make_cluster: Callable[..., controlplane.Co
     report = examine(cluster)
     assert [each.id for each in report.findings] == ["node_not_ready"]
     assert name in report.findings[0].title
+
+
+def test_the_front_proxys_authority_ends(make_cluster: Callable[..., controlplane.ControlPlane]) -> None:
+    """What extension servers trust the API server by is read where the API server publishes it."""
+    cluster = make_cluster(front_proxy_days=9)
+    report = examine(cluster)
+    assert [each.id for each in report.findings] == ["front_proxy_ca_expires"]
+    assert "in 8d" in report.findings[0].title
+
+
+def test_what_is_open(cluster: controlplane.ControlPlane) -> None:
+    """With --security real roles are read: who holds nodes/proxy, and what this account could do."""
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "scraper"},
+    }
+    rules = [{"apiGroups": [""], "resources": ["nodes/proxy"], "verbs": ["get"]}]
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "scraper"}
+    subject = {"kind": "ServiceAccount", "name": "scraper", "namespace": "default"}
+    binding = {**role, "kind": "ClusterRoleBinding", "roleRef": reference, "subjects": [subject]}
+    cluster.api.apply({**role, "rules": rules}, binding)
+    try:
+        with kubevitals.connect(kubeconfig=str(cluster.kubeconfig)) as connected:
+            found = {
+                each.id: each
+                for each in doctor.examine(connected.client, doctor.Options(security=True)).findings
+            }
+        assert any("default/scraper" in each for each in found["nodes_proxy_holders"].scope)
+        assert "own_rights_wide" in found  # the administrator's
+    finally:
+        cluster.api.delete(binding)
+        cluster.api.delete({**role, "rules": rules})
+
+
+def test_autoscalers_of_the_real_controller(make_cluster: Callable[..., controlplane.ControlPlane]) -> None:
+    """What the real controller says of an autoscaler is understood: no request, no target."""
+    cluster = make_cluster(controllers=True)
+    cluster.add_nodes(2)
+    cluster.metrics_server.install()
+    labels = {"app": "api"}
+    pod = {"containers": [{"name": "app", "image": "registry.example/app:1"}]}
+    cluster.add_namespace("shop")
+
+    def autoscaler(name: str, target: str) -> dict[str, Any]:
+        cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}
+        return {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {
+                "minReplicas": 1,
+                "maxReplicas": 3,
+                "metrics": [{"type": "Resource", "resource": cpu}],
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target},
+            },
+        }
+
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "api", "namespace": "shop"},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {
+                    "labels": labels,
+                    "annotations": {"usage.test/cpu": "100m", "usage.test/memory": "64Mi"},
+                },
+                "spec": pod,
+            },
+        },
+    }
+    cluster.api.apply(deployment, autoscaler("api", "api"), autoscaler("gone", "gone"))
+    waiting.until(
+        lambda: {"hpa_request_missing", "hpa_target_missing"} <= set(found_ids(cluster)),
+        seconds=120,
+        pause=1.0,
+        what=lambda: examine(cluster).findings,
+    )
+    said = {each.id: each for each in examine(cluster).findings}
+    assert said["hpa_request_missing"].scope == ("shop/api",)
+    assert said["hpa_target_missing"].scope == ("shop/gone",)
