@@ -16,7 +16,10 @@ GRAFANA = Path(__file__).parent.parent / "deploy" / "grafana"
 SLUGS = ("cluster", "nodes", "pods", "workload")
 SOURCES = ("infinity", "json-api", "prometheus")
 # What is chosen above the boards, besides "All" where a variable allows it.
-CHOSEN = {"cluster": "simulated", "namespace": "shop", "workload": "cart", "node": "general-1"}
+CHOSEN = {
+    "cluster": "simulated", "namespace": "shop", "kind": "Deployment", "workload": "cart",
+    "node": "general-1",
+}  # fmt: skip
 _REFERENCE = re.compile(r"\$\{(\w+)(?::(\w+))?\}|\$(\w+)")
 
 

@@ -23,6 +23,9 @@ COUNTED_OTHERWISE = {"problems_critical", "problems_warning"}
 Rows = dict[tuple[str, ...], float]
 
 
+EVERYTHING = {"cluster": "simulated", "namespace": ".*", "kind": ".*", "workload": ".*"}
+
+
 @pytest.fixture(scope="module")
 def service() -> Iterator[web_service.Service]:
     """A service with the label that the boards need."""
@@ -64,8 +67,7 @@ def keys_of(panel: words.Stat | words.Table | words.Bars) -> tuple[str, ...]:
 @pytest.mark.parametrize("chosen", [{"cluster": "simulated", "namespace": "shop", "workload": "cart"}, {}])
 def test_every_query_is_answered(server: servers.Prometheus, chosen: dict[str, str]) -> None:
     """Each query of each panel has samples: one a row at once, or series of the last minutes."""
-    everything = {"cluster": "simulated", "namespace": ".*", "workload": ".*"}
-    for question in grafana.questions("prometheus", {**everything, **chosen}):
+    for question in grafana.questions("prometheus", {**EVERYTHING, **chosen}):
         target = question.target
         if "variable" in question.panel:
             family, _, label = target["query"].removeprefix("label_values(")[:-1].rpartition(", ")
@@ -98,7 +100,7 @@ def test_only_what_the_metrics_do_not_tell_is_left_out() -> None:
 def test_tables_are_put_together(server: servers.Prometheus, described: words.Board) -> None:
     """Merged by the labels that make a row, a panel's queries have its fields, in order and by name."""
     board = grafana.load("prometheus", described.slug)
-    values = grafana.values_of(board, {"cluster": "simulated", "namespace": ".*", "workload": ".*"})
+    values = grafana.values_of(board, EVERYTHING)
     rendered = [panel for panel in board["panels"] if panel["type"] != "timeseries"]
     for panel, made in zip(panels_of(described), rendered, strict=True):
         targets = [grafana.put_in(target, values) for target in made["targets"]]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from deploy.grafana.boards.dialects import Json
     from deploy.grafana.boards.words import Ask, Lines, Past, Variable
 
+_AT = ("at", "${__to}")  # the end of the board's range moves tables, numbers and choices, too
 _RANGE = (("since", "${__from}"), ("until", "${__to}"), ("format", "rows"))
 ROUTES_WITHOUT_FIELDS = ("vitals", "problems")
 _INFINITY_TYPES = {"time": "timestamp"}
@@ -22,7 +23,7 @@ _HELD = ("cluster",)  # variables of one value; the others may hold several, sep
 
 
 def _parameters(ask: Ask, keys: Sequence[str]) -> list[tuple[str, str]]:
-    found = [("cluster", "${cluster}"), *_where(ask.where)]
+    found = [("cluster", "${cluster}"), _AT, *_where(ask.where)]
     if ask.largest:
         found += [("sort", f"-{ask.largest}"), ("limit", str(ask.limit or ask.cap))]
     if ask.of not in ROUTES_WITHOUT_FIELDS:
@@ -54,7 +55,7 @@ def _transformations(_: Ask, keys: Sequence[str]) -> list[Json]:
 
 
 def _variable_parameters(variable: Variable) -> list[tuple[str, str]]:
-    return [] if variable.name in _HELD else [("cluster", "${cluster}"), *_where(variable.where)]
+    return [] if variable.name in _HELD else [("cluster", "${cluster}"), _AT, *_where(variable.where)]
 
 
 # --- Infinity

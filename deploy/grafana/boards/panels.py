@@ -192,7 +192,11 @@ def _link(of: str, key: str, slug: str, dialect: Dialect) -> Json:
     variables = {
         "nodes": {"node": "${__value.raw}"},
         "pods": {"namespace": "${__value.raw}"},
-        "workload": {"namespace": "${__data.fields.namespace}", "workload": "${__value.raw}"},
+        "workload": {
+            "namespace": "${__data.fields.namespace}",
+            "kind": "${__data.fields.workload_kind}",
+            "workload": "${__value.raw}",
+        },
     }[slug]
     if slug == "pods" and key == "name" and of == "pods":
         variables = {"namespace": "${__data.fields.namespace}", "pod": "${__value.raw}"}

@@ -18,6 +18,7 @@ _NAMES = {
     "namespaces": ("kubevitals_pod_phase", "namespace"),
     "nodes": ("kubevitals_node_ready", "node"),
     "pods": ("kubevitals_pod_phase", "pod"),
+    "workload_kinds": ("kubevitals_pod_phase", "workload_kind"),
     "workloads": ("kubevitals_pod_phase", "workload"),
 }
 

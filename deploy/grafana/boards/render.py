@@ -61,7 +61,8 @@ def render_board(board: Board, dialect: Dialect) -> Json:
         "graphTooltip": 1,
         "timezone": "",
         "refresh": "30s",
-        "time": {"from": "now-1h", "to": "now"},
+        # What a service without a file of history remembers, so that no graph begins half empty.
+        "time": {"from": "now-1h" if dialect.own_past else "now-30m", "to": "now"},
         "timepicker": {"refresh_intervals": ["15s", "30s", "1m", "5m"]},
         "links": [
             {
@@ -131,8 +132,8 @@ def _variable(variable: Variable, dialect: Dialect) -> Json:
         "multi": variable.several,
         "allValue": dialect.all_value if variable.several else None,
         "options": [],
-        # When the board is opened; names below other choices change with them.
-        "refresh": 1,
+        # With the range, too: what was there then can be chosen.
+        "refresh": 2,
         "regex": "",
         "skipUrlSync": False,
         "sort": 1,

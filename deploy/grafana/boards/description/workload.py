@@ -5,8 +5,9 @@ from __future__ import annotations
 from deploy.grafana.boards.description import shared
 from deploy.grafana.boards.words import Ask, Board, Line, Lines, Row, Stat, Table, Variable
 
-_WHERE = (shared.IN_NAMESPACE, ("workload", "workload"))
-_PAST = (shared.IN_NAMESPACE, ("name", "workload"))
+_KIND = ("workload_kind", "kind")
+_WHERE = (shared.IN_NAMESPACE, _KIND, ("workload", "workload"))
+_PAST = (shared.IN_NAMESPACE, _KIND, ("name", "workload"))
 _ONE = Ask("workloads", _WHERE)
 _PODS = Ask("pods", _WHERE)
 _SUM = "Over the pods of the workload that have not ended. "
@@ -18,7 +19,8 @@ BOARD = Board(
     (
         shared.CLUSTER,
         Variable("namespace", "Namespace", "namespaces"),
-        Variable("workload", "Workload", "workloads", (shared.IN_NAMESPACE,)),
+        Variable("kind", "Kind", "workload_kinds", (shared.IN_NAMESPACE,)),
+        Variable("workload", "Workload", "workloads", (shared.IN_NAMESPACE, _KIND)),
     ),
     (
         Row(

@@ -191,11 +191,11 @@ class Listed(Moment):
     format: Format = pydantic.Field(default="objects", description="how rows are written")
 
 
-class Names(Cluster, Chosen):
+class Names(Moment, Chosen):
     """Which names of nodes or node pools."""
 
 
-class NamesOfPods(Cluster, ChosenPods):
+class NamesOfPods(Moment, ChosenPods):
     """Which names of pods, or of something that pods have."""
 
 
@@ -216,6 +216,7 @@ NAMES: dict[str, tuple[str, str]] = {
     "nodes": ("nodes", "name"),
     "pods": ("pods", "name"),
     "apps": ("pods", "app"),
+    "workload_kinds": ("pods", "workload_kind"),
     "workloads": ("pods", "workload_name"),
     "containers": ("containers", "name"),
     "node_pools": ("nodes", ""),

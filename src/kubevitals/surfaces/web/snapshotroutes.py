@@ -1,10 +1,11 @@
 """The routes that are answered from a snapshot: lists, single objects, names, problems and vitals.
 
-A request never reaches the cluster. With `at` the snapshot comes from history.
+A request never reaches the cluster. With `at` the snapshot comes from history, unless it is the newest one.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import fastapi
@@ -110,17 +111,27 @@ class SnapshotRoutes:
         if kind == "clusters":
             return responses.json(msgspec.json.encode(list(self._caches)))
         query = given.to_query(route, kind, path)
-        at = getattr(given, "at", "")
-        if at:
-            return await self._past.answer_past(request, name, at, query)
-        zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
         cache = self._caches[name]
         current = cache.current
+        at = getattr(given, "at", "")
+        if at and not _is_now(at, current):
+            return await self._past.answer_past(request, name, at, query)
+        zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
         if current is None:
             raise _no_snapshot(name, cache)
         cache.note(query, zipped=zipped)
         made = await current.find(query, zipped=zipped)
         return responses.respond(request, made, zipped=zipped, age=cache.source.status().age_seconds)
+
+
+def _is_now(at: str, current: answercache.SnapshotCache | None) -> bool:
+    """Return whether the newest snapshot is the one of that time: a board's range that ends now says so.
+
+    Raises:
+        problemdetails.Refusal: it is no time.
+    """
+    moment = parameters.read_moment("at", at, datetime.now(UTC))
+    return current is not None and moment >= current.published.snapshot.generated_at
 
 
 def _no_snapshot(name: str, cache: answercache.ClusterCache) -> problemdetails.Refusal:
