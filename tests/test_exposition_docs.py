@@ -10,7 +10,8 @@ import pytest
 from kubevitals.surfaces.exposition import families, kube_state_metrics, metrics_server_prom, text
 
 DOCUMENT = (Path(__file__).parent.parent / "docs" / "metrics.md").read_text(encoding="utf-8")
-ALL = (*families.OWN, *metrics_server_prom.FAMILIES, *kube_state_metrics.FAMILIES)
+DETAILS = [family for rows in families.DETAILS.values() for family, _ in rows]
+ALL = (*families.OWN, *DETAILS, *metrics_server_prom.FAMILIES, *kube_state_metrics.FAMILIES)
 
 
 def row(family: text.Family) -> str:

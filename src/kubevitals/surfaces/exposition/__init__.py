@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from kubevitals import snapshot as snapshots
 from kubevitals.surfaces.exposition import cache as caches
-from kubevitals.surfaces.exposition import metrics_server_prom, objectmetrics, selfmetrics, text
+from kubevitals.surfaces.exposition import (
+    detailmetrics,
+    metrics_server_prom,
+    objectmetrics,
+    selfmetrics,
+    text,
+)
 from kubevitals.surfaces.exposition import options as option_set
 
 if TYPE_CHECKING:
@@ -90,6 +96,9 @@ def render_pieces(
             if pieces:
                 yield text.encode(family.header(openmetrics=openmetrics))
                 yield from pieces
+        for family, lines in detailmetrics.samples(shown, options):
+            yield text.encode(family.header(openmetrics=openmetrics))
+            yield lines
     said: dict[text.Family, list[str]] = {}
     if options.own:
         said |= selfmetrics.samples(named, requests or {}, recorded, examined or {})

@@ -274,4 +274,49 @@ SERVICE = (
     TICK_SECONDS, WATCH_RESTARTS, START_TIME, REQUESTS, *RECORDER, DOCTOR_CHECK, DOCTOR_TIME, DOCTOR_SECONDS,
     BUILD,
 )  # fmt: skip
+_WAITS = {
+    "some": "Share of the window in which some tasks of the {of} waited for {what}.",
+    "full": "Share of the window in which all tasks of the {of} waited for {what}.",
+}
+_OF_DETAIL = {
+    "network_receive_bytes_per_second": "Bytes that the {of} received a second, over the window.",
+    "network_transmit_bytes_per_second": "Bytes that the {of} sent a second, over the window.",
+    "filesystem_used_bytes": "Bytes used of the {of}'s file system; of a container, what it has written.",
+    "filesystem_capacity_bytes": "Size of the {of}'s file system.",
+    "ephemeral_storage_used_bytes": "Bytes that the {of} keeps on its node's disk: files, logs, emptyDir.",
+    "swap_used_bytes": "Swap that the {of} uses.",
+    "cpu_throttled_of_periods": "Share of the periods of the window in which the {of} was throttled.",
+    "oom_events": "Processes of the {of} that were killed for memory since it started.",
+} | {
+    f"{what}_pressure_{some}_of_time": words.replace("{what}", title)
+    for what, title in (("cpu", "CPU"), ("memory", "memory"), ("io", "the disk"))
+    for some, words in _WAITS.items()
+}  # fmt: skip
+_PRESSURE = tuple(field for field in _OF_DETAIL if "_pressure_" in field)
+_NETWORK = ("network_receive_bytes_per_second", "network_transmit_bytes_per_second")
+_FIELDS_OF_DETAIL = {
+    "node": (*_NETWORK, "filesystem_used_bytes", "filesystem_capacity_bytes", "swap_used_bytes", *_PRESSURE),
+    "pod": (*_NETWORK, "ephemeral_storage_used_bytes", "swap_used_bytes", *_PRESSURE),
+    "container": (
+        "filesystem_used_bytes", "swap_used_bytes", "cpu_throttled_of_periods", "oom_events", *_PRESSURE
+    ),
+}  # fmt: skip
+DETAILS = {
+    of: tuple(
+        (
+            text.Family(
+                f"kubevitals_{of}_{field}",
+                "gauge",
+                _OF_DETAIL[field].replace("{of}", of),
+                "bytes" if field.endswith("_bytes") else "",
+                LABELS[of],
+                stability="alpha",
+            ),
+            field,
+        )
+        for field in fields
+    )
+    for of, fields in _FIELDS_OF_DETAIL.items()
+}
+"""With --detail: what kubelets tell beside CPU and memory, with the field of `details.Detail`."""
 OWN = (*(row.family for rows in BY_KIND.values() for row in rows), CONDITION, *SERVICE)
