@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 GRAFANA = Path(__file__).parent.parent / "deploy" / "grafana"
-SLUGS = ("cluster", "nodes", "pods", "workload")
+SLUGS = ("clusters", "cluster", "nodes", "pods", "workload")
 SOURCES = ("infinity", "json-api", "prometheus")
 # What is chosen above the boards, besides "All" where a variable allows it.
 CHOSEN = {
@@ -72,7 +72,7 @@ def questions(source: str, chosen: Mapping[str, str]) -> list[Question]:
 def _shown() -> dict[str, str]:
     """Return what Grafana itself puts in: the hour that is shown."""
     now = round(time.time() * 1000)
-    return {"datasource": "", "__from": str(now - 3_600_000), "__to": str(now)}
+    return {"datasource": "", "__from": str(now - 3_600_000), "__to": str(now), "__rate_interval": "1m"}
 
 
 def put_in(value: Any, values: Mapping[str, str]) -> Any:

@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 import yaml
+from deploy.grafana.boards import alerting
 from tests import prometheus
 
 ROOT = Path(__file__).resolve().parent.parent
 RULES = ROOT / "deploy" / "helm" / "kubevitals" / "files" / "alerts.yaml"
+GRAFANA = ROOT / "deploy" / "grafana" / "provisioning" / "alerting" / "prometheus.yaml"
 CASES = ROOT / "tests" / "alert_cases.yaml"
 _MINUTES = {  # how long what is wrong has to last
     "KubevitalsSilent": 5,
     "KubevitalsUsageMissing": 5,
+    "KubevitalsLayerSilent": 10,
     "KubevitalsNodeNotReady": 2,
     "KubevitalsNodePressure": 2,
     "KubevitalsNodeMemoryHigh": 10,
@@ -41,7 +44,7 @@ def run_promtool(*words: str | Path) -> str:
 
 def test_rules_are_taken() -> None:
     """`promtool check rules` finds nothing in the file, its lint included."""
-    assert "9 rules found" in run_promtool("check", "rules", "--lint=all", "--lint-fatal", RULES)
+    assert "10 rules found" in run_promtool("check", "rules", "--lint=all", "--lint-fatal", RULES)
 
 
 def test_alerts_fire(tmp_path: Path) -> None:
@@ -77,3 +80,34 @@ def test_documented(rule: dict[str, Any]) -> None:
     documented = (ROOT / "docs" / "metrics.md").read_text()
     for name in re.findall(r"kubevitals_\w+", rule["expr"]):
         assert f"| `{name}` |" in documented
+
+
+def test_grafana_has_the_same_alerts() -> None:
+    """The file for Grafana is made of the rules, and has each with its query, time and labels."""
+    assert GRAFANA.read_text() == alerting.render(), "run tools/render-dashboards"
+    made = {
+        rule["title"]: rule
+        for group in yaml.safe_load(GRAFANA.read_text())["groups"]
+        for rule in group["rules"]
+    }
+    assert len({rule["uid"] for rule in made.values()}) == len(made)
+    for rule in rules():
+        one = made.pop(rule["alert"])
+        assert one["data"][0]["model"]["expr"] == rule["expr"].strip()
+        assert one["data"][0]["datasourceUid"] == alerting.DATA_SOURCE
+        assert (one["for"], one["labels"]) == (rule.get("for", "0s"), rule["labels"])
+        assert (one["condition"], one["noDataState"]) == ("B", "OK")
+        assert "$value " not in str(one["annotations"])
+    assert not made
+
+
+def test_the_queries_of_grafana_are_understood(tmp_path: Path) -> None:
+    """Promtool takes each query as Grafana would send it."""
+    groups = yaml.safe_load(GRAFANA.read_text())["groups"]
+    records = [
+        {"record": f"check:{number}", "expr": rule["data"][0]["model"]["expr"]}
+        for number, rule in enumerate(groups[0]["rules"])
+    ]
+    path = tmp_path / "queries.yaml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": records}]}))
+    assert f"{len(records)} rules found" in run_promtool("check", "rules", path)

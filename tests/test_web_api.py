@@ -643,6 +643,22 @@ def test_several_clusters() -> None:
         assert len(one.get("/api/v1/pods?cluster=two").json()["items"]) > count
         assert [each["cluster"] for each in one.get("/api/v1/status").json()["clusters"]] == ["one", "two"]
         assert isinstance(both["one"], collector.Collector)
+        rows = one.get("/api/v1/vitals?cluster=*").json()["items"]
+        assert [row["pods_live"] < rows[1]["pods_live"] for row in rows] == [True, False]
+        assert rows[1] == one.get("/api/v1/vitals?cluster=two").json()["items"][0]
+
+
+def test_a_cluster_that_has_no_snapshot() -> None:
+    """Among all clusters one that was not read yet is a problem, and costs the others nothing."""
+    from kubevitals.surfaces.web import app
+
+    with web_service.serve(simulation={"pods": 5}) as one, web_service.serve(simulation={"pods": 9}) as two:
+        one.tick()
+        one.app = app.create_app({"one": one.collector, "two": two.collector})
+        told = one.get("/api/v1/vitals?cluster=*").json()
+        assert len(told["items"]) == 1
+        assert [(each["code"], each["object"]) for each in told["problems"]] == [("no_snapshot", "two")]
+        assert one.get("/api/v1/vitals?cluster=*&at=soon").status_code == 422
 
 
 def test_requests_are_counted_by_route(own: web_service.Service) -> None:

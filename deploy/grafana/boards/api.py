@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 _AT = ("at", "${__to}")  # the end of the board's range moves tables, numbers and choices, too
 _RANGE = (("since", "${__from}"), ("until", "${__to}"), ("format", "rows"))
-ROUTES_WITHOUT_FIELDS = ("vitals", "problems")
+ROUTES_WITHOUT_FIELDS = ("vitals", "clusters", "problems")
+_PATHS = {"clusters": "vitals"}  # of the rows of all clusters
 _INFINITY_TYPES = {"time": "timestamp"}
 _HELD = ("cluster",)  # variables of one value; the others may hold several, separated by commas
 
 
 def _parameters(ask: Ask, keys: Sequence[str]) -> list[tuple[str, str]]:
-    found = [("cluster", "${cluster}"), _AT, *_where(ask.where)]
+    found = [("cluster", "*" if ask.of == "clusters" else "${cluster}"), _AT, *_where(ask.where)]
     if ask.largest:
         found += [("sort", f"-{ask.largest}"), ("limit", str(ask.limit or ask.cap))]
     if ask.of not in ROUTES_WITHOUT_FIELDS:
@@ -81,7 +82,7 @@ def _ask_infinity(path: str, parameters: Sequence[tuple[str, str]], ref: str) ->
 
 
 def _infinity_targets(ask: Ask, keys: Sequence[str]) -> list[Json]:
-    target = _ask_infinity(f"/api/v1/{ask.of}", _parameters(ask, keys), "A")
+    target = _ask_infinity(f"/api/v1/{_PATHS.get(ask.of, ask.of)}", _parameters(ask, keys), "A")
     # The text of a column is its selector: the parser has taken other texts for unknown columns before.
     target["columns"] = [
         {"selector": key, "text": key, "type": _INFINITY_TYPES.get(kind, kind)}
@@ -144,7 +145,7 @@ def _ask_json(path: str, parameters: Sequence[tuple[str, str]], ref: str) -> Jso
 
 
 def _json_targets(ask: Ask, keys: Sequence[str]) -> list[Json]:
-    target = _ask_json(f"/api/v1/{ask.of}", _parameters(ask, keys), "A")
+    target = _ask_json(f"/api/v1/{_PATHS.get(ask.of, ask.of)}", _parameters(ask, keys), "A")
     target["fields"] = [
         {
             "jsonPath": f"$.items[*].{key}",

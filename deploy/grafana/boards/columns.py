@@ -10,8 +10,10 @@ _RATIO = Column("", unit="percentunit", look="gauge", width=130)
 _COUNT = Column("", unit="none", width=80)
 _TEXT = Column("", type="string")
 
+_SHARE_OF_TIME = Column("", unit="percentunit", width=110)
+_RATE = Column("", unit="Bps", width=110)
 COLUMNS: dict[str, Column] = {
-    "cluster": _TEXT._replace(title="Cluster"),
+    "cluster": _TEXT._replace(title="Cluster", link="cluster"),
     "source": _TEXT._replace(title="Usage from"),
     "namespace": _TEXT._replace(title="Namespace", link="pods", width=130),
     "name": _TEXT._replace(title="Name"),

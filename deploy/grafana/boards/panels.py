@@ -197,11 +197,12 @@ def _link(of: str, key: str, slug: str, dialect: Dialect) -> Json:
             "kind": "${__data.fields.workload_kind}",
             "workload": "${__value.raw}",
         },
+        "cluster": {"cluster": "${__value.raw}"},
     }[slug]
     if slug == "pods" and key == "name" and of == "pods":
         variables = {"namespace": "${__data.fields.namespace}", "pod": "${__value.raw}"}
     chosen = "".join(f"&var-{name}={value}" for name, value in variables.items())
-    kept = "${datasource:queryparam}&${cluster:queryparam}"
+    kept = "${datasource:queryparam}" + ("" if slug == "cluster" else "&${cluster:queryparam}")
     url = f"/d/{uid(slug, dialect)}?{kept}{chosen}&${{__url_time_range}}"
     return {"title": f"Show {slug}", "url": url}
 

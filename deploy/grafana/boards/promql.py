@@ -10,6 +10,7 @@ from deploy.grafana.boards.words import Ask
 
 LABELS = {
     "vitals": (),
+    "clusters": ("cluster",),
     "nodes": ("node",),
     "pods": ("namespace", "pod", "node"),
     "containers": ("namespace", "pod", "container"),
@@ -25,8 +26,10 @@ _RENAMED = {
     "namespaces": "namespace",
     "workloads": "workload",
 }
+GROWN = {"restarts_grown": "restarts_total", "oom_grown": "oom_events"}  # how much more in each step
 _WARNING, _CRITICAL = 0.85, 0.95  # of a limit, or of what a node has
 _MEMORY = "kubevitals_container_memory"
+_SHARES_OF_TIME = ("_of_time", "_of_periods")  # families of their own, of what kubelets tell in detail
 _ENDED = 'phase!~"Succeeded|Failed"'
 _ON_POD = "on (cluster, namespace, pod)"
 
@@ -39,7 +42,7 @@ def label_of(of: str, key: str) -> str | None:
 
 def selector(ask: Ask, *more: str) -> str:
     """Return the braces that choose the cluster and what the board's variables say."""
-    conditions = ['cluster="$cluster"']
+    conditions = [] if ask.of == "clusters" else ['cluster="$cluster"']
     for parameter, variable in ask.where:
         label = _RENAMED.get(ask.of, parameter) if parameter == "name" else parameter
         conditions.append(f'{label}=~"${variable}"')
@@ -60,13 +63,13 @@ def expression(ask: Ask, key: str) -> str | None:
 
 
 def _whole(ask: Ask, key: str) -> str | None:
-    if ask.of == "vitals":
+    if ask.of in ("vitals", "clusters"):
         return _vital(ask, key)
     if ask.of == "problems":
         return _problems(ask)
     if key in ("status", "problem", "last_termination_reason"):
         return _text(ask, key)
-    if "_of_" in key:
+    if "_of_" in key and not key.endswith(_SHARES_OF_TIME):
         return _ratio(ask, *_parts(key))
     return _sum(ask, key)
 
@@ -101,6 +104,8 @@ def _sum(ask: Ask, key: str) -> str | None:
         restarts = f"kubevitals_container_restarts_total{selector(ask)}"
         total = ask.of in ("namespaces", "workloads")
         return f"{by} ({restarts} and {_ON_POD} {live})" if total else f"{by} ({restarts})"
+    if key in GROWN:
+        return f"{by} (increase(kubevitals_container_{GROWN[key]}{selector(ask)}[$__rate_interval]))"
     if key == "age_seconds":
         return f"{by.replace('sum', 'max', 1)} ({_family(ask, 'sample_age_seconds')})"
     if ask.of == "nodes" or key not in ("pods", "pods_without_usage"):
@@ -139,33 +144,51 @@ def _constant(found: str, **labels: str) -> str:
 
 
 def _vital(ask: Ask, key: str) -> str | None:
+    """Return the PromQL of a key of one cluster; of all of them for "clusters", a series each."""
+    by = " by (cluster)" if ask.of == "clusters" else ""
+    zero = f" or sum{by} (kubevitals_ready{selector(ask)}) * 0"
     if "_of_" in key:
-        return _ratio(Ask("nodes"), *_parts(key)).replace(" by (node)", "")
+        nodes = _ratio(Ask("clusters" if by else "nodes"), *_parts(key))
+        return nodes.replace("kubevitals_pod_", "kubevitals_node_").replace(" by (node)", "")
     chosen = selector(ask)
     ready, objects = f"kubevitals_node_ready{chosen}", f"kubevitals_objects%s{selector(ask, 'kind=%s')}"
-    phase = "count(kubevitals_pod_phase{}) or vector(0)"
+
+    def count(found: str) -> str:
+        return f"(count{by} ({found}){zero})"
+
+    def phase(word: str) -> str:
+        return count("kubevitals_pod_phase" + selector(ask, f'phase="{word}"'))
+
     near = (
         f"kubevitals_container_memory_usage_bytes{chosen} / kubevitals_container_memory_limit_bytes{chosen}"
     )
     full = f"kubevitals_node_memory_usage_bytes{chosen} / kubevitals_node_memory_allocatable_bytes{chosen}"
+    source = "sum by (cluster, source)" if by else "sum by (source)"
     known = {
-        "source": f"sum by (source) (kubevitals_source_up{chosen})",
-        "generated_at": f"max(kubevitals_snapshot_timestamp_seconds{chosen}) * 1000",
+        "source": f"{source} (kubevitals_source_up{chosen})",
+        "generated_at": f"max{by} (kubevitals_snapshot_timestamp_seconds{chosen}) * 1000",
         "cluster": f"sum by (cluster) (kubevitals_ready{chosen})",
-        "nodes_ready": f"count({ready} == 1) or vector(0)",
-        "nodes_not_ready": f"count({ready} == 0) or vector(0)",
-        "pods_running": phase.format(selector(ask, 'phase="Running"')),
-        "pods_pending": phase.format(selector(ask, 'phase="Pending"')),
-        "pods_failed": phase.format(selector(ask, 'phase="Failed"')),
-        "nodes": "sum(" + objects % ("", '"nodes"') + ")",
-        "nodes_with_usage": "sum(" + objects % ("_with_usage", '"nodes"') + ")",
-        "pods_live": "sum(" + objects % ("", '"pods"') + ")",
-        "pods_with_usage": "sum(" + objects % ("_with_usage", '"pods"') + ")",
-        "problems_critical": f"(count(kubevitals_pod_reason{chosen}) or vector(0)) + "
-        f"(count({ready} == 0) or vector(0)) + (sum(kubevitals_snapshot_problems{chosen}) or vector(0)) + "
-        f"(count({near} > {_CRITICAL}) or vector(0)) + (count({full} > {_CRITICAL}) or vector(0))",
-        "problems_warning": f"(count({near} > {_WARNING} <= {_CRITICAL}) or vector(0)) + "
-        f"(count({full} > {_WARNING} <= {_CRITICAL}) or vector(0))",
+        "nodes_ready": count(f"{ready} == 1"),
+        "nodes_not_ready": count(f"{ready} == 0"),
+        "pods_running": phase("Running"),
+        "pods_pending": phase("Pending"),
+        "pods_failed": phase("Failed"),
+        "nodes": f"sum{by} (" + objects % ("", '"nodes"') + ")",
+        "nodes_with_usage": f"sum{by} (" + objects % ("_with_usage", '"nodes"') + ")",
+        "pods_live": f"sum{by} (" + objects % ("", '"pods"') + ")",
+        "pods_with_usage": f"sum{by} (" + objects % ("_with_usage", '"pods"') + ")",
+        "problems_critical": " + ".join(
+            (
+                count(f"kubevitals_pod_reason{chosen}"),
+                count(f"{ready} == 0"),
+                f"(sum{by} (kubevitals_snapshot_problems{chosen}){zero})",
+                count(f"{near} > {_CRITICAL}"),
+                count(f"{full} > {_CRITICAL}"),
+            )
+        ),
+        "problems_warning": " + ".join(
+            (count(f"{near} > {_WARNING} <= {_CRITICAL}"), count(f"{full} > {_WARNING} <= {_CRITICAL}"))
+        ),
     }
     return known.get(key)
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from deploy.grafana.boards.description import cluster, nodes, pods, workload
+from deploy.grafana.boards.description import cluster, clusters, nodes, pods, workload
 
-BOARDS = (cluster.BOARD, nodes.BOARD, pods.BOARD, workload.BOARD)
+BOARDS = (clusters.BOARD, cluster.BOARD, nodes.BOARD, pods.BOARD, workload.BOARD)

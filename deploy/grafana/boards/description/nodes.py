@@ -59,6 +59,29 @@ BOARD = Board(
             ),
         ),
         Row(
+            8,
+            (
+                Lines(
+                    "Network",
+                    f"Bytes a second that each node received. {shared.DETAIL}",
+                    (Line(_ALL, "network_receive_bytes_per_second", "", each="name"),),
+                    "Bps",
+                    12,
+                ),
+                Lines(
+                    "Pressure",
+                    f"Share of the time in which some tasks of these nodes waited, added up. {shared.DETAIL}",
+                    (
+                        Line(_ALL, "cpu_pressure_some_of_time", "for CPU"),
+                        Line(_ALL, "memory_pressure_some_of_time", "for memory"),
+                        Line(_ALL, "io_pressure_some_of_time", "for the disk"),
+                    ),
+                    "percentunit",
+                    12,
+                ),
+            ),
+        ),
+        Row(
             9,
             tuple(
                 Bars(title, text + _FULLEST, Ask("nodes", _WHERE, largest=key, limit=15), key, 6)

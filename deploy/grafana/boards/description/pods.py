@@ -6,6 +6,7 @@ from deploy.grafana.boards.description import shared
 from deploy.grafana.boards.words import Ask, Board, Line, Lines, Row, Stat, Table, Variable
 
 _WHERE = (shared.IN_NAMESPACE, ("pod", "pod"))
+_ROWS_OF_CONTAINERS = Ask("containers", _WHERE)
 _PAST = (shared.IN_NAMESPACE, ("name", "pod"))
 _SUMS = Ask("namespaces", _WHERE)
 _CAPPED = "Over the JSON API, the thousand with the most memory."
@@ -71,6 +72,42 @@ BOARD = Board(
                     "bytes",
                     12,
                     shared.past("The working set, a line a pod.", "pods", "memory_usage_bytes", _PAST),
+                ),
+            ),
+        ),
+        Row(
+            8,
+            (
+                Lines(
+                    "Restarts",
+                    "How many restarts of containers there were in each step, of the chosen pods.",
+                    (Line(_ROWS_OF_CONTAINERS, "restarts_grown", "", each="pod"),),
+                    "short",
+                    6,
+                ),
+                Lines(
+                    "Throttled",
+                    f"Share of the periods in which each container was throttled. {shared.DETAIL}",
+                    (Line(_ROWS_OF_CONTAINERS, "cpu_throttled_of_periods", "", each="name"),),
+                    "percentunit",
+                    6,
+                ),
+                Lines(
+                    "Killed for memory",
+                    f"Processes that were killed in each step. {shared.DETAIL}",
+                    (Line(_ROWS_OF_CONTAINERS, "oom_grown", "", each="pod"),),
+                    "short",
+                    6,
+                ),
+                Lines(
+                    "Network",
+                    f"Bytes a second, received and sent, of all chosen pods. {shared.DETAIL}",
+                    (
+                        Line(Ask("pods", _WHERE), "network_receive_bytes_per_second", "received"),
+                        Line(Ask("pods", _WHERE), "network_transmit_bytes_per_second", "sent"),
+                    ),
+                    "Bps",
+                    6,
                 ),
             ),
         ),

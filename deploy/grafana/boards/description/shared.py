@@ -19,6 +19,9 @@ PROMISED = "What pods asked for, by the scheduler's rule, as a share of what the
 SCALE = "Green to 85 %, yellow to 95 %, red above."
 
 
+DETAIL = "Kubelets tell it where kubevitals reads them with --detail."
+
+
 def problems(ask: Ask) -> Table:
     """Return the table of what is wrong."""
     return Table(

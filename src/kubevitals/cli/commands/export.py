@@ -81,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     expositionoptions.add_arguments(what)
     what.add_argument("--compat-only", action="store_true", help="leave out kubevitals' own families")
     collectoroptions.add_arguments(what)
-    clusteroptions.add_cluster_options(parser, several=True, once=True)
+    clusteroptions.add_cluster_options(parser, several=True, once=True, detail=True)
 
 
 def run(arguments: argparse.Namespace) -> int:

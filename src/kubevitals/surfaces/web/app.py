@@ -78,7 +78,8 @@ class Service(fastapi.FastAPI):
                     operation.pop("security", None)
                 for parameter in operation.get("parameters", ()):
                     if parameter["name"] == "cluster":
-                        parameter["schema"]["enum"] = ["", *self._clusters]
+                        every = ["*"] if path == "/api/v1/vitals" else []
+                        parameter["schema"]["enum"] = ["", *self._clusters, *every]
         return self.openapi_schema or {}
 
 

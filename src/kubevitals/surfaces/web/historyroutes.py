@@ -101,12 +101,22 @@ class HistoryRoutes:
     ) -> fastapi.Response:
         """Return the answer to a query of the snapshot of a cluster that was current at a time.
 
+        Raises: as `find_past`.
+        """
+        zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
+        made = await self.find_past(cluster, at, query, zipped=zipped)
+        return responses.respond(request, made, zipped=zipped)
+
+    async def find_past(
+        self, cluster: str, at: str, query: parameters.Query, *, zipped: bool
+    ) -> answercache.Representation:
+        """Return what answers a query of the snapshot of a cluster that was current at a time.
+
         Raises:
             problemdetails.Refusal: `at` is no time, nothing was recorded near it, or it cannot be read.
         """
         moment = parameters.read_moment("at", at, datetime.now(UTC))
         history = self._find_history()
-        zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
 
         def make() -> answercache.Body:
             try:
@@ -120,8 +130,7 @@ class HistoryRoutes:
                 )
             return self._render(snapshot, query)
 
-        made = await self._run(make, zipped=zipped)
-        return responses.respond(request, made, zipped=zipped)
+        return await self._run(make, zipped=zipped)
 
     def _find_history(self) -> histories.History:
         if self._history is None:

@@ -33,7 +33,7 @@ MOMENT_SCHEMA: dict[str, Any] = {
 }
 """The JSON schema of a parameter that is a time, or empty."""
 
-_ALL = ("*", "$__all")  # the second is Grafana's, of a variable without a value for all
+ALL = ("*", "$__all")  # the second is Grafana's, of a variable without a value for all
 _UNESCAPED = re.compile(r"(T[0-9:.]+) ([0-9]{2}:?[0-9]{2})$")
 _POD_FIELDS = {"node": "node", "app": "app", "phase": "phase", "workload_kind": "workload_kind",
                "workload": "workload_name", "pod": "name"}  # fmt: skip
@@ -85,7 +85,7 @@ def _without_braces(text: str) -> str:
 def among(words: Sequence[str]) -> frozenset[str] | None:
     """Return the words of a list that was sent; None, no condition, where it is empty or asks for all."""
     found = frozenset(filter(None, split_words(list(words))))
-    return None if not found or not found.isdisjoint(_ALL) else found
+    return None if not found or not found.isdisjoint(ALL) else found
 
 
 def read_moment(name: str, text: str, now: datetime) -> datetime:

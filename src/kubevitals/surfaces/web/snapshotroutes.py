@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import fastapi
 import msgspec
 
-from kubevitals import kinds
+from kubevitals import kinds, model
 from kubevitals.surfaces.exposition import negotiation
 from kubevitals.surfaces.web import models, parameters, problemdetails, responses, routes, rowkinds
 
@@ -55,7 +55,9 @@ class SnapshotRoutes:
         async def show_vitals(
             request: fastapi.Request, given: Annotated[parameters.Moment, fastapi.Query()]
         ) -> fastapi.Response:
-            """The cluster in one row: counts, and shares of what is allocatable."""
+            """The cluster in one row: counts, shares of what is allocatable. `cluster=*` is a row each."""
+            if given.cluster in parameters.ALL:
+                return await self._answer_all(given.at)
             return await self._answer(request, "vitals", "vitals", given)
 
     def _add_list(self, app: fastapi.FastAPI, name: str) -> None:
@@ -97,6 +99,34 @@ class SnapshotRoutes:
             response_model=models.Names,
             responses=routes.MADE,
         )
+
+    async def _answer_all(self, at: str) -> fastapi.Response:
+        """Return the vitals of all clusters as one list; what a cluster has none for is a problem of it."""
+        document: dict[str, Any] = {}
+        rows: list[Any] = []
+        problems: list[Any] = []
+        for name, cache in self._caches.items():
+            query = parameters.Moment(cluster=name).to_query("vitals", "vitals")
+            current = cache.current
+            try:
+                if at and not _is_now(at, current):
+                    made = await self._past.find_past(name, at, query, zipped=False)
+                elif current is None:
+                    raise _no_snapshot(name, cache)
+                else:
+                    made = await current.find(query, zipped=False)
+            except problemdetails.Refusal as refusal:
+                if refusal.status == 422:
+                    raise
+                problems.append(model.Problem(refusal.code, refusal.detail, refusal.remedy, name).to_dict())
+                continue
+            found = msgspec.json.decode(b"".join(made.plain or ()))
+            document = document or found
+            rows += found["items"]
+            problems += found["problems"]
+        if not document:
+            raise problemdetails.not_found("no cluster has a snapshot", remedy="/api/v1/status says why")
+        return responses.json(msgspec.json.encode({**document, "problems": problems, "items": rows}))
 
     async def _answer(
         self,
