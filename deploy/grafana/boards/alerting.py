@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 RULES = Path(__file__).parents[2] / "helm" / "kubevitals" / "files" / "alerts.yaml"
 DATA_SOURCE = "kubevitals-prometheus"  # the uid in provisioning/datasources/prometheus.yaml
 _HEAD = """\
-# For /etc/grafana/provisioning/alerting: the alerts of the chart's files/alerts.yaml, judged by Grafana itself.
+# For /etc/grafana/provisioning/alerting: the alerts of the chart's files/alerts.yaml, judged by Grafana.
 # Made by tools/render-dashboards.
 """
 
