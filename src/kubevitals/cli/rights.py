@@ -15,8 +15,6 @@ def advise(right: resourceattributes.ResourceAttributes) -> str | None:
 
     None if no feature of the command line has that right.
     """
-    import shlex
-
     from kubevitals import rbac
 
     place = (right.group, right.resource, "" if right.resource else right.path)
@@ -25,11 +23,18 @@ def advise(right: resourceattributes.ResourceAttributes) -> str | None:
             break
     else:
         return None
-    words = ["kubevitals", "rbac", "--features", name]
-    if right.user.startswith(_ROBOT):
-        words += ["--service-account", right.user.removeprefix(_ROBOT)]
+    return f"{command(name, right.user, right.namespace)}   (by someone who may grant it)"
+
+
+def command(features: str, user: str, namespace: str) -> str:
+    """Return the line that grants features to a user or a service account, in one namespace or everywhere."""
+    import shlex
+
+    words = ["kubevitals", "rbac", "--features", features]
+    if user.startswith(_ROBOT):
+        words += ["--service-account", user.removeprefix(_ROBOT)]
     else:
-        words += ["--user", right.user or "USER"]
-    if right.namespace:
-        words += ["-n", right.namespace]
-    return f"{shlex.join(words)} | kubectl apply -f -   (by someone who may grant it)"
+        words += ["--user", user or "USER"]
+    if namespace:
+        words += ["-n", namespace]
+    return f"{shlex.join(words)} | kubectl apply -f -"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from kubevitals import errors, parallel, sanitize, severity
 from kubevitals.doctor import checks, diagnosis, layers, onset, report, subjects
 from kubevitals.doctor import context as contexts
+from kubevitals.kube import accessreview
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def examine(
             seen.problems.append(f"history: {sanitize.excerpt(error.message, 160)}")
     return report.Report(
         sanitize.shorten(client.config.context, 100),
-        _who(context),
+        sanitize.shorten(accessreview.whoami(client), 100),
         sanitize.shorten(version, 60),
         datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         clock() - began,
@@ -304,16 +305,3 @@ def _judge(seen: _Seen, roots: list[diagnosis.Finding], options: Options) -> Ite
             text = "needs " + ", ".join(str(right) for right in missing)
         by = blocked.get(name) if status == diagnosis.BLOCKED else None
         yield report.LayerState(name, status, sanitize.shorten(text, 160), by, missing)
-
-
-def _who(context: contexts.Context) -> str:
-    """Return the account's name as the cluster knows it; empty where it does not say."""
-    import json
-
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-    path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-    try:
-        answer = json.loads(context.client.post(path, json.dumps(body).encode()))
-    except (errors.KubevitalsError, ValueError):
-        return ""
-    return sanitize.shorten(diagnosis.text(answer, "status", "userInfo", "username"), 100)

@@ -1,4 +1,4 @@
-"""Access reviews: whether this account may do something, which every account may ask the cluster."""
+"""Access reviews: who this account is and whether it may do something, which every account may ask."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from kubevitals.kube import client as kube_client
     from kubevitals.kube import resourceattributes
 
+_SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -41,3 +42,15 @@ def is_allowed(client: kube_client.Client, right: resourceattributes.ResourceAtt
         return bool(answer["status"]["allowed"])
     except (errors.ForbiddenError, errors.NotFoundError, ValueError, KeyError, TypeError):
         return None  # some clusters take even this right away: then only trying tells
+
+
+def whoami(client: kube_client.Client) -> str:
+    """Return the account's name as the cluster knows it; empty where it does not say."""
+    import json
+
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    try:
+        answer = cpython.parse_json(client.post(_SELF, json.dumps(body).encode()))
+        return str(answer["status"]["userInfo"]["username"])
+    except (errors.KubevitalsError, ValueError, KeyError, TypeError):
+        return ""

@@ -17,6 +17,7 @@ from kubevitals.cli import (
     messages,
     multicluster,
     oneshot,
+    servicerights,
     signals,
     values,
 )
@@ -163,6 +164,7 @@ def _serve(
             hosts=hosts,
             address_hosts=address_hosts,
         )
+        servicerights.check(connected, arguments)
         for one in collectors.values():
             running.enter_context(one)
         for state in states:

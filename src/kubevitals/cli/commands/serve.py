@@ -15,6 +15,7 @@ from kubevitals.cli import (
     listeneroptions,
     multicluster,
     serveoptions,
+    servicerights,
     signals,
 )
 
@@ -86,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         stack.callback(authenticator.close)
         collectors, server = _build(arguments, connected, authenticator, stack)
         server.config.ssl = tls
+        servicerights.check(connected, arguments)
         with signals.StopSignals(server.end):
             for one in collectors.values():
                 one.start()
