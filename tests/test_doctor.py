@@ -13,7 +13,7 @@ import pytest
 import kubevitals
 from kubevitals import cli, doctor, errors, rbac
 from kubevitals.doctor import checks, commands, explanation, layers, subjects
-from kubevitals.surfaces.terminal import doctorpage
+from kubevitals.surfaces.view import doctortext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,7 +217,7 @@ def test_an_api_server_that_lies(
     finally:
         calm.world.set_faults([])
     SCHEMA.validate(found.to_dict())
-    shown = doctorpage.render(found, code=1, wide=True)
+    shown = doctortext.render(found, code=1, wide=True)
     assert all(line.isprintable() for line in shown.splitlines())
 
 

@@ -10,7 +10,7 @@ import pytest
 import kubevitals
 from kubevitals import doctor, severity
 from kubevitals.doctor import report as reports
-from kubevitals.surfaces.terminal import doctorpage
+from kubevitals.surfaces.view import doctortext
 from simcluster import fault_layers
 from simcluster.layerfaults import table
 
@@ -140,7 +140,7 @@ def test_the_root_is_named_first(cluster: kubevitals.Cluster, fault: str) -> Non
     found = examine(cluster, fault)
     assert [each.id for each in found.findings][:1] == [EXPECTED[fault]], found
     assert len(found.findings) == 1, [each.id for each in found.findings]
-    page = doctorpage.render(found, code=1, width=80, height=24).splitlines()
+    page = doctortext.render(found, code=1, width=80, height=24).splitlines()
     assert sum(-(-len(line) // 80) or 1 for line in page) < 24, page
     states = {state.name: state for state in found.layers}
     root = found.findings[0]

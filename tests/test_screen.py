@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests import waiting
 
 import kubevitals
-from kubevitals import cli, kinds, model
+from kubevitals import cli, doctor, kinds, model
+from kubevitals.doctor import commands
 from kubevitals.surfaces.screen import app, feed, frame, glyphs, goto, places, reasons, spans
 from kubevitals.surfaces.screen import picture as pictures
 from kubevitals.surfaces.screen import session as sessions
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 SMALL = {"nodes": 6, "pods": 60, "speed": 0, "tls": False}
 SIZES = [(40, 10), (80, 24), (120, 36), (160, 48), (20, 5)]
-PAGES = ["overview", "problems", "nodes", "pods", "containers", "namespaces", "workloads", "help"]
+PAGES = [
+    "overview", "problems", "doctor", "nodes", "pods", "containers", "namespaces", "workloads", "help",
+]  # fmt: skip
 
 
 def take(**settings: Any) -> pictures.Picture:
@@ -341,3 +345,87 @@ def test_one_frame_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> Non
     assert "--snapshot 120x40" in capsys.readouterr().err
     assert cli.main([]) == 0
     assert capsys.readouterr().out.startswith("usage: kubevitals COMMAND")
+
+
+# --- the doctor
+
+
+@pytest.fixture(scope="module")
+def examined(seen: pictures.Picture) -> pictures.Picture:
+    """The picture with what the doctor says of it."""
+    with kubevitals.connect(simulation=SMALL) as cluster:
+        return seen._replace(examination=pictures.Examination(doctor.examine(cluster.client)))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_doctor_shows_all_of_its_report(examined: pictures.Picture, size: tuple[int, int]) -> None:
+    """Scrolled through, each line of the report is there, whole commands included, at every size."""
+    session = sessions.Session(examined, place=places.Place(places.DOCTOR))
+    session.width, session.height = size
+    shown = draw(session)
+    for _ in range(200):
+        press(session, "j")
+        shown += draw(session)
+    said = "".join(shown).replace(" ", "")
+    report = examined.examination.report
+    assert report is not None
+    for finding in report.findings:
+        assert finding.id in said
+        for lines in commands.fill(finding, report.context):
+            for line in filter(commands.is_command, lines):
+                if size[0] >= 80:
+                    assert line.removeprefix("! ").replace(" ", "") in said
+
+
+def test_the_doctor_is_asked_when_one_comes(session: sessions.Session) -> None:
+    """Coming to the page asks for an examination, once; r asks again; elsewhere r only paints."""
+    assert not session.wants_examination
+    assert press(session, "r") == sessions.Effect(sessions.REPAINT)
+    press(session, "D")
+    assert session.wants_examination
+    assert "being examined" in " ".join(draw(session))
+    session.show(session.seen._replace(examination=pictures.Examination(running=True)))
+    assert not session.wants_examination
+    assert press(session, "r") == sessions.Effect(sessions.EXAMINE)
+    error = model.Problem("refused", "the API server does not answer", "is it there?")
+    session.show(session.seen._replace(examination=pictures.Examination(error=error)))
+    assert "does not answer" in " ".join(draw(session))
+
+
+def test_an_empty_cell_names_what_the_doctor_found(examined: pictures.Picture) -> None:
+    """After an examination `w` on a cell without usage says which layer is silent, too."""
+    session = sessions.Session(examined)
+    type_line(session, ":node general-3")
+    press(session, "w")
+    assert any("doctor: nodes: 1 of 6 not Ready" in line for line in session.note)
+    type_line(session, ":node general-1")
+    press(session, "w")
+    assert not any("doctor:" in line for line in session.note)
+
+
+def test_the_application_runs_the_doctor(seen: pictures.Picture) -> None:
+    """The application begins an examination when the page is opened, and shows the report when it comes."""
+    with (
+        kubevitals.connect(simulation=SMALL) as cluster,
+        feed.Feed(cluster, namespace=None, interval=5.0) as followed,
+    ):
+        waiting.until(lambda: followed.look().snapshot is not None)
+        session = sessions.Session(followed.look())
+        shown = app.ScreenApp(session, followed.look, followed.now, examine=followed.examine)
+
+        async def run() -> None:
+            async with shown.run_test(size=(100, 30)) as pilot:
+                await pilot.press("D")
+                for _ in range(200):
+                    await pilot.pause(0.05)
+                    shown.renew()
+                    if session.seen.examination.report is not None:
+                        break
+                assert any("node_not_ready" in line for line in draw_of(session, followed))
+                await pilot.press("r")
+
+        asyncio.run(run())
+
+
+def draw_of(session: sessions.Session, followed: feed.Feed) -> list[str]:
+    return [spans.text_of(line) for line in frame.compose(session, followed.now())]

@@ -233,7 +233,7 @@ def _open_past(
 
 def _render(arguments: argparse.Namespace, found: reports.Report, code: int) -> str:
     from kubevitals.doctor import redaction
-    from kubevitals.surfaces.terminal import doctorpage
+    from kubevitals.surfaces.view import doctortext
 
     if arguments.redact:
         found = redaction.redact(found)
@@ -242,12 +242,12 @@ def _render(arguments: argparse.Namespace, found: reports.Report, code: int) -> 
 
         return json.dumps(found.to_dict() | {"exit_code": code}, indent=1, ensure_ascii=False) + "\n"
     if arguments.short:
-        return doctorpage.render_short(found, code=code)
+        return doctortext.render_short(found, code=code)
     style = console.detect_style(sys.stdout)
-    width = style.width or doctorpage.WIDTH
+    width = style.width or doctortext.WIDTH
     height = None
     if sys.stdout.isatty() and arguments.output is None:
         import shutil
 
-        height = shutil.get_terminal_size((width, doctorpage.HEIGHT)).lines
-    return doctorpage.render(found, code=code, width=width, height=height, wide=arguments.output == "wide")
+        height = shutil.get_terminal_size((width, doctortext.HEIGHT)).lines
+    return doctortext.render(found, code=code, width=width, height=height, wide=arguments.output == "wide")

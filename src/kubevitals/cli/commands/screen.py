@@ -98,7 +98,9 @@ def run(arguments: argparse.Namespace) -> int:
             return _print_frame(followed, state, arguments.snapshot)
         from kubevitals.surfaces.screen import app
 
-        shown = app.ScreenApp(state, followed.look, followed.now, on_change=followed.on_change)
+        shown = app.ScreenApp(
+            state, followed.look, followed.now, on_change=followed.on_change, examine=followed.examine
+        )
         shown.run(mouse=arguments.mouse)
         return shown.return_code or 0
 
@@ -124,6 +126,11 @@ def _print_frame(followed: feeds.Feed, state: sessions.Session, size: tuple[int,
         time.sleep(_PAUSE)
         seen = followed.look()
     state.show(seen)
+    if state.wants_examination:
+        followed.examine()
+        while (seen := followed.look()).examination.running and time.monotonic() < until:
+            time.sleep(_PAUSE)
+        state.show(seen)
     state.width, state.height = size
     lines = frame.compose(state, followed.now())
     sys.stdout.write("".join(spans.text_of(line).rstrip() + "\n" for line in lines))

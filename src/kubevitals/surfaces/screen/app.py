@@ -96,6 +96,7 @@ class ScreenApp(App[int]):
         look: the newest picture; cheap.
         now: the cluster's time.
         on_change: takes a function that is to be called, from any thread, when there is a new picture.
+        examine: begins an examination by the doctor.
         folder: where tickets are written.
     """
 
@@ -110,6 +111,7 @@ class ScreenApp(App[int]):
         now: Callable[[], datetime],
         *,
         on_change: Callable[[Callable[[], object]], object] | None = None,
+        examine: Callable[[], object] | None = None,
         folder: str = ".",
     ) -> None:
         super().__init__(ansi_color=True)
@@ -117,6 +119,7 @@ class ScreenApp(App[int]):
         self._look = look
         self._now = now
         self._on_change = on_change
+        self._examine = examine
         self._folder = pathlib.Path(folder)
         self._canvas = Canvas(session, now)
 
@@ -138,6 +141,9 @@ class ScreenApp(App[int]):
     def renew(self) -> None:
         """Show the newest picture and the ages of now."""
         self.session.show(self._look())
+        if self.session.wants_examination and self._examine is not None:
+            self._examine()
+            self.session.show(self._look())
         self._canvas.draw()
 
     async def on_event(self, event: events.Event) -> None:
@@ -145,6 +151,8 @@ class ScreenApp(App[int]):
         if isinstance(event, events.Key):
             event.stop()
             self._press(event.key, event.character)
+            if self.session.wants_examination:
+                self.renew()
             return
         await super().on_event(event)
 
@@ -162,6 +170,10 @@ class ScreenApp(App[int]):
             self.session.message = f"copied through the terminal (OSC 52): {effect.text}"
         elif effect.word == sessions.SAVE:
             self.session.message = self._save(effect)
+        elif effect.word == sessions.EXAMINE:
+            if self._examine is not None:
+                self._examine()
+            self.renew()
         elif effect.word == sessions.SUSPEND:
             self.action_suspend_process()
 

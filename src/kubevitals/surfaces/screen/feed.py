@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from kubevitals import collector, garbage
+from kubevitals import collector, doctor, errors, garbage, model
+from kubevitals.doctor import examiner
 from kubevitals.surfaces.screen import picture
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ class Feed:
         )
         self._picture = picture.Picture(cluster.name, namespace)
         self._wake: Callable[[], object] | None = None
+        self._examiner = examiner.Examiner(cluster.client, doctor.Options(namespace=namespace or ""))
+        self._examination = picture.Examination()
 
     def __enter__(self) -> Self:
         self.collector.subscribe(self._publish)
@@ -70,8 +74,23 @@ class Feed:
             made = made._replace(back_at=None)
         if made.snapshot is None and made.error is None:
             made = made._replace(reading=self._describe_reading())
+        made = made._replace(examination=self._examination)
         self._picture = made
         return made
+
+    def examine(self) -> None:
+        """Have the doctor examine the cluster in a thread, at most once a minute; `look` says how it goes."""
+        if not self._examination.running:
+            self._examination = self._examination._replace(running=True)
+            threading.Thread(target=self._run_examination, name="doctor", daemon=True).start()
+
+    def _run_examination(self) -> None:
+        try:
+            self._examination = picture.Examination(self._examiner.examine())
+        except errors.KubevitalsError as error:
+            self._examination = picture.Examination(error=model.Problem.of(error))
+        if self._wake is not None:
+            self._wake()
 
     def _describe_reading(self) -> str:
         held = self.collector.inventory.read()

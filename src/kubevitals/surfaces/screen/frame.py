@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kubevitals import kinds, sanitize, severity
 from kubevitals.surfaces.screen import footer, header, places, rowtable, spans, ticket
 from kubevitals.surfaces.screen.pages import details, overview, problems
+from kubevitals.surfaces.screen.pages import doctor as doctor_page
 from kubevitals.surfaces.screen.pages import help as help_page
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ def _body(session: sessions.Session, now: datetime, width: int, height: int) -> 
     seen, here = session.seen, session.here
     if here.page == places.HELP:
         return help_page.compose(width)
+    if here.page == places.DOCTOR:
+        session.settle(height)
+        return doctor_page.draw(session.rows(), top=session.cursor.top, height=height, width=width)
     if seen.snapshot is None:
         return _wait(session, width)
     if here.page == places.OVERVIEW:

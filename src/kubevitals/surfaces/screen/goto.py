@@ -7,7 +7,7 @@ from kubevitals.surfaces.screen import places
 
 _PAGES = {
     "overview": places.OVERVIEW, "pulses": places.OVERVIEW, "pulse": places.OVERVIEW,
-    "problems": places.PROBLEMS, "problem": places.PROBLEMS, "help": places.HELP,
+    "problems": places.PROBLEMS, "problem": places.PROBLEMS, "doctor": places.DOCTOR, "help": places.HELP,
     "deploy": "workloads", "dp": "workloads", "deployments": "workloads",
     "sts": "workloads", "ds": "workloads",
 }  # fmt: skip
@@ -33,7 +33,7 @@ def find(words: str, here: places.Place) -> places.Place:
         close = difflib.get_close_matches(noun, [*kinds.KINDS, *_PAGES, "node", "ns"], n=1, cutoff=0.5)
         raise errors.UsageError(
             f"there is no page {noun[:40]!r}" + (f"; did you mean {close[0]}?" if close else ""),
-            remedy=":overview :problems :nodes :pods :containers :namespaces :workloads, :ns NAME, :q",
+            remedy=":overview :problems :doctor :nodes :pods :containers :namespaces :workloads :ns NAME :q",
         )
     name = kind.name
     if not rest:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubevitals import model
+    from kubevitals.doctor import report
 
 
 class Share(NamedTuple):
@@ -18,6 +19,19 @@ class Share(NamedTuple):
     at: datetime
     cpu: float | None
     memory: float | None
+
+
+class Examination(NamedTuple):
+    """How the doctor is doing: the last report, or what kept it from one, and whether it is at work."""
+
+    report: report.Report | None = None
+    error: model.Problem | None = None
+    running: bool = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether anybody has asked for one."""
+        return self.running or self.report is not None or self.error is not None
 
 
 class Picture(NamedTuple):
@@ -39,6 +53,7 @@ class Picture(NamedTuple):
     lost_at: datetime | None = None
     back_at: datetime | None = None
     reading: str = "reading nodes, pods and usage"  # what is waited for, while there is no snapshot
+    examination: Examination = Examination()
 
     def look(self, taken: model.Snapshot, coverage: tuple[int, int], shares: tuple[Share, ...]) -> Picture:
         """Return the picture of a new snapshot."""

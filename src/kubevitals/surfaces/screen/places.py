@@ -9,7 +9,7 @@ from kubevitals import kinds, selection
 if TYPE_CHECKING:
     from kubevitals.selection import filters
 
-OVERVIEW, PROBLEMS, HELP = "overview", "problems", "help"
+OVERVIEW, PROBLEMS, DOCTOR, HELP = "overview", "problems", "doctor", "help"
 LISTS = tuple(kinds.KINDS)
 DETAILS = ("node", "pod", "container", "workload")
 _ROWS_OF = {"node": "pods", "workload": "pods", "pod": "containers"}
@@ -18,7 +18,7 @@ _ROWS_OF = {"node": "pods", "workload": "pods", "pod": "containers"}
 class Place(NamedTuple):
     """One page, and which rows of it are meant."""
 
-    page: str  # overview, problems, help, the name of a kind, or the singular of one for its details
+    page: str  # overview, problems, doctor, help, the name of a kind, or the singular of one for its details
     path: tuple[str, ...] = ()  # what names the object of a page of details
     namespace: str | None = None
     filter: str = ""

@@ -8,6 +8,7 @@ from kubevitals import errors, kinds, selection
 from kubevitals.selection import filters
 from kubevitals.surfaces.screen import glyphs as glyph_sets
 from kubevitals.surfaces.screen import goto, places, reasons, ticket
+from kubevitals.surfaces.screen.pages import doctor as doctor_page
 from kubevitals.surfaces.screen.pages import overview
 from kubevitals.surfaces.screen.pages import problems as problem_page
 from kubevitals.surfaces.view import columns as column_sets
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from kubevitals.surfaces.screen import picture as pictures
 
-QUIT, COPY, SAVE, REPAINT, SUSPEND = "quit", "copy", "save", "repaint", "suspend"
+QUIT, COPY, SAVE, REPAINT, SUSPEND, EXAMINE = "quit", "copy", "save", "repaint", "suspend", "examine"
 _SORTS = {
     "N": "name", "A": "created_at", "S": "status", "C": "cpu_usage_cores", "M": "memory_usage_bytes",
     "R": "restarts",
@@ -112,6 +113,8 @@ class Session:
         taken = self.seen.snapshot
         if place.page == places.PROBLEMS:
             return self._find_problems(place, filtered=filtered)
+        if place.page == places.DOCTOR:
+            return doctor_page.write(self.seen.examination, self.width)
         if taken is None or place.kind is None:
             return ()
         meant = place.selection(self.terms(place) if filtered else ())
@@ -151,11 +154,16 @@ class Session:
         if items is not None:
             return items[min(cursor.index, len(items) - 1)] if items else None
         rows = self.rows()
-        if rows:
+        if rows and self.here.page != places.DOCTOR:
             kind = self.here.kind or "problems"
             return kind, rows[min(cursor.index, len(rows) - 1)]
         row = self.detail()
         return (f"{self.here.page}s", row) if row is not None else None
+
+    @property
+    def wants_examination(self) -> bool:
+        """Whether the page shows what nobody has asked the doctor for yet."""
+        return self.here.page == places.DOCTOR and not self.seen.examination.begun
 
     def settle(self, height: int) -> None:
         """Put the cursor back on its row, and the window of `height` rows around it."""
@@ -207,7 +215,8 @@ class Session:
             "?": lambda: self.trail.enter(places.Place(places.HELP)),
             "[": lambda: self._turn(-1), "]": lambda: self._turn(1), "-": lambda: self._turn(-1),
             "c": self._copy, "x": lambda: self._save(now), "O": self._sort_column,
-            "r": lambda: Effect(REPAINT),
+            "r": lambda: Effect(EXAMINE if self.here.page == places.DOCTOR else REPAINT),
+            "D": lambda: self.trail.enter(places.Place(places.DOCTOR, namespace=self.here.namespace)),
             "n": lambda: self._jump(places.Place("namespaces", namespace=self.here.namespace)),
             "J": self._open_owner, "t": self._change_theme, "ctrl+z": lambda: Effect(SUSPEND),
             "ctrl+r": lambda: Effect(REPAINT),
@@ -347,6 +356,9 @@ class Session:
             for line in reasons.explain(row, key, taken):
                 about.setdefault(line, []).append(headings.get(key, key))
         name = ticket.name_of(row)
+        if about:
+            node = getattr(row, "node", row.name if kind == "nodes" else None)
+            about |= {line: ["silent"] for line in doctor_page.explain(self.seen.examination, node)}
         self.note = [f"{', '.join(those)}: {line}" for line, those in about.items()] or [
             f"every number of {name} that is shown here is known"
         ]

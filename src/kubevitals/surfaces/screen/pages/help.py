@@ -19,6 +19,7 @@ KEYS = (
     ("0, 1-9", "all namespaces; one of those that were looked at"),
     ("N A S C M", "sort by name, age, status, CPU, memory (with shift); again turns the order"),
     ("O, s", "sort by the chosen column; by a column that is typed"),
+    ("D", "the doctor: which layer is silent, why, what to do; r examines again"),
     ("w", "why a cell is empty: code, evidence, next step"),
     ("c, x", "copy the name; write a ticket with the row, its problems and UTC"),
     ("t", "colours: those of the terminal, or for colour-blind eyes"),

@@ -21,9 +21,17 @@ _WORDS = {report.FAIL: "FAIL", report.WARN: "WARN", report.INCOMPLETE: "INCOMPLE
 
 
 def render(
-    found: report.Report, *, code: int, width: int = WIDTH, height: int | None = None, wide: bool = False
+    found: report.Report,
+    *,
+    code: int | None,
+    width: int = WIDTH,
+    height: int | None = None,
+    wide: bool = False,
 ) -> str:
-    """Return the text. With a `height`, only so much as fits: two findings whole, the others a line each."""
+    """Return the text. With a `height`, only so much as fits: two findings whole, the others a line each.
+
+    `code` is the exit code that it ends with; None where there is none.
+    """
     if not found.findings:
         lines = list(_clean(found, code, width=width, wide=wide))
         return "\n".join(lines) + "\n"
@@ -47,7 +55,7 @@ def render_short(found: report.Report, *, code: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _sick(found: report.Report, code: int, *, whole: int, width: int, wide: bool) -> Iterator[str]:
+def _sick(found: report.Report, code: int | None, *, whole: int, width: int, wide: bool) -> Iterator[str]:
     first = found.findings[0]
     word = _MARKS[first.severity]
     yield from _wrap(word, f"{first.title} ({found.context})", width)
@@ -101,7 +109,7 @@ def _whole(each: diagnosis.Finding, context: str, width: int) -> Iterator[str]:
         yield from _wrap("blocks", "; ".join(each.blocks), width)
 
 
-def _clean(found: report.Report, code: int, *, width: int, wide: bool) -> Iterator[str]:
+def _clean(found: report.Report, code: int | None, *, width: int, wide: bool) -> Iterator[str]:
     verdict = found.verdict
     if verdict == report.NOT_EXAMINED:
         yield from _wrap(
@@ -161,10 +169,11 @@ def _short(state: report.LayerState) -> str:
     return f"{state.title} {count}" if "/" in count and count[0].isdigit() else state.title
 
 
-def _footer(found: report.Report, code: int) -> str:
+def _footer(found: report.Report, code: int | None) -> str:
     who = f", as {found.user}" if found.user else ""
     asked = f"{found.requests} GETs, {found.reviews} access reviews, {found.seconds:.1f} s{who}."
-    return f"{asked} kubevitals {kubevitals.__version__} {found.started_at} Exit {code}"
+    end = "" if code is None else f" Exit {code}"
+    return f"{asked} kubevitals {kubevitals.__version__} {found.started_at}{end}"
 
 
 def _wrap(label: str, text: str, width: int) -> list[str]:
