@@ -12,7 +12,7 @@ from tests import waiting
 import kubevitals
 from kubevitals import cli, doctor, kinds, model
 from kubevitals.doctor import commands
-from kubevitals.surfaces.screen import app, feed, frame, glyphs, goto, places, reasons, spans
+from kubevitals.surfaces.screen import app, effects, feed, frame, glyphs, goto, places, reasons, spans
 from kubevitals.surfaces.screen import picture as pictures
 from kubevitals.surfaces.screen import session as sessions
 from kubevitals.surfaces.view import columns
@@ -47,7 +47,7 @@ def session(seen: pictures.Picture) -> sessions.Session:
     return sessions.Session(seen)
 
 
-def press(session: sessions.Session, *keys: str) -> sessions.Effect | None:
+def press(session: sessions.Session, *keys: str) -> effects.Effect | None:
     """Press keys, drawing in between as the application does; return what the last one asks for."""
     effect = None
     for key in keys:
@@ -200,8 +200,8 @@ def test_q_twice_quits_and_escape_never(session: sessions.Session) -> None:
     """On the overview q asks for a second q; Esc ends nothing; Ctrl-C ends it anywhere."""
     assert press(session, "escape", "escape") is None
     assert press(session, "q") is None
-    assert press(session, "q") == sessions.Effect(sessions.QUIT)
-    assert press(session, "ctrl+c") == sessions.Effect(sessions.QUIT)
+    assert press(session, "q") == effects.Effect(effects.QUIT)
+    assert press(session, "ctrl+c") == effects.Effect(effects.QUIT)
 
 
 KUBECTL = {"e": "edit", "a": "attach", "l": "logs", "y": "yaml", "ctrl+k": "delete"}
@@ -221,7 +221,7 @@ def test_a_ticket_has_cluster_time_and_next_step(session: sessions.Session) -> N
     """`x` on a problem writes cluster, UTC, object, evidence and the next step."""
     effect = press(session, "x")
     assert effect is not None
-    assert effect.word == sessions.SAVE
+    assert effect.word == effects.SAVE
     assert "cluster   prod\n" in effect.text
     assert "(UTC)" in effect.text
     assert "node general-3" in effect.text
@@ -380,13 +380,13 @@ def test_the_doctor_shows_all_of_its_report(examined: pictures.Picture, size: tu
 def test_the_doctor_is_asked_when_one_comes(session: sessions.Session) -> None:
     """Coming to the page asks for an examination, once; r asks again; elsewhere r only paints."""
     assert not session.wants_examination
-    assert press(session, "r") == sessions.Effect(sessions.REPAINT)
+    assert press(session, "r") == effects.Effect(effects.REPAINT)
     press(session, "D")
     assert session.wants_examination
     assert "being examined" in " ".join(draw(session))
     session.show(session.seen._replace(examination=pictures.Examination(running=True)))
     assert not session.wants_examination
-    assert press(session, "r") == sessions.Effect(sessions.EXAMINE)
+    assert press(session, "r") == effects.Effect(effects.EXAMINE)
     error = model.Problem("refused", "the API server does not answer", "is it there?")
     session.show(session.seen._replace(examination=pictures.Examination(error=error)))
     assert "does not answer" in " ".join(draw(session))

@@ -15,7 +15,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from kubevitals.surfaces.screen import frame, spans
+from kubevitals.surfaces.screen import effects, frame, spans
 from kubevitals.surfaces.screen import session as sessions
 
 if TYPE_CHECKING:
@@ -162,22 +162,22 @@ class ScreenApp(App[int]):
             self._perform(effect)
         self._canvas.draw(whole=effect is not None or key == "t")
 
-    def _perform(self, effect: sessions.Effect) -> None:
-        if effect.word == sessions.QUIT:
+    def _perform(self, effect: effects.Effect) -> None:
+        if effect.word == effects.QUIT:
             self.exit(0)
-        elif effect.word == sessions.COPY:
+        elif effect.word == effects.COPY:
             self.copy_to_clipboard(effect.text)
             self.session.message = f"copied through the terminal (OSC 52): {effect.text}"
-        elif effect.word == sessions.SAVE:
+        elif effect.word == effects.SAVE:
             self.session.message = self._save(effect)
-        elif effect.word == sessions.EXAMINE:
+        elif effect.word == effects.EXAMINE:
             if self._examine is not None:
                 self._examine()
             self.renew()
-        elif effect.word == sessions.SUSPEND:
+        elif effect.word == effects.SUSPEND:
             self.action_suspend_process()
 
-    def _save(self, effect: sessions.Effect) -> str:
+    def _save(self, effect: effects.Effect) -> str:
         """Write a ticket to a file that is not there yet and return where."""
         path = self._folder / effect.name
         for number in range(2, 100):

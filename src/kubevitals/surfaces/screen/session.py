@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from kubevitals import errors, kinds, selection
 from kubevitals.selection import filters
+from kubevitals.surfaces.screen import cursors, effects, goto, places, reasons, ticket
 from kubevitals.surfaces.screen import glyphs as glyph_sets
-from kubevitals.surfaces.screen import goto, places, reasons, ticket
 from kubevitals.surfaces.screen.pages import doctor as doctor_page
 from kubevitals.surfaces.screen.pages import overview
 from kubevitals.surfaces.screen.pages import problems as problem_page
@@ -19,40 +19,11 @@ if TYPE_CHECKING:
 
     from kubevitals.surfaces.screen import picture as pictures
 
-QUIT, COPY, SAVE, REPAINT, SUSPEND, EXAMINE = "quit", "copy", "save", "repaint", "suspend", "examine"
 _SORTS = {
     "N": "name", "A": "created_at", "S": "status", "C": "cpu_usage_cores", "M": "memory_usage_bytes",
     "R": "restarts",
 }  # fmt: skip
 _RECENT = 9
-
-
-class Effect(NamedTuple):
-    """What the terminal is asked to do after a key: a word, and a text or a file name with its text."""
-
-    word: str
-    text: str = ""
-    name: str = ""
-
-
-class Cursor:
-    """What is marked on a page, by the key of its row, so that sorting does not move it."""
-
-    def __init__(self) -> None:
-        self.key: object = None
-        self.index = 0
-        self.top = 0
-        self.column: str | None = None
-
-
-class Prompt:
-    """A line that is being typed: a filter, a place to go to, a column to sort by."""
-
-    def __init__(self, word: str, text: str, before: places.Place) -> None:
-        self.word = word
-        self.text = text
-        self.before = before
-        self.trouble = ""
 
 
 class Session:
@@ -69,14 +40,14 @@ class Session:
         self.glyphs = glyphs
         self.width, self.height = 80, 24
         self.trail = places.Trail(place or places.Place(places.OVERVIEW))
-        self.prompt: Prompt | None = None
+        self.prompt: cursors.Prompt | None = None
         self.message = ""
         self.note: list[str] = []  # lines that explain, until the next key
         self.page_rows = 10  # rows that a page shows, as the last frame had room for
         self.columns: list[column_sets.Column] = []  # that the last frame showed
         self.theme = 0
         self.recent: list[str] = []  # namespaces that were looked at
-        self._cursors: dict[tuple[str, tuple[str, ...]], Cursor] = {}
+        self._cursors: dict[tuple[str, tuple[str, ...]], cursors.Cursor] = {}
         self._cache: dict[object, Any] = {}
         self._cached: object = None
         self._quitting = False
@@ -89,9 +60,9 @@ class Session:
         return self.trail.here
 
     @property
-    def cursor(self) -> Cursor:
+    def cursor(self) -> cursors.Cursor:
         """The cursor of this page."""
-        return self._cursors.setdefault((self.here.page, self.here.path), Cursor())
+        return self._cursors.setdefault((self.here.page, self.here.path), cursors.Cursor())
 
     def show(self, seen: pictures.Picture) -> None:
         """Take a new picture; the cursor stays on its row."""
@@ -172,18 +143,18 @@ class Session:
         if not rows:
             cursor.index = cursor.top = 0
             return
-        if cursor.key is not None and _key_of(rows[min(cursor.index, len(rows) - 1)]) != cursor.key:
+        if cursor.key is not None and cursors.key_of(rows[min(cursor.index, len(rows) - 1)]) != cursor.key:
             index = self._places(rows).get(cursor.key)
             if index is not None:
                 cursor.index = index
         cursor.index = max(0, min(cursor.index, len(rows) - 1))
-        cursor.key = _key_of(rows[cursor.index])
+        cursor.key = cursors.key_of(rows[cursor.index])
         cursor.top = max(cursor.index - self.page_rows + 1, min(cursor.top, cursor.index))
         cursor.top = max(0, min(cursor.top, len(rows) - self.page_rows))
 
     # --- keys
 
-    def press(self, key: str, character: str | None, now: datetime) -> Effect | None:
+    def press(self, key: str, character: str | None, now: datetime) -> effects.Effect | None:
         """Do what a key means and return what the terminal has to do for it."""
         quitting, self._quitting = self._quitting, False
         self.message = ""
@@ -196,8 +167,8 @@ class Session:
                 return None
             return self._go_back(word, quitting=quitting)
         if word in ("ctrl+c", "ctrl+q"):
-            return Effect(QUIT)
-        action: Callable[[], Effect | None] | None = self._actions(now).get(word)
+            return effects.Effect(effects.QUIT)
+        action: Callable[[], effects.Effect | None] | None = self._actions(now).get(word)
         if action is not None:
             return action()
         if word in _SORTS:
@@ -208,21 +179,21 @@ class Session:
             self._refuse(word)
         return None
 
-    def _actions(self, now: datetime) -> dict[str, Callable[[], Effect | None]]:
+    def _actions(self, now: datetime) -> dict[str, Callable[[], effects.Effect | None]]:
         return {
             "enter": self._open, "d": self._open, "w": self._explain,
             ":": lambda: self._ask("goto"), "/": lambda: self._ask("filter"), "s": lambda: self._ask("sort"),
             "?": lambda: self.trail.enter(places.Place(places.HELP)),
             "[": lambda: self._turn(-1), "]": lambda: self._turn(1), "-": lambda: self._turn(-1),
             "c": self._copy, "x": lambda: self._save(now), "O": self._sort_column,
-            "r": lambda: Effect(EXAMINE if self.here.page == places.DOCTOR else REPAINT),
+            "r": self._renew,
             "D": lambda: self.trail.enter(places.Place(places.DOCTOR, namespace=self.here.namespace)),
             "n": lambda: self._jump(places.Place("namespaces", namespace=self.here.namespace)),
-            "J": self._open_owner, "t": self._change_theme, "ctrl+z": lambda: Effect(SUSPEND),
-            "ctrl+r": lambda: Effect(REPAINT),
+            "J": self._open_owner, "t": self._change_theme, "ctrl+z": lambda: effects.Effect(effects.SUSPEND),
+            "ctrl+r": lambda: effects.Effect(effects.REPAINT),
         }  # fmt: skip
 
-    def _type(self, prompt: Prompt, key: str, character: str | None) -> Effect | None:
+    def _type(self, prompt: cursors.Prompt, key: str, character: str | None) -> effects.Effect | None:
         if key in ("escape", "ctrl+c"):
             self.prompt = None
             self.trail.replace(prompt.before)
@@ -241,7 +212,7 @@ class Session:
             self._apply_filter(prompt)
         return None
 
-    def _apply_filter(self, prompt: Prompt) -> None:
+    def _apply_filter(self, prompt: cursors.Prompt) -> None:
         """Filter while one types; of a filter whose last term cannot be read yet the terms before it hold."""
         prompt.trouble = ""
         text = prompt.text.strip()
@@ -260,7 +231,7 @@ class Session:
                     return
         self.trail.replace(self.here._replace(filter=text))
 
-    def _commit(self, prompt: Prompt) -> Effect | None:
+    def _commit(self, prompt: cursors.Prompt) -> effects.Effect | None:
         text = prompt.text.strip()
         if prompt.word == "filter":
             if prompt.trouble:
@@ -268,7 +239,7 @@ class Session:
             self.prompt = None
             return None
         if prompt.word == "goto" and text in goto.QUIT:
-            return Effect(QUIT)
+            return effects.Effect(effects.QUIT)
         try:
             if prompt.word == "sort" and text:
                 self._sort(column_sets.find_key(text.lower(), kinds.KINDS[self.here.kind or "pods"]))
@@ -286,16 +257,16 @@ class Session:
         if word == "sort" and self.here.kind is None:
             self.message = "there is no table to sort here"
             return
-        self.prompt = Prompt(word, self.here.filter if word == "filter" else "", self.here)
+        self.prompt = cursors.Prompt(word, self.here.filter if word == "filter" else "", self.here)
 
-    def _go_back(self, word: str, *, quitting: bool) -> Effect | None:
+    def _go_back(self, word: str, *, quitting: bool) -> effects.Effect | None:
         if self.here.filter:
             self.trail.replace(self.here._replace(filter=""))
         elif not self.trail.back():
             if self.here.page != places.OVERVIEW:
                 self.trail.replace(places.Place(places.OVERVIEW, namespace=self.here.namespace))
             elif word == "q" and quitting:
-                return Effect(QUIT)
+                return effects.Effect(effects.QUIT)
             elif word == "q":
                 self._quitting = True
                 self.message = "q again ends it"
@@ -363,18 +334,24 @@ class Session:
             f"every number of {name} that is shown here is known"
         ]
 
-    def _copy(self) -> Effect | None:
-        found = self.current()
-        return None if found is None else Effect(COPY, ticket.name_of(found[1]))
+    def _renew(self) -> effects.Effect:
+        """Examine again, or paint again."""
+        return effects.Effect(effects.EXAMINE if self.here.page == places.DOCTOR else effects.REPAINT)
 
-    def _save(self, now: datetime) -> Effect | None:
+    def _copy(self) -> effects.Effect | None:
+        found = self.current()
+        return None if found is None else effects.Effect(effects.COPY, ticket.name_of(found[1]))
+
+    def _save(self, now: datetime) -> effects.Effect | None:
         found = self.current()
         if found is None:
             return None
         kind, row = found
         stem = "".join(each if each.isalnum() or each in "-." else "-" for each in ticket.name_of(row))[:60]
-        return Effect(
-            SAVE, ticket.write(self.seen, kind, row, now), f"kubevitals-{stem}-{now:%Y%m%dT%H%M%SZ}.txt"
+        return effects.Effect(
+            effects.SAVE,
+            ticket.write(self.seen, kind, row, now),
+            f"kubevitals-{stem}-{now:%Y%m%dT%H%M%SZ}.txt",
         )
 
     def _sort_column(self) -> None:
@@ -427,7 +404,7 @@ class Session:
         if key in steps:
             cursor.index = max(0, min(count - 1, cursor.index + steps[key]))
             if items is None and count:
-                cursor.key = _key_of(self.rows()[cursor.index])
+                cursor.key = cursors.key_of(self.rows()[cursor.index])
             return True
         if key in ("left", "h", "right", "tab"):
             keys = [each.key for each in self.columns]
@@ -466,9 +443,9 @@ class Session:
 
     def _places(self, rows: Sequence[Any]) -> dict[object, int]:
         if isinstance(rows, tuple) or self.here.page == places.PROBLEMS:
-            return {_key_of(row): index for index, row in enumerate(rows)}
+            return {cursors.key_of(row): index for index, row in enumerate(rows)}
         return self._remember(  # type: ignore[no-any-return]
-            ("places", id(rows)), lambda: {_key_of(row): index for index, row in enumerate(rows)}
+            ("places", id(rows)), lambda: {cursors.key_of(row): index for index, row in enumerate(rows)}
         )
 
     def _remember(self, key: object, make: Callable[[], Any]) -> Any:
@@ -481,10 +458,3 @@ class Session:
                 self._cache.clear()
             self._cache[key] = make()
         return self._cache[key]
-
-
-def _key_of(row: Any) -> object:
-    """Return what makes it the same row in the next picture."""
-    if hasattr(row, "code"):
-        return row.key
-    return tuple(getattr(row, key, None) for key in ("namespace", "workload_kind", "pod", "name"))
