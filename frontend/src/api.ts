@@ -88,6 +88,34 @@ export interface Status {
   clusters: ClusterStatus[];
 }
 
+export interface DoctorFinding {
+  id: string;
+  layer: string;
+  severity: "critical" | "warning" | "info";
+  confidence: string;
+  title: string;
+  cause: string;
+  damage: string | null;
+  since: string | null;
+  evidence: string[];
+  check: string[];
+  fix: string[];
+  avoid: string | null;
+  blocks: string[];
+}
+export interface DoctorReport {
+  verdict: "ok" | "warn" | "fail" | "incomplete" | "not_examined";
+  context: string;
+  user: string | null;
+  server_version: string | null;
+  started_at: string;
+  duration_seconds: number;
+  requests: number;
+  layers: { name: string; title: string; status: string; text: string | null; blocked_by: string | null; missing: { verb: string; resource: string; group: string }[] }[];
+  findings: DoctorFinding[];
+  problems: string[];
+}
+
 /** What the service refused, in its words, or that it could not be reached. */
 export class Refusal extends Error {
   constructor(

@@ -5,6 +5,7 @@ import { AboutPage } from "./about";
 import { query, useAnswer, type List, type Status, type Vitals } from "./api";
 import { KINDS, type Kind } from "./columns";
 import { formatAge, formatTime } from "./format";
+import { DoctorPage } from "./doctor";
 import { Rows } from "./lists";
 import { useLive, useNow } from "./live";
 import { ObjectPage } from "./object";
@@ -13,8 +14,8 @@ import type { PageProps } from "./pages";
 import { ProblemsPage } from "./problems";
 import { formatRoute, parseRoute } from "./route";
 
-const TABS = ["overview", "problems", "nodes", "namespaces", "workloads", "pods", "about"];
-const LETTERS: Record<string, string> = { o: "", p: "pods", n: "nodes", s: "namespaces", w: "workloads", r: "problems", a: "about" };
+const TABS = ["overview", "problems", "nodes", "namespaces", "workloads", "pods", "doctor", "about"];
+const LETTERS: Record<string, string> = { o: "", p: "pods", n: "nodes", s: "namespaces", w: "workloads", r: "problems", d: "doctor", a: "about" };
 const RANGES = ["15m", "1h", "6h", "24h", "7d"];
 const STALE_INTERVALS = 3;
 
@@ -79,7 +80,7 @@ function Page(): JSX.Element {
               onChange={(event) => go({ at: event.currentTarget.value ? `${event.currentTarget.value}:00Z` : null })} /></label>
           </>
         )}
-        <span class={`live ${at ? "past" : late ? "late" : ""}`} role="status">
+        <span class={`live ${at || (age === null && !late) ? "past" : late ? "late" : ""}`} role="status">
           {at ? <>PAST {formatTime(at)} <button type="button" class="small" onClick={() => go({ at: null })}>Live</button></>
             : age === null ? "no data yet" : `${late ? "STALE" : "LIVE"} ${formatAge(age)} old, ${vitals.data?.source ?? ""}`}
         </span>
@@ -108,6 +109,7 @@ function choose(props: PageProps): JSX.Element {
   const [first, ...rest] = props.path;
   if (first === undefined || first === "overview") return <Overview {...props} controls />;
   if (first === "problems") return <ProblemsPage {...props} />;
+  if (first === "doctor") return <DoctorPage {...props} />;
   if (first === "about") return <AboutPage {...props} />;
   if (rest.length > 0 && (first === "containers" || KINDS.includes(first as Kind))) return <ObjectPage key={props.path.join("/")} {...props} />;
   if (KINDS.includes(first as Kind)) return <Rows key={first} {...props} kind={first as Kind} title={first.charAt(0).toUpperCase() + first.slice(1)} />;
@@ -157,7 +159,7 @@ function useKeys(params: URLSearchParams, search: { current: HTMLInputElement | 
 function Help({ close }: { close: () => void }): JSX.Element {
   const box = useRef<HTMLDialogElement>(null);
   useEffect(() => box.current?.showModal(), []);
-  const keys = [["/", "filter"], ["g o", "overview"], ["g r", "problems"], ["g n", "nodes"], ["g s", "namespaces"], ["g w", "workloads"], ["g p", "pods"], ["g a", "about"], ["j k ↓ ↑", "rows of a table"], ["Enter", "open the row"], ["← →", "cursor of a chart"], ["Esc", "close"]];
+  const keys = [["/", "filter"], ["g o", "overview"], ["g r", "problems"], ["g n", "nodes"], ["g s", "namespaces"], ["g w", "workloads"], ["g p", "pods"], ["g d", "doctor"], ["g a", "about"], ["j k ↓ ↑", "rows of a table"], ["Enter", "open the row"], ["← →", "cursor of a chart"], ["Esc", "close"]];
   return (
     <dialog ref={box} onClose={close} aria-labelledby="help">
       <h2 id="help">Keys</h2>

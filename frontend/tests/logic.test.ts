@@ -1,3 +1,4 @@
+import { isCommand } from "../src/doctor";
 import { describe, expect, it } from "vitest";
 import type { History, Row } from "../src/api";
 import { formatAge, formatBytes, formatCpu, formatPercent, judge } from "../src/format";
@@ -66,4 +67,12 @@ it("sums nodes, with a gap where one of them has no point", () => {
     items: [{ points: [point(0, 1), point(1, 2)] }, { points: [point(0, 10)] }],
   } as unknown as History;
   expect(sumNodes(history, "cpu_usage_cores")).toEqual([11, null, null]);
+});
+
+describe("the doctor", () => {
+  it("tells commands from words", () => {
+    expect(isCommand("kubectl get csr")).toBe(true);
+    expect(isCommand("! helm -n a upgrade b c")).toBe(true);
+    expect(isCommand("Look at the pods: kubectl shows them")).toBe(false);
+  });
 });
