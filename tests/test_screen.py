@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import waiting
+from tests import connected, waiting
 
 import kubevitals
-from kubevitals import cli, doctor, kinds, model
+from kubevitals import cli, doctor, history, kinds, model
 from kubevitals.doctor import commands
+from kubevitals.history import paths, store
 from kubevitals.surfaces.screen import app, effects, feed, frame, glyphs, goto, places, reasons, spans
+from kubevitals.surfaces.screen import past as pasts
 from kubevitals.surfaces.screen import picture as pictures
 from kubevitals.surfaces.screen import session as sessions
+from kubevitals.surfaces.screen.pages import chart
 from kubevitals.surfaces.view import columns
 from simcluster import faults
+from simcluster import simulation as simulated
 
 if TYPE_CHECKING:
     import pathlib
@@ -429,3 +433,112 @@ def test_the_application_runs_the_doctor(seen: pictures.Picture) -> None:
 
 def draw_of(session: sessions.Session, followed: feed.Feed) -> list[str]:
     return [spans.text_of(line) for line in frame.compose(session, followed.now())]
+
+
+# --- charts
+
+
+def past_of(
+    *values: float | None, request: float | None = None, limit: float | None = None, kind: str = "pod"
+) -> pasts.Past:
+    """An hour with these values of CPU, one each six minutes; None is a gap."""
+    until = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
+    points = [
+        history.Point(
+            until - timedelta(minutes=6 * (9 - at)),
+            value,
+            int(value * 1000),
+            cpu_request_cores=request,
+            cpu_limit_cores=limit,
+        )
+        for at, value in enumerate(values)
+        if value is not None
+    ]
+    asked = pasts.Asked(kind, ("shop", "a"), 1)
+    return pasts.Past(asked, until - timedelta(hours=1), until, tuple(points), 360.0, "memory")
+
+
+def chart_of(past: pasts.Past, *, width: int = 80, height: int = 8, plain: bool = False) -> list[str]:
+    drawn = chart.compose(
+        past, None, width=width, height=height, glyphs=glyphs.ASCII if plain else glyphs.BLOCKS
+    )
+    assert len(drawn) <= height
+    return [spans.text_of(line) for line in drawn]
+
+
+def test_a_chart_has_gaps_where_nothing_was_measured() -> None:
+    """A column of which nothing is known is empty, one of zero is not, and the highest fills its column."""
+    lines = chart_of(past_of(1.0, 0.0, None, None, None, None, None, 0.5, 0.5, 1.0), width=71, height=16)
+    bars = [line[8:] for line in lines[1:8]]
+    assert lines[0].startswith("CPU last 1h  peak 1000m")
+    assert all(row[0] == "█" for row in bars)
+    assert bars[-1][7] == "▁"
+    assert bars[0][7] == " "
+    assert all(row[30] == " " for row in bars)
+    assert bars[-1][45] == "█"
+    assert bars[0][45] == " "
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_request_and_limit_are_lines(plain: bool) -> None:
+    """Both are drawn where they are near enough, and told in the title always."""
+    glyph = glyphs.ASCII if plain else glyphs.BLOCKS
+    lines = chart_of(past_of(*[0.2] * 10, request=0.3, limit=0.5), width=71, height=16, plain=plain)[:8]
+    assert f"{glyph.request}request 300m" in lines[0]
+    assert f"{glyph.limit}limit 500m" in lines[0]
+    assert any(glyph.limit * 10 in line for line in lines[1:])
+    assert any(glyph.request * 10 in line for line in lines[1:])
+    far = chart_of(past_of(*[0.2] * 10, limit=20.0), width=71, height=16, plain=plain)[:8]
+    assert "  limit 20000m" in far[0]
+    assert not any(glyph.limit * 10 in line for line in far[1:])
+    if plain:
+        assert "".join(lines).isascii()
+
+
+def test_a_chart_without_a_past_says_so() -> None:
+    """Where nothing was recorded, or it cannot be read, a line says why."""
+    assert "nothing was recorded" in chart_of(past_of())[0]
+    assert "damaged" in chart_of(past_of()._replace(problem="the file is damaged"))[0]
+    assert chart_of(past_of(1.0), height=3) == []
+
+
+def test_the_time_of_charts_is_chosen_by_h(session: sessions.Session) -> None:
+    """On a page of details h goes through the times; elsewhere it moves, as in vi."""
+    type_line(session, ":node general-1")
+    spans_asked = []
+    for _ in range(6):
+        assert session.wanted_past is not None
+        spans_asked.append(pasts.RANGES[session.wanted_past.span][0])
+        press(session, "h")
+    assert spans_asked == ["1h", "6h", "24h", "7d", "15m", "1h"]
+    press(session, "escape")
+    assert session.wanted_past is None
+
+
+def world_of(cluster: kubevitals.Cluster) -> simulated.SimulatedCluster:
+    assert cluster.world is not None
+    return cluster.world
+
+
+def test_a_past_is_read_from_the_file_that_is_recorded(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a word the charts show what `kubevitals record` has written, and else what was seen here."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with (
+        kubevitals.connect(simulation=SMALL) as whole,
+        connected.connect(world_of(whole), user="admin") as cluster,
+    ):
+        with feed.Feed(cluster, namespace=None, interval=5.0) as followed:
+            waiting.until(lambda: followed.look().snapshot is not None)
+            assert followed.history.name == "memory"
+            asked = pasts.Asked("node", ("general-1",), 0)
+            waiting.until(lambda: len(followed.read_past(asked).points) == 1)
+        path = paths.default_path()
+        held = store.Store.open(path)
+        held.append(cluster.snapshot())
+        waiting.until(lambda: held.status().ticks == 1)
+        held.close()
+        with feed.Feed(cluster, namespace=None, interval=5.0) as followed:
+            assert followed.history.name == "file"
+            assert followed.read_past(asked).points

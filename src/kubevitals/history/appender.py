@@ -6,9 +6,10 @@ sample at each tick.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
-from kubevitals import history
+from kubevitals import history, sanitize
 from kubevitals.history import aggregation, catalog, factcodec, facts, samples, schema, seriesfilter, sums
 
 if TYPE_CHECKING:
@@ -16,11 +17,19 @@ if TYPE_CHECKING:
 
     from kubevitals import model
 
+# What a value that nobody foresaw raises: it costs its object alone, never the tick of all others.
+_UNWRITABLE = (TypeError, ValueError, OverflowError)
+_LOG = logging.getLogger(__name__)
 _SET_BACK = 300_000  # milliseconds; a sample that is older by more than this follows a clock that was set
 _PLAUSIBLE = 86_400_000  # milliseconds that a sample may be away from its snapshot's time
 _FORGET = 240  # ticks that what has gone is remembered for, in case it comes back
 _STRIDE = 60_000  # milliseconds that the age clock may advance at the first tick after a start
 _LEAVING = ("node", "pod", "workload", "namespace")  # containers leave with their pods
+
+
+def _tell_left_out(record: model.Node | model.Pod, error: Exception) -> None:
+    name = sanitize.shorten(record.name, 120)
+    _LOG.warning("%s cannot be recorded: %s", name, type(error).__name__, exc_info=error)
 
 
 class Appender:
@@ -59,9 +68,15 @@ class Appender:
             self._fresh = {}
             self._append_cluster(cluster, tick, at, snapshot)
             for node in snapshot.nodes:
-                self._append_node(cluster, tick, at, node, snapshot.cluster)
+                try:
+                    self._append_node(cluster, tick, at, node, snapshot.cluster)
+                except _UNWRITABLE as error:
+                    _tell_left_out(node, error)
             for pod in snapshot.pods:
-                self._append_pod(cluster, tick, at, pod, snapshot.cluster)
+                try:
+                    self._append_pod(cluster, tick, at, pod, snapshot.cluster)
+                except _UNWRITABLE as error:
+                    _tell_left_out(pod, error)
             self._append_sums(cluster, tick, at, snapshot)
             self._leave(cluster, tick, at)
             self._write_samples(tick, at)
@@ -85,24 +100,30 @@ class Appender:
         self._write_fact(known, tick, factcodec.encode_cluster(told))
 
     def _append_node(self, cluster: int, tick: int, at: int, node: model.Node, name: str) -> None:
-        known = self._find(cluster, "node", facts.node_key(node), facts.node_series(name, node), at)
+        key = facts.node_key(node)
+        there = self._catalog.objects.get((cluster, "node", key))
+        before = None if there is None or there.gone else there.record
+        changed = before is None or not facts.same_node(before, node)  # type: ignore[arg-type]
+        # First, as what cannot be written is not begun either.
+        body = factcodec.encode_node(node) if changed else b""
+        known = self._find(cluster, "node", key, facts.node_series(name, node), at)
         known.seen = tick
-        before = known.record
-        if before is None or not facts.same_node(before, node):  # type: ignore[arg-type]
-            self._write_fact(known, tick, factcodec.encode_node(node))
+        if changed:
+            self._write_fact(known, tick, body)
         known.record = node
         self._append_sample(known, at, node)
 
     def _append_pod(self, cluster: int, tick: int, at: int, pod: model.Pod, name: str) -> None:
         key = facts.pod_key(pod)
         known = self._catalog.objects.get((cluster, "pod", key))
+        before = None if known is None or known.gone else known.record
+        changed = before is None or not facts.same_pod(before, pod)  # type: ignore[arg-type]
+        body = factcodec.encode_pod(pod) if changed else b""  # first, as of nodes
         if known is None or known.gone:
             known = self._find(cluster, "pod", key, facts.pod_series(name, pod), at)
         known.seen = tick
-        before = known.record
-        changed = before is None or not facts.same_pod(before, pod)  # type: ignore[arg-type]
         if changed:
-            self._write_fact(known, tick, factcodec.encode_pod(pod))
+            self._write_fact(known, tick, body)
             self._catalog.move(known, facts.pod_series(name, pod))
             self._write_resources(known, at, facts.resources_of(pod))
         known.record = pod

@@ -50,7 +50,7 @@ _MEASURED = frozenset(
         "detail",
     }
 )
-_TIMES = ("created_at", "last_termination_at")
+_TIMES = ("created_at", "last_termination_at", "deletion_at")
 _SHARED = tuple(field for field in model.Container._fields if field in model.Pod._fields)
 GONE = b""  # the object is no more
 

@@ -99,7 +99,12 @@ def run(arguments: argparse.Namespace) -> int:
         from kubevitals.surfaces.screen import app
 
         shown = app.ScreenApp(
-            state, followed.look, followed.now, on_change=followed.on_change, examine=followed.examine
+            state,
+            followed.look,
+            followed.now,
+            on_change=followed.on_change,
+            examine=followed.examine,
+            read_past=followed.read_past,
         )
         shown.run(mouse=arguments.mouse)
         return shown.return_code or 0
@@ -126,6 +131,8 @@ def _print_frame(followed: feeds.Feed, state: sessions.Session, size: tuple[int,
         time.sleep(_PAUSE)
         seen = followed.look()
     state.show(seen)
+    if state.wanted_past is not None:
+        state.past = followed.read_past(state.wanted_past)
     if state.wants_examination:
         followed.examine()
         while (seen := followed.look()).examination.running and time.monotonic() < until:

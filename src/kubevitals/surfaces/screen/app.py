@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
+    from kubevitals.surfaces.screen import past as pasts
     from kubevitals.surfaces.screen import picture as pictures
 
 _SECOND = 1.0
@@ -97,6 +98,7 @@ class ScreenApp(App[int]):
         now: the cluster's time.
         on_change: takes a function that is to be called, from any thread, when there is a new picture.
         examine: begins an examination by the doctor.
+        read_past: returns usage over time, from history.
         folder: where tickets are written.
     """
 
@@ -112,6 +114,7 @@ class ScreenApp(App[int]):
         *,
         on_change: Callable[[Callable[[], object]], object] | None = None,
         examine: Callable[[], object] | None = None,
+        read_past: Callable[[pasts.Asked], pasts.Past] | None = None,
         folder: str = ".",
     ) -> None:
         super().__init__(ansi_color=True)
@@ -120,6 +123,8 @@ class ScreenApp(App[int]):
         self._now = now
         self._on_change = on_change
         self._examine = examine
+        self._read_past = read_past
+        self._past_of: object = None
         self._folder = pathlib.Path(folder)
         self._canvas = Canvas(session, now)
 
@@ -144,7 +149,16 @@ class ScreenApp(App[int]):
         if self.session.wants_examination and self._examine is not None:
             self._examine()
             self.session.show(self._look())
+        self._read_the_past()
         self._canvas.draw()
+
+    def _read_the_past(self) -> None:
+        """Read what a chart on this page shows, once a picture."""
+        wanted, seen = self.session.wanted_past, self.session.seen.snapshot
+        key = (wanted, None if seen is None else seen.generated_at)
+        if wanted is not None and self._read_past is not None and key != self._past_of:
+            self.session.past = self._read_past(wanted)
+            self._past_of = key
 
     async def on_event(self, event: events.Event) -> None:
         """Hand each key to the session before Textual's own bindings see it."""
@@ -160,6 +174,7 @@ class ScreenApp(App[int]):
         effect = self.session.press(key, character, self._now())
         if effect is not None:
             self._perform(effect)
+        self._read_the_past()
         self._canvas.draw(whole=effect is not None or key == "t")
 
     def _perform(self, effect: effects.Effect) -> None:

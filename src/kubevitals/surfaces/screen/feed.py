@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from kubevitals import collector, doctor, errors, garbage, model
 from kubevitals.doctor import examiner
-from kubevitals.surfaces.screen import picture
+from kubevitals.history import fallback, paths, ring, store
+from kubevitals.surfaces.screen import past, picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,9 +17,17 @@ if TYPE_CHECKING:
     from typing import Self
 
     from kubevitals import cluster as clusters
+    from kubevitals import history as histories
 
 _HOUR = timedelta(hours=1)
+_KEPT = 240  # readings in memory: an hour of every 15 seconds
 _SAID = timedelta(seconds=30)  # that a connection which came back is told
+
+
+def _open_file() -> store.Store | None:
+    """Return the file of `kubevitals record`, to be read; None where nobody has recorded anything."""
+    path = paths.default_path()
+    return store.Store.open(path, write=False) if path.exists() else None
 
 
 class Feed:
@@ -44,6 +53,8 @@ class Feed:
         self._wake: Callable[[], object] | None = None
         self._examiner = examiner.Examiner(cluster.client, doctor.Options(namespace=namespace or ""))
         self._examination = picture.Examination()
+        self._ring = ring.Ring(_KEPT, interval)
+        self._file = _open_file()
 
     def __enter__(self) -> Self:
         self.collector.subscribe(self._publish)
@@ -52,6 +63,8 @@ class Feed:
 
     def __exit__(self, *_: object) -> None:
         self.collector.stop(timeout=1.5)
+        if self._file is not None:
+            self._file.close()
 
     def on_change(self, wake: Callable[[], object]) -> None:
         """Have `wake` called, in the collector's thread, when there is a new snapshot."""
@@ -78,6 +91,19 @@ class Feed:
         self._picture = made
         return made
 
+    @property
+    def history(self) -> histories.History:
+        """The past: a file that somebody records, a simulated week, or else what was seen here."""
+        if self.cluster.world is not None:
+            return self.cluster.past(recorded=self._ring)
+        if self._file is not None:
+            return fallback.Fallback(self._file, self._ring, window=self._ring.window)
+        return self._ring
+
+    def read_past(self, asked: past.Asked) -> past.Past:
+        """Return usage over time of an object; it takes some milliseconds and never asks the cluster."""
+        return past.read(self.history, asked, cluster=self.cluster.name, now=self.now())
+
     def examine(self) -> None:
         """Have the doctor examine the cluster in a thread, at most once a minute; `look` says how it goes."""
         if not self._examination.running:
@@ -100,6 +126,7 @@ class Feed:
 
     def _publish(self, published: collector.Published) -> None:
         taken = published.snapshot
+        self._ring.append(taken)
         shares = tuple(each for each in self._picture.shares if taken.generated_at - each.at <= _HOUR)
         coverage = self.collector.status().coverage["pods"]
         self._picture = self._picture.look(taken, coverage, shares)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kubevitals import kinds, sanitize, severity
 from kubevitals.surfaces.screen import footer, header, places, rowtable, spans, ticket
-from kubevitals.surfaces.screen.pages import details, overview, problems
+from kubevitals.surfaces.screen.pages import chart, details, overview, problems
 from kubevitals.surfaces.screen.pages import doctor as doctor_page
 from kubevitals.surfaces.screen.pages import help as help_page
 
@@ -62,9 +62,13 @@ def _body(session: sessions.Session, now: datetime, width: int, height: int) -> 
     lines: list[spans.Line] = []
     if here.page in places.DETAILS:
         lines = _details(session, now, width)
-        if here.kind is None or session.detail() is None:
+        if session.detail() is None:
             return lines
-        lines = lines[: max(1, height // 2)]
+        alone = here.kind is None
+        lines = lines[: height if alone else max(1, height // 3)]
+        lines += _charts(session, width, height - len(lines) if alone else height // 3)
+        if alone:
+            return lines
     return lines + _table(session, now, width, height - len(lines))
 
 
@@ -80,6 +84,14 @@ def _wait(session: sessions.Session, width: int) -> list[spans.Line]:
     ):
         lines += [[("  " + part, look)] for part in spans.wrap(sanitize.printable(text), max(10, width - 4))]
     return [*lines, [], [("  it is tried again by itself; q q ends", spans.DIM)]]
+
+
+def _charts(session: sessions.Session, width: int, height: int) -> list[spans.Line]:
+    """Return the charts of what the page is about, once its past was read."""
+    past = session.past
+    if past is None or past.asked != session.wanted_past:
+        return []
+    return chart.compose(past, session.detail(), width=width, height=height, glyphs=session.glyphs)
 
 
 def _details(session: sessions.Session, now: datetime, width: int) -> list[spans.Line]:

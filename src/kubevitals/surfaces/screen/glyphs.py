@@ -21,15 +21,17 @@ class Glyphs(NamedTuple):
     down: str
     up: str
     rule: str
+    request: str  # lines in a chart
+    limit: str
 
 
 BLOCKS = Glyphs(
     {severity.INFO: " ", severity.WARNING: "▲", severity.CRITICAL: "■"},
-    "█", "▒", "·", "▁▂▃▄▅▆▇█", "↓", "↑", "─",
+    "█", "▒", "·", "▁▂▃▄▅▆▇█", "↓", "↑", "─", "╌", "═",
 )  # fmt: skip
 ASCII = Glyphs(
     {severity.INFO: " ", severity.WARNING: "!", severity.CRITICAL: "#"},
-    "=", "-", ".", "_.-=^#", "v", "^", "-",
+    "=", "-", ".", "_.:+*#", "v", "^", "-", "-", "=",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from kubevitals import errors, kinds, selection
 from kubevitals.selection import filters
 from kubevitals.surfaces.screen import cursors, effects, goto, places, reasons, ticket
 from kubevitals.surfaces.screen import glyphs as glyph_sets
+from kubevitals.surfaces.screen import past as pasts
 from kubevitals.surfaces.screen.pages import doctor as doctor_page
 from kubevitals.surfaces.screen.pages import overview
 from kubevitals.surfaces.screen.pages import problems as problem_page
@@ -46,6 +47,8 @@ class Session:
         self.page_rows = 10  # rows that a page shows, as the last frame had room for
         self.columns: list[column_sets.Column] = []  # that the last frame showed
         self.theme = 0
+        self.past: pasts.Past | None = None  # of what a page of details is about
+        self.span = 1  # which of the times that a chart may show
         self.recent: list[str] = []  # namespaces that were looked at
         self._cursors: dict[tuple[str, tuple[str, ...]], cursors.Cursor] = {}
         self._cache: dict[object, Any] = {}
@@ -132,6 +135,13 @@ class Session:
         return (f"{self.here.page}s", row) if row is not None else None
 
     @property
+    def wanted_past(self) -> pasts.Asked | None:
+        """What a chart on this page would show; None where there is none."""
+        if self.here.page not in places.DETAILS or self.detail() is None:
+            return None
+        return pasts.Asked(self.here.page, self.here.path, self.span)
+
+    @property
     def wants_examination(self) -> bool:
         """Whether the page shows what nobody has asked the doctor for yet."""
         return self.here.page == places.DOCTOR and not self.seen.examination.begun
@@ -187,6 +197,7 @@ class Session:
             "[": lambda: self._turn(-1), "]": lambda: self._turn(1), "-": lambda: self._turn(-1),
             "c": self._copy, "x": lambda: self._save(now), "O": self._sort_column,
             "r": self._renew,
+            **({"h": self._change_span} if self.here.page in places.DETAILS else {}),
             "D": lambda: self.trail.enter(places.Place(places.DOCTOR, namespace=self.here.namespace)),
             "n": lambda: self._jump(places.Place("namespaces", namespace=self.here.namespace)),
             "J": self._open_owner, "t": self._change_theme, "ctrl+z": lambda: effects.Effect(effects.SUSPEND),
@@ -333,6 +344,10 @@ class Session:
         self.note = [f"{', '.join(those)}: {line}" for line, those in about.items()] or [
             f"every number of {name} that is shown here is known"
         ]
+
+    def _change_span(self) -> None:
+        self.span = (self.span + 1) % len(pasts.RANGES)
+        self.message = f"charts of the last {pasts.RANGES[self.span][0]}"
 
     def _renew(self) -> effects.Effect:
         """Examine again, or paint again."""

@@ -20,6 +20,7 @@ KEYS = (
     ("N A S C M", "sort by name, age, status, CPU, memory (with shift); again turns the order"),
     ("O, s", "sort by the chosen column; by a column that is typed"),
     ("D", "the doctor: which layer is silent, why, what to do; r examines again"),
+    ("h", "on a page of details: charts of the last 15m, 1h, 6h, 24h, 7d"),
     ("w", "why a cell is empty: code, evidence, next step"),
     ("c, x", "copy the name; write a ticket with the row, its problems and UTC"),
     ("t", "colours: those of the terminal, or for colour-blind eyes"),
