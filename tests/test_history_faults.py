@@ -452,7 +452,7 @@ def test_an_unexpected_failure_is_told_and_tried_again(path: Path, monkeypatch: 
     """Whatever a snapshot holds, the thread that writes goes on with the next one."""
     with opened(path) as store:
         record(store, 1)
-        bad = past.snapshot(15, [past.pod("web-0", seconds=15, phase=object())])
+        bad = past.snapshot(15, [past.pod("web-0", seconds=15)])._replace(source=object())
         store.append(bad)
         store.flush()
         assert store.status().dropped == 1
