@@ -452,7 +452,8 @@ def test_an_unexpected_failure_is_told_and_tried_again(path: Path, monkeypatch: 
     """Whatever a snapshot holds, the thread that writes goes on with the next one."""
     with opened(path) as store:
         record(store, 1)
-        bad = past.snapshot(15, [past.pod("web-0", seconds=15)])._replace(source=object())
+        odd: Any = object()
+        bad = past.snapshot(15, [past.pod("web-0", seconds=15)])._replace(source=odd)
         store.append(bad)
         store.flush()
         assert store.status().dropped == 1
