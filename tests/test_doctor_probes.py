@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import socket
-import threading
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from tests import servers
+from tests import answering, servers
 
 from kubevitals.doctor import probes
 from kubevitals.doctor.checks import applications, kubeletsettings
@@ -35,30 +33,10 @@ ANSWERS = {
 }
 
 
-class Handler(BaseHTTPRequestHandler):
-    asked: list[dict[str, str]] = []  # noqa: RUF012
-
-    def do_GET(self) -> None:
-        self.asked.append(dict(self.headers))
-        status, kind, body = ANSWERS.get(self.path, (404, "text/plain", b"404"))
-        self.send_response(status)
-        if kind:
-            self.send_header("Content-Type", kind)
-        self.send_header("Location", "/metrics")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
+def answers() -> Iterator[answering.Answering]:
+    with answering.serve(ANSWERS) as made:
+        yield made
 
 
 @pytest.mark.parametrize(
@@ -70,19 +48,19 @@ def port() -> Iterator[int]:
         ("/forbidden", "application_needs_login"), ("/nope", "application_path_missing"),
     ],
 )  # fmt: skip
-def test_what_an_application_answers(port: int, path: str, finding: str | None) -> None:
+def test_what_an_application_answers(answers: answering.Answering, path: str, finding: str | None) -> None:
     """Each answer is judged as Prometheus 3 would take it; redirects are not followed."""
-    found = applications.judge(probes.get(probes.url("http", "127.0.0.1", port, path)))
+    found = applications.judge(probes.get(probes.url("http", "127.0.0.1", answers.port, path)))
     assert (found.id if found else None) == finding
 
 
-def test_nothing_of_ours_is_sent(port: int) -> None:
+def test_nothing_of_ours_is_sent(answers: answering.Answering) -> None:
     """A probe carries no credentials, and reads the beginning of an answer alone."""
-    Handler.asked.clear()
-    answer = probes.get(probes.url("http", "127.0.0.1", port, "pods"))
+    answers.asked.clear()
+    answer = probes.get(probes.url("http", "127.0.0.1", answers.port, "pods"))
     assert len(answer.body) == 4096
     assert kubeletsettings._is_pod_list(answer.body)
-    (headers,) = Handler.asked
+    (headers,) = answers.asked
     assert {name.lower() for name in headers} == {"host", "user-agent", "accept", "accept-encoding"}
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from tests import prometheus, waiting
+from tests import answering, prometheus, waiting
 from tests.e2e import product, provision
 
 if TYPE_CHECKING:
@@ -19,32 +17,17 @@ if TYPE_CHECKING:
 
 TEXT = "text/plain; version=0.0.4"
 PAGES = {
-    "/good": (200, TEXT, "up_to_date 1\n"),
-    "/kubelet": (200, TEXT, 'kubelet_running_pods 3\ncontainer_memory_working_set_bytes{id="/"} 7\n'),
-    "/page": (200, "text/html", "<!doctype html>"),
-    "/login": (401, TEXT, ""),
+    "/good": (200, TEXT, b"up_to_date 1\n"),
+    "/kubelet": (200, TEXT, b'kubelet_running_pods 3\ncontainer_memory_working_set_bytes{id="/"} 7\n'),
+    "/page": (200, "text/html", b"<!doctype html>"),
+    "/login": (401, TEXT, b""),
 }
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        status, kind, body = PAGES.get(self.path, (404, TEXT, ""))
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
 def exporter() -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
+    with answering.serve(PAGES) as made:
+        yield made.port
 
 
 def examine(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Object = dict[str, Any]
 
 RESOURCE_METRICS, CUSTOM, EXTERNAL = "metrics.k8s.io", "custom.metrics.k8s.io", "external.metrics.k8s.io"
+_SOON = 30 * 86400.0  # seconds before its end that a certificate is told
 _AUTOSCALERS = "/apis/autoscaling/v2"
 _MONITORING = "/apis/monitoring.coreos.com/v1"
 
@@ -244,6 +245,14 @@ def pem_ends(pem: str) -> datetime | None:
     except (ValueError, ssl.SSLError):
         return None
     return datetime.fromtimestamp(min(ends), UTC) if ends else None
+
+
+def find_ending(context: contexts.Context, ends: datetime) -> tuple[bool, str] | None:
+    """Return whether a certificate has ended, and when in words, if it has or will within 30 days."""
+    left = ends.timestamp() - context.wall()
+    if left >= _SOON:
+        return None
+    return (True, f"{format_age(left)} ago") if left <= 0 else (False, f"in {format_age(left)}")
 
 
 # --- Prometheus

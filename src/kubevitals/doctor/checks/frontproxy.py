@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 _NAME = "extension-apiserver-authentication"
 _KEY = "requestheader-client-ca-file"
-_SOON = 30 * 86400.0
 _EXPIRED = diagnosis.Diagnosis(
     "front_proxy_ca_expired", layers.METRICS_SERVER,
     "metrics-server: the front proxy's certificate authority has expired",
@@ -40,10 +39,9 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
     ends = lookups.pem_ends(diagnosis.text(found, "data", _KEY))
     if ends is None:
         return
-    left = ends.timestamp() - context.wall()
-    if left < _SOON:
-        page = _EXPIRES if left > 0 else _EXPIRED
-        when = f"in {lookups.format_age(left)}" if left > 0 else f"{lookups.format_age(left)} ago"
+    if (ending := lookups.find_ending(context, ends)) is not None:
+        ended, when = ending
+        page = _EXPIRED if ended else _EXPIRES
         yield diagnosis.find(
             page,
             f"configmap kube-system/{_NAME}, {_KEY}: not after {ends.isoformat()}",

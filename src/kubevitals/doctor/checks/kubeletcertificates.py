@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from kubevitals.doctor import context as contexts
 
-_SOON = 30 * 86400.0
 _EXPIRES = diagnosis.Diagnosis(
     "kubelet_certificate_expires", layers.KUBELETS,
     "kubelets: serving certificates expire soon",
@@ -41,10 +40,10 @@ def look(context: contexts.Context) -> Iterator[diagnosis.Finding | diagnosis.No
         if ends is None:
             continue
         read += 1
-        left = ends.timestamp() - context.wall()
-        if left < _SOON:
+        ending = lookups.find_ending(context, ends)
+        if ending is not None:
             proof = f"node {diagnosis.place(node)}: not after {ends.isoformat()}"
-            (soon if left > 0 else ended).append((diagnosis.place(node), proof))
+            (ended if ending[0] else soon).append((diagnosis.place(node), proof))
     for page, found in ((kubeletwords.EXPIRED, ended), (_EXPIRES, soon)):
         if found:
             names = [name for name, _ in found]

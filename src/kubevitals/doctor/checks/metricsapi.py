@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 _SEE = "kubectl get apiservice v1beta1.metrics.k8s.io -o yaml"
 _PODS = "kubectl -n {namespace} get pods -o wide"
 _UPGRADE = "! helm -n {namespace} upgrade metrics-server metrics-server/metrics-server --reuse-values"
-_SOON = 30 * 86400.0
 
 _MISSING = diagnosis.Diagnosis(
     "metrics_server_missing", layers.METRICS_SERVER,
@@ -247,13 +246,10 @@ def _certificate(context: contexts.Context, each: dict[str, Any]) -> Iterator[di
     ends = lookups.certificate_ends(diagnosis.text(each, "spec", "caBundle"))
     if ends is None:
         return
-    left = ends.timestamp() - context.wall()
-    if left < _SOON:
+    if (ending := lookups.find_ending(context, ends)) is not None:
         namespace, service = lookups.service_of(each)
-        page = _EXPIRES if left > 0 else _EXPIRED
-        when = (
-            f"ends in {lookups.format_age(left)}" if left > 0 else f"expired {lookups.format_age(left)} ago"
-        )
+        ended, words = ending
+        page, when = (_EXPIRED, f"expired {words}") if ended else (_EXPIRES, f"ends {words}")
         yield diagnosis.find(
             page, f"APIService {diagnosis.place(each)}: caBundle: not after {ends.isoformat()}",
             title=f"metrics-server: its certificate {when}", namespace=namespace, service=service,
