@@ -45,9 +45,9 @@ class ServiceProcess:
 
 
 @contextlib.contextmanager
-def running(*words: str) -> Iterator[ServiceProcess]:
-    """The service that `kubevitals WORDS` starts, once it is ready."""
-    command = [sys.executable, "-m", "kubevitals", *words, "--port", "0"]
+def running(*words: str, port: int = 0, health: str = "/readyz") -> Iterator[ServiceProcess]:
+    """The service that `kubevitals WORDS` starts, once its health route answers with 200."""
+    command = [sys.executable, "-m", "kubevitals", *words, "--port", str(port)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
@@ -55,7 +55,7 @@ def running(*words: str) -> Iterator[ServiceProcess]:
             url = line.split("serving ")[1].split()[0].removesuffix("/metrics")
             service = ServiceProcess(process.pid, url)
             threading.Thread(target=lambda: service.lines.extend(process.stderr or ()), daemon=True).start()
-            waiting.until(lambda: service.status_of("/readyz") == 200, seconds=120, pause=0.2)
+            waiting.until(lambda: service.status_of(health) == 200, seconds=120, pause=0.2)
             yield service
         finally:
             process.send_signal(signal.SIGTERM)

@@ -82,7 +82,7 @@ export function makeColumns({ kind, params, now, sparks }: Given): Column<Row>[]
       : [[`${of}_of_request`, "%req"], [`${of}_of_limit`, "%lim"]]
     ).map(([key = "", title = ""], at) => ({
       key, title, number: true, width: "4.9em", wide: kind === "nodes" ? at === 1 : at === 0,
-      value: (row) => num(row, key), cell: (row) => <Percent of={num(row, key)} why={row.problem} />,
+      value: (row) => num(row, key), cell: (row) => <Percent of={num(row, key)} why={row.problem} neutral={key.endsWith("_of_request")} />,
     }));
   const usage = (of: "cpu" | "memory"): Column<Row>[] => [
     { key: `${of}_usage`, title: of === "cpu" ? "CPU" : "Memory", number: true, width: "4.6em",

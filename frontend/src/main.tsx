@@ -18,6 +18,8 @@ const TABS = ["overview", "problems", "nodes", "namespaces", "workloads", "pods"
 const LETTERS: Record<string, string> = { o: "", p: "pods", n: "nodes", s: "namespaces", w: "workloads", r: "problems", d: "doctor", a: "about" };
 const RANGES = ["15m", "1h", "6h", "24h", "7d"];
 const STALE_INTERVALS = 3;
+/** Pages whose own first line is their heading. */
+const HEADED = new Set(["overview", "doctor"]);
 
 function Page(): JSX.Element {
   const [route, setRoute] = useState(() => parseRoute(window.location.hash));
@@ -99,7 +101,10 @@ function Page(): JSX.Element {
           })}
         </nav>
       )}
-      <main id="main" tabIndex={-1}>{choose(props)}</main>
+      <main id="main" tabIndex={-1}>
+        {HEADED.has(path[0] ?? "overview") ? null : <h1 class="hidden">{path.join(" ")}</h1>}
+        {choose(props)}
+      </main>
       {help ? <Help close={() => setHelp(false)} /> : null}
     </>
   );

@@ -88,7 +88,7 @@ function Numbers({ row, kind }: { row: Row; kind: Kind }): JSX.Element {
   return (
     <table class="numbers">
       <thead>
-        <tr><th scope="col" /><th scope="col">usage</th><th scope="col">request</th><th scope="col">{last}</th><th scope="col">usage of {kind === "nodes" ? last : "request"}</th>{kind === "nodes" ? null : <th scope="col">of limit</th>}</tr>
+        <tr><th scope="col">resource</th><th scope="col">usage</th><th scope="col">request</th><th scope="col">{last}</th><th scope="col">usage of {kind === "nodes" ? last : "request"}</th>{kind === "nodes" ? null : <th scope="col">of limit</th>}</tr>
       </thead>
       <tbody>
         {(["cpu", "memory"] as const).map((of) => {
@@ -98,7 +98,7 @@ function Numbers({ row, kind }: { row: Row; kind: Kind }): JSX.Element {
             <tr key={of}>
               <th scope="row">{of === "cpu" ? "CPU" : "Memory"}</th>
               {["usage", "request", last].map((each) => <td key={each}>{format(num(row, `${of}_${each}_${unit}`))}</td>)}
-              <td><Percent of={num(row, kind === "nodes" ? `${of}_of_allocatable` : `${of}_of_request`)} why={row.problem} /></td>
+              <td><Percent of={num(row, kind === "nodes" ? `${of}_of_allocatable` : `${of}_of_request`)} why={row.problem} neutral={kind !== "nodes"} /></td>
               {kind === "nodes" ? null : <td><Percent of={num(row, `${of}_of_limit`)} why={row.problem} /></td>}
             </tr>
           );
@@ -123,10 +123,10 @@ function Containers({ path, turn, params, now }: PageProps): JSX.Element {
                 <th scope="row"><a href={formatRoute(["containers", namespace, pod, row.name], params)}>{row.name}</a></th>
                 <td>{text(row, "status")}</td>
                 <td>{formatCpu(row.cpu_usage_cores)}</td>
-                <td><Percent of={num(row, "cpu_of_request")} why={row.problem} /></td>
+                <td><Percent of={num(row, "cpu_of_request")} why={row.problem} neutral /></td>
                 <td><Percent of={num(row, "cpu_of_limit")} why={row.problem} /></td>
                 <td>{formatBytes(row.memory_usage_bytes)}</td>
-                <td><Percent of={num(row, "memory_of_request")} why={row.problem} /></td>
+                <td><Percent of={num(row, "memory_of_request")} why={row.problem} neutral /></td>
                 <td><Percent of={num(row, "memory_of_limit")} why={row.problem} /></td>
                 <td>{num(row, "restarts") ?? "-"}</td>
                 <td>{text(row, "last_termination_reason") ?? "-"}{text(row, "last_termination_at") ? `, ${formatSince(text(row, "last_termination_at"), now)} ago` : ""}</td>

@@ -18,10 +18,10 @@ export function reason(code: string): string {
   return (reasons as Record<string, string>)[code] ?? code;
 }
 
-/** A percentage with the glyph of its level; colour only repeats it. */
-export function Percent({ of, why }: { of: number | null | undefined; why?: string | null }): JSX.Element {
+/** A percentage with the glyph of its level; colour only repeats it. Of a request it is neutral: to use more is normal. */
+export function Percent({ of, why, neutral }: { of: number | null | undefined; why?: string | null; neutral?: boolean }): JSX.Element {
   if (of == null) return <span class="unknown" title={why ? reason(why) : "not known"}>-</span>;
-  const level = judge(of);
+  const level = neutral ? "none" : judge(of);
   return (
     <span class={`level ${level}`}>
       {formatPercent(of)}
@@ -138,7 +138,7 @@ export function Readings({ of }: { of: Reading[] }): JSX.Element | null {
 
 export function Section({ title, children, note }: { title: string; children: ComponentChildren; note?: ComponentChildren }): JSX.Element {
   return (
-    <section class="pane" aria-label={title}>
+    <section class="pane" aria-label={title} tabIndex={0}>
       <h2>
         {title} <span class="soft">{note}</span>
       </h2>

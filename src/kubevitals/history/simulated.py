@@ -7,6 +7,7 @@ hands it the function.
 from __future__ import annotations
 
 import math
+import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,7 +30,38 @@ LENGTH = timedelta(days=7)
 
 _TICK = 15.0  # seconds between two samples at least
 _MOST, _LEAST = 480, 60  # samples of a series in one answer
+_PRESENT = timedelta(seconds=5)
+_REMEMBERED = timedelta(minutes=1)
 _ROWS = 40_000  # samples of all pods in one answer: what a second is enough for
+
+
+class _Remembered:
+    """The usage at each time, worked out once a minute: a page asks for the same hour again and again.
+
+    Threads may share it. Not more is kept than one answer has.
+    """
+
+    def __init__(self, usage_at: _Usage, clock: Callable[[], datetime]) -> None:
+        self._usage_at = usage_at
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[float, tuple[list[Any], list[Any]]] = {}
+        self._rows = 0
+        self._until: datetime | None = None
+
+    def __call__(self, epoch: float, /) -> tuple[list[Any], list[Any]]:
+        """Return nodes and pods, as `usage_at` does."""
+        with self._lock:
+            now = self._clock()
+            if self._until is None or now >= self._until or self._rows > _ROWS:
+                self._known, self._rows, self._until = {}, 0, now + _REMEMBERED
+            found = self._known.get(epoch)
+        if found is None:
+            found = self._usage_at(epoch)
+            with self._lock:
+                self._known[epoch] = found
+                self._rows += len(found[0]) + len(found[1])
+        return found
 
 
 class Simulated:
@@ -57,10 +89,11 @@ class Simulated:
         close: Callable[[], None] | None = None,
     ) -> None:
         self._cluster = cluster
-        self._usage_at = usage_at
+        self._usage_at = _Remembered(usage_at, clock)
         self._read = read
         self._clock = clock
         self._recorded = recorded
+        self._kept: model.Snapshot | None = None
         self._close = close
 
     def read(self, query: history.Query) -> history.Answer:
@@ -78,7 +111,7 @@ class Simulated:
         since, until = max(since, now - LENGTH), min(until, now)
         if since >= until or query.cluster not in (None, self._cluster):
             return history.Answer((), self.name, query.step)
-        taken = self._snapshot(now)
+        taken = self._present(now)
         stride = _stride_of((until - since).total_seconds(), pods=len(taken.pods))
         if query.step is not None and query.step < stride:  # finer than it is told here
             grid = aggregation.lay_grid(since, until, step=stride)
@@ -131,6 +164,13 @@ class Simulated:
         """Return what is recorded, if it goes back so far."""
         extent = None if self._recorded is None else self._recorded.extent(now)
         return self._recorded if extent is not None and extent[0] <= moment else None
+
+    def _present(self, now: datetime) -> model.Snapshot:
+        """Return what is there now, read again after a few seconds."""
+        kept = self._kept
+        if kept is None or not kept.generated_at <= now < kept.generated_at + _PRESENT:
+            kept = self._kept = self._snapshot(now)
+        return kept
 
     def _snapshot(self, moment: datetime) -> model.Snapshot:
         found = self._read(_Source(self._usage_at, moment.timestamp()), moment)

@@ -55,6 +55,7 @@ class Feed:
         self._examination = picture.Examination()
         self._ring = ring.Ring(_KEPT, interval)
         self._file = _open_file()
+        self.history = self._choose_history()
 
     def __enter__(self) -> Self:
         self.collector.subscribe(self._publish)
@@ -91,9 +92,8 @@ class Feed:
         self._picture = made
         return made
 
-    @property
-    def history(self) -> histories.History:
-        """The past: a file that somebody records, a simulated week, or else what was seen here."""
+    def _choose_history(self) -> histories.History:
+        """Return the past: a file that somebody records, a simulated week, or else what was seen here."""
         if self.cluster.world is not None:
             return self.cluster.past(recorded=self._ring)
         if self._file is not None:
