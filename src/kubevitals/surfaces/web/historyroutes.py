@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _LONG = timedelta(days=1)  # a range of samples that is read from the first one on
 _AT_ONCE = 2  # answers in the making; the others wait
+_PATIENCE = 10.0  # seconds that a question waits for its turn
 _encode = msgspec.json.Encoder().encode
 
 
@@ -93,7 +94,7 @@ class HistoryRoutes:
         asked = historyquery.read(kind, given, cluster=cluster, now=now, count=self._count, path=path)
         history = self._find_history()
         zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
-        made = await self._run(lambda: _make(history, asked, now=now, path=path), zipped=zipped)
+        made = await self._run(request, lambda: _make(history, asked, now=now, path=path), zipped=zipped)
         return responses.respond(request, made, zipped=zipped)
 
     async def answer_past(
@@ -104,16 +105,17 @@ class HistoryRoutes:
         Raises: as `find_past`.
         """
         zipped = negotiation.wants_gzip(request.headers.get("accept-encoding"))
-        made = await self.find_past(cluster, at, query, zipped=zipped)
+        made = await self.find_past(request, cluster, at, query, zipped=zipped)
         return responses.respond(request, made, zipped=zipped)
 
     async def find_past(
-        self, cluster: str, at: str, query: parameters.Query, *, zipped: bool
+        self, request: fastapi.Request, cluster: str, at: str, query: parameters.Query, *, zipped: bool
     ) -> answercache.Representation:
         """Return what answers a query of the snapshot of a cluster that was current at a time.
 
         Raises:
-            problemdetails.Refusal: `at` is no time, nothing was recorded near it, or it cannot be read.
+            problemdetails.Refusal: `at` is no time, nothing was recorded near it, it cannot be read, or too
+                many others ask.
         """
         moment = parameters.read_moment("at", at, datetime.now(UTC))
         history = self._find_history()
@@ -130,21 +132,33 @@ class HistoryRoutes:
                 )
             return self._render(snapshot, query)
 
-        return await self._run(make, zipped=zipped)
+        return await self._run(request, make, zipped=zipped)
 
     def _find_history(self) -> histories.History:
         if self._history is None:
             raise problemdetails.not_found("this service keeps no history", remedy="serve --samples 120")
         return self._history
 
-    async def _run(self, make: Callable[[], answercache.Body], *, zipped: bool) -> answercache.Representation:
-        """Return what is made in a thread, once it is its turn.
+    async def _run(
+        self, request: fastapi.Request, make: Callable[[], answercache.Body], *, zipped: bool
+    ) -> answercache.Representation:
+        """Return what is made in a thread, once it is its turn; what nobody waits for any more is not made.
 
         Raises:
+            problemdetails.Refusal: its turn does not come.
             memory.BudgetError: there is no memory for it.
         """
-        async with self._turns:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise problemdetails.busy() from error
+        try:
+            if await request.is_disconnected():
+                raise problemdetails.busy()  # to nobody
             return await asyncio.to_thread(lambda: self._represent(make(), zipped=zipped))
+        finally:
+            self._turns.release()
 
     def _represent(self, body: answercache.Body, *, zipped: bool) -> answercache.Representation:
         """Return the representation of a body whose tag is made of its bytes."""

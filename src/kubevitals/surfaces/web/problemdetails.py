@@ -100,6 +100,17 @@ def no_memory() -> Refusal:
     )
 
 
+def busy() -> Refusal:
+    """Return the refusal of a question about the past whose turn does not come."""
+    return Refusal(
+        503,
+        "history_busy",
+        "too many questions about the past are being answered",
+        remedy="try again in a few seconds; ask for a shorter range, or for longer steps",
+        headers={"Retry-After": "5"},
+    )
+
+
 def no_snapshot(cluster: str, reason: str, remedy: str | None, *, retry_seconds: float) -> Refusal:
     """Return the refusal while nothing is known of a cluster."""
     return Refusal(

@@ -57,7 +57,7 @@ class SnapshotRoutes:
         ) -> fastapi.Response:
             """The cluster in one row: counts, shares of what is allocatable. `cluster=*` is a row each."""
             if given.cluster in parameters.ALL:
-                return await self._answer_all(given.at)
+                return await self._answer_all(request, given.at)
             return await self._answer(request, "vitals", "vitals", given)
 
     def _add_list(self, app: fastapi.FastAPI, name: str) -> None:
@@ -100,7 +100,7 @@ class SnapshotRoutes:
             responses=routes.MADE,
         )
 
-    async def _answer_all(self, at: str) -> fastapi.Response:
+    async def _answer_all(self, request: fastapi.Request, at: str) -> fastapi.Response:
         """Return the vitals of all clusters as one list; what a cluster has none for is a problem of it."""
         document: dict[str, Any] = {}
         rows: list[Any] = []
@@ -110,7 +110,7 @@ class SnapshotRoutes:
             current = cache.current
             try:
                 if at and not _is_now(at, current):
-                    made = await self._past.find_past(name, at, query, zipped=False)
+                    made = await self._past.find_past(request, name, at, query, zipped=False)
                 elif current is None:
                     raise _no_snapshot(name, cache)
                 else:
