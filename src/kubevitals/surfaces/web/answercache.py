@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubevitals import compression, sanitize
 from kubevitals.surfaces.http import heap, memory
-from kubevitals.surfaces.web import problemdetails, responses
+from kubevitals.surfaces.web import problemdetails, responses, turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kubevitals import collector
 
 _SMALL = 1_000  # bytes; below it gzip saves nothing
+_AT_ONCE = 4  # answers in the making; the others wait
 _MOST_AHEAD = 64  # answers that are built before they are asked for
 _REMEMBERED = 4  # snapshots: who refreshes every minute shall not wait either
 
@@ -135,8 +136,10 @@ class SnapshotCache:
         make: Callable[[SnapshotCache, Any], Body],
         *,
         budget: memory.Budget,
+        waiting: turns.Turns,
     ) -> None:
         self.published = published
+        self._turns = waiting
         self.derived: dict[str, Any] = {}  # what several answers are made of, by name
         self._make = make
         self._budget = budget
@@ -169,17 +172,24 @@ class SnapshotCache:
         return answer if answer is not None and answer.has(zipped=zipped) else None
 
     async def find(self, query: Hashable, *, zipped: bool) -> Representation:
-        """Return the answer; several who ask at once wait for one thread that makes it."""
+        """Return the answer; several who ask at once wait for one thread that makes it.
+
+        Raises:
+            problemdetails.Refusal: too many others are made, 503.
+        """
         answer = self.ready(query, zipped=zipped)
         if answer is not None:
             return answer
         key = (query, zipped)
         coming = self._coming.get(key)
         if coming is None:
-            work = asyncio.to_thread(self.build, query, zipped=zipped)
-            coming = self._coming[key] = asyncio.ensure_future(work)
+            coming = self._coming[key] = asyncio.ensure_future(self._build_in_turn(query, zipped=zipped))
             coming.add_done_callback(lambda _: self._coming.pop(key, None))
         return await asyncio.shield(coming)
+
+    async def _build_in_turn(self, query: Hashable, *, zipped: bool) -> Representation:
+        async with self._turns.take():
+            return await asyncio.to_thread(self.build, query, zipped=zipped)
 
 
 class ClusterCache:
@@ -199,6 +209,7 @@ class ClusterCache:
         self._make = make
         self._budget = budget
         self._lock = threading.Lock()
+        self._turns = turns.Turns(_AT_ONCE)  # of this snapshot and of the next ones
         self._current: SnapshotCache | None = None
         self._wanted: dict[tuple[Hashable, bool], int] = {}  # query, as gzip: for how many snapshots more
         self._listeners: list[Callable[[SnapshotCache], None]] = []
@@ -237,7 +248,7 @@ class ClusterCache:
         with self._lock:
             if self._current is not None and self._current.published.number >= published.number:
                 return
-            fresh = SnapshotCache(published, self._make, budget=self._budget)
+            fresh = SnapshotCache(published, self._make, budget=self._budget, waiting=self._turns)
             for (query, zipped), left in list(self._wanted.items()):
                 if left == 0:
                     del self._wanted[query, zipped]

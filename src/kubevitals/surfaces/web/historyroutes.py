@@ -25,6 +25,7 @@ from kubevitals.surfaces.web import (
     problemdetails,
     responses,
     routes,
+    turns,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 _LONG = timedelta(days=1)  # a range of samples that is read from the first one on
 _AT_ONCE = 2  # answers in the making; the others wait
-_PATIENCE = 10.0  # seconds that a question waits for its turn
 _encode = msgspec.json.Encoder().encode
 
 
@@ -64,7 +64,7 @@ class HistoryRoutes:
         self._clusters = clusters
         self._render = render
         self._budget = budget
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns = turns.Turns(_AT_ONCE)
 
     def add_to(self, app: fastapi.FastAPI) -> None:
         """Declare the routes."""
@@ -148,17 +148,10 @@ class HistoryRoutes:
             problemdetails.Refusal: its turn does not come.
             memory.BudgetError: there is no memory for it.
         """
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._turns.acquire()
-        except TimeoutError as error:
-            raise problemdetails.busy() from error
-        try:
+        async with self._turns.take():
             if await request.is_disconnected():
                 raise problemdetails.busy()  # to nobody
             return await asyncio.to_thread(lambda: self._represent(make(), zipped=zipped))
-        finally:
-            self._turns.release()
 
     def _represent(self, body: answercache.Body, *, zipped: bool) -> answercache.Representation:
         """Return the representation of a body whose tag is made of its bytes."""

@@ -101,12 +101,12 @@ def no_memory() -> Refusal:
 
 
 def busy() -> Refusal:
-    """Return the refusal of a question about the past whose turn does not come."""
+    """Return the refusal of a question whose turn does not come."""
     return Refusal(
         503,
-        "history_busy",
-        "too many questions about the past are being answered",
-        remedy="try again in a few seconds; ask for a shorter range, or for longer steps",
+        "busy",
+        "too many other questions are being answered",
+        remedy="try again in a few seconds; of the past, ask for a shorter range or for longer steps",
         headers={"Retry-After": "5"},
     )
 
