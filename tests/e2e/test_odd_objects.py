@@ -6,11 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests import waiting
 from tests.e2e import apiclient, controlplane, population, product
 
 import kubevitals
+from kubevitals.history import store
 
 if TYPE_CHECKING:
+    import pathlib
     from collections.abc import Iterator
 
     from kubevitals import cluster as clusters
@@ -183,8 +186,8 @@ def test_conditions_that_nobody_has_heard_of(found: clusters.Cluster) -> None:
     assert codes(found, NODE) == {"CSIReady", "GPUProblem"}
 
 
-def test_a_pod_that_is_going(ground: controlplane.ControlPlane) -> None:
-    """A pod that a finalizer holds is Terminating, as with kubectl, and no problem within its patience."""
+def test_a_pod_that_is_going(ground: controlplane.ControlPlane, tmp_path: pathlib.Path) -> None:
+    """A pod that a finalizer holds is Terminating, as with kubectl; no problem within its patience; recorded."""
     held = population.pod("held", namespace=SPACE, node_name=NODE, annotations={"stays.test/pending": ""})
     held["metadata"]["finalizers"] = ["example.com/hold"]
     ground.api.create(held)
@@ -196,6 +199,17 @@ def test_a_pod_that_is_going(ground: controlplane.ControlPlane) -> None:
         )
         rows = {row["name"]: row for row in json.loads(listed.stdout)["items"]}
         assert rows["held"]["status"] == "Terminating"
+        with kubevitals.connect(kubeconfig=str(ground.kubeconfig), source="none") as connected:
+            taken = connected.snapshot()
+        kept = store.Store.open(tmp_path / "history.db")
+        kept.append(taken)
+        waiting.until(lambda: kept.status().ticks == 1)
+        then = kept.snapshot_at(taken.generated_at)
+        kept.close()
+        assert then is not None
+        going = {pod.name: pod.deletion_at for pod in taken.pods}
+        assert going["held"] is not None
+        assert {pod.name: pod.deletion_at for pod in then.pods} == going
         said = product.kubevitals("problems", "-o", "json", "--source", "none", environ=environ)
         assert "held" not in {each["name"] for each in json.loads(said.stdout)["items"]}
     finally:
