@@ -187,7 +187,7 @@ def test_conditions_that_nobody_has_heard_of(found: clusters.Cluster) -> None:
 
 
 def test_a_pod_that_is_going(ground: controlplane.ControlPlane, tmp_path: pathlib.Path) -> None:
-    """A pod that a finalizer holds is Terminating, as with kubectl; no problem within its patience; recorded."""
+    """A pod that a finalizer holds is Terminating and recorded; within its patience it is no problem."""
     held = population.pod("held", namespace=SPACE, node_name=NODE, annotations={"stays.test/pending": ""})
     held["metadata"]["finalizers"] = ["example.com/hold"]
     ground.api.create(held)
