@@ -397,6 +397,44 @@ def test_bash_hides_secrets(home: pathlib.Path) -> None:
     assert "s3cr3t" in (home / "input").read_text()
 
 
+CHECKS = {
+    "bash": ["--norc", "-ic", "source ~/.bashrc; complete -p kubevitals"],
+    "zsh": ["-ic", "print ${_comps[kubevitals]}"],
+    "fish": ["-c", "complete -C 'kubevitals overv'"],
+}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("kind", ["now", "always"])
+def test_recipes(home: pathlib.Path, shell: str, kind: str) -> None:
+    """The lines of the help for a shell make it complete kubevitals in a home with no file of a shell."""
+    path = {"bash": BASH, "zsh": ZSH, "fish": FISH}[shell]
+    if path is None:
+        pytest.skip(f"no {shell} here")
+    lines = read_recipe(shell, kind)
+    options = CHECKS[shell]
+    if kind == "now":
+        options = [*options[:-1], f"{lines}; {options[-1].removeprefix('source ~/.bashrc; ')}"]
+    else:
+        run_shell(home, path, "-c", lines)
+    done = subprocess.run(
+        [path, *options], cwd=home, env=environ(home), capture_output=True, text=True, timeout=20, check=False
+    )
+    assert ("overview" if shell == "fish" else "_kubevitals") in done.stdout, done.stderr
+
+
+def read_recipe(shell: str, kind: str) -> str:
+    """The lines of the help text for this shell: those of one session, or those for good."""
+    found: list[str] = []
+    for_shell = for_kind = ""
+    for line in completion.EPILOG.split("\n\n")[0].splitlines():
+        for_shell = line[:6].strip().rstrip(":") or for_shell
+        for_kind = line[6:27].strip() or for_kind
+        if (for_shell, for_kind) == (shell, kind):
+            found.append(line[27:])
+    return "\n".join(found)
+
+
 INTERACTIVE = [
     ("kubevitals ov", "overview "),
     ("kubevitals top --context my", "my\\ prod "),

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 EPILOG = """\
 bash: now                  source <(kubevitals completion bash)
       always               echo 'source <(kubevitals completion bash)' >> ~/.bashrc
-zsh:  now                  source <(kubevitals completion zsh)
-      always               kubevitals completion zsh > "${fpath[1]}/_kubevitals"
+zsh:  now                  autoload -Uz compinit && compinit; source <(kubevitals completion zsh)
+      always               echo 'autoload -Uz compinit && compinit' >> ~/.zshrc
+                           echo 'source <(kubevitals completion zsh)' >> ~/.zshrc
 fish: now                  kubevitals completion fish | source
-      always               kubevitals completion fish > ~/.config/fish/completions/kubevitals.fish
+      always               mkdir -p ~/.config/fish/completions
+                           kubevitals completion fish > ~/.config/fish/completions/kubevitals.fish
 
 `kubectl vitals` is completed by kubectl's own completion (1.26 and later): it finds kubectl_complete-vitals,
 which is installed beside kubevitals, in PATH.
